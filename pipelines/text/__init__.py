@@ -1,0 +1,1 @@
+"""What every text kernel needs: Unicode tables, word and line splitting, hashing. No room, no Beam."""

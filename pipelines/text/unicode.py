@@ -1,0 +1,122 @@
+"""Unicode tables for compiled kernels, built from the interpreter's `unicodedata`, and UTF-8 decoding.
+
+Tables cover code points below TABLE_SIZE; everything above is unassigned, private use or variation selectors
+and reads as class 0. Kernels take the tables as arguments: `char_classes()` and `fold_table()` build them once.
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from typing import Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+TABLE_SIZE: Final = 0x32400  # past the last assigned CJK extension
+
+LETTER: Final = 1
+NUMBER: Final = 2
+MARK: Final = 4
+SPACE: Final = 8  # str.isspace()
+PUNCTUATION: Final = 16
+SYMBOL: Final = 32
+UNSPACED: Final = 64  # of a script that is written without spaces between words: each character counts as a word
+UPPER: Final = 128
+
+# Blocks of the scripts written without spaces between words (Unicode 16): first and last code point.
+_UNSPACED_BLOCKS: Final = (
+    (0x0E00, 0x0EFF),  # Thai, Lao
+    (0x1000, 0x109F),  # Myanmar
+    (0x1780, 0x17FF),  # Khmer
+    (0x1950, 0x19FF),  # Tai Le, New Tai Lue, Khmer symbols
+    (0x1A20, 0x1AAF),  # Tai Tham
+    (0x2E80, 0x2FDF),  # CJK radicals
+    (0x3005, 0x3007),  # iteration mark, closing mark, ideographic zero
+    (0x3021, 0x3029),
+    (0x3031, 0x3035),
+    (0x3038, 0x303C),
+    (0x3041, 0x3096),  # Hiragana
+    (0x309D, 0x309F),
+    (0x30A1, 0x30FA),  # Katakana
+    (0x30FC, 0x30FF),
+    (0x3105, 0x312F),  # Bopomofo
+    (0x31A0, 0x31BF),
+    (0x31F0, 0x31FF),
+    (0x3400, 0x4DBF),  # CJK extension A
+    (0x4E00, 0x9FFF),  # CJK unified ideographs
+    (0xA9E0, 0xA9FF),  # Myanmar extended B
+    (0xAA60, 0xAADF),  # Myanmar extended A, Tai Viet
+    (0xF900, 0xFAFF),  # CJK compatibility ideographs
+    (0xFF66, 0xFF9F),  # half-width Katakana
+    (0x1AFF0, 0x1B16F),  # Kana extensions
+    (0x20000, 0x323AF),  # CJK extensions B to H
+)
+
+_CLASS_OF_CATEGORY: Final = {"L": LETTER, "N": NUMBER, "M": MARK, "P": PUNCTUATION, "S": SYMBOL}
+
+
+@functools.cache
+def char_classes() -> npt.NDArray[np.uint8]:
+    """uint8[TABLE_SIZE]: the class bits of every code point."""
+    table = np.zeros(TABLE_SIZE, np.uint8)
+    for code in range(TABLE_SIZE):
+        char = chr(code)
+        category = unicodedata.category(char)
+        bits = _CLASS_OF_CATEGORY.get(category[0], 0)
+        if category == "Lu":
+            bits |= UPPER
+        if char.isspace():
+            bits |= SPACE
+        table[code] = bits
+    for first, last in _UNSPACED_BLOCKS:
+        block = table[first : last + 1]
+        block[(block & (LETTER | MARK | NUMBER)) != 0] |= UNSPACED
+    # Digits of those scripts run together like any number.
+    for first, last in ((0x0E50, 0x0E59), (0x0ED0, 0x0ED9), (0x1040, 0x1049), (0x17E0, 0x17E9)):
+        table[first : last + 1] &= 0xFF ^ UNSPACED
+    return table
+
+
+@functools.cache
+def fold_table() -> npt.NDArray[np.uint32]:
+    """uint32[TABLE_SIZE]: each code point without case, width and combining marks; 0 for marks, themselves dropped.
+
+    The first character of the case-folded compatibility decomposition: "Á" -> "a", "Ａ" -> "a", "Σ" -> "σ", "的" -> "的".
+    Hangul syllables stay whole.
+    """
+    table = np.arange(TABLE_SIZE, dtype=np.uint32)
+    for code in range(0x80, TABLE_SIZE):
+        if 0xAC00 <= code <= 0xD7A3:
+            continue
+        char = chr(code)
+        category = unicodedata.category(char)
+        if category[0] == "M":
+            # Vowel signs of Indic and South-East Asian scripts carry the word; only nonspacing Latin-like marks go.
+            table[code] = 0 if unicodedata.combining(char) >= 200 else code
+        elif category[0] in "LN":
+            folded = unicodedata.normalize("NFKD", char.casefold())
+            table[code] = ord(folded[0]) if folded else code
+    for code in range(ord("A"), ord("Z") + 1):
+        table[code] = code + 32
+    return table
+
+
+@numba.njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator,unused-ignore]
+def decode(data: npt.NDArray[np.uint8], at: int) -> tuple[int, int]:
+    """(code point, length in bytes) of the character at byte `at` of valid UTF-8."""
+    first = np.int64(data[at])
+    if first < 0x80:
+        return first, 1
+    if first < 0xE0:
+        return ((first & 0x1F) << 6) | (np.int64(data[at + 1]) & 0x3F), 2
+    if first < 0xF0:
+        return ((first & 0x0F) << 12) | ((np.int64(data[at + 1]) & 0x3F) << 6) | (np.int64(data[at + 2]) & 0x3F), 3
+    return (
+        ((first & 0x07) << 18)
+        | ((np.int64(data[at + 1]) & 0x3F) << 12)
+        | ((np.int64(data[at + 2]) & 0x3F) << 6)
+        | (np.int64(data[at + 3]) & 0x3F),
+        4,
+    )

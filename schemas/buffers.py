@@ -1,0 +1,48 @@
+"""Arrow string columns as the NumPy views that compiled kernels loop over, and back.
+
+A view costs nothing: `data[offsets[i]:offsets[i + 1]]` are the UTF-8 bytes of row i, slices with an offset included.
+Nulls read as empty.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Bytes = npt.NDArray[np.uint8]
+Offsets = npt.NDArray[np.int64]
+
+
+def string_view(column: pa.Array) -> tuple[Bytes, Offsets]:
+    """(data uint8[m], offsets int64[n + 1]) of a string, large_string, binary or large_binary array of n rows."""
+    if column.type not in (pa.large_string(), pa.large_binary()):
+        column = column.cast(pa.large_binary() if pa.types.is_binary(column.type) else pa.large_string())
+    if column.null_count:
+        column = column.fill_null(b"" if column.type == pa.large_binary() else "")
+    _, offsets, data = column.buffers()
+    n = len(column)
+    if n == 0 or offsets is None:
+        return np.zeros(0, np.uint8), np.zeros(n + 1, np.int64)
+    starts = np.frombuffer(offsets, np.int64, count=n + 1, offset=8 * column.offset)
+    # A NumPy view of a zero-length buffer is refused, so give an empty array instead.
+    return (np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)), starts
+
+
+def string_column(data: Bytes, offsets: Offsets) -> pa.Array:
+    """The large_string array whose row i is `data[offsets[i]:offsets[i + 1]]`; the bytes must be valid UTF-8."""
+    return pa.LargeStringArray.from_buffers(
+        len(offsets) - 1, pa.py_buffer(np.ascontiguousarray(offsets)), pa.py_buffer(np.ascontiguousarray(data))
+    )
+
+
+def fixed_view(column: pa.Array) -> npt.NDArray[np.uint8]:
+    """uint8[n, width] of a fixed-size binary array without nulls."""
+    width = column.type.byte_width
+    return np.frombuffer(column.buffers()[1], np.uint8, count=len(column) * width, offset=column.offset * width).reshape(len(column), width)
+
+
+def fixed_column(values: npt.NDArray[np.uint8]) -> pa.Array:
+    """The fixed-size binary array of the rows of uint8[n, width]."""
+    n, width = values.shape
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), n, [None, pa.py_buffer(np.ascontiguousarray(values))])

@@ -1,0 +1,51 @@
+"""Every error that a user can meet, in one tree.
+
+CorpusmillError             shown as one message without a traceback, exit status 2
+├── RecipeError             a wrong key, type or value in a recipe or in --set
+├── InputError              a source that is missing or that cannot be opened at all
+├── OutputError             a run folder that is in the way, or damaged
+├── ModelError              a model file that is missing or not what its digest says
+├── EmptyCorpusError        nothing is left to go on with
+├── TokenizerError          a tokenizer that cannot be trained or loaded
+├── ConservationError       the ledger does not balance: records were lost or counted twice
+└── GuardError              more was removed than the recipe allows
+
+A message names what was found, where, and what to do about it; never document text.
+Anything else that is raised is a bug and ends the run with its traceback.
+"""
+
+
+class CorpusmillError(Exception):
+    """The root of all errors that are the user's to mend."""
+
+
+class RecipeError(CorpusmillError):
+    """A wrong key, type or value in a recipe or in --set."""
+
+
+class InputError(CorpusmillError):
+    """A source that is missing or cannot be opened at all."""
+
+
+class OutputError(CorpusmillError):
+    """A run folder that is in the way, or damaged."""
+
+
+class ModelError(CorpusmillError):
+    """A model file that is missing, or that is not what its digest says."""
+
+
+class EmptyCorpusError(CorpusmillError):
+    """No document is left to go on with."""
+
+
+class TokenizerError(CorpusmillError):
+    """A tokenizer that cannot be trained or loaded."""
+
+
+class ConservationError(CorpusmillError):
+    """The ledger does not balance: records were lost or counted twice."""
+
+
+class GuardError(CorpusmillError):
+    """A stage removed more of a source or language than the recipe allows."""

@@ -1,0 +1,113 @@
+"""The Arrow schema of every hop between rooms, and the one function that holds a batch to it.
+
+One Beam element is one `pa.RecordBatch` of at most MAX_BATCH_ROWS rows or MAX_BATCH_BYTES of text.
+String columns are `large_string` and counts unsigned because polars returns them so.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+
+MAX_BATCH_ROWS: Final = 4096
+MAX_BATCH_BYTES: Final = 16 * 1024 * 1024  # 16 MiB
+
+SOURCE_CLASSES: Final = ("book", "commoncrawl", "link", "encyclopedia", "code", "other")
+
+ADDRESS: Final = (
+    pa.field("origin_file", pa.large_string(), nullable=False),
+    # WARC: byte offset of the record (of its gzip member) in the file as stored; row formats: row number.
+    pa.field("origin_offset", pa.uint64(), nullable=False),
+    # Counts up from 0 where one record yields several documents.
+    pa.field("part", pa.uint32(), nullable=False),
+)
+"""Where a record was read: unique within a run, and the key of the ledger."""
+
+_HEAD: Final = (
+    pa.field("doc_id", pa.binary(16), nullable=False),
+    pa.field("source", pa.large_string(), nullable=False),
+    pa.field("source_class", pa.large_string(), nullable=False),
+    pa.field("url", pa.large_string()),
+    *ADDRESS,
+    pa.field("fetched_at", pa.timestamp("us", tz="UTC")),
+    pa.field("licence", pa.large_string()),
+    # Rights signals as found: robots meta and X-Robots-Tag directives, lower-cased, joined with ", ".
+    pa.field("rights", pa.large_string()),
+    # A JSON object with whatever else the reader knows (title, content type, other columns of the row).
+    pa.field("meta", pa.large_string()),
+)
+
+DOCUMENT: Final = pa.schema([*_HEAD, pa.field("raw_text", pa.large_string(), nullable=False)])
+"""read/ -> filters/. `raw_text` may hold private data; only scrub/ turns it into `text`."""
+
+LEDGER: Final = pa.schema(
+    [
+        *ADDRESS,
+        pa.field("doc_id", pa.binary(16)),  # null: the record failed before it became a document
+        pa.field("source", pa.large_string(), nullable=False),
+        pa.field("lang", pa.large_string()),
+        pa.field("stage", pa.large_string(), nullable=False),
+        pa.field("outcome", pa.large_string(), nullable=False),
+        pa.field("reason", pa.large_string()),
+        pa.field("value", pa.float64()),
+        pa.field("limit", pa.float64()),
+        pa.field("survivor_id", pa.binary(16)),
+    ]
+)
+"""One row per input record: what became of it and why. Never text, never a private value."""
+
+TOKENS_COLUMNS: Final = ("doc_id", "source", "lang", "tokens", "n_tokens")
+
+
+def tokens_schema(vocab_size: int, metadata: dict[str, str] | None = None) -> pa.Schema:
+    """The schema of a token shard: ids are uint16 when they fit, else uint32."""
+    ids = pa.uint16() if vocab_size <= 1 << 16 else pa.uint32()
+    return pa.schema(
+        [
+            pa.field("doc_id", pa.binary(16), nullable=False),
+            pa.field("source", pa.large_string(), nullable=False),
+            pa.field("lang", pa.large_string()),
+            pa.field("tokens", pa.large_list(pa.field("item", ids, nullable=False)), nullable=False),
+            pa.field("n_tokens", pa.uint32(), nullable=False),
+        ],
+        metadata=metadata,
+    )
+
+
+def signature_schema(n_permutations: int) -> pa.Schema:
+    """What dedup/ keeps of a document: its keys, its MinHash signature and where its text lies."""
+    return pa.schema(
+        [
+            pa.field("doc_id", pa.binary(16), nullable=False),
+            *ADDRESS,
+            pa.field("source", pa.large_string(), nullable=False),
+            pa.field("lang", pa.large_string()),
+            pa.field("segment", pa.large_string(), nullable=False),  # file name of the document's segment
+            pa.field("row", pa.uint32(), nullable=False),  # its row there
+            pa.field("n_chars", pa.uint64(), nullable=False),
+            pa.field("url_hash", pa.binary(16)),
+            pa.field("exact_hash", pa.binary(16), nullable=False),
+            pa.field("n_shingles", pa.uint32(), nullable=False),
+            pa.field("minhash", pa.list_(pa.field("item", pa.uint32(), nullable=False), n_permutations)),
+        ]
+    )
+
+
+def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The columns of `schema` in its order and types; a missing column or null where none may be raises.
+
+    Columns that the schema does not name are dropped, so a room can only pass on what its hop allows.
+    """
+    columns = []
+    for field in schema:
+        index = batch.schema.get_field_index(field.name)
+        if index < 0:
+            raise TypeError(f"batch lacks column {field.name!r}; it has {batch.schema.names}")
+        column = batch.column(index)
+        if column.type != field.type:
+            column = column.cast(field.type)
+        if not field.nullable and column.null_count:
+            raise TypeError(f"column {field.name!r} holds {column.null_count} nulls where none may be")
+        columns.append(column)
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -1,0 +1,501 @@
+"""A recipe says what a run is asked to do: frozen dataclasses, read from TOML, refused early.
+
+Every number that decides about a document stands here. A threshold named `min_X` or `max_X` of a rule set acts on
+the signal `X` of that rule set, bounds included; "off" (None) turns it off, and 0 is a real value.
+Unknown keys are errors that name the nearest valid key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from schemas.errors import RecipeError
+from schemas.hops import SOURCE_CLASSES
+
+RECIPES_DIR: Final = Path(__file__).resolve().parent.parent / "pipelines" / "recipes"
+
+Threshold = float | None
+config = dataclass(frozen=True, slots=True, kw_only=True)
+
+
+def _require(condition: bool, key: str, value: object, remedy: str) -> None:
+    if not condition:
+        raise RecipeError(f"{key} = {value!r}: {remedy}")
+
+
+@config
+class Crawl:
+    """How a source is fetched over HTTP before it is read. The defaults are polite."""
+
+    seeds: tuple[str, ...]
+    """URLs to start from."""
+    scope: Literal["host", "domain", "prefix"] = "host"
+    """Which links are followed: same host and port, same registered domain, or URLs that begin with a seed."""
+    exclude: tuple[str, ...] = ()
+    """Regular expressions; a URL in which one is found is not fetched."""
+    max_pages: int = 10_000
+    max_depth: int = 16
+    delay_s: float = 1.0
+    """Seconds between two requests to one host; robots.txt may ask for more."""
+    host_concurrency: int = 1
+    concurrency: int = 16
+    timeout_s: float = 30.0
+    retries: int = 3
+    """Further tries after a network error, 429 or 5xx, with exponential back-off."""
+    max_page_bytes: int = 10 * 1024 * 1024
+    user_agent: str = "corpusmill/0.1 (+https://github.com/corpusmill/corpusmill)"
+    private_hosts: tuple[str, ...] = ()
+    """Hosts on loopback or private networks that may be crawled; every other private address is refused."""
+
+    def __post_init__(self) -> None:
+        _require(bool(self.seeds), "crawl.seeds", list(self.seeds), "give at least one URL to start from")
+        for name in ("max_pages", "host_concurrency", "concurrency", "max_page_bytes", "timeout_s"):
+            _require(getattr(self, name) > 0, f"crawl.{name}", getattr(self, name), "must be above 0")
+        for name in ("delay_s", "retries", "max_depth"):
+            _require(getattr(self, name) >= 0, f"crawl.{name}", getattr(self, name), "must not be negative")
+
+
+@config
+class Source:
+    """One input: files by path, or a crawl that makes them."""
+
+    path: tuple[str, ...] = ()
+    """Files, folders or globs."""
+    crawl: Crawl | None = None
+    source_class: str = "other"
+    """One of book, commoncrawl, link, encyclopedia, code, other."""
+    format: Literal["auto", "warc", "jsonl", "parquet", "text", "code"] = "auto"
+    """`auto` goes by file name: .warc[.gz], .jsonl[.gz|.zst], .parquet, .txt/.md/.rst; a code tree must be named."""
+    exclude: tuple[str, ...] = ()
+    """Globs on paths below a given folder, such as "test/**"."""
+    text_column: str = "text"
+    url_column: str = "url"
+    rules: tuple[str, ...] | None = None
+    """Rule sets for this source instead of filters.rules, in order."""
+    licence: str | None = None
+    """Licence of every document of the source that states none itself."""
+
+    def __post_init__(self) -> None:
+        _require(self.source_class in SOURCE_CLASSES, "source_class", self.source_class, f"use one of {', '.join(SOURCE_CLASSES)}")
+
+
+@config
+class Read:
+    """How records become documents."""
+
+    extractor: Literal["resiliparse", "trafilatura"] = "resiliparse"
+    max_record_bytes: int = 64 * 1024 * 1024
+    """A larger record (after decompression) fails with reason `too_large`."""
+    max_html_bytes: int = 8 * 1024 * 1024
+    """A larger HTML page fails with reason `html_too_large`: a limit in work, not in seconds."""
+
+
+@config
+class Language:
+    """Language identification with a fastText model."""
+
+    model: str | None = None
+    """Path of a fastText model; None takes the cached lid.176.ftz."""
+    keep: tuple[str, ...] = ()
+    """Language codes that are kept; empty keeps all."""
+    min_score: Threshold = 0.65
+
+
+@config
+class Url:
+    """URL rules."""
+
+    block_domains: str | None = None
+    """Path of a list of domains, one a line; a document from one of them or below it is dropped."""
+    block_words: tuple[str, ...] = ()
+    """A URL that holds one of these words (between non-letters) is dropped."""
+
+
+@config
+class Length:
+    """Plain limits on size."""
+
+    min_chars: Threshold = 1
+    max_chars: Threshold = None
+
+
+@config
+class GopherRepetition:
+    """Repetition rules of Gopher (arXiv 2112.11446, table A1)."""
+
+    variant: Literal["datatrove"] = "datatrove"
+    max_dup_line_ratio: Threshold = 0.30
+    max_dup_paragraph_ratio: Threshold = 0.30
+    max_dup_line_char_ratio: Threshold = 0.20
+    max_dup_paragraph_char_ratio: Threshold = 0.20
+    max_top_2gram_ratio: Threshold = 0.20
+    max_top_3gram_ratio: Threshold = 0.18
+    max_top_4gram_ratio: Threshold = 0.16
+    max_dup_5gram_ratio: Threshold = 0.15
+    max_dup_6gram_ratio: Threshold = 0.14
+    max_dup_7gram_ratio: Threshold = 0.13
+    max_dup_8gram_ratio: Threshold = 0.12
+    max_dup_9gram_ratio: Threshold = 0.11
+    max_dup_10gram_ratio: Threshold = 0.10
+
+
+@config
+class GopherQuality:
+    """Quality rules of Gopher (arXiv 2112.11446, appendix A1)."""
+
+    variant: Literal["datatrove", "paper"] = "datatrove"
+    """`datatrove`: punctuation marks are words of their own; `paper`: words are what stands between white space."""
+    min_words: Threshold = 50
+    max_words: Threshold = 100_000
+    min_mean_word_length: Threshold = 3
+    max_mean_word_length: Threshold = 10
+    max_hash_ratio: Threshold = 0.1
+    max_ellipsis_ratio: Threshold = 0.1
+    max_bullet_line_ratio: Threshold = 0.9
+    max_ellipsis_line_ratio: Threshold = 0.3
+    min_alpha_word_ratio: Threshold = 0.8
+    min_stop_words: Threshold = 2
+
+
+@config
+class C4:
+    """Line and page rules of C4 (arXiv 1910.10683, section 2.2). Lines that fail are cut; then the page is judged."""
+
+    variant: Literal["datatrove"] = "datatrove"
+    require_terminal_punctuation: bool = False
+    """Cut lines without `. ? ! " '` at the end. FineWeb runs with this off."""
+    min_line_words: Threshold = 3
+    max_word_chars: Threshold = 1000
+    cut_javascript: bool = True
+    cut_policy: bool = True
+    remove_citations: bool = True
+    max_lorem_ipsum: Threshold = 0
+    max_curly_brackets: Threshold = 0
+    min_sentences: Threshold = 5
+
+
+@config
+class FineWeb:
+    """FineWeb's own rules (arXiv 2406.17557, section 3.6)."""
+
+    variant: Literal["datatrove"] = "datatrove"
+    min_terminal_line_ratio: Threshold = 0.12
+    max_short_line_ratio: Threshold = 0.67
+    short_line_chars: int = 30
+    max_dup_line_char_ratio: Threshold = 0.01
+    max_newline_word_ratio: Threshold = 0.3
+
+
+RULE_SETS: Final[dict[str, type]] = {
+    "length": Length,
+    "language": Language,
+    "url": Url,
+    "gopher_repetition": GopherRepetition,
+    "gopher_quality": GopherQuality,
+    "c4": C4,
+    "fineweb": FineWeb,
+}
+
+
+@config
+class Filters:
+    """Which rule sets judge a document, in which order, and with which limits."""
+
+    rules: tuple[str, ...] = ("length",)
+    length: Length = field(default_factory=Length)
+    language: Language = field(default_factory=Language)
+    url: Url = field(default_factory=Url)
+    gopher_repetition: GopherRepetition = field(default_factory=GopherRepetition)
+    gopher_quality: GopherQuality = field(default_factory=GopherQuality)
+    c4: C4 = field(default_factory=C4)
+    fineweb: FineWeb = field(default_factory=FineWeb)
+    profiles: dict[str, dict[str, dict[str, float | str | None]]] = field(default_factory=dict)
+    """Limits for one language, over those above: profiles.zh.gopher_quality.min_words = 100."""
+
+    def __post_init__(self) -> None:
+        check_rules(self.rules, "filters.rules")
+        for lang, sets in self.profiles.items():
+            for name, limits in sets.items():
+                where = f"filters.profiles.{lang}"
+                if name not in RULE_SETS:
+                    raise RecipeError(unknown_key(where, name, RULE_SETS))
+                known = [f.name for f in dataclasses.fields(RULE_SETS[name]) if f.name.startswith(("min_", "max_"))]
+                for key in limits:
+                    if key not in known:
+                        raise RecipeError(unknown_key(f"{where}.{name}", key, known))
+
+
+@config
+class MinHash:
+    """MinHash-LSH with verified removals."""
+
+    bands: int = 14
+    rows: int = 8
+    """Signatures have bands x rows permutations; the detection curve is 1 - (1 - J^rows)^bands."""
+    shingle: int = 5
+    """Words (characters in languages written without spaces) per shingle."""
+    seed: int = 1
+    min_jaccard: float = 0.75
+    """A candidate is removed only if its shingle set has at least this true Jaccard similarity to the survivor's."""
+    max_comparisons: int = 32
+    """A document is compared with at most this many better ones of one bucket; capped buckets are counted."""
+
+    def __post_init__(self) -> None:
+        for name in ("bands", "rows", "shingle", "max_comparisons"):
+            _require(getattr(self, name) > 0, f"dedup.minhash.{name}", getattr(self, name), "must be above 0")
+        _require(0 < self.min_jaccard <= 1, "dedup.minhash.min_jaccard", self.min_jaccard, "must lie in (0, 1]")
+
+
+@config
+class Dedup:
+    """Which copies are merged. Of copies the longest stays; of equally long ones the smallest doc_id."""
+
+    kinds: tuple[Literal["url", "exact", "minhash"], ...] = ("exact", "minhash")
+    minhash: MinHash = field(default_factory=MinHash)
+
+
+PII_KINDS: Final = ("email", "ipv4", "ipv6", "payment_card", "iban", "cn_resident_id", "us_ssn", "cn_mobile", "phone")
+
+
+@config
+class Scrub:
+    """Which private values are replaced by their kind's placeholder, such as <EMAIL>."""
+
+    kinds: tuple[str, ...] = PII_KINDS
+    phone_regions: tuple[str, ...] = ("US", "GB")
+    """Regions whose national formats are looked for besides international ones; a document's language adds its own."""
+
+    def __post_init__(self) -> None:
+        for kind in self.kinds:
+            if kind not in PII_KINDS:
+                raise RecipeError(unknown_key("scrub.kinds", kind, PII_KINDS))
+
+
+@config
+class Tokenizer:
+    """Byte-level BPE, trained on a sample of the scrubbed text or taken by path."""
+
+    path: str | None = None
+    """An existing tokenizer.json; None trains one."""
+    vocab_size: int = 32_768
+    min_frequency: int = 2
+    pattern: Literal["gpt2", "cl100k"] = "cl100k"
+    """How text is cut into pre-tokens."""
+    special_tokens: tuple[str, ...] = ("<|endoftext|>",)
+    """The first one separates documents."""
+    sample_bytes: int = 200_000_000
+    """Bytes of text to train on; documents are sampled by hash(seed, doc_id)."""
+
+    def __post_init__(self) -> None:
+        _require(bool(self.special_tokens), "tokenizer.special_tokens", [], "name at least the end-of-text token")
+        least = 256 + len(self.special_tokens)
+        _require(
+            self.vocab_size >= least,
+            "tokenizer.vocab_size",
+            self.vocab_size,
+            f"the byte alphabet and the special tokens alone need {least}",
+        )
+
+
+@config
+class Encode:
+    """Token shards."""
+
+    shard_tokens: int = 50_000_000
+    """A shard holds at most this many tokens (a single longer document makes a larger one)."""
+    valid_ratio: float = 0.01
+    """Share of documents in the validation split, by hash(seed, doc_id)."""
+
+    def __post_init__(self) -> None:
+        _require(self.shard_tokens > 0, "encode.shard_tokens", self.shard_tokens, "must be above 0")
+        _require(0 <= self.valid_ratio < 1, "encode.valid_ratio", self.valid_ratio, "must lie in [0, 1)")
+
+
+@config
+class Pretrain:
+    """The small decoder that proves the shards by training on them."""
+
+    enabled: bool = True
+    n_layers: int = 4
+    d_model: int = 256
+    n_heads: int = 4
+    n_kv_heads: int | None = None
+    """Fewer than n_heads means grouped-query attention; None means n_heads."""
+    seq_len: int = 256
+    batch_size: int = 16
+    steps: int = 200
+    learning_rate: float = 1e-3
+    warmup_steps: int = 20
+    weight_decay: float = 0.1
+    clip_norm: float = 1.0
+    valid_every: int = 50
+    valid_tokens: int = 65_536
+    """Validation tokens per source and evaluation, at most."""
+    checkpoint_every: int = 100
+
+    def __post_init__(self) -> None:
+        for name in ("n_layers", "d_model", "n_heads", "seq_len", "batch_size", "steps", "valid_every", "checkpoint_every"):
+            _require(getattr(self, name) > 0, f"pretrain.{name}", getattr(self, name), "must be above 0")
+        _require(
+            self.d_model % (2 * self.n_heads) == 0,
+            "pretrain.d_model",
+            self.d_model,
+            f"must be a multiple of 2 x n_heads = {2 * self.n_heads}",
+        )
+        _require(
+            self.n_heads % (self.n_kv_heads or self.n_heads) == 0,
+            "pretrain.n_kv_heads",
+            self.n_kv_heads,
+            f"must divide n_heads = {self.n_heads}",
+        )
+
+
+@config
+class Guards:
+    """Ceilings on loss: the share of a source or language that a stage may remove before the run stops."""
+
+    max_filtered: Threshold = 0.98
+    """Documents in a kept language that the filters removed, by source and by language."""
+    max_merged: Threshold = 0.90
+    """Documents that dedup merged, by source and by language."""
+    max_failed: Threshold = 0.90
+    """Records that could not be read, by source."""
+    min_documents: int = 100
+    """Groups smaller than this are not judged."""
+
+
+@config
+class Recipe:
+    """Everything a run is asked to do."""
+
+    name: str
+    description: str = ""
+    seed: int = 0
+    sources: dict[str, Source]
+    read: Read = field(default_factory=Read)
+    filters: Filters = field(default_factory=Filters)
+    dedup: Dedup = field(default_factory=Dedup)
+    scrub: Scrub = field(default_factory=Scrub)
+    tokenizer: Tokenizer = field(default_factory=Tokenizer)
+    encode: Encode = field(default_factory=Encode)
+    pretrain: Pretrain = field(default_factory=Pretrain)
+    guards: Guards = field(default_factory=Guards)
+
+    def __post_init__(self) -> None:
+        _require(bool(self.sources), "sources", {}, "name at least one source, such as [sources.web]")
+        for name, source in self.sources.items():
+            if source.rules is not None:
+                check_rules(source.rules, f"sources.{name}.rules")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain lists, dicts and scalars, as they stand in run.json."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+    def digest(self) -> str:
+        """sha256 of the resolved recipe, independent of key order and layout of the file it came from."""
+        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
+
+
+def unknown_key(where: str, key: str, known: typing.Iterable[str]) -> str:
+    """A message that names the nearest valid key."""
+    names = sorted(known)
+    near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
+    advice = f"did you mean {near[0]!r}?" if near else f"valid are: {', '.join(names)}"
+    return f"{where + ': ' if where else ''}unknown key {key!r}; {advice}"
+
+
+def check_rules(rules: tuple[str, ...], where: str) -> None:
+    """Raise unless every name is a rule set."""
+    for name in rules:
+        if name not in RULE_SETS:
+            raise RecipeError(unknown_key(where, name, RULE_SETS))
+
+
+def list_recipes() -> list[str]:
+    """Names of the built-in recipes."""
+    return sorted(path.stem for path in RECIPES_DIR.glob("*.toml"))
+
+
+def load(recipe: str, settings: typing.Sequence[str] = ()) -> Recipe:
+    """The built-in recipe of that name, or the TOML file at that path, with `section.key=value` settings applied."""
+    path = RECIPES_DIR / f"{recipe}.toml"
+    if not path.is_file():
+        path = Path(recipe)
+        if not path.is_file():
+            near = difflib.get_close_matches(recipe, list_recipes(), n=1)
+            advice = f"did you mean {near[0]!r}?" if near else f"built in are: {', '.join(list_recipes())}"
+            raise RecipeError(f"{recipe!r} is neither a built-in recipe nor a file; {advice}")
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not valid TOML: {error}") from error
+    data.setdefault("name", path.stem)
+    for setting in settings:
+        apply_setting(data, setting)
+    try:
+        return parse(data)
+    except RecipeError as error:
+        raise RecipeError(f"recipe {recipe!r}: {error}") from None
+
+
+def apply_setting(data: dict[str, Any], setting: str) -> None:
+    """Write one `section.key=value` into `data`; the value is read as TOML, or else taken as a string."""
+    key, equals, text = setting.partition("=")
+    if not equals or not key.strip():
+        raise RecipeError(f"--set {setting!r}: write it as section.key=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, leaf = (part.strip() for part in key.split("."))
+    for parent in parents:
+        data = data.setdefault(parent, {})
+        if not isinstance(data, dict):
+            raise RecipeError(f"--set {setting!r}: {parent!r} is a value, not a section")
+    data[leaf] = value
+
+
+def parse(data: dict[str, Any]) -> Recipe:
+    """The recipe that `data` (as read from TOML) states; a wrong key, type or value raises RecipeError."""
+    data = _prepare(Recipe, data, "")
+    try:
+        return msgspec.convert(data, Recipe)
+    except msgspec.ValidationError as error:
+        cause = error.__cause__
+        if isinstance(cause, RecipeError):
+            raise cause from None
+        message, _, where = str(error).partition(" - at `$.")
+        raise RecipeError(f"{where.rstrip('`') or 'recipe'}: {message}") from None
+
+
+def _prepare(kind: Any, data: Any, where: str) -> Any:
+    """`data` with "off" made None and single strings made lists; unknown keys raise."""
+    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if data == "off" and types.NoneType in kinds:
+        return None
+    for kind in kinds:
+        origin = typing.get_origin(kind)
+        if dataclasses.is_dataclass(kind) and isinstance(data, dict):
+            hints = typing.get_type_hints(kind)
+            for key in data:
+                if key not in hints:
+                    raise RecipeError(unknown_key(where, key, hints))
+            return {key: _prepare(hints[key], value, f"{where}.{key}".lstrip(".")) for key, value in data.items()}
+        if origin is dict and isinstance(data, dict):
+            (_, inner) = typing.get_args(kind)
+            return {key: _prepare(inner, value, f"{where}.{key}".lstrip(".")) for key, value in data.items()}
+        if origin is tuple and isinstance(data, str):
+            return [data]
+    return data
