@@ -76,15 +76,14 @@ def tokens_schema(vocab_size: int, metadata: dict[str, str] | None = None) -> pa
 
 
 def signature_schema(n_permutations: int) -> pa.Schema:
-    """What dedup/ keeps of a document: its keys, its MinHash signature and where its text lies."""
+    """What dedup/ keeps of a document: where it lies, its keys and its MinHash signature.
+
+    `at` is (segment number << 32) | row, the document's place among the run's segment files.
+    """
     return pa.schema(
         [
+            pa.field("at", pa.uint64(), nullable=False),
             pa.field("doc_id", pa.binary(16), nullable=False),
-            *ADDRESS,
-            pa.field("source", pa.large_string(), nullable=False),
-            pa.field("lang", pa.large_string()),
-            pa.field("segment", pa.large_string(), nullable=False),  # file name of the document's segment
-            pa.field("row", pa.uint32(), nullable=False),  # its row there
             pa.field("n_chars", pa.uint64(), nullable=False),
             pa.field("url_hash", pa.binary(16)),
             pa.field("exact_hash", pa.binary(16), nullable=False),
@@ -92,6 +91,19 @@ def signature_schema(n_permutations: int) -> pa.Schema:
             pa.field("minhash", pa.list_(pa.field("item", pa.uint32(), nullable=False), n_permutations)),
         ]
     )
+
+
+MERGE: Final = pa.schema(
+    [
+        pa.field("at", pa.uint64(), nullable=False),
+        pa.field("survivor_at", pa.uint64(), nullable=False),
+        pa.field("survivor_id", pa.binary(16), nullable=False),
+        pa.field("reason", pa.large_string(), nullable=False),
+        pa.field("value", pa.float64(), nullable=False),  # similarity to the survivor
+        pa.field("limit", pa.float64(), nullable=False),
+    ]
+)
+"""dedup/ -> the segments: a document that ends in another one."""
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

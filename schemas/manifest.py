@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -41,6 +42,8 @@ class StageRecord:
     inputs: tuple[str, ...]
     """One line per input: path, bytes and either modification time (sources) or sha256 (files of the run)."""
     outputs: tuple[FileEntry, ...]
+    intermediates: tuple[FileEntry, ...] = ()
+    """Files that only the next stage reads; they are deleted when it is done."""
     counts: dict[str, Counts] = field(default_factory=dict)
     """By room, in the order in which records pass them."""
     details: dict[str, Any] = field(default_factory=dict)
@@ -70,11 +73,17 @@ def read_marker(run: Path, stage: str) -> StageRecord | None:
         raise OutputError(f"{path} is damaged ({error}); delete it to run stage {stage!r} again") from error
 
 
-def still_holds(run: Path, record: StageRecord, recipe_digest: str, inputs: tuple[str, ...]) -> bool:
-    """Whether recipe, inputs and every output are exactly what the marker says."""
+def still_holds(run: Path, record: StageRecord, recipe_digest: str, inputs: tuple[str, ...], *, used_up: bool) -> bool:
+    """Whether recipe, inputs and every file are exactly what the marker says; `used_up` intermediates need not be there."""
     if record.recipe_digest != recipe_digest or record.inputs != inputs:
         return False
-    return all((run / out.path).is_file() and sha256_of(run / out.path) == out.sha256 for out in record.outputs)
+    files = record.outputs if used_up else record.outputs + record.intermediates
+    return all((run / file.path).is_file() and sha256_of(run / file.path) == file.sha256 for file in files)
+
+
+def lines_of(files: Iterable[FileEntry]) -> tuple[str, ...]:
+    """Files of the run as a stage's inputs: path, bytes, sha256."""
+    return tuple(f"{file.path} {file.n_bytes} {file.sha256}" for file in files)
 
 
 def write_run(run: Path, recipe: Recipe, records: list[StageRecord], *, workers: int, runner: str, complete: bool) -> None:

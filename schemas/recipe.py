@@ -345,20 +345,13 @@ class Pretrain:
     checkpoint_every: int = 100
 
     def __post_init__(self) -> None:
-        for name in ("n_layers", "d_model", "n_heads", "seq_len", "batch_size", "steps", "valid_every", "checkpoint_every"):
+        counts = ("n_layers", "d_model", "n_heads", "seq_len", "batch_size", "steps", "valid_every", "checkpoint_every")
+        for name in counts:
             _require(getattr(self, name) > 0, f"pretrain.{name}", getattr(self, name), "must be above 0")
-        _require(
-            self.d_model % (2 * self.n_heads) == 0,
-            "pretrain.d_model",
-            self.d_model,
-            f"must be a multiple of 2 x n_heads = {2 * self.n_heads}",
-        )
-        _require(
-            self.n_heads % (self.n_kv_heads or self.n_heads) == 0,
-            "pretrain.n_kv_heads",
-            self.n_kv_heads,
-            f"must divide n_heads = {self.n_heads}",
-        )
+        multiple = 2 * self.n_heads
+        _require(self.d_model % multiple == 0, "pretrain.d_model", self.d_model, f"must be a multiple of 2 x n_heads = {multiple}")
+        divides = self.n_heads % (self.n_kv_heads or self.n_heads) == 0
+        _require(divides, "pretrain.n_kv_heads", self.n_kv_heads, f"must divide n_heads = {self.n_heads}")
 
 
 @config
@@ -458,7 +451,7 @@ def apply_setting(data: dict[str, Any], setting: str) -> None:
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        value = text
+        value = text.strip()
     *parents, leaf = (part.strip() for part in key.split("."))
     for parent in parents:
         data = data.setdefault(parent, {})
@@ -482,19 +475,19 @@ def parse(data: dict[str, Any]) -> Recipe:
 
 def _prepare(kind: Any, data: Any, where: str) -> Any:
     """`data` with "off" made None and single strings made lists; unknown keys raise."""
-    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    if data == "off" and types.NoneType in kinds:
+    alternatives = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if data == "off" and types.NoneType in alternatives:
         return None
-    for kind in kinds:
-        origin = typing.get_origin(kind)
-        if dataclasses.is_dataclass(kind) and isinstance(data, dict):
-            hints = typing.get_type_hints(kind)
+    for alternative in alternatives:
+        origin = typing.get_origin(alternative)
+        if dataclasses.is_dataclass(alternative) and isinstance(data, dict):
+            hints = typing.get_type_hints(alternative)
             for key in data:
                 if key not in hints:
                     raise RecipeError(unknown_key(where, key, hints))
             return {key: _prepare(hints[key], value, f"{where}.{key}".lstrip(".")) for key, value in data.items()}
         if origin is dict and isinstance(data, dict):
-            (_, inner) = typing.get_args(kind)
+            inner = typing.get_args(alternative)[1]
             return {key: _prepare(inner, value, f"{where}.{key}".lstrip(".")) for key, value in data.items()}
         if origin is tuple and isinstance(data, str):
             return [data]

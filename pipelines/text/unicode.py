@@ -103,20 +103,15 @@ def fold_table() -> npt.NDArray[np.uint32]:
     return table
 
 
-@numba.njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator,unused-ignore]
+@numba.njit(cache=True, nogil=True, inline="always")
 def decode(data: npt.NDArray[np.uint8], at: int) -> tuple[int, int]:
     """(code point, length in bytes) of the character at byte `at` of valid UTF-8."""
-    first = np.int64(data[at])
+    first = int(data[at])
     if first < 0x80:
         return first, 1
     if first < 0xE0:
-        return ((first & 0x1F) << 6) | (np.int64(data[at + 1]) & 0x3F), 2
+        return ((first & 0x1F) << 6) | (int(data[at + 1]) & 0x3F), 2
     if first < 0xF0:
-        return ((first & 0x0F) << 12) | ((np.int64(data[at + 1]) & 0x3F) << 6) | (np.int64(data[at + 2]) & 0x3F), 3
-    return (
-        ((first & 0x07) << 18)
-        | ((np.int64(data[at + 1]) & 0x3F) << 12)
-        | ((np.int64(data[at + 2]) & 0x3F) << 6)
-        | (np.int64(data[at + 3]) & 0x3F),
-        4,
-    )
+        return ((first & 0x0F) << 12) | ((int(data[at + 1]) & 0x3F) << 6) | (int(data[at + 2]) & 0x3F), 3
+    low = ((int(data[at + 1]) & 0x3F) << 12) | ((int(data[at + 2]) & 0x3F) << 6) | (int(data[at + 3]) & 0x3F)
+    return ((first & 0x07) << 18) | low, 4

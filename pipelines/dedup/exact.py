@@ -1,0 +1,106 @@
+"""Copies that are equal under a key: the same text but for white space, or the same canonical URL."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import pairwise
+from typing import Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from pipelines.dedup.frames import as_batch, as_frame
+from pipelines.dedup.minhash import BEST_FIRST, BEST_FIRST_DESCENDING
+from pipelines.text.unicode import SPACE, TABLE_SIZE, char_classes, decode
+from schemas.buffers import Bytes, Offsets, fixed_column, string_view
+from schemas.hops import MERGE
+
+_DIGEST_BYTES: Final = 16
+
+
+def content_hashes(text: pa.Array) -> pa.Array:
+    """binary[16] per text: blake2b of the text with every run of white space made one space and none at the ends."""
+    data, offsets = string_view(text)
+    squeezed, bounds = _squeeze(data, offsets, char_classes())
+    return _digests(squeezed, bounds)
+
+
+def url_hashes(url: pa.Array) -> pa.Array:
+    """binary[16] per URL: blake2b of its canonical form; null where there is no URL."""
+    frame = pl.DataFrame({"url": pl.Series(pl.from_arrow(url), dtype=pl.String)}).select(canonical_url(pl.col("url")).alias("url"))
+    data, offsets = string_view(frame.get_column("url").to_arrow().cast(pa.large_string()))
+    hashes = _digests(data, offsets)
+    return pa.compute.if_else(url.is_valid(), hashes, pa.scalar(None, hashes.type))
+
+
+def canonical_url(url: pl.Expr) -> pl.Expr:
+    """Without scheme, user, "www.", default port, fragment and trailing slash, the host in lower case."""
+    parts = url.str.strip_chars().str.extract_groups(r"^(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[^/?#@]*@)?(?:[Ww]{3}\.)?([^/?#]*)([^#]*)")
+    host = parts.struct.field("1").str.to_lowercase().str.replace(r":(?:80|443)?$", "")
+    return pl.concat_str(host, parts.struct.field("2").str.replace(r"/+$", ""))
+
+
+def merge_equal(table: pa.Table, key: str, reason: str) -> tuple[pa.Table, pa.RecordBatch]:
+    """(rows that stay, MERGE batch): of the rows with one value in column `key` the best stays; null equals nothing."""
+    frame = as_frame(table.select([key, *BEST_FIRST]))
+    frame = frame.with_row_index("row").filter(pl.col(key).is_not_null()).sort(key, *BEST_FIRST, descending=[False, *BEST_FIRST_DESCENDING])
+    frame = frame.with_columns(
+        pl.col("at").first().over(key).alias("survivor_at"),
+        pl.col("doc_id").first().over(key).alias("survivor_id"),
+    ).filter(pl.col("at") != pl.col("survivor_at"))
+    merges = frame.with_columns(pl.lit(reason).alias("reason"), pl.lit(1.0).alias("value"), pl.lit(1.0).alias("limit"))
+    stays = np.ones(table.num_rows, bool)
+    stays[merges.get_column("row").to_numpy()] = False
+    return table.filter(pa.array(stays)), as_batch(merges, MERGE)
+
+
+def compose(merges: pa.Table) -> pa.RecordBatch:
+    """MERGE rows whose survivors ended themselves, pointed at the survivor of the survivor.
+
+    `merges` has a column `later`: false for merges made before, true for those of the kind that just ran. A document merged
+    before into one that is merged now goes to that one's survivor; its value stays that of its own comparison.
+    """
+    frame = as_frame(merges)
+    before, now = frame.filter(~pl.col("later")), frame.filter(pl.col("later"))
+    onward = now.select(pl.col("at").alias("survivor_at"), pl.col("survivor_at").alias("next_at"), pl.col("survivor_id").alias("next_id"))
+    before = before.join(onward, on="survivor_at", how="left").with_columns(
+        pl.coalesce("next_at", "survivor_at").alias("survivor_at"), pl.coalesce("next_id", "survivor_id").alias("survivor_id")
+    )
+    return as_batch(pl.concat([before.select(MERGE.names), now.select(MERGE.names)]), MERGE)
+
+
+def _digests(data: Bytes, offsets: Offsets) -> pa.Array:
+    view = data.data
+    digest = b"".join(hashlib.blake2b(view[i:j], digest_size=_DIGEST_BYTES).digest() for i, j in pairwise(offsets))
+    return fixed_column(np.frombuffer(digest, np.uint8).reshape(-1, _DIGEST_BYTES))
+
+
+@numba.njit(cache=True, nogil=True)
+def _squeeze(data: Bytes, offsets: Offsets, classes: npt.NDArray[np.uint8]) -> tuple[Bytes, Offsets]:
+    n = len(offsets) - 1
+    out = np.empty(offsets[n] - offsets[0], np.uint8)
+    bounds = np.zeros(n + 1, np.int64)
+    filled = 0
+    for row in range(n):
+        at, end = offsets[row], offsets[row + 1]
+        pending = False
+        begun = False
+        while at < end:
+            code, width = decode(data, at)
+            if code < TABLE_SIZE and classes[code] & SPACE:
+                pending = begun
+            else:
+                if pending:
+                    out[filled] = 32
+                    filled += 1
+                for i in range(width):
+                    out[filled + i] = data[at + i]
+                filled += width
+                begun = True
+                pending = False
+            at += width
+        bounds[row + 1] = filled
+    return out[:filled].copy(), bounds

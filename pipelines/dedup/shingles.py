@@ -1,0 +1,182 @@
+"""Text -> word shingles -> MinHash signatures and shingle sets, over Arrow buffers.
+
+Words are compared folded: without case, width and accents, every number as "0", punctuation ignored (as datatrove's
+MinHash does); each character of a script written without spaces is a word. A shingle is `size` words in a row, and its hash
+64 bits; signatures are built from the low 32 as datasketch's `affine32` scheme builds them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from datasketch import MinHash as DatasketchMinHash
+
+from pipelines.text.unicode import LETTER, MARK, NUMBER, TABLE_SIZE, UNSPACED, char_classes, decode, fold_table
+from schemas.buffers import Bytes, Offsets, string_view
+
+UInt32s = npt.NDArray[np.uint32]
+UInt64s = npt.NDArray[np.uint64]
+
+_WORD: Final = LETTER | NUMBER | MARK
+_FNV_BASIS: Final = np.uint64(0xCBF29CE484222325)
+_FNV_PRIME: Final = np.uint64(0x100000001B3)
+_ROLL: Final = np.uint64(0x9E3779B97F4A7C15)  # odd: words at different places of a shingle weigh differently
+_ZERO: Final = np.uint64(ord("0"))
+
+
+def permutations(count: int, seed: int) -> tuple[UInt32s, UInt32s]:
+    """(a, b), uint32[count] each: the parameters that datasketch draws for `MinHash(count, seed, scheme="affine32")`."""
+    a, b = DatasketchMinHash(num_perm=count, seed=seed, scheme="affine32").permutations
+    return np.ascontiguousarray(a, np.uint32), np.ascontiguousarray(b, np.uint32)
+
+
+def signatures(text: pa.Array, size: int, a: UInt32s, b: UInt32s) -> tuple[UInt32s, UInt32s]:
+    """(minhash uint32[n, len(a)], n_shingles uint32[n]) of n texts; a text of fewer than `size` words has no shingle.
+
+    Equal to `datasketch.MinHash(scheme="affine32")` updated with the low 32 bits of every shingle hash.
+    """
+    data, offsets = string_view(text)
+    return _signatures(data, offsets, size, a, b, char_classes(), fold_table())
+
+
+def shingle_sets(text: pa.Array, size: int) -> tuple[UInt64s, Offsets]:
+    """(hashes uint64[m], offsets int64[n + 1]): row i's distinct shingle hashes, ascending, are hashes[offsets[i]:offsets[i + 1]]."""
+    data, offsets = string_view(text)
+    return _shingle_sets(data, offsets, size, char_classes(), fold_table())
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _next_word(data: Bytes, at: int, end: int, classes: npt.NDArray[np.uint8], fold: UInt32s) -> tuple[int, np.uint64]:
+    """(position after the next word, its folded hash); hash 0 where no word is left."""
+    word = _FNV_BASIS
+    inside = False
+    in_number = False
+    while at < end:
+        code, width = decode(data, at)
+        kind = classes[code] if code < TABLE_SIZE else 0
+        if kind & _WORD == 0:
+            if inside:
+                return at, word
+            at += width
+            continue
+        if kind & UNSPACED and not (kind & MARK and inside):
+            if inside:
+                return at, word
+            inside = True
+            word = (word ^ np.uint64(fold[code])) * _FNV_PRIME
+            at += width
+            # Marks that follow belong to it; anything else ends it.
+            while at < end:
+                code, width = decode(data, at)
+                if code >= TABLE_SIZE or classes[code] & MARK == 0:
+                    break
+                word = (word ^ np.uint64(fold[code])) * _FNV_PRIME
+                at += width
+            return at, word
+        inside = True
+        if kind & NUMBER:
+            if not in_number:
+                word = (word ^ _ZERO) * _FNV_PRIME
+            in_number = True
+        else:
+            in_number = False
+            folded = fold[code]
+            if folded != 0:
+                word = (word ^ np.uint64(folded)) * _FNV_PRIME
+        at += width
+    return at, (word if inside else np.uint64(0))
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _mix64(value: np.uint64) -> np.uint64:
+    value ^= value >> np.uint64(33)
+    value *= np.uint64(0xFF51AFD7ED558CCD)
+    value ^= value >> np.uint64(33)
+    value *= np.uint64(0xC4CEB9FE1A85EC53)
+    return value ^ (value >> np.uint64(33))
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _fmix32(value: np.uint32) -> np.uint32:
+    value = np.uint32(value ^ (value >> np.uint32(16)))
+    value = np.uint32(value * np.uint32(0x85EBCA6B))
+    value = np.uint32(value ^ (value >> np.uint32(13)))
+    value = np.uint32(value * np.uint32(0xC2B2AE35))
+    return np.uint32(value ^ (value >> np.uint32(16)))
+
+
+@numba.njit(cache=True, nogil=True)
+def _text_shingles(
+    data: Bytes, start: int, end: int, size: int, drop: np.uint64, classes: npt.NDArray[np.uint8], fold: UInt32s, out: UInt64s
+) -> int:
+    """Write the shingle hashes of one text to `out`, in order of appearance; returns how many. `drop` is _ROLL ** size."""
+    ring = np.zeros(size, np.uint64)
+    rolled = np.uint64(0)
+    n_words = 0
+    n = 0
+    at = start
+    while True:
+        at, word = _next_word(data, at, end, classes, fold)
+        if word == 0:
+            return n
+        slot = n_words % size
+        rolled = rolled * _ROLL + word - ring[slot] * drop
+        ring[slot] = word
+        n_words += 1
+        if n_words >= size:
+            out[n] = _mix64(rolled)
+            n += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _power(base: np.uint64, exponent: int) -> np.uint64:
+    result = np.uint64(1)
+    for _ in range(exponent):
+        result *= base
+    return result
+
+
+@numba.njit(cache=True, nogil=True)
+def _signatures(
+    data: Bytes, offsets: Offsets, size: int, a: UInt32s, b: UInt32s, classes: npt.NDArray[np.uint8], fold: UInt32s
+) -> tuple[UInt32s, UInt32s]:
+    n = len(offsets) - 1
+    minhash = np.full((n, len(a)), np.uint32(0xFFFFFFFF), np.uint32)
+    n_shingles = np.zeros(n, np.uint32)
+    longest = 0
+    for row in range(n):
+        longest = max(longest, offsets[row + 1] - offsets[row])
+    shingles = np.empty(longest + 1, np.uint64)
+    drop = _power(_ROLL, size)
+    for row in range(n):
+        count = _text_shingles(data, offsets[row], offsets[row + 1], size, drop, classes, fold, shingles)
+        n_shingles[row] = count
+        least = minhash[row]
+        for i in range(count):
+            mixed = _fmix32(np.uint32(shingles[i] & np.uint64(0xFFFFFFFF)))
+            for p in range(len(a)):
+                value = np.uint32(np.uint32(a[p] * mixed) + b[p])
+                least[p] = min(least[p], value)
+    return minhash, n_shingles
+
+
+@numba.njit(cache=True, nogil=True)
+def _shingle_sets(data: Bytes, offsets: Offsets, size: int, classes: npt.NDArray[np.uint8], fold: UInt32s) -> tuple[UInt64s, Offsets]:
+    n = len(offsets) - 1
+    hashes = np.empty(offsets[n] - offsets[0] + 1, np.uint64)  # no text has more shingles than bytes
+    bounds = np.zeros(n + 1, np.int64)
+    drop = _power(_ROLL, size)
+    filled = 0
+    for row in range(n):
+        count = _text_shingles(data, offsets[row], offsets[row + 1], size, drop, classes, fold, hashes[filled:])
+        found = np.sort(hashes[filled : filled + count])
+        for i in range(count):
+            if i == 0 or found[i] != found[i - 1]:
+                hashes[filled] = found[i]
+                filled += 1
+        bounds[row + 1] = filled
+    return hashes[:filled].copy(), bounds

@@ -1,0 +1,32 @@
+"""Where a document goes: its place in the global shuffle, its split, and whether it is in a sample. All from its id and the seed."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.buffers import fixed_view
+
+
+def hash_ids(doc_id: pa.Array, seed: int, purpose: str) -> npt.NDArray[np.uint64]:
+    """uint64 per binary[16] id: uniform on the whole range, independent between seeds and between purposes."""
+    halves = fixed_view(doc_id).copy().view(np.uint64)
+    salt = np.frombuffer(hashlib.blake2b(f"{purpose}:{seed}".encode(), digest_size=16).digest(), np.uint64)
+    value = _mix(halves[:, 0] ^ salt[0])
+    return _mix(value ^ halves[:, 1] ^ salt[1])
+
+
+def in_share(hashes: npt.NDArray[np.uint64], share: float) -> npt.NDArray[np.bool_]:
+    """bool per hash: whether it lies in the first `share` (0 to 1) of the uint64 line."""
+    return hashes.astype(np.float64) < share * 2.0**64
+
+
+def _mix(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The finalizer of splitmix64 (Steele, Lea and Flood 2014)."""
+    value = value + np.uint64(0x9E3779B97F4A7C15)
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))

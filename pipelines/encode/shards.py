@@ -1,0 +1,85 @@
+"""Token shards: Arrow IPC files of whole documents in shuffled order, and the index that names them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.files import whole_file
+from schemas.hops import MAX_BATCH_ROWS, TOKENS_COLUMNS
+
+FORMAT: Final = "corpusmill-shards/1"
+
+
+def shuffled(table: pa.Table) -> pa.Table:
+    """Rows in the order of their `order` column; equal ones by address, so that no order of arrival shows."""
+    by = ("order", "doc_id", "origin_file", "origin_offset", "part")
+    return table.sort_by([(name, "ascending") for name in by])
+
+
+def cut(table: pa.Table, most_tokens: int) -> Iterator[pa.Table]:
+    """Consecutive slices of at most `most_tokens` tokens each, at least one document each."""
+    sizes = table.column("n_tokens").to_numpy()
+    start, held = 0, 0
+    for row, size in enumerate(sizes):
+        if held and held + size > most_tokens:
+            yield table.slice(start, row - start)
+            start, held = row, 0
+        held += int(size)
+    if start < table.num_rows:
+        yield table.slice(start)
+
+
+def write_shard(table: pa.Table, path: Path, schema: pa.Schema) -> None:
+    """An uncompressed Arrow IPC file of the shard's columns: it can be memory-mapped and read without a copy."""
+    table = table.select(list(TOKENS_COLUMNS)).combine_chunks()
+    with whole_file(path) as temporary, pa.ipc.new_file(str(temporary), schema) as writer:
+        for batch in table.cast(schema.remove_metadata()).to_batches(MAX_BATCH_ROWS):
+            writer.write_batch(batch)
+
+
+def numbered(names: list[str]) -> dict[str, str]:
+    """Provisional shard names (split-range-piece) -> final ones (split-NNNNN-of-NNNNN), in the same order per split."""
+    final: dict[str, str] = {}
+    for split in ("train", "valid"):
+        mine = sorted(name for name in names if name.startswith(split))
+        final |= {name: f"{split}-{i:05d}-of-{len(mine):05d}.arrow" for i, name in enumerate(mine)}
+    return final
+
+
+def source_totals(paths: list[Path]) -> dict[str, dict[str, int]]:
+    """Documents and tokens by source over all shards, read from the files themselves."""
+    totals: dict[str, dict[str, int]] = {}
+    for path in paths:
+        with pa.memory_map(str(path)) as file:
+            table = pa.ipc.open_file(file).read_all().select(["source", "n_tokens"])
+            for row in table.group_by("source").aggregate([("n_tokens", "sum"), ("n_tokens", "count")]).to_pylist():
+                total = totals.setdefault(row["source"], {"n_documents": 0, "n_tokens": 0})
+                total["n_documents"] += row["n_tokens_count"]
+                total["n_tokens"] += row["n_tokens_sum"]
+    return dict(sorted(totals.items()))
+
+
+def shard_counts(path: Path) -> tuple[int, int]:
+    """(documents, tokens) in a shard file."""
+    with pa.memory_map(str(path)) as file:
+        table = pa.ipc.open_file(file).read_all()
+        return table.num_rows, pc.sum(table.column("n_tokens")).as_py() or 0
+
+
+def write_index(path: Path, index: dict[str, Any]) -> None:
+    """Write shards/index.json, whole or not at all."""
+    with whole_file(path) as temporary:
+        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(index), indent=2) + b"\n")
+
+
+def ranges(order: np.ndarray[Any, np.dtype[np.uint64]], valid: np.ndarray[Any, np.dtype[np.bool_]], n_ranges: int) -> pa.Array:
+    """uint32 per document: its part of the shuffled line, or `n_ranges` for the validation split."""
+    part = ((order >> np.uint64(32)) * np.uint64(n_ranges) >> np.uint64(32)).astype(np.uint32)
+    return pa.array(np.where(valid, np.uint32(n_ranges), part))

@@ -1,0 +1,82 @@
+"""Curated documents -> token shards in globally shuffled order. It demands `text` and never sees `raw_text`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import apache_beam as beam
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.encode.order import hash_ids, in_share
+from pipelines.encode.shards import cut, ranges, shard_counts, shuffled, write_shard
+from pipelines.runtime import Exchange, Progress, count, open_segment
+from schemas.files import entry
+from schemas.recipe import Encode
+from tokenizer.bpe import Encoder
+
+
+class EncodeShards(beam.PTransform):
+    """Path of a file of curated documents -> FileEntry lines of the shards, under provisional names."""
+
+    def __init__(
+        self, encode: Encode, seed: int, tokenizer: Path, schema: pa.Schema, run: Path, folder: Path, n_ranges: int, progress: Progress
+    ) -> None:
+        super().__init__()
+        self.tokens = _Encode(encode, seed, tokenizer, n_ranges, progress)
+        self.shards = WriteShards(encode, schema, run, n_ranges)
+        self.folder = folder
+
+    def expand(self, documents: beam.PCollection[str]) -> beam.PCollection[str]:
+        """Encode, shuffle, write."""
+        return documents | beam.Reshuffle() | "encode" >> beam.ParDo(self.tokens) | "shuffle" >> Exchange(self.folder, self.shards, str)
+
+
+class _Encode(beam.DoFn):
+    def __init__(self, encode: Encode, seed: int, tokenizer: Path, n_ranges: int, progress: Progress) -> None:
+        self.encode, self.seed, self.tokenizer, self.n_ranges, self.progress = encode, seed, tokenizer, n_ranges, progress
+
+    def setup(self) -> None:
+        self.encoder = Encoder(self.tokenizer)
+
+    def process(self, path: str) -> Iterator[pa.RecordBatch]:
+        reader = open_segment(Path(path))
+        for index in range(reader.num_record_batches):
+            batch = reader.get_batch(index)
+            if batch.num_rows:
+                yield self.tokens(batch)
+        self.progress.step()
+
+    def tokens(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        doc_id = batch.column("doc_id")
+        tokens = self.encoder(batch.column("text"))
+        order = hash_ids(doc_id, self.seed, "shuffle")
+        valid = in_share(hash_ids(doc_id, self.seed, "valid"), self.encode.valid_ratio)
+        count("encode", n_in=batch.num_rows)
+        kept = {name: batch.column(name) for name in ("doc_id", "source", "lang", "origin_file", "origin_offset", "part")}
+        return pa.RecordBatch.from_pydict(
+            kept
+            | {
+                "tokens": tokens,
+                "n_tokens": pc.list_value_length(tokens).cast(pa.uint32()),
+                "order": pa.array(order),
+                "range": ranges(order, valid, self.n_ranges),
+            }
+        )
+
+
+class WriteShards:
+    """Exchange reducer: one range of the shuffled line -> shards of at most encode.shard_tokens tokens."""
+
+    def __init__(self, encode: Encode, schema: pa.Schema, run: Path, n_ranges: int) -> None:
+        self.encode, self.schema, self.run, self.n_ranges = encode, schema, run, n_ranges
+
+    def __call__(self, number: int, table: pa.Table) -> Iterator[str]:
+        """Sort, cut, write."""
+        split = "valid" if number == self.n_ranges else "train"
+        for piece, shard in enumerate(cut(shuffled(table), self.encode.shard_tokens)):
+            path = self.run / "shards" / f"{split}-r{number:06d}-{piece:06d}.arrow"
+            write_shard(shard, path, self.schema)
+            n_documents, _ = shard_counts(path)
+            count("encode", n_out=n_documents)
+            yield msgspec.json.encode(entry(path, self.run, n_documents)).decode()

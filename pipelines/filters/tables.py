@@ -1,0 +1,61 @@
+"""Language profiles as arrays that compiled kernels index by profile number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.filters.profiles import LanguageProfile
+from pipelines.text.hashing import hash_bytes, slot_of, table_size
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileTables:
+    """Row p belongs to profile p."""
+
+    stop_words: npt.NDArray[np.uint64]
+    """[p, size]: an open-addressing table of word hashes."""
+    sentence_ends: npt.NDArray[np.uint32]
+    """[p, k]: code points, zeros behind."""
+    terminal_punctuation: npt.NDArray[np.uint32]
+    """[p, k]: code points, zeros behind."""
+    short_line_scale: npt.NDArray[np.float64]
+    """[p]"""
+
+
+def build(profiles: Sequence[LanguageProfile]) -> ProfileTables:
+    """The tables of the profiles, in order."""
+    size = table_size(max(len(profile.stop_words) for profile in profiles))
+    stop_words = np.zeros((len(profiles), size), np.uint64)
+    for table, profile in zip(stop_words, profiles, strict=True):
+        for word in sorted(profile.stop_words):
+            encoded = np.frombuffer(word.encode(), np.uint8)
+            key = np.uint64(hash_bytes(encoded, 0, len(encoded)))
+            table[slot_of(table, key)] = key
+    return ProfileTables(
+        stop_words,
+        _code_points(profile.sentence_ends for profile in profiles),
+        _code_points(profile.terminal_punctuation for profile in profiles),
+        np.array([profile.short_line_scale for profile in profiles]),
+    )
+
+
+def _code_points(texts: Iterable[str]) -> npt.NDArray[np.uint32]:
+    rows = [[ord(char) for char in text] for text in texts]
+    width = max(map(len, rows)) + 1
+    return np.array([row + [0] * (width - len(row)) for row in rows], np.uint32)
+
+
+@numba.njit(cache=True, nogil=True)
+def is_one_of(code: int, code_points: npt.NDArray[np.uint32]) -> bool:
+    """Whether a code point stands in one row of a table."""
+    for one in code_points:
+        if one == 0:
+            return False
+        if one == code:
+            return True
+    return False

@@ -1,0 +1,352 @@
+"""The driver: the stages of a run in order, each with its marker, its sums and its guard.
+
+A stage is done again unless its marker holds: same recipe, same inputs, every output there with its digest. Segments under
+DIR/work hold raw text and serve the next stage only; they are deleted as soon as it is done.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, cast
+
+import apache_beam as beam
+import msgspec
+import polars as pl
+
+from pipelines import graph
+from pipelines.crawl.crawler import CrawlProgress, crawl
+from pipelines.encode.order import hash_ids, in_share
+from pipelines.encode.shards import FORMAT, numbered, shard_counts, source_totals, write_index
+from pipelines.filters.warm import warm
+from pipelines.guards import check_filters, check_merges, check_reading
+from pipelines.pretrain.loop import validate
+from pipelines.read.splits import Split, describe_inputs, plan
+from pipelines.report.page import write_report
+from pipelines.runtime import Progress, Ran, open_segment, read_report, run_graph, stopwatch, watch_progress
+from pipelines.scrub.scrub import digest as scrub_digest
+from schemas.errors import EmptyCorpusError, OutputError
+from schemas.files import FileEntry, entry, sha256_of
+from schemas.hops import tokens_schema
+from schemas.ledger import check_run, check_stage
+from schemas.manifest import Counts, StageRecord, lines_of, read_marker, still_holds, write_marker, write_run
+from schemas.recipe import Recipe
+from tokenizer import bpe
+
+STAGES: Final = ("crawl", "collect", "refine", "tokenizer", "encode", "validate", "report")
+TOKENIZER_FILE: Final = "tokenizer/tokenizer.json"
+OWNS: Final = {
+    "crawl": ("crawl",),
+    "collect": ("work", "ledger"),
+    "refine": ("work/refine", "documents", "ledger/refine-*.parquet"),
+    "tokenizer": ("tokenizer",),
+    "encode": ("work/encode", "shards"),
+    "validate": (),  # a checkpoint there may be gone on with
+    "report": ("report", "README.md"),
+}
+"""What a stage deletes before it starts, so that nothing of an earlier try is taken for its own."""
+
+Tell = Callable[[str, int, int | None], None]
+"""Called with (stage, units done, units in all or None) while a stage runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Where the graphs run. Nothing here changes the corpus."""
+
+    runner: str = "local"
+    workers: int = 1
+    beam_options: tuple[str, ...] = ()
+
+    def run(self, build: Callable[[beam.Pipeline], None]) -> Ran:
+        """Run the graph that `build` makes."""
+        return run_graph(build, runner=self.runner, workers=self.workers, beam_options=self.beam_options)
+
+
+@dataclass(slots=True, kw_only=True)
+class Done:
+    """What a stage hands to its marker."""
+
+    outputs: list[FileEntry]
+    intermediates: list[FileEntry] = field(default_factory=list)
+    counts: dict[str, Counts] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class Run:
+    """One run of a recipe into one folder."""
+
+    def __init__(self, recipe: Recipe, folder: Path, engine: Engine, tell: Tell) -> None:
+        self.recipe, self.folder, self.engine, self.tell = recipe, folder, engine, tell
+        self.digest = recipe.digest()
+        self.records: dict[str, StageRecord] = {}
+        self.splits: list[Split] = []
+
+    def execute(self, *, resume: bool) -> list[StageRecord]:
+        """Bring every stage up to date and return their records; CorpusmillError says why a run cannot go on."""
+        self.prepare(resume=resume)
+        for stage in STAGES:
+            self.tell(stage, 0, None)
+            self.records[stage] = self.bring_up_to_date(stage)
+            self.tell(stage, 1, 1)
+            self.write_state(complete=stage in STAGES[-2:])
+        return list(self.records.values())
+
+    def prepare(self, *, resume: bool) -> None:
+        """Refuse a folder that holds something else and, on resume, one that another recipe made."""
+        if self.folder.is_file():
+            raise OutputError(f"{self.folder} is a file; give --out a new or empty folder")
+        if self.folder.is_dir() and any(self.folder.iterdir()):
+            if not resume:
+                raise OutputError(f"{self.folder} is not empty; give --out a new folder, or add --resume to go on with that run")
+            for marker in filter(None, (read_marker(self.folder, stage) for stage in STAGES)):
+                if marker.recipe_digest != self.digest:
+                    raise OutputError(
+                        f"{self.folder} was made by another recipe (digest {marker.recipe_digest[:12]}, not {self.digest[:12]}); "
+                        "resume with the recipe and settings that its run.json states, or give --out a new folder"
+                    )
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def bring_up_to_date(self, stage: str) -> StageRecord:
+        """The record of `stage`: its marker if that holds, else made by doing the stage now."""
+        inputs = self.inputs_of(stage)
+        marker = read_marker(self.folder, stage)
+        if marker and still_holds(self.folder, marker, self.digest, inputs, used_up=self.used_up(marker)):
+            return marker
+        for pattern in OWNS[stage]:
+            for path in self.folder.glob(pattern):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        with stopwatch() as watch:
+            done: Done = getattr(self, f"do_{stage}")()
+        record = StageRecord(
+            stage=stage,
+            recipe_digest=self.digest,
+            inputs=inputs,
+            outputs=tuple(done.outputs),
+            intermediates=tuple(done.intermediates),
+            counts=done.counts,
+            details=done.details,
+            wall_s=round(watch.wall_s, 3),
+            cpu_s=round(watch.cpu_s, 3),
+        )
+        write_marker(self.folder, record)
+        if stage in ("refine", "encode"):
+            shutil.rmtree(self.folder / "work")
+        return record
+
+    def inputs_of(self, stage: str) -> tuple[str, ...]:
+        """What the stage reads, one line each."""
+        if stage == "collect":
+            self.splits = plan(self.recipe.sources, self.folder)
+            return describe_inputs(self.splits)
+        if stage == "report":
+            return tuple(line for record in self.records.values() for line in lines_of(record.outputs))
+        before = {"crawl": (), "refine": ("collect",), "tokenizer": ("refine",), "encode": ("refine", "tokenizer"), "validate": ("encode",)}
+        return tuple(line for name in before[stage] for line in lines_of(self.records[name].intermediates or self.records[name].outputs))
+
+    def used_up(self, marker: StageRecord) -> bool:
+        """Whether the next stage has been done with exactly the marker's intermediates."""
+        following = read_marker(self.folder, STAGES[STAGES.index(marker.stage) + 1]) if marker.intermediates else None
+        return following is not None and following.inputs == lines_of(marker.intermediates)
+
+    def write_state(self, *, complete: bool) -> None:
+        """DIR/run.json as of now."""
+        records = list(self.records.values())
+        write_run(self.folder, self.recipe, records, workers=self.engine.workers, runner=self.engine.runner, complete=complete)
+
+    # --- The stages --------------------------------------------------------------------------------------------------
+
+    def do_crawl(self) -> Done:
+        """Fetch the sources that say how to be fetched."""
+        done = Done(outputs=[])
+        for name, source in self.recipe.sources.items():
+            if source.crawl is None:
+                continue
+            most = source.crawl.max_pages
+
+            def on_page(progress: CrawlProgress, most: int = most) -> None:
+                self.tell("crawl", progress.n_fetched, most)
+
+            report = crawl(source.crawl, self.folder / "crawl" / name, on_page=on_page)
+            done.outputs += [entry(path, self.folder) for path in report.files]
+            done.details[name] = msgspec.to_builtins(report.counts)
+        return done
+
+    def do_collect(self) -> Done:
+        """Read and filter every record."""
+        warm(self.recipe)
+        ran, files = self.graph(
+            "collect",
+            len(self.splits),
+            lambda pipeline, report, progress: graph.collect(pipeline, self.recipe, self.splits, self.folder, report, progress),
+        )
+        counts = self.balance(ran, files, "read", "filters")
+        segments = [file for file in files if file.path.startswith(graph.SEGMENTS)]
+        if sum(file.n_rows or 0 for file in segments) != counts["filters"].n_out:
+            check_stage("segments", counts["filters"].n_out, sum(file.n_rows or 0 for file in segments), 0)
+        kept = self.columns([self.folder / file.path for file in segments], "source", "lang")
+        ledger = self.folder / graph.LEDGER_FOLDER
+        check_reading(ledger, kept, self.recipe.guards)
+        check_filters(ledger, kept, self.recipe.guards)
+        if kept.is_empty():
+            reasons = pl.scan_parquet(ledger / "*.parquet").group_by("reason").len("n").sort("n", descending=True).head(5).collect()
+            raise EmptyCorpusError(
+                f"no document is left of {counts['read'].n_in} records after reading and filtering; most frequent reasons: "
+                + (", ".join(f"{reason} ({n})" for reason, n in reasons.iter_rows()) or "none, the sources are empty")
+                + f". See {ledger}; loosen those rules or check the sources"
+            )
+        outputs = [file for file in files if file not in segments]
+        return Done(outputs=outputs, intermediates=segments, counts=counts, details={"n_splits": len(self.splits)})
+
+    def do_refine(self) -> Done:
+        """Merge copies, then replace private values."""
+        segments = [self.folder / file.path for file in self.records["collect"].intermediates]
+        n_documents = self.records["collect"].counts["filters"].n_out
+        ran, files = self.graph(
+            "refine",
+            2 * len(segments),
+            lambda pipeline, report, progress: graph.refine(pipeline, self.recipe, segments, n_documents, self.folder, report, progress),
+        )
+        counts = self.balance(ran, files, "dedup", "scrub")
+        ledger = self.folder / graph.LEDGER_FOLDER
+        check_merges(ledger, self.recipe.guards)
+        check_run(ledger, self.records["collect"].counts["read"].n_in)
+        documents = [self.folder / file.path for file in files if file.path.startswith(graph.DOCUMENTS)]
+        names = [field.name for field in graph.curated_schema(self.recipe) if field.name.startswith("n_redacted_")]
+        redacted = self.columns(documents, *names).sum().row(0, named=True) if names else {}
+        details = {
+            "redacted": {name.removeprefix("n_redacted_"): n or 0 for name, n in redacted.items()},
+            "dedup": {name: n for name, n in ran.counters.get("dedup", {}).items() if name not in Counts.__slots__},
+        }
+        return Done(outputs=files, counts=counts, details=details)
+
+    def do_tokenizer(self) -> Done:
+        """Train on a sample, or take the given file."""
+        path = self.folder / TOKENIZER_FILE
+        details: dict[str, Any] = {}
+        if self.recipe.tokenizer.path:
+            bpe.save(bpe.load(Path(self.recipe.tokenizer.path)), path)
+        else:
+            sample = Sample(self.documents(), self.recipe.tokenizer.sample_bytes, self.recipe.seed)
+            bpe.save(bpe.train(sample.texts(), self.recipe.tokenizer), path)
+            details = {"sample_documents": sample.n_documents, "sample_bytes": sample.n_bytes}
+        details["vocab_size"] = bpe.load(path).get_vocab_size()
+        return Done(outputs=[entry(path, self.folder)], details=details)
+
+    def do_encode(self) -> Done:
+        """Encode, shuffle, write shards, number them and write their index."""
+        tokenizer = self.folder / TOKENIZER_FILE
+        documents = self.documents()
+        encoder = bpe.Encoder(tokenizer)
+        metadata = {"tokenizer": sha256_of(tokenizer), "recipe": self.digest, "scrub": scrub_digest(self.recipe.scrub)}
+        schema = tokens_schema(encoder.vocab_size, metadata)
+        n_bytes = sum(path.stat().st_size for path in documents)
+        n_ranges = math.ceil(n_bytes / (4 * self.recipe.encode.shard_tokens))  # about four bytes a token
+        ran, files = self.graph(
+            "encode",
+            len(documents),
+            lambda pipeline, report, progress: graph.encode(
+                pipeline, self.recipe, documents, tokenizer, schema, n_ranges, self.folder, report, progress
+            ),
+        )
+        counters = ran.counters.get("encode", {})
+        counts = Counts(n_in=counters.get("n_in", 0), n_out=counters.get("n_out", 0))
+        check_stage("encode", counts.n_in, counts.n_out, 0)
+        check_stage("encode", self.records["refine"].counts["scrub"].n_out, sum(file.n_rows or 0 for file in files), 0)
+        shards = self.name_shards(files)
+        index = self.folder / "shards" / "index.json"
+        entries = []
+        for shard in shards:
+            n_documents, n_tokens = shard_counts(self.folder / shard.path)
+            name = Path(shard.path).name
+            numbers = {"n_documents": n_documents, "n_tokens": n_tokens, "n_bytes": shard.n_bytes, "sha256": shard.sha256}
+            entries.append({"path": name, "split": name.split("-")[0], **numbers})
+        totals = source_totals([self.folder / shard.path for shard in shards])
+        named = {"path": TOKENIZER_FILE, "sha256": metadata["tokenizer"], "vocab_size": encoder.vocab_size}
+        end = encoder.tokenizer.token_to_id(self.recipe.tokenizer.special_tokens[0])
+        dtype = str(encoder.id_type)
+        write_index(
+            index, {"format": FORMAT, "tokenizer": {**named, "end_of_text": end}, "dtype": dtype, "shards": entries, "sources": totals}
+        )
+        details = {"n_tokens": sum(cast(int, shard["n_tokens"]) for shard in entries), "n_shards": len(shards), "sources": totals}
+        return Done(outputs=[*shards, entry(index, self.folder)], counts={"encode": counts}, details=details)
+
+    def do_validate(self) -> Done:
+        """Train the small decoder on the shards."""
+        if not self.recipe.pretrain.enabled:
+            return Done(outputs=[], details={"skipped": "pretrain.enabled = false"})
+        metrics = validate(
+            self.folder, self.recipe.pretrain, self.recipe.seed, on_step=lambda step, steps, loss: self.tell("validate", step, steps)
+        )
+        return Done(outputs=[entry(self.folder / "validation" / "metrics.json", self.folder)], details=metrics)
+
+    def do_report(self) -> Done:
+        """The HTML report and the dataset card."""
+        self.write_state(complete=True)
+        return Done(outputs=[entry(path, self.folder) for path in write_report(self.folder)])
+
+    # --- Helpers -----------------------------------------------------------------------------------------------------
+
+    def graph(self, stage: str, units: int, build: Callable[[beam.Pipeline, Path, Progress], None]) -> tuple[Ran, list[FileEntry]]:
+        """Run one graph, telling its progress; returns what it counted and the files that it reported."""
+        report = self.folder / "work" / f"{stage}.json"
+        progress = Progress(self.folder / "work" / f"{stage}.progress")
+        with watch_progress(progress, lambda done: self.tell(stage, done, units)):
+            ran = self.engine.run(lambda pipeline: build(pipeline, report, progress))
+        return ran, read_report(report)
+
+    def balance(self, ran: Ran, files: list[FileEntry], *rooms: str) -> dict[str, Counts]:
+        """Counts by room, checked: each room's own sum, one room's output against the next one's input, rows against files."""
+        counts = {room: Counts(**{name: n for name, n in ran.counters.get(room, {}).items() if name in Counts.__slots__}) for room in rooms}
+        for room, c in counts.items():
+            check_stage(room, c.n_in, c.n_out, c.dropped + c.merged + c.failed)
+        first, second = (counts[room] for room in rooms)
+        check_stage(f"{rooms[0]} to {rooms[1]}", first.n_out, second.n_in, 0)
+        n_ended = sum(c.dropped + c.merged + c.failed for c in counts.values())
+        n_rows = sum(file.n_rows or 0 for file in files)
+        check_stage(f"files of {rooms[1]}", n_ended + second.n_out * (2 if rooms[1] == "scrub" else 1), n_rows, 0)
+        return counts
+
+    def documents(self) -> list[Path]:
+        """The files of curated documents, in order."""
+        return [self.folder / file.path for file in self.records["refine"].outputs if file.path.startswith(graph.DOCUMENTS)]
+
+    def columns(self, paths: list[Path], *names: str) -> pl.DataFrame:
+        """Some columns of Arrow files, as one frame."""
+        return pl.concat([pl.DataFrame(open_segment(path).read_all().select(list(names))) for path in paths])
+
+    def name_shards(self, files: list[FileEntry]) -> list[FileEntry]:
+        """Rename the provisional shard files; their bytes and digests stay."""
+        final = numbered([Path(file.path).name for file in files])
+        renamed = []
+        for file in files:
+            path = self.folder / file.path
+            target = path.rename(path.with_name(final[path.name]))
+            renamed.append(
+                FileEntry(path=str(target.relative_to(self.folder)), n_bytes=file.n_bytes, sha256=file.sha256, n_rows=file.n_rows)
+            )
+        return sorted(renamed, key=lambda file: file.path)
+
+
+class Sample:
+    """The documents whose hash(seed, doc_id) lies in the share of the text that the trainer may see."""
+
+    def __init__(self, documents: list[Path], most_bytes: int, seed: int) -> None:
+        self.documents, self.seed = documents, seed
+        n_bytes = sum(open_segment(path).read_all().column("text").nbytes for path in documents)
+        self.share = min(1.0, most_bytes / max(1, n_bytes))
+        self.n_documents = self.n_bytes = 0
+
+    def texts(self) -> Iterator[str]:
+        """The sampled texts, in the order of the files."""
+        for path in self.documents:
+            reader = open_segment(path)
+            for index in range(reader.num_record_batches):
+                batch = reader.get_batch(index)
+                batch = batch.filter(in_share(hash_ids(batch.column("doc_id"), self.seed, "tokenizer"), self.share))
+                self.n_documents += batch.num_rows
+                self.n_bytes += batch.column("text").nbytes
+                yield from batch.column("text").to_pylist()

@@ -1,0 +1,78 @@
+"""64-bit hashes of byte spans and the open-addressing table that kernels look them up in.
+
+Equal spans are told by equal hashes: with 64 bits, two different ones of a million meet with probability 3e-8.
+A table is a uint64 array whose length is a power of two and where 0 marks a free slot; no hash is 0.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+_SEED: Final = np.uint64(0xCBF29CE484222325)
+_MIX: Final = np.uint64(0xFF51AFD7ED558CCD)  # the finalizer of MurmurHash3, without which low bits are poor
+_MIX_2: Final = np.uint64(0xC4CEB9FE1A85EC53)
+_SHIFT: Final = np.uint64(33)
+_GRAM: Final = np.uint64(0x9E3779B97F4A7C15)
+_EIGHT: Final = np.uint64(8)
+_ZERO: Final = np.uint64(0)
+_ONE: Final = np.uint64(1)
+
+
+@numba.njit(cache=True, nogil=True)
+def finish(h: np.uint64) -> np.uint64:
+    """Spread the entropy of a running hash over all bits; never 0."""
+    h ^= h >> _SHIFT
+    h *= _MIX
+    h ^= h >> _SHIFT
+    h *= _MIX_2
+    h ^= h >> _SHIFT
+    return h if h != _ZERO else _ONE
+
+
+@numba.njit(cache=True, nogil=True)
+def hash_bytes(data: npt.NDArray[np.uint8], start: int, end: int) -> np.uint64:
+    """Hash of `data[start:end]`: eight bytes at a time are folded in by multiplication, the length last."""
+    h = _SEED
+    at = start
+    while at + 8 <= end:
+        chunk = _ZERO
+        for k in range(8):
+            chunk = (chunk << _EIGHT) | np.uint64(data[at + k])
+        h = (h ^ chunk) * _GRAM
+        h ^= h >> _SHIFT
+        at += 8
+    chunk = np.uint64(end - start)
+    while at < end:
+        chunk = (chunk << _EIGHT) | np.uint64(data[at])
+        at += 1
+    return finish((h ^ chunk) * _GRAM)
+
+
+@numba.njit(cache=True, nogil=True)
+def append_hash(gram: np.uint64, word: np.uint64) -> np.uint64:
+    """Hash of a sequence of words one longer, from the hash of the sequence and that of the word; never 0."""
+    h = (gram ^ (gram >> _SHIFT)) * _GRAM + word
+    return h if h != _ZERO else _ONE
+
+
+@numba.njit(cache=True, nogil=True)
+def slot_of(keys: npt.NDArray[np.uint64], key: np.uint64) -> int:
+    """Where `key` stands in the table, or the free slot where it belongs; the table must have a free slot."""
+    mask = len(keys) - 1
+    at = np.int64(key) & mask
+    while keys[at] != _ZERO and keys[at] != key:
+        at = (at + 1) & mask
+    return at
+
+
+@numba.njit(cache=True, nogil=True)
+def table_size(n: int) -> int:
+    """Length of a table for `n` keys: a power of two, at most half full."""
+    size = 8
+    while size < 2 * n:
+        size *= 2
+    return size

@@ -1,0 +1,203 @@
+"""A text column in, the words of every row out, as flat arrays that all rules share.
+
+`split_words`: a word is a maximal run of letters, marks, numbers and `_`, with an apostrophe between letters and `.` or
+`,` between digits inside; a run of one punctuation mark or symbol is a word of its own ("...").
+`split_on_space`: a word is what stands between white space.
+In both, a character of a script written without spaces is a word by itself, with the combining marks that follow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.text.hashing import hash_bytes
+from pipelines.text.lines import class_of
+from pipelines.text.unicode import LETTER, MARK, NUMBER, SPACE, UNSPACED, char_classes, decode
+from pipelines.text.view import text_view
+
+HAS_LETTER: Final = 1
+PUNCTUATION_ONLY: Final = 2  # neither letter nor number nor mark: punctuation, symbols, emoji
+
+_WORD: Final = LETTER | MARK | NUMBER
+_UNDERSCORE: Final = 0x5F
+_JOINERS: Final = (0x200C, 0x200D)  # zero-width (non-)joiners shape a word without ending it
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words of a column: row i has those from `offsets[i]` up to `offsets[i + 1]`."""
+
+    offsets: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    """First byte in the column's text buffer."""
+    ends: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.uint32]
+    """Code points."""
+    flags: npt.NDArray[np.uint8]
+    hashes: npt.NDArray[np.uint64]
+
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Words of each row."""
+        return np.diff(self.offsets)
+
+
+def split_words(text: pa.Array) -> Words:
+    """Words and punctuation of every row of a large_string column."""
+    return _split(text, on_space=False)
+
+
+def split_on_space(text: pa.Array) -> Words:
+    """What stands between white space, in every row of a large_string column.
+
+    Punctuation that touches characters of a script without spaces counts as no word: 你好，世界 are four.
+    """
+    return _split(text, on_space=True)
+
+
+def _split(text: pa.Array, *, on_space: bool) -> Words:
+    data, offsets = text_view(text)
+    # A word has at least one byte; pages of these arrays that stay unused are never touched and cost nothing.
+    most = int(offsets[-1] - offsets[0])
+    starts, ends = np.empty(most, np.int64), np.empty(most, np.int64)
+    lengths, flags, hashes = np.empty(most, np.uint32), np.empty(most, np.uint8), np.empty(most, np.uint64)
+    word_offsets = np.zeros(len(offsets), np.int64)
+    kernel = _split_on_space if on_space else _split_words
+    n = kernel(data, offsets, char_classes(), starts, ends, lengths, flags, hashes, word_offsets)
+    return Words(word_offsets, starts[:n], ends[:n], lengths[:n], flags[:n], hashes[:n])
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_joiner(code: int) -> bool:
+    return code == _JOINERS[0] or code == _JOINERS[1]
+
+
+@numba.njit(cache=True, nogil=True)
+def _after_marks(data, at, stop, n_chars, classes):  # type: ignore[no-untyped-def]
+    """(end, characters) of a word with the combining marks that follow it."""
+    while at < stop and data[at] >= 0x80:
+        code, size = decode(data, at)
+        if not (class_of(code, classes) & MARK or _is_joiner(code)):
+            break
+        at += size
+        n_chars += 1
+    return at, n_chars
+
+
+@numba.njit(cache=True, nogil=True)
+def _joins(data, at, stop, code, size, last, classes):  # type: ignore[no-untyped-def]
+    """Whether the character at `at` stands inside a word: an apostrophe between letters, `.` or `,` between digits."""
+    if at + size >= stop:
+        return False
+    if code == 0x27 or code == 0x2019:
+        wanted = LETTER
+    elif code == 0x2E or code == 0x2C:
+        wanted = NUMBER
+    else:
+        return False
+    bits = class_of(decode(data, at + size)[0], classes)
+    return last & wanted != 0 and bits & wanted != 0 and not bits & UNSPACED
+
+
+@numba.njit(cache=True, nogil=True)
+def _word_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
+    """(end, characters, class bits seen) of the run of letters, marks, numbers and `_` at `at`."""
+    n_chars = seen = last = 0
+    while at < stop:
+        code, size = decode(data, at)
+        bits = class_of(code, classes)
+        if bits & _WORD and not bits & UNSPACED:
+            seen |= bits
+            if bits & (LETTER | NUMBER):
+                last = bits
+        elif code == _UNDERSCORE:
+            last = 0
+        elif not (n_chars and (_is_joiner(code) or _joins(data, at, stop, code, size, last, classes))):
+            break
+        at += size
+        n_chars += 1
+    return at, n_chars, seen
+
+
+@numba.njit(cache=True, nogil=True)
+def _split_words(data, offsets, classes, starts, ends, lengths, flags, hashes, word_offsets):  # type: ignore[no-untyped-def]
+    n = 0
+    for row in range(len(offsets) - 1):
+        at, stop = offsets[row], offsets[row + 1]
+        while at < stop:
+            code, size = decode(data, at)
+            bits = class_of(code, classes)
+            if bits & SPACE or (bits == 0 and code != _UNDERSCORE):
+                at += size
+                continue
+            first = at
+            seen = bits
+            if bits & UNSPACED:
+                at, n_chars = _after_marks(data, at + size, stop, 1, classes)
+            elif bits & _WORD or code == _UNDERSCORE:
+                at, n_chars, seen = _word_end(data, at, stop, classes)
+            else:
+                at += size
+                n_chars = 1
+                while at < stop and data[at] == data[first] and decode(data, at)[0] == code:
+                    at += size
+                    n_chars += 1
+                at, n_chars = _after_marks(data, at, stop, n_chars, classes)
+            starts[n] = first
+            ends[n] = at
+            lengths[n] = n_chars
+            flags[n] = (HAS_LETTER if seen & LETTER else 0) | (0 if seen & _WORD else PUNCTUATION_ONLY)
+            hashes[n] = hash_bytes(data, first, at)
+            n += 1
+        word_offsets[row + 1] = n
+    return n
+
+
+@numba.njit(cache=True, nogil=True)
+def _split_on_space(data, offsets, classes, starts, ends, lengths, flags, hashes, word_offsets):  # type: ignore[no-untyped-def]
+    n = 0
+    for row in range(len(offsets) - 1):
+        at, stop = offsets[row], offsets[row + 1]
+        touches = False  # the run about to begin follows a character of a script without spaces
+        while at < stop:
+            code, size = decode(data, at)
+            bits = class_of(code, classes)
+            if bits & SPACE:
+                at += size
+                touches = False
+                continue
+            first = at
+            at += size
+            n_chars = 1
+            seen = bits
+            if bits & UNSPACED:
+                at, n_chars = _after_marks(data, at, stop, 1, classes)
+                touches = True
+            else:
+                while at < stop:
+                    code, size = decode(data, at)
+                    bits = class_of(code, classes)
+                    if bits & SPACE:
+                        break
+                    if bits & UNSPACED:
+                        touches = True
+                        break
+                    seen |= bits
+                    at += size
+                    n_chars += 1
+                if touches and not seen & _WORD:
+                    continue
+            starts[n] = first
+            ends[n] = at
+            lengths[n] = n_chars
+            flags[n] = (HAS_LETTER if seen & LETTER else 0) | (0 if seen & _WORD else PUNCTUATION_ONLY)
+            hashes[n] = hash_bytes(data, first, at)
+            n += 1
+        word_offsets[row + 1] = n
+    return n

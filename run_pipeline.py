@@ -1,0 +1,195 @@
+"""The command line of corpusmill: parses, runs, prints the summary. Nothing here is ever unpickled by a worker."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from schemas import recipe as recipes
+from schemas.errors import CorpusmillError
+from schemas.recipe import Recipe
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+console = Console()
+
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one value of the recipe; repeatable.")
+]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
+
+STAGE_TITLES = {
+    "crawl": "crawl",
+    "collect": "read and filter",
+    "refine": "dedup and scrub",
+    "tokenizer": "train the tokenizer",
+    "encode": "encode and shuffle",
+    "validate": "train the model",
+    "report": "write the report",
+}
+
+
+@app.command()
+def run(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A built-in name or the path of a TOML file.")],
+    beam_options: Annotated[list[str] | None, typer.Argument(metavar="[-- BEAM_OPTION ...]", help="Passed on to the Beam runner.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder; runs/RECIPE if not given.")] = None,
+    settings: Settings = None,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes of the local runner.")] = 1,
+    runner: Annotated[str, typer.Option(help="local, portable, flink, spark or dataflow.")] = "local",
+    resume: Annotated[bool, typer.Option(help="Go on with the run in --out: finished stages are kept.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Check the recipe and the inputs, say what would be done, and stop.")] = False,
+) -> None:
+    """Run a recipe from its sources to token shards, tokenizer, trained model and report."""
+    chosen = recipes.load(recipe, settings or ())
+    folder = out or Path("runs") / chosen.name
+    from pipelines.report.summary import summary
+    from pipelines.run import Engine, Run
+    from pipelines.runtime import RUNNERS
+
+    if runner not in RUNNERS:
+        raise typer.BadParameter(f"{runner!r}; use one of {', '.join(RUNNERS)}", param_hint="--runner")
+    if dry_run:
+        console.print(plan_table(chosen, folder))
+        return
+    with stage_bars() as bars:
+        Run(chosen, folder, Engine(runner=runner, workers=workers, beam_options=tuple(beam_options or ())), bars.tell).execute(
+            resume=resume
+        )
+    console.print(summary(folder))
+
+
+@app.command()
+def crawl(
+    seeds: Annotated[list[str], typer.Argument(metavar="URL...", help="Where to start.")],
+    out: Annotated[Path, typer.Option(help="The folder for the WARC files.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A key of the crawl section; repeatable.")
+    ] = None,
+) -> None:
+    """Crawl politely from seed URLs into WARC files."""
+    data: dict[str, object] = {"name": "crawl", "sources": {"crawl": {"crawl": {"seeds": seeds}}}}
+    for setting in settings or ():
+        recipes.apply_setting(data, f"sources.crawl.crawl.{setting}")
+    config = recipes.parse(data).sources["crawl"].crawl
+    assert config is not None  # noqa: S101 - given just above
+    from pipelines.crawl.crawler import crawl as run_crawl
+
+    with stage_bars() as bars:
+        report = run_crawl(config, out, on_page=lambda progress: bars.tell("crawl", progress.n_fetched, config.max_pages))
+    table = Table(title=f"crawled into {out}", show_header=False)
+    for name, number in report.counts.items():
+        table.add_row(name, str(number))
+    console.print(table)
+
+
+@app.command()
+def validate(folder: Folder, settings: Settings = None) -> None:
+    """Train the small decoder on the shards of a run, on the GPU where there is one."""
+    from pipelines.pretrain.loop import validate as run_validate
+    from schemas.manifest import read_run
+
+    data = read_run(folder)["recipe"]
+    for setting in settings or ():
+        recipes.apply_setting(data, setting)
+    recipe = recipes.parse(data)
+    with stage_bars() as bars:
+        metrics = run_validate(folder, recipe.pretrain, recipe.seed, on_step=lambda step, steps, loss: bars.tell("validate", step, steps))
+    console.print({name: value for name, value in metrics.items() if not isinstance(value, dict | list)})
+    if not metrics["passed"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(folder: Folder) -> None:
+    """Write the report and the dataset card of a run again, and print its summary."""
+    from pipelines.report.page import write_report
+    from pipelines.report.summary import summary
+
+    write_report(folder)
+    console.print(summary(folder))
+
+
+@app.command("recipes")
+def list_recipes() -> None:
+    """List the built-in recipes."""
+    table = Table(show_header=False, box=None)
+    for name in recipes.list_recipes():
+        table.add_row(f"[bold]{name}[/]", recipes.load(name).description)
+    console.print(table)
+
+
+class StageBars:
+    """One line per stage: what is done, of how much, for how long."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.tasks: dict[str, TaskID] = {}
+
+    def tell(self, stage: str, done: int, total: int | None) -> None:
+        """Draw the stage's bar; a total that is not known yet draws a moving one."""
+        if stage not in self.tasks:
+            self.tasks[stage] = self.progress.add_task(STAGE_TITLES[stage], total=total)
+        task = self.tasks[stage]
+        if total is not None and done == total == 1:  # the stage is over, whatever its units were
+            total = done = int(self.progress.tasks[task].total or 1)
+            self.progress.stop_task(task)
+        self.progress.update(task, completed=done, total=total)
+
+
+@contextlib.contextmanager
+def stage_bars() -> Iterator[StageBars]:
+    """Progress bars on the terminal while the block runs."""
+    columns = (SpinnerColumn(), TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        yield StageBars(progress)
+
+
+def plan_table(recipe: Recipe, folder: Path) -> Table:
+    """What a run would do: its inputs, splits, rules and detection curve."""
+    from pipelines.dedup.minhash import detection_probability
+    from pipelines.read.splits import plan
+
+    table = Table(title=f"{recipe.name} -> {folder} (dry run: nothing is written)", show_header=False)
+    crawled = [name for name, source in recipe.sources.items() if source.crawl]
+    for name in crawled:
+        table.add_row(f"source {name}", f"crawled first from {', '.join(recipe.sources[name].crawl.seeds)}")  # type: ignore[union-attr]
+    splits = plan({name: source for name, source in recipe.sources.items() if name not in crawled}, folder)
+    for name in (name for name in recipe.sources if name not in crawled):
+        mine = [split for split in splits if split.source == name]
+        n_files = len({file for split in mine for file in split.files})
+        table.add_row(f"source {name}", f"{n_files} files in {len(mine)} splits")
+    table.add_row("rules", ", ".join(recipe.filters.rules))
+    table.add_row("dedup", ", ".join(recipe.dedup.kinds) or "none")
+    if "minhash" in recipe.dedup.kinds:
+        minhash = recipe.dedup.minhash
+        curve = detection_probability([0.6, 0.7, 0.8, 0.9], minhash.bands, minhash.rows)
+        shown = ", ".join(f"{p:.1%} at {j}" for j, p in zip((0.6, 0.7, 0.8, 0.9), curve, strict=True))
+        table.add_row("minhash detects", f"{shown}; removes only at true Jaccard >= {minhash.min_jaccard}")
+    table.add_row("scrub", ", ".join(recipe.scrub.kinds) or "nothing")
+    table.add_row("tokenizer", recipe.tokenizer.path or f"byte-level BPE of {recipe.tokenizer.vocab_size} tokens")
+    return table
+
+
+def main() -> None:
+    """Run the command line; an error that the user can mend is one message and exit status 2."""
+    logging.basicConfig(level=logging.ERROR)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app(standalone_mode=True)
+    except CorpusmillError as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Signatures and shingle sets against a slow reference and against datasketch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from datasketch import MinHash
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.dedup.shingles import permutations, shingle_sets, signatures
+from tests.dedup.reference import folded_words, shingle_hashes
+
+TEXTS = st.lists(
+    st.text(alphabet=st.one_of(st.sampled_from("ab Éß12.,\n的是国かナไทย่้의 ①Ⅳ"), st.characters(exclude_categories=["Cs"])), max_size=40),
+    max_size=5,
+)
+
+
+def column(texts: list[str]) -> pa.Array:
+    return pa.array(texts, pa.large_string())
+
+
+@given(TEXTS, st.integers(1, 6))
+def test_shingle_sets_are_those_of_the_reference(texts: list[str], size: int) -> None:
+    hashes, offsets = shingle_sets(column(texts), size)
+    for row, text in enumerate(texts):
+        assert hashes[offsets[row] : offsets[row + 1]].tolist() == sorted(set(shingle_hashes(text, size)))
+
+
+@given(TEXTS, st.integers(1, 6))
+def test_signatures_equal_datasketch_affine32(texts: list[str], size: int) -> None:
+    a, b = permutations(16, seed=7)
+    minhash, n_shingles = signatures(column(texts), size, a, b)
+    for row, text in enumerate(texts):
+        expected = MinHash(num_perm=16, seed=7, scheme="affine32", hashfunc=lambda value: value)
+        low = [value & 0xFFFFFFFF for value in shingle_hashes(text, size)]
+        if low:
+            expected.update_batch(low)
+        assert n_shingles[row] == len(low)
+        assert np.array_equal(minhash[row], expected.hashvalues)
+
+
+@given(TEXTS, st.integers(0, 5))
+def test_a_batch_cut_anywhere_gives_the_same_rows(texts: list[str], cut: int) -> None:
+    a, b = permutations(8, seed=1)
+    whole, parts = signatures(column(texts), 3, a, b), [signatures(part, 3, a, b) for part in (column(texts)[:cut], column(texts)[cut:])]
+    assert np.array_equal(whole[0], np.concatenate([part[0] for part in parts]))
+    assert np.array_equal(whole[1], np.concatenate([part[1] for part in parts]))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("The Café, 2024-11!", ["the", "cafe", "0", "0"]),
+        ("ＡＢＣ１２３", ["abc0"]),
+        ("中国人民 GPT4", ["中", "国", "人", "民", "gpt0"]),
+        ("ภาษา", ["ภ", "า", "ษ", "า"]),
+        ("... --- !?", []),
+        ("대한민국 만세", ["대한민국", "만세"]),
+    ],
+)
+def test_words_are_compared_folded(text: str, words: list[str]) -> None:
+    assert folded_words(text) == words
+    hashes, _ = shingle_sets(column([text]), 1)
+    assert len(hashes) == len(set(words))
+    same, offsets = shingle_sets(column([text, " ".join(words)]), 1)
+    assert same[: offsets[1]].tolist() == same[offsets[1] :].tolist()
+
+
+def test_a_text_shorter_than_a_shingle_has_none() -> None:
+    a, b = permutations(4, seed=1)
+    minhash, n_shingles = signatures(column(["one two three four", ""]), 5, a, b)
+    assert n_shingles.tolist() == [0, 0]
+    assert (minhash == 0xFFFFFFFF).all()
