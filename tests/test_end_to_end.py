@@ -1,0 +1,188 @@
+"""A hand-made site through the whole pipeline: the exact reason per page, and the laws that only a whole run can show."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from pipelines.run import Engine, Run
+from schemas import recipe as recipes
+from schemas.errors import ConservationError, EmptyCorpusError, GuardError, OutputError, TokenizerError
+from schemas.recipe import Recipe
+from tests.site import CONTACT, PAGES, write_warc
+
+SECRETS = ("jane.doe@bakery-school.org", "253 0000")
+
+
+def site_recipe(folder: Path, **changes: Any) -> Recipe:
+    """FineWeb's rules on the site, with a tokenizer and a model as small as it."""
+    warc, blocked = folder / "site.warc.gz", folder / "blocked.txt"
+    if not warc.exists():
+        write_warc(warc)
+        blocked.write_text("blocked.example\n")
+    settings: dict[str, Any] = {
+        "sources.web.path": str(warc),
+        "filters.url.block_domains": str(blocked),
+        "tokenizer.vocab_size": 400,
+        "encode.valid_ratio": 0.3,
+        "pretrain.enabled": False,
+        **changes,
+    }
+    return recipes.load("fineweb", [f"{key}={json.dumps(value)}" for key, value in settings.items()])
+
+
+def execute(recipe: Recipe, out: Path, *, workers: int = 1, resume: bool = False) -> Run:
+    run = Run(recipe, out, Engine(workers=workers), lambda stage, done, total: None)
+    run.execute(resume=resume)
+    return run
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("site")
+
+
+@pytest.fixture(scope="module")
+def done(site: Path) -> Path:
+    execute(site_recipe(site), site / "run")
+    return site / "run"
+
+
+def ledger(run: Path) -> pl.DataFrame:
+    return pl.read_parquet(run / "ledger" / "*.parquet").sort("origin_offset")
+
+
+def shard_digests(run: Path) -> dict[str, str]:
+    files = json.loads((run / "run.json").read_text())["files"]
+    return {file["path"]: file["sha256"] for file in files if file["path"].startswith(("shards/", "tokenizer/", "documents/"))}
+
+
+def test_every_page_ends_as_it_must(done: Path) -> None:
+    found = [(row["stage"], row["outcome"], row["reason"]) for row in ledger(done).iter_rows(named=True)]
+    assert found == [(page.stage, page.outcome, page.reason) for page in PAGES]
+
+
+def test_merges_name_a_survivor_that_stays_and_a_similarity_above_the_limit(done: Path) -> None:
+    rows = ledger(done)
+    kept = set(rows.filter(pl.col("outcome") == "kept").get_column("doc_id"))
+    for row in rows.filter(pl.col("outcome") == "merged").iter_rows(named=True):
+        assert row["survivor_id"] in kept
+        assert row["limit"] <= row["value"] <= 1
+
+
+def test_counts_balance_and_stand_in_run_json(done: Path) -> None:
+    stages = {stage["stage"]: stage for stage in json.loads((done / "run.json").read_text())["stages"]}
+    counts = {room: count for stage in stages.values() for room, count in stage["counts"].items()}
+    assert counts["read"] == {"n_in": 15, "n_out": 11, "dropped": 3, "merged": 0, "failed": 1}
+    assert counts["filters"] == {"n_in": 11, "n_out": 5, "dropped": 6, "merged": 0, "failed": 0}
+    assert counts["dedup"] == {"n_in": 5, "n_out": 3, "dropped": 0, "merged": 2, "failed": 0}
+    assert counts["scrub"]["n_out"] == counts["encode"]["n_in"] == counts["encode"]["n_out"] == 3
+
+
+def test_nothing_private_is_left_anywhere(done: Path) -> None:
+    assert all(secret in CONTACT for secret in SECRETS)
+    (documents,) = (done / "documents").glob("*.arrow")
+    table = pa.ipc.open_file(pa.memory_map(str(documents))).read_all()
+    assert "raw_text" not in table.column_names
+    (bread,) = (text for text in table.column("text").to_pylist() if "bread" in text)
+    assert "write to Jane at <EMAIL> or call <PHONE> on weekdays" in bread
+    assert sum(table.column("n_redacted_email").to_pylist()) == sum(table.column("n_redacted_phone").to_pylist()) == 1
+    for path in done.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not any(secret.encode() in content for secret in SECRETS), path
+    assert not (done / "work").exists()
+
+
+def test_shards_hold_the_kept_documents_and_decode_to_their_text(done: Path) -> None:
+    from tokenizer.bpe import Encoder
+
+    index = json.loads((done / "shards" / "index.json").read_text())
+    decoder = Encoder(done / "tokenizer" / "tokenizer.json").tokenizer
+    shards = [pa.ipc.open_file(pa.memory_map(str(done / "shards" / shard["path"]))).read_all() for shard in index["shards"]]
+    tokens = {row["doc_id"]: row["tokens"] for shard in shards for row in shard.to_pylist()}
+    (documents,) = (done / "documents").glob("*.arrow")
+    texts = {row["doc_id"]: row["text"] for row in pa.ipc.open_file(pa.memory_map(str(documents))).read_all().to_pylist()}
+    assert {doc_id: decoder.decode(ids) for doc_id, ids in tokens.items()} == texts
+    assert index["sources"]["web"]["n_documents"] == 3
+    assert set(shards[0].schema.metadata) == {b"tokenizer", b"recipe", b"scrub"}
+
+
+def test_workers_do_not_change_the_corpus(site: Path, done: Path) -> None:
+    execute(site_recipe(site), site / "two", workers=2)
+    assert shard_digests(site / "two") == shard_digests(done)
+
+
+class Interrupted(BaseException):
+    """What a kill looks like from within."""
+
+
+@pytest.mark.parametrize("stage", ["refine", "tokenizer", "encode"])
+def test_a_run_that_was_killed_goes_on_to_the_same_bytes(site: Path, done: Path, stage: str) -> None:
+    out = site / f"killed-{stage}"
+    seen: list[str] = []
+
+    def kill(told: str, units: int, total: int | None) -> None:
+        if told == stage:
+            raise Interrupted
+        seen.append(told)
+
+    with pytest.raises(Interrupted):
+        Run(site_recipe(site), out, Engine(), kill).execute(resume=False)
+    before = {path: path.stat().st_mtime_ns for path in (out / "ledger").iterdir()}
+    execute(site_recipe(site), out, resume=True)
+    assert shard_digests(out) == shard_digests(done)
+    assert before.items() <= {path: path.stat().st_mtime_ns for path in (out / "ledger").iterdir()}.items(), (
+        "a finished stage was done again"
+    )
+
+
+def test_a_finished_run_is_not_done_again_and_a_tampered_one_is_mended(site: Path, done: Path) -> None:
+    out = site / "tampered"
+    shutil.copytree(done, out)
+    (shard,) = (out / "shards").glob("train-*.arrow")
+    shard.write_bytes(b"damaged")
+    execute(site_recipe(site), out, resume=True)
+    assert shard_digests(out) == shard_digests(done)
+
+
+def test_a_full_folder_is_refused_without_resume_and_another_recipe_with_it(site: Path, done: Path) -> None:
+    with pytest.raises(OutputError, match="is not empty; give --out a new folder, or add --resume"):
+        execute(site_recipe(site), done)
+    with pytest.raises(OutputError, match="was made by another recipe"):
+        execute(site_recipe(site, seed=9), done, resume=True)
+
+
+def test_an_empty_corpus_says_which_rules_emptied_it(site: Path) -> None:
+    with pytest.raises(EmptyCorpusError, match=r"no document is left of 15 records .* gopher_quality\.min_words"):
+        execute(site_recipe(site, **{"filters.gopher_quality.min_words": 5000}), site / "empty")
+
+
+def test_too_large_a_vocabulary_ends_the_run_with_the_size_that_fits(site: Path) -> None:
+    with pytest.raises(TokenizerError, match="the sample fills only"):
+        execute(site_recipe(site, **{"tokenizer.vocab_size": 60_000}), site / "vocabulary")
+
+
+def test_a_guard_stops_a_run_that_loses_too_much(site: Path) -> None:
+    with pytest.raises(GuardError, match=r"filters removed 5 of 10 documents of source=web .*max_filtered = 0\.3\. Reasons: "):
+        execute(site_recipe(site, **{"guards.max_filtered": 0.3, "guards.min_documents": 5}), site / "guard")
+
+
+def test_a_lost_record_fails_the_run(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipelines.filters.chain import FilterChain
+
+    honest = FilterChain.__call__
+
+    def lossy(self: FilterChain, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        kept, dropped = honest(self, batch)
+        return kept.slice(1), dropped
+
+    monkeypatch.setattr(FilterChain, "__call__", lossy)
+    with pytest.raises(ConservationError, match="'filters' took in 11 records but passed on 4 and ended 6"):
+        execute(site_recipe(site), site / "lossy")
