@@ -94,9 +94,10 @@ def _count_lines(data, offsets, word_offsets, classes, out):  # type: ignore[no-
                 n_bullets += bullet or data[first] == 0x2D
                 n_ends += last - first >= 3 and _is_ellipsis(data, last - 3, last)
             while at < end:
-                if data[at] == 0x23:
+                byte = data[at]
+                if byte == 0x23:
                     n_hashes += 1
-                elif _is_ellipsis(data, at, end):
+                elif (byte == 0x2E or byte == 0xE2) and _is_ellipsis(data, at, end):
                     n_ellipses += 1
                     at += 2
                 at += 1

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.text.hashing import append_hash, hash_bytes, slot_of, table_size
-from pipelines.text.lines import count_chars, newline_end, strip
+from pipelines.text.lines import count_breaks, count_chars, newline_end, strip
 from pipelines.text.unicode import char_classes
 from pipelines.text.view import text_view
 from pipelines.text.words import Words
@@ -81,15 +81,6 @@ def _behind_newlines(data, at, end):  # type: ignore[no-untyped-def]
     while at < end and data[at] == 0x0A:
         at += 1
     return at
-
-
-@numba.njit(cache=True, nogil=True)
-def count_breaks(data, start, end):  # type: ignore[no-untyped-def]
-    """Line feeds in the span."""
-    n = 0
-    for at in range(start, end):
-        n += data[at] == 0x0A
-    return n
 
 
 @numba.njit(cache=True, nogil=True)

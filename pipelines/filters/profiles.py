@@ -66,7 +66,9 @@ NEUTRAL: Final = LanguageProfile(
 """A language without a profile: no stop words, any script's sentence ends, wide bounds on word length."""
 
 _ZH: Final = LanguageProfile(
-    stop_words=_words("的 了 在 是 我 有 和 就 不 人 都 一 上 也 很 到 说 要 去 你 会 着 没 看 好 这 為 这 這 個 个 們 们 與 与 及 之 以 而 其 於 于"),
+    stop_words=_words(
+        "的 了 在 是 我 有 和 就 不 人 都 一 上 也 很 到 说 要 去 你 会 着 没 看 好 这 為 这 這 個 个 們 们 與 与 及 之 以 而 其 於 于"
+    ),
     sentence_ends=CJK_ENDS,
     terminal_punctuation=CJK_ENDS + CJK_CLOSERS,
     short_line_scale=0.4,

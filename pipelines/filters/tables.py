@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from pipelines.filters.profiles import LanguageProfile
-from pipelines.text.hashing import hash_bytes, slot_of, table_size
+from pipelines.text.hashing import slot_of, table_size
+from pipelines.text.words import split_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,7 @@ def build(profiles: Sequence[LanguageProfile]) -> ProfileTables:
     stop_words = np.zeros((len(profiles), size), np.uint64)
     for table, profile in zip(stop_words, profiles, strict=True):
         for word in sorted(profile.stop_words):
-            encoded = np.frombuffer(word.encode(), np.uint8)
-            key = np.uint64(hash_bytes(encoded, 0, len(encoded)))
+            (key,) = split_words(pa.array([word], pa.large_string())).hashes
             table[slot_of(table, key)] = key
     return ProfileTables(
         stop_words,

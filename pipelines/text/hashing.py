@@ -12,7 +12,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-_SEED: Final = np.uint64(0xCBF29CE484222325)
+SEED: Final = np.uint64(0xCBF29CE484222325)
+_PRIME: Final = np.uint64(0x100000001B3)
 _MIX: Final = np.uint64(0xFF51AFD7ED558CCD)  # the finalizer of MurmurHash3, without which low bits are poor
 _MIX_2: Final = np.uint64(0xC4CEB9FE1A85EC53)
 _SHIFT: Final = np.uint64(33)
@@ -34,9 +35,15 @@ def finish(h: np.uint64) -> np.uint64:
 
 
 @numba.njit(cache=True, nogil=True)
+def add_code(h: np.uint64, code: int) -> np.uint64:
+    """One more code point in the running hash of a word, FNV-1a by code points: begin with SEED, end with `finish`."""
+    return (h ^ np.uint64(code)) * _PRIME
+
+
+@numba.njit(cache=True, nogil=True)
 def hash_bytes(data: npt.NDArray[np.uint8], start: int, end: int) -> np.uint64:
     """Hash of `data[start:end]`: eight bytes at a time are folded in by multiplication, the length last."""
-    h = _SEED
+    h = SEED
     at = start
     while at + 8 <= end:
         chunk = _ZERO

@@ -33,9 +33,11 @@ def break_at(data: Bytes, at: int, stop: int) -> int:
 def line_end(data: Bytes, at: int, stop: int) -> tuple[int, int]:
     """(end of the line that begins at `at`, begin of the next one), breaks as str.splitlines knows them."""
     while at < stop:
-        size = break_at(data, at, stop)
-        if size:
-            return at, at + size
+        byte = data[at]
+        if byte <= 0x1E or byte == 0xC2 or byte == 0xE2:
+            size = break_at(data, at, stop)
+            if size:
+                return at, at + size
         at += 1
     return stop, stop
 
@@ -88,4 +90,13 @@ def count_chars(data: Bytes, start: int, end: int) -> int:
     n = 0
     for at in range(start, end):
         n += data[at] & 0xC0 != 0x80
+    return n
+
+
+@numba.njit(cache=True, nogil=True)
+def count_breaks(data: Bytes, start: int, end: int) -> int:
+    """Line feeds in the span."""
+    n = 0
+    for at in range(start, end):
+        n += data[at] == 0x0A
     return n

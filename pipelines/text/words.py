@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.text.hashing import hash_bytes
+from pipelines.text.hashing import SEED, add_code, finish
 from pipelines.text.lines import class_of
 from pipelines.text.unicode import LETTER, MARK, NUMBER, SPACE, UNSPACED, char_classes, decode
 from pipelines.text.view import text_view
@@ -79,15 +79,16 @@ def _is_joiner(code: int) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
-def _after_marks(data, at, stop, n_chars, classes):  # type: ignore[no-untyped-def]
-    """(end, characters) of a word with the combining marks that follow it."""
+def _after_marks(data, at, stop, n_chars, h, classes):  # type: ignore[no-untyped-def]
+    """(end, characters, hash) of a word with the combining marks that follow it."""
     while at < stop and data[at] >= 0x80:
         code, size = decode(data, at)
         if not (class_of(code, classes) & MARK or _is_joiner(code)):
             break
+        h = add_code(h, code)
         at += size
         n_chars += 1
-    return at, n_chars
+    return at, n_chars, h
 
 
 @numba.njit(cache=True, nogil=True)
@@ -107,8 +108,9 @@ def _joins(data, at, stop, code, size, last, classes):  # type: ignore[no-untype
 
 @numba.njit(cache=True, nogil=True)
 def _word_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
-    """(end, characters, class bits seen) of the run of letters, marks, numbers and `_` at `at`."""
+    """(end, characters, hash, class bits seen) of the run of letters, marks, numbers and `_` at `at`."""
     n_chars = seen = last = 0
+    h = SEED
     while at < stop:
         code, size = decode(data, at)
         bits = class_of(code, classes)
@@ -120,9 +122,15 @@ def _word_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
             last = 0
         elif not (n_chars and (_is_joiner(code) or _joins(data, at, stop, code, size, last, classes))):
             break
+        h = add_code(h, code)
         at += size
         n_chars += 1
-    return at, n_chars, seen
+    return at, n_chars, h, seen
+
+
+@numba.njit(cache=True, nogil=True)
+def _flags(seen):  # type: ignore[no-untyped-def]
+    return (HAS_LETTER if seen & LETTER else 0) | (0 if seen & _WORD else PUNCTUATION_ONLY)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -136,24 +144,22 @@ def _split_words(data, offsets, classes, starts, ends, lengths, flags, hashes, w
             if bits & SPACE or (bits == 0 and code != _UNDERSCORE):
                 at += size
                 continue
-            first = at
-            seen = bits
+            starts[n] = at
             if bits & UNSPACED:
-                at, n_chars = _after_marks(data, at + size, stop, 1, classes)
+                at, lengths[n], h = _after_marks(data, at + size, stop, 1, add_code(SEED, code), classes)
             elif bits & _WORD or code == _UNDERSCORE:
-                at, n_chars, seen = _word_end(data, at, stop, classes)
+                at, lengths[n], h, bits = _word_end(data, at, stop, classes)
             else:
-                at += size
-                n_chars = 1
-                while at < stop and data[at] == data[first] and decode(data, at)[0] == code:
+                n_chars = 0
+                h = SEED
+                while at < stop and decode(data, at)[0] == code:
+                    h = add_code(h, code)
                     at += size
                     n_chars += 1
-                at, n_chars = _after_marks(data, at, stop, n_chars, classes)
-            starts[n] = first
+                at, lengths[n], h = _after_marks(data, at, stop, n_chars, h, classes)
             ends[n] = at
-            lengths[n] = n_chars
-            flags[n] = (HAS_LETTER if seen & LETTER else 0) | (0 if seen & _WORD else PUNCTUATION_ONLY)
-            hashes[n] = hash_bytes(data, first, at)
+            flags[n] = _flags(bits)
+            hashes[n] = finish(h)
             n += 1
         word_offsets[row + 1] = n
     return n
@@ -167,17 +173,17 @@ def _split_on_space(data, offsets, classes, starts, ends, lengths, flags, hashes
         touches = False  # the run about to begin follows a character of a script without spaces
         while at < stop:
             code, size = decode(data, at)
-            bits = class_of(code, classes)
-            if bits & SPACE:
+            seen = class_of(code, classes)
+            if seen & SPACE:
                 at += size
                 touches = False
                 continue
-            first = at
+            starts[n] = at
+            h = add_code(SEED, code)
             at += size
             n_chars = 1
-            seen = bits
-            if bits & UNSPACED:
-                at, n_chars = _after_marks(data, at, stop, 1, classes)
+            if seen & UNSPACED:
+                at, n_chars, h = _after_marks(data, at, stop, 1, h, classes)
                 touches = True
             else:
                 while at < stop:
@@ -189,15 +195,15 @@ def _split_on_space(data, offsets, classes, starts, ends, lengths, flags, hashes
                         touches = True
                         break
                     seen |= bits
+                    h = add_code(h, code)
                     at += size
                     n_chars += 1
                 if touches and not seen & _WORD:
                     continue
-            starts[n] = first
             ends[n] = at
             lengths[n] = n_chars
-            flags[n] = (HAS_LETTER if seen & LETTER else 0) | (0 if seen & _WORD else PUNCTUATION_ONLY)
-            hashes[n] = hash_bytes(data, first, at)
+            flags[n] = _flags(seen)
+            hashes[n] = finish(h)
             n += 1
         word_offsets[row + 1] = n
     return n

@@ -1,0 +1,274 @@
+"""C4 (arXiv 1910.10683, section 2.2): cuts lines out of a text column and measures what is left.
+
+Line by line, in the order of datatrove's code: word too long, citations taken out, no terminal punctuation, too few
+words, lorem ipsum counted, javascript, curly brackets counted, policy phrases. So lorem ipsum and brackets count only
+in lines that got that far. Words are counted before citations go; the phrases ignore the case of ASCII letters.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.filters.tables import ProfileTables, is_one_of
+from pipelines.text.lines import class_of, code_before, line_end, strip
+from pipelines.text.unicode import PUNCTUATION, SPACE, char_classes, decode
+from pipelines.text.view import text_view
+from pipelines.text.words import Words
+from schemas.buffers import string_column
+from schemas.recipe import C4
+
+SIGNALS: Final = (
+    "sentences",
+    "lorem_ipsum",
+    "curly_brackets",
+    "cut_long_word",
+    "cut_no_terminal",
+    "cut_few_words",
+    "cut_javascript",
+    "cut_policy",
+    "citations",
+)
+
+_LOREM, _JAVASCRIPT, _BRACKET, _POLICY = 0, 1, 2, 3  # phrases from _POLICY on are policy phrases
+
+
+def _phrase_table(*phrases: str) -> npt.NDArray[np.uint8]:
+    """uint8[n, width]: the bytes of each phrase, zeros behind."""
+    encoded = [phrase.encode() for phrase in phrases]
+    table = np.zeros((len(encoded), max(map(len, encoded)) + 1), np.uint8)
+    for row, phrase in zip(table, encoded, strict=True):
+        row[: len(phrase)] = np.frombuffer(phrase, np.uint8)
+    return table
+
+
+_PHRASES: Final = _phrase_table(
+    *("lorem ipsum", "javascript", "{"),
+    *("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies"),
+    # What Chinese pages say instead.
+    *("隐私政策", "隱私政策", "使用条款", "使用條款", "使用cookie", "使用 cookie"),
+)
+# Phrases that begin with byte b, small or capital, are _FIRST[b] up to _LAST[b]: those of one first byte stand together.
+_SAME: Final = (_PHRASES[:, 0] | 0x20)[:, None] == np.arange(256) | 0x20
+_FIRST: Final = _SAME.argmax(axis=0)
+_LAST: Final = _FIRST + _SAME.sum(axis=0)
+_CITATIONS: Final = _phrase_table("edit]", "citation needed]")
+
+
+def clean(
+    text: pa.Array,
+    words: Words,
+    config: C4,
+    min_line_words: npt.NDArray[np.float64],
+    max_word_chars: npt.NDArray[np.float64],
+    profile: npt.NDArray[np.int32],
+    tables: ProfileTables,
+) -> tuple[pa.Array, npt.NDArray[np.float64]]:
+    """The large_string column without the lines that fail, and SIGNALS of every row, float64[9, n].
+
+    `words` are those of `split_on_space`; the limits on lines are given by row, infinite where off. Lines are stripped
+    and joined by line feeds.
+    """
+    data, offsets = text_view(text)
+    out = np.zeros((len(SIGNALS), len(text)))
+    cleaned = np.empty(int(offsets[-1] - offsets[0]), np.uint8)
+    ends = np.zeros(len(offsets), np.int64)
+    _clean(
+        data,
+        offsets,
+        words.starts,
+        words.lengths,
+        words.offsets,
+        np.stack([min_line_words, max_word_chars]),
+        (config.require_terminal_punctuation, config.remove_citations, config.cut_javascript, config.cut_policy),
+        profile,
+        tables.terminal_punctuation,
+        tables.sentence_ends,
+        char_classes(),
+        cleaned,
+        ends,
+        out,
+    )
+    return string_column(cleaned[: ends[-1]].copy(), ends), out
+
+
+@numba.njit(cache=True, nogil=True)
+def _matches(data, at, end, phrase, fold):  # type: ignore[no-untyped-def]
+    """Whether the phrase, ended by a zero, stands at `at`; with `fold` ASCII capitals in the text match small letters."""
+    for byte in phrase:
+        if byte == 0:
+            return True
+        if at >= end:
+            return False
+        own = data[at]
+        if fold and 0x41 <= own <= 0x5A:
+            own |= 0x20
+        if own != byte:
+            return False
+        at += 1
+    return False
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_phrases(data, at, end, found):  # type: ignore[no-untyped-def]
+    """Set found[k] to how often phrase k stands in the line."""
+    found[:] = 0
+    while at < end:
+        for k in range(_FIRST[data[at]], _LAST[data[at]]):
+            found[k] += _matches(data, at, end, _PHRASES[k], True)
+        at += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _behind_citation(data, at, end):  # type: ignore[no-untyped-def]
+    """End of the `[12]`, `[]`, `[edit]` or `[citation needed]` that begins at `at`, or `at` itself."""
+    behind = at + 1
+    while behind < end and 0x30 <= data[behind] <= 0x39:
+        behind += 1
+    if behind < end and data[behind] == 0x5D:
+        return behind + 1
+    for k in range(len(_CITATIONS)):
+        if _matches(data, at + 1, end, _CITATIONS[k], False):
+            while data[at] != 0x5D:
+                at += 1
+            return at + 1
+    return at
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy(data, at, end, citations, cleaned, to):  # type: ignore[no-untyped-def]
+    """Write the line to `cleaned[to:]`, without citations if so asked; (end there, citations left out)."""
+    n = 0
+    begin = at  # of what is not yet written
+    while citations and at < end:
+        if data[at] == 0x5B:
+            behind = _behind_citation(data, at, end)
+            if behind > at:
+                cleaned[to : to + at - begin] = data[begin:at]
+                to += at - begin
+                n += 1
+                at = begin = behind
+                continue
+        at += 1
+    cleaned[to : to + end - begin] = data[begin:end]
+    return to + end - begin, n
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy_stripped(data, start, end, citations, classes, cleaned, to):  # type: ignore[no-untyped-def]
+    """As `_copy`; white space that a citation leaves at the ends of the line goes too."""
+    tail, n = _copy(data, start, end, citations, cleaned, to)
+    if n:
+        first, last = strip(cleaned, to, tail, classes)
+        for k in range(last - first):
+            cleaned[to + k] = cleaned[first + k]
+        tail = to + last - first
+    return tail, n
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_sentences(data, at, end, sentence_ends, classes):  # type: ignore[no-untyped-def]
+    """Sentences of a stripped line: each ends in a run of sentence ends and the punctuation behind it, or with the line.
+
+    An ASCII sentence end counts only before white space or the end of the line: 3.14 and example.com go on.
+    """
+    n = 0
+    last_end = at
+    while at < end:
+        code, size = decode(data, at)
+        at += size
+        bits = class_of(code, classes)
+        if not (bits & PUNCTUATION and is_one_of(code, sentence_ends)):
+            continue
+        wide = code >= 0x80
+        while at < end:
+            code, size = decode(data, at)
+            bits = class_of(code, classes)
+            if not bits & PUNCTUATION:
+                break
+            wide |= code >= 0x80 and is_one_of(code, sentence_ends)
+            at += size
+        if at == end or wide or bits & SPACE:
+            n += 1
+            last_end = at
+    return n + (last_end < end)
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_terminal(data, start, end, terminals):  # type: ignore[no-untyped-def]
+    """Whether the line ends in terminal punctuation that is no `...`."""
+    if start >= end:
+        return False
+    if end - start >= 3 and data[end - 1] == 0x2E and data[end - 2] == 0x2E and data[end - 3] == 0x2E:
+        return False
+    return is_one_of(code_before(data, end), terminals)
+
+
+@numba.njit(cache=True, nogil=True)
+def _clean(  # type: ignore[no-untyped-def]
+    data,
+    offsets,
+    word_starts,
+    word_lengths,
+    word_offsets,
+    limits,
+    switches,
+    profile,
+    terminals,
+    sentence_ends,
+    classes,
+    cleaned,
+    ends,
+    out,
+):
+    need_terminal, citations, cut_javascript, cut_policy = switches
+    found = np.zeros(len(_PHRASES), np.int64)
+    to = 0
+    for row in range(len(offsets) - 1):
+        at, stop = offsets[row], offsets[row + 1]
+        word, last_word = word_offsets[row], word_offsets[row + 1]
+        min_line_words, max_word_chars = limits[0, row], limits[1, row]
+        row_start = to
+        while at < stop:
+            end, behind = line_end(data, at, stop)
+            start, end = strip(data, at, end, classes)
+            at = behind
+            n_words = longest = 0
+            while word < last_word and word_starts[word] < behind:
+                n_words += 1
+                longest = max(longest, word_lengths[word])
+                word += 1
+            if start == end:
+                continue
+            if longest > max_word_chars:
+                out[3, row] += 1
+                continue
+            begin = to + 1 if to > row_start else to
+            tail, n_citations = _copy_stripped(data, start, end, citations, classes, cleaned, begin)
+            if need_terminal and not _is_terminal(cleaned, begin, tail, terminals[profile[row]]):
+                out[4, row] += 1
+                continue
+            if n_words < min_line_words:
+                out[5, row] += 1
+                continue
+            _count_phrases(cleaned, begin, tail, found)
+            out[1, row] += found[_LOREM]
+            if cut_javascript and found[_JAVASCRIPT]:
+                out[6, row] += 1
+                continue
+            out[2, row] += found[_BRACKET]
+            if cut_policy and found[_POLICY:].any():
+                out[7, row] += 1
+                continue
+            if tail == begin:
+                continue
+            out[0, row] += _count_sentences(cleaned, begin, tail, sentence_ends[profile[row]], classes)
+            out[8, row] += n_citations
+            if begin > to:
+                cleaned[to] = 0x0A
+            to = tail
+        ends[row + 1] = to

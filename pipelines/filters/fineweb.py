@@ -1,0 +1,69 @@
+"""FineWeb's own line signals (arXiv 2406.17557, section 3.6), by the formulas of datatrove.
+
+Lines are what stands between line feeds, stripped, without the blank ones. Duplicate lines are all copies after the
+first; their characters are counted over the characters of the text without line feeds. 0 divided by 0 is 0.
+datatrove does not strip; after its C4 step, as in FineWeb, that makes no difference.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.filters.tables import ProfileTables, is_one_of
+from pipelines.text.hashing import hash_bytes, slot_of, table_size
+from pipelines.text.lines import code_before, count_breaks, count_chars, newline_end, strip
+from pipelines.text.unicode import char_classes
+from pipelines.text.view import text_view
+
+SIGNALS: Final = ("terminal_line_ratio", "short_line_ratio", "dup_line_char_ratio", "newline_word_ratio")
+
+
+def measure(
+    text: pa.Array, n_words: npt.NDArray[np.int64], short_line_chars: int, profile: npt.NDArray[np.int32], tables: ProfileTables
+) -> npt.NDArray[np.float64]:
+    """SIGNALS of every row, float64[4, n].
+
+    `n_words` are the counts of `split_words`. A line is short up to `short_line_chars` times its profile's scale.
+    """
+    data, offsets = text_view(text)
+    out = np.zeros((len(SIGNALS), len(text)))
+    short = tables.short_line_scale * short_line_chars
+    _measure(data, offsets, n_words, short, profile, tables.terminal_punctuation, char_classes(), out)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _measure(data, offsets, n_words, short, profile, terminals, classes, out):  # type: ignore[no-untyped-def]
+    for row in range(len(offsets) - 1):
+        at, stop = offsets[row], offsets[row + 1]
+        n_breaks = count_breaks(data, at, stop)
+        n_chars = count_chars(data, at, stop) - n_breaks
+        keys = np.zeros(table_size(n_breaks + 1), np.uint64)
+        n_lines = n_terminal = n_short = dup_chars = 0
+        while at < stop:
+            end = newline_end(data, at, stop)
+            first, last = strip(data, at, end, classes)
+            at = end + 1
+            if first == last:
+                continue
+            n_line = count_chars(data, first, last)
+            n_lines += 1
+            n_terminal += is_one_of(code_before(data, last), terminals[profile[row]])
+            n_short += n_line <= short[profile[row]]
+            key = hash_bytes(data, first, last)
+            slot = slot_of(keys, key)
+            if keys[slot] == key:
+                dup_chars += n_line
+            keys[slot] = key
+        if n_lines:
+            out[0, row] = n_terminal / n_lines
+            out[1, row] = n_short / n_lines
+        if n_chars:
+            out[2, row] = dup_chars / n_chars
+        if n_words[row]:
+            out[3, row] = n_breaks / n_words[row]
