@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from datasketch import MinHash as DatasketchMinHash
 
+from pipelines.text.hashing import SEED, add_code, finish
 from pipelines.text.unicode import LETTER, MARK, NUMBER, TABLE_SIZE, UNSPACED, char_classes, decode, fold_table
 from schemas.buffers import Bytes, Offsets, string_view
 
@@ -22,10 +23,8 @@ UInt32s = npt.NDArray[np.uint32]
 UInt64s = npt.NDArray[np.uint64]
 
 _WORD: Final = LETTER | NUMBER | MARK
-_FNV_BASIS: Final = np.uint64(0xCBF29CE484222325)
-_FNV_PRIME: Final = np.uint64(0x100000001B3)
 _ROLL: Final = np.uint64(0x9E3779B97F4A7C15)  # odd: words at different places of a shingle weigh differently
-_ZERO: Final = np.uint64(ord("0"))
+_ZERO: Final = ord("0")
 
 
 def permutations(count: int, seed: int) -> tuple[UInt32s, UInt32s]:
@@ -52,7 +51,7 @@ def shingle_sets(text: pa.Array, size: int) -> tuple[UInt64s, Offsets]:
 @numba.njit(cache=True, nogil=True, inline="always")
 def _next_word(data: Bytes, at: int, end: int, classes: npt.NDArray[np.uint8], fold: UInt32s) -> tuple[int, np.uint64]:
     """(position after the next word, its folded hash); hash 0 where no word is left."""
-    word = _FNV_BASIS
+    word = SEED
     inside = False
     in_number = False
     while at < end:
@@ -67,37 +66,28 @@ def _next_word(data: Bytes, at: int, end: int, classes: npt.NDArray[np.uint8], f
             if inside:
                 return at, word
             inside = True
-            word = (word ^ np.uint64(fold[code])) * _FNV_PRIME
+            word = add_code(word, fold[code])
             at += width
             # Marks that follow belong to it; anything else ends it.
             while at < end:
                 code, width = decode(data, at)
                 if code >= TABLE_SIZE or classes[code] & MARK == 0:
                     break
-                word = (word ^ np.uint64(fold[code])) * _FNV_PRIME
+                word = add_code(word, fold[code])
                 at += width
             return at, word
         inside = True
         if kind & NUMBER:
             if not in_number:
-                word = (word ^ _ZERO) * _FNV_PRIME
+                word = add_code(word, _ZERO)
             in_number = True
         else:
             in_number = False
             folded = fold[code]
             if folded != 0:
-                word = (word ^ np.uint64(folded)) * _FNV_PRIME
+                word = add_code(word, folded)
         at += width
     return at, (word if inside else np.uint64(0))
-
-
-@numba.njit(cache=True, nogil=True, inline="always")
-def _mix64(value: np.uint64) -> np.uint64:
-    value ^= value >> np.uint64(33)
-    value *= np.uint64(0xFF51AFD7ED558CCD)
-    value ^= value >> np.uint64(33)
-    value *= np.uint64(0xC4CEB9FE1A85EC53)
-    return value ^ (value >> np.uint64(33))
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -128,7 +118,7 @@ def _text_shingles(
         ring[slot] = word
         n_words += 1
         if n_words >= size:
-            out[n] = _mix64(rolled)
+            out[n] = finish(rolled)
             n += 1
 
 
