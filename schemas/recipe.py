@@ -26,7 +26,13 @@ from schemas.hops import SOURCE_CLASSES
 RECIPES_DIR: Final = Path(__file__).resolve().parent.parent / "pipelines" / "recipes"
 
 Threshold = float | None
-config = dataclass(frozen=True, slots=True, kw_only=True)
+_T = typing.TypeVar("_T")
+
+
+@typing.dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
+def config(cls: type[_T]) -> type[_T]:
+    """A section of a recipe: frozen, keyword-only, slotted."""
+    return dataclass(frozen=True, slots=True, kw_only=True)(cls)
 
 
 def _require(condition: bool, key: str, value: object, remedy: str) -> None:

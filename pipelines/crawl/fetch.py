@@ -1,0 +1,181 @@
+"""One URL -> one exchange over HTTP, or the reason why there is none. Polite, bounded, and never into a private network.
+
+Redirects are answers like any other here; following them is for those who know scope and robots.txt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import aiohttp
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from pipelines.crawl.addresses import Guard, PrivateAddressError
+from pipelines.crawl.content import decoded
+from pipelines.crawl.politeness import Clock, Gates, backoff_s, retry_after_s
+from pipelines.crawl.urls import host_of, join
+from schemas.recipe import Crawl
+
+CHUNK_BYTES: Final = 64 * 1024
+REDIRECTS: Final = (301, 302, 303, 307, 308)
+ACCEPT: Final = "text/html,application/xhtml+xml,*/*;q=0.8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A request and its response as they went over the wire, but for chunking, which the HTTP library undoes."""
+
+    url: str
+    started_at: datetime
+    ip: str
+    request_head: bytes
+    version: str
+    status: int
+    reason: str
+    raw_headers: tuple[tuple[bytes, bytes], ...]
+    headers: CIMultiDictProxy[str]
+    """The same headers, to look things up in."""
+    content_type: str
+    charset: str | None
+    body: bytes
+    """Still in its Content-Encoding."""
+    truncated: bool
+    """The body is longer than allowed, and only its beginning is here."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status says success."""
+        return 200 <= self.status < 300
+
+    @property
+    def redirect(self) -> str | None:
+        """The absolute URL that the answer sends the client to, not yet canonical."""
+        location = self.headers.get("Location")
+        return join(self.url, location) if self.status in REDIRECTS and location else None
+
+    def decoded_body(self, max_bytes: int) -> bytes:
+        """The body as plain bytes; UndecodableError or TooLargeError if that cannot be."""
+        return decoded(self.body, ",".join(self.headers.getall("Content-Encoding", ())), max_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no answer: a reason to count by, and what was seen, for messages."""
+
+    reason: str
+    detail: str
+
+
+class Fetcher:
+    """Requests URLs, one gate per host, and tries again what may be a passing trouble."""
+
+    def __init__(self, session: aiohttp.ClientSession, guard: Guard, config: Crawl, clock: Clock) -> None:
+        self.session, self.guard, self.config, self.clock = session, guard, config, clock
+        self.gates = Gates(config.concurrency, config.host_concurrency, clock)
+
+    async def get(self, url: str, *, delay_s: float, max_bytes: int) -> Exchange | Failure:
+        """The answer to a GET of a canonical URL; of several tries the last one's."""
+        host = host_of(url)
+        attempt = 0
+        while True:
+            async with self.gates.turn(host, delay_s):
+                answer = await self._try(url, host, max_bytes)
+            if attempt >= self.config.retries or not _may_pass(answer):
+                return answer
+            wait_s = backoff_s(attempt)
+            if isinstance(answer, Exchange) and (asked := retry_after_s(answer.headers.get("Retry-After"))) is not None:
+                wait_s = asked
+                self.gates.pause(host, asked)
+            await self.clock.sleep(wait_s)
+            attempt += 1
+
+    async def _try(self, url: str, host: str, max_bytes: int) -> Exchange | Failure:
+        try:
+            self.guard.check_literal(host)
+            return await self._exchange(url, max_bytes)
+        except PrivateAddressError:
+            return Failure("private_address", f"{host} is a private address")
+        except TimeoutError:
+            return Failure("timeout", f"no whole answer within {self.config.timeout_s:g} s")
+        except aiohttp.ClientError as error:
+            # A malformed answer is quoted in its error's message; what a server sends is not for messages.
+            detail = "malformed HTTP" if isinstance(error, aiohttp.ClientResponseError) else str(error)
+            return Failure("network_error", f"{type(error).__name__}: {detail}")
+
+    async def _exchange(self, url: str, max_bytes: int) -> Exchange:
+        started_at = datetime.now(UTC)
+        async with self.session.get(URL(url, encoded=True), allow_redirects=False) as response:
+            body, truncated = await _read(response.content, max_bytes)
+            if truncated:
+                response.close()  # the rest is not wanted
+            assert isinstance(response, _Response)  # noqa: S101 - the session was told to make these
+            return Exchange(
+                url=url,
+                started_at=started_at,
+                ip=response.ip,
+                request_head=_request_head(response.request_info),
+                version=f"HTTP/{response.version.major}.{response.version.minor}" if response.version else "HTTP/1.1",
+                status=response.status,
+                reason=response.reason or "",
+                raw_headers=response.raw_headers,
+                headers=response.headers,
+                content_type=response.content_type,
+                charset=response.charset,
+                body=body,
+                truncated=truncated,
+            )
+
+
+@asynccontextmanager
+async def open_fetcher(config: Crawl, clock: Clock) -> AsyncIterator[Fetcher]:
+    """A fetcher with the recipe's limits, closed with the block. It keeps no cookies and reads no proxy settings."""
+    guard = Guard(config.private_hosts)
+    connector = aiohttp.TCPConnector(resolver=guard, limit=0)  # the gates do the limiting
+    async with aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": config.user_agent, "Accept": ACCEPT, "Accept-Encoding": "gzip"},
+        timeout=aiohttp.ClientTimeout(total=config.timeout_s),
+        auto_decompress=False,
+        response_class=_Response,
+    ) as session:
+        yield Fetcher(session, guard, config, clock)
+
+
+class _Response(aiohttp.ClientResponse):
+    """Remembers who answered: a short response has given its connection back before anyone can ask."""
+
+    ip = ""
+
+    async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        """Read the head of the response."""
+        peer = connection.transport and connection.transport.get_extra_info("peername")
+        self.ip = peer[0] if peer else ""
+        return await super().start(connection)
+
+
+def _may_pass(answer: Exchange | Failure) -> bool:
+    """Whether the same request may succeed a little later."""
+    if isinstance(answer, Failure):
+        return answer.reason in ("network_error", "timeout")
+    return answer.status == 429 or answer.status >= 500
+
+
+def _request_head(info: aiohttp.RequestInfo) -> bytes:
+    lines = [f"{info.method} {info.url.raw_path_qs} HTTP/1.1", *(f"{name}: {value}" for name, value in info.headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+async def _read(stream: aiohttp.StreamReader, max_bytes: int) -> tuple[bytes, bool]:
+    """(the first `max_bytes` of the stream, whether there is more)."""
+    body = bytearray()
+    async for chunk in stream.iter_chunked(CHUNK_BYTES):
+        body += chunk
+        if len(body) > max_bytes:
+            return bytes(body[:max_bytes]), True
+    return bytes(body), False

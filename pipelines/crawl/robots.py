@@ -1,0 +1,106 @@
+"""robots.txt as RFC 9309 has it: fetched once per origin, parsed by protego, asked for our product token."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from protego import Protego
+
+from pipelines.crawl.content import TooLargeError, UndecodableError
+from pipelines.crawl.fetch import Exchange, Failure, Fetcher
+from pipelines.crawl.urls import canonical, origin_of
+from schemas.errors import RecipeError
+
+MAX_ROBOTS_BYTES: Final = 500 * 1024
+MAX_REDIRECTS: Final = 5
+_LEADING_PRODUCT: Final = re.compile(r"[A-Za-z_-]+")
+_COMPATIBLE_PRODUCT: Final = re.compile(r"\(compatible;\s*([A-Za-z_-]+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What one origin lets us do."""
+
+    product: str
+    rules: Protego
+    refusal: Failure | None = None
+    """Why nothing may be fetched at all: the rules could not be got."""
+    exchanges: tuple[Exchange, ...] = ()
+    """How the rules were fetched, redirects included."""
+
+    def refuses(self, url: str) -> Failure | None:
+        """Why this URL must not be fetched, or None if it may be."""
+        if self.refusal or self.rules.can_fetch(url, self.product):
+            return self.refusal
+        return Failure("robots", f"robots.txt disallows it for {self.product}")
+
+    @property
+    def delay_s(self) -> float:
+        """Seconds between requests that the origin asks for."""
+        return float(self.rules.crawl_delay(self.product) or 0.0)
+
+
+class RobotsBook:
+    """The policies of all origins met so far."""
+
+    def __init__(self, fetcher: Fetcher, product: str) -> None:
+        self.fetcher, self.product = fetcher, product
+        self.policies: dict[str, asyncio.Task[Policy]] = {}
+
+    async def policy(self, url: str) -> Policy:
+        """The policy for a canonical URL; the first to ask has robots.txt fetched, the others wait for it."""
+        origin = origin_of(url)
+        if origin not in self.policies:
+            self.policies[origin] = asyncio.create_task(self._fetch(f"{origin}/robots.txt"))
+        return await self.policies[origin]
+
+    async def _fetch(self, url: str) -> Policy:
+        exchanges: list[Exchange] = []
+        delay_s = self.fetcher.config.delay_s
+        while True:
+            answer = await self.fetcher.get(url, delay_s=delay_s, max_bytes=MAX_ROBOTS_BYTES)
+            if isinstance(answer, Exchange):
+                exchanges.append(answer)
+                following = answer.redirect and canonical(answer.redirect)
+                if following and len(exchanges) <= MAX_REDIRECTS:
+                    url = following
+                    continue
+            break
+        text, refusal = judge(answer)
+        return Policy(product=self.product, rules=parse(text), refusal=refusal, exchanges=tuple(exchanges))
+
+
+def judge(answer: Exchange | Failure) -> tuple[bytes, Failure | None]:
+    """(the rules as fetched, why nothing may be fetched): 4xx means no rules, 5xx or no answer at all means no entry."""
+    if isinstance(answer, Failure):
+        return b"", Failure(answer.reason, f"robots.txt: {answer.detail}")
+    if answer.status == 429 or answer.status >= 500:
+        return b"", Failure("robots_unavailable", f"robots.txt: HTTP {answer.status}")
+    if not answer.ok:
+        return b"", None
+    try:
+        return answer.decoded_body(MAX_ROBOTS_BYTES), None
+    except (UndecodableError, TooLargeError) as error:
+        return b"", Failure("robots_unavailable", f"robots.txt cannot be unpacked: {error or 'too large'}")
+
+
+def parse(content: bytes) -> Protego:
+    """The rules in a robots.txt file. A web page in its place (sites that answer every address) holds none."""
+    text = content[:MAX_ROBOTS_BYTES].decode("utf-8-sig", errors="replace")
+    return Protego.parse("" if text.lstrip().startswith("<") else text)
+
+
+def product_token(user_agent: str) -> str:
+    """The name by which robots.txt files address us.
+
+    Examples: "corpusmill/0.1 (+https://...)" -> "corpusmill", "Mozilla/5.0 (compatible; SomeBot/2.0)" -> "SomeBot"
+    """
+    found = _COMPATIBLE_PRODUCT.search(user_agent) or _LEADING_PRODUCT.match(user_agent)
+    if not found or not (user_agent.isascii() and user_agent.isprintable()):
+        raise RecipeError(
+            f'crawl.user_agent = {user_agent!r}: begin it with a product name in ASCII, such as "corpusmill/0.1 (+https://...)"'
+        )
+    return found[1] if found.re is _COMPATIBLE_PRODUCT else found[0]

@@ -1,0 +1,112 @@
+"""The command line as a person meets it: every mistake ends with a non-zero status and one message that says what to do."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import run_pipeline
+from tests.site import write_warc
+
+
+def status_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Exit status of the command line."""
+    monkeypatch.setattr(sys, "argv", ["run_pipeline.py", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        run_pipeline.main()
+    code = caught.value.code
+    return code if isinstance(code, int) else 0
+
+
+def message(capsys: pytest.CaptureFixture[str]) -> str:
+    """What was printed on standard error, as one line: one error and no traceback."""
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "Traceback" not in shown
+    assert shown.count("error:") == 1
+    return shown
+
+
+@pytest.fixture(scope="module")
+def warc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("cli") / "site.warc.gz"
+    write_warc(path)
+    return path
+
+
+def web(path: Path) -> tuple[str, ...]:
+    return ("--set", f"sources.web.path={json.dumps(str(path))}", "--set", "pretrain.enabled=false")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("finweb",), "'finweb' is neither a built-in recipe nor a file; did you mean 'fineweb'?"),
+        (("fineweb", "--set", "dedup.minhsh.bands=3"), "unknown key 'minhsh'; did you mean 'minhash'?"),
+        (("fineweb", "--set", "encode.shard_tokens=many"), "encode.shard_tokens: Expected `int`, got `str`"),
+        (("fineweb", "--set", "oops"), "write it as section.key=value"),
+        (("fineweb", "--set", "sources.web.path=nowhere/*.warc.gz"), "nowhere/*.warc.gz"),
+        (("fineweb",), "sources.web"),
+    ],
+)
+def test_a_wrong_recipe_or_input_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: tuple[str, ...], expected: str
+) -> None:
+    assert status_of(monkeypatch, "run", *arguments, "--out", str(tmp_path / "out")) == 2
+    assert expected in message(capsys)
+
+
+def test_a_file_that_is_no_archive_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    bad = tmp_path / "bad.warc.gz"
+    bad.write_bytes(b"this is no archive at all")
+    assert status_of(monkeypatch, "run", "fineweb", "--out", str(tmp_path / "out"), *web(bad)) == 2
+    assert "bad.warc.gz" in message(capsys)
+
+
+def test_a_full_folder_is_refused_and_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, warc: Path
+) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    assert status_of(monkeypatch, "run", "fineweb", "--out", str(tmp_path), *web(warc)) == 2
+    assert "is not empty; give --out a new folder, or add --resume" in message(capsys)
+    assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
+
+
+def test_too_large_a_vocabulary_names_the_size_that_fits(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, warc: Path
+) -> None:
+    assert status_of(monkeypatch, "run", "fineweb", "--out", str(tmp_path / "out"), *web(warc)) == 2
+    assert "tokenizer.vocab_size = 8192: the sample fills only" in message(capsys)
+
+
+def test_an_empty_corpus_names_the_rules_that_emptied_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, warc: Path
+) -> None:
+    settings = (*web(warc), "--set", "filters.gopher_quality.min_words=5000")
+    assert status_of(monkeypatch, "run", "fineweb", "--out", str(tmp_path / "out"), *settings) == 2
+    assert "no document is left of 15 records" in message(capsys)
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, warc: Path
+) -> None:
+    out = tmp_path / "out"
+    assert status_of(monkeypatch, "run", "fineweb", "--out", str(out), *web(warc), "--dry-run") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "1 files in 1 splits" in shown
+    assert "56.5% at 0.7, 92.4% at 0.8" in shown
+    assert not out.exists()
+
+
+def test_a_report_of_no_run_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert status_of(monkeypatch, "report", str(tmp_path)) == 2
+    assert "is not the folder of a run" in message(capsys)
+
+
+def test_the_recipes_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(monkeypatch, "recipes") == 0
+    shown = capsys.readouterr().out
+    assert "demo" in shown
+    assert "fineweb" in shown
