@@ -1,0 +1,100 @@
+"""Facts -> what a person should look at before using the corpus, the gravest first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from pipelines.report import formats
+from pipelines.report.facts import Facts
+
+NEAR_CEILING: Final = 0.8
+"""A guard is mentioned from this share of its limit on."""
+MANY_FAILED: Final = 0.01
+MOST_NAMES: Final = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One thing to look at, and the section of the page that shows it."""
+
+    level: Literal["problem", "notice"]
+    text: str
+    section: str
+
+
+def attention(facts: Facts) -> list[Notice]:
+    """Problems first, then notices."""
+    return [*_problems(facts), *_notices(facts)]
+
+
+def _problems(facts: Facts) -> Iterator[Notice]:
+    if stage := facts.stopped_before:
+        text = f"The run is not complete: stage {stage} has not finished. Run it with --resume to go on from there."
+        yield Notice(level="problem", text=text, section="funnel")
+    if facts.done("refine"):
+        n_read, n_listed = facts.counts["read"]["n_in"], facts.n_records()
+        if n_read != n_listed or not all(row.balances for row in facts.sources):
+            text = f"The ledger does not balance: {formats.count(n_read)} records were read, {formats.count(n_listed)} stand in it."
+            yield Notice(level="problem", text=text, section="funnel")
+    if facts.refined and (empty := [row.name for row in facts.sources if not row.n_kept]):
+        yield Notice(level="problem", text=f"Nothing is kept of {_names(empty)}.", section="funnel")
+    if facts.metrics.get("passed") is False:
+        reasons = "; ".join(facts.metrics.get("reasons", ())) or "no reason stated"
+        yield Notice(level="problem", text=f"The model does not prove the shards: {reasons}.", section="model")
+    for row in facts.guards:
+        if row.limit is not None and row.group and row.share > row.limit:
+            text = f"{row.group} lost {formats.share(row.share)}, more than {row.key} = {row.limit:g} allows."
+            yield Notice(level="problem", text=text, section="guards")
+
+
+def _notices(facts: Facts) -> Iterator[Notice]:
+    if facts.silent_rules:
+        text = f"{len(facts.silent_rules)} of {len(facts.rules)} rules never fired: {_silent(facts)}."
+        yield Notice(level="notice", text=text, section="rules")
+    if facts.refined:
+        if none := [kind for kind, n in facts.merges if not n]:
+            yield Notice(level="notice", text=f"No duplicates of kind {_names(none)} were found.", section="duplicates")
+        if none := [kind for kind, n, _ in facts.redacted if not n]:
+            yield Notice(level="notice", text=f"No private value of kind {_names(none)} was found.", section="privacy")
+    for guard in facts.guards:
+        if guard.limit and guard.group and NEAR_CEILING * guard.limit <= guard.share <= guard.limit:
+            text = f"{guard.group} lost {formats.share(guard.share)}, near {guard.key} = {guard.limit:g}."
+            yield Notice(level="notice", text=text, section="guards")
+    n_failed, n_records = facts.n_records(outcome="failed"), facts.n_records()
+    if n_failed > MANY_FAILED * n_records:
+        text = f"{formats.number_of(n_failed, 'record')} ({formats.share(n_failed / n_records)}) could not be read."
+        yield Notice(level="notice", text=text, section="reading")
+    if capped := facts.details("refine").get("dedup", {}).get("capped_buckets"):
+        text = f"{formats.number_of(capped, 'bucket')} held more than dedup.minhash.max_comparisons documents; near-duplicates may remain."
+        yield Notice(level="notice", text=text, section="duplicates")
+    if facts.done("encode") and all(split["split"] != "valid" for split in facts.splits):
+        text = "There is no validation split: no document fell into encode.valid_ratio."
+        yield Notice(level="notice", text=text, section="tokens")
+    if facts.done("validate") and not facts.metrics:
+        yield Notice(level="notice", text="No model was trained on the shards (pretrain.enabled = false).", section="model")
+    if spikes := facts.metrics.get("spikes"):
+        text = f"The training loss jumped {formats.number_of(len(spikes), 'time')}, first at step {spikes[0]}."
+        yield Notice(level="notice", text=text, section="model")
+    unlicensed = dict(facts.licences).get(None, 0)
+    if unlicensed:
+        yield Notice(level="notice", text=f"{formats.number_of(unlicensed, 'kept document')} without a licence.", section="sources")
+    if facts.rights:
+        n = sum(number for _, number in facts.rights)
+        yield Notice(level="notice", text=f"{formats.number_of(n, 'kept document')} with robots directives.", section="sources")
+
+
+def _silent(facts: Facts) -> str:
+    """A few rules by name, many by rule set."""
+    rules = [row.rule for row in facts.silent_rules]
+    if len(rules) <= MOST_NAMES:
+        return ", ".join(rule.name for rule in rules)
+    rule_sets = Counter(rule.rule_set for rule in rules)
+    return ", ".join(f"{n} of {rule_set}" for rule_set, n in rule_sets.items())
+
+
+def _names(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more

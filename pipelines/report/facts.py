@@ -1,0 +1,388 @@
+"""A run folder -> every number that the page, the card and the summary show.
+
+Enters: run.json, the ledger, the columns of the documents, the counts in the shards, the model's metrics. Of text only
+the length is read. What a run that stopped early has not made is empty or None. The stage that writes the report is
+left out, so that a report written again is the same to the byte.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from pipelines.report.histograms import Histogram, histogram_of, histograms
+from pipelines.report.rows import Cluster, GuardRow, LanguageRow, RuleRow, SourceRow
+from pipelines.report.rules import LINE_RULES, configured_rules
+from schemas import recipe as recipes
+from schemas.errors import OutputError
+from schemas.hops import LEDGER
+from schemas.manifest import read_run
+from schemas.recipe import Recipe
+
+STAGES: Final = ("crawl", "collect", "refine", "tokenizer", "encode", "validate")
+ROOMS: Final = {"read": "collect", "filters": "collect", "dedup": "refine", "scrub": "refine", "encode": "encode"}
+"""Each room that counts records, and the stage that it belongs to."""
+
+WAITING: Final = "waiting"
+"""The outcome of a document that the filters passed on in a run that has not got further."""
+NO_LANGUAGE: Final = "not identified"
+MOST_CLUSTERS: Final = 10
+MOST_REASONS: Final = 20
+
+SIZES: Final = pl.Schema({"source": pl.String, "lang": pl.String, "n_documents": pl.Int64, "n_chars": pl.Int64, "n_bytes": pl.Int64})
+TOKENS: Final = pl.Schema({"split": pl.String, "source": pl.String, "lang": pl.String, "n_documents": pl.Int64, "n_tokens": pl.Int64})
+FATES: Final = pl.Schema(
+    {"source": pl.String, "lang": pl.String, "stage": pl.String, "outcome": pl.String, "reason": pl.String, "n": pl.Int64}
+)
+
+
+class Facts:
+    """One run's numbers, each computed when it is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.run = read_run(folder)
+        self.recipe: Recipe = recipes.parse(self.run["recipe"])
+        self.stages: dict[str, dict[str, Any]] = {stage["stage"]: stage for stage in self.run["stages"] if stage["stage"] in STAGES}
+        self.counts: dict[str, dict[str, int]] = {room: n for stage in self.stages.values() for room, n in stage["counts"].items()}
+        self.wall_s = sum(stage["wall_s"] for stage in self.stages.values())
+        self.cpu_s = sum(stage["cpu_s"] for stage in self.stages.values())
+
+    def done(self, stage: str) -> bool:
+        """Whether the stage has finished."""
+        return stage in self.stages
+
+    def details(self, stage: str) -> dict[str, Any]:
+        """What the stage states about itself; empty if it has not finished."""
+        return self.stages.get(stage, {}).get("details", {})
+
+    @property
+    def stopped_before(self) -> str | None:
+        """The first stage that has not finished, if any."""
+        return next((stage for stage in STAGES if stage not in self.stages), None)
+
+    @cached_property
+    def files(self) -> list[dict[str, Any]]:
+        """Path, bytes and sha256 of every file of the run."""
+        return [file for stage in self.stages.values() for file in stage["outputs"]]
+
+    # --- The ledger --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def ledger(self) -> pl.LazyFrame:
+        """The ledger's rows so far."""
+        paths = sorted((self.folder / "ledger").glob("*.parquet"))
+        return pl.scan_parquet(paths) if paths else pl.DataFrame(LEDGER.empty_table()).lazy()
+
+    @cached_property
+    def fates(self) -> pl.DataFrame:
+        """How many records came to which end, by source and language.
+
+        Of a run that stopped before every record had an end, what dedup had decided is left out, since it will be decided
+        again; the documents that wait for it are counted in the segments.
+        """
+        by = ("source", "lang", "stage", "outcome", "reason")
+        fates = _typed(self.ledger.group_by(by).agg(pl.len().alias("n")), FATES)
+        if not self.done("refine") and fates.get_column("n").sum() != self.counts.get("read", {}).get("n_in"):
+            fates = pl.concat([fates.filter(pl.col("stage").is_in(["read", "filters"])), self._waiting()])
+        return fates.sort(by)
+
+    def _waiting(self) -> pl.DataFrame:
+        paths = sorted((self.folder / "work" / "segments").glob("*.arrow"))
+        if not paths:
+            return pl.DataFrame(schema=FATES)
+        counts = pl.scan_ipc(paths).group_by("source", "lang").agg(pl.len().alias("n"))
+        waiting = counts.with_columns(stage=pl.lit("dedup"), outcome=pl.lit(WAITING), reason=pl.lit(None, pl.String))
+        return _typed(waiting, FATES)
+
+    @cached_property
+    def refined(self) -> bool:
+        """Whether every record has come to its end, even where the run was stopped for it."""
+        return self.done("refine") or (
+            self.done("collect") and not self.n_records(outcome=WAITING) and self.n_records() == self.counts["read"]["n_in"]
+        )
+
+    def n_records(self, **where: str) -> int:
+        """Records of such a fate: `n_records(stage="dedup", reason="exact")`."""
+        return int(self.fates.filter(**where).get_column("n").sum())
+
+    def reasons(self, stage: str, *outcomes: str) -> list[dict[str, Any]]:
+        """The most frequent reasons for which records ended in `stage`: source, outcome, reason, n."""
+        rows = self.fates.filter(pl.col("stage") == stage, pl.col("outcome").is_in(outcomes))
+        rows = rows.group_by("source", "outcome", "reason").agg(pl.col("n").sum())
+        return rows.sort("n", "source", "reason", descending=[True, False, False]).head(MOST_REASONS).to_dicts()
+
+    @cached_property
+    def sources(self) -> list[SourceRow]:
+        """The recipe's sources, in its order."""
+        sizes, tokens = self._by("source", self.sizes), self._by("source", self.tokens)
+        return [self._source(name, sizes.get(name, {}), tokens.get(name, {})) for name in self.recipe.sources]
+
+    def _source(self, name: str, size: dict[str, int], token: dict[str, int]) -> SourceRow:
+        config = self.recipe.sources[name]
+        encoded = self.done("encode")
+        return SourceRow(
+            name=name,
+            source_class=config.source_class,
+            licence=config.licence,
+            n_records=self.n_records(source=name),
+            n_failed=self.n_records(source=name, outcome="failed"),
+            n_unread=self.n_records(source=name, stage="read", outcome="dropped"),
+            n_filtered=self.n_records(source=name, stage="filters"),
+            n_merged=self.n_records(source=name, outcome="merged"),
+            n_waiting=self.n_records(source=name, outcome=WAITING),
+            n_kept=self.n_records(source=name, outcome="kept"),
+            n_chars=size.get("n_chars", 0) if self.refined else None,
+            n_bytes=size.get("n_bytes", 0) if self.refined else None,
+            n_tokens=token.get("n_tokens", 0) if encoded else None,
+        )
+
+    @cached_property
+    def rules(self) -> list[RuleRow]:
+        """Every configured rule, those that never fired included."""
+        removed = dict(self.fates.filter(stage="filters").group_by("reason").agg(pl.col("n").sum()).iter_rows())
+        judged = dict(self.fates.filter(pl.col("stage") != "read").group_by("source").agg(pl.col("n").sum()).iter_rows())
+        return [
+            RuleRow(
+                rule=rule,
+                n_judged=sum(judged.get(source, 0) for source in rule.sources),
+                n_removed=removed.get(rule.name, 0),
+            )
+            for rule in configured_rules(self.recipe, self.language_names)
+        ]
+
+    @property
+    def silent_rules(self) -> list[RuleRow]:
+        """Rules that removed nothing although they had something to judge."""
+        return [row for row in self.rules if row.n_removed == 0 and row.n_judged and self.done("collect")]
+
+    @cached_property
+    def cut_lines(self) -> list[tuple[str, int]]:
+        """What the rules on lines cut out of the documents that are kept; empty where none is configured."""
+        settings = {f"c4.{key}": value for key, value in msgspec.to_builtins(self.recipe.filters.c4).items()}
+        on = {rule for rule, value in settings.items() if value not in (None, False)}
+        columns = {rule: column for rule, column in LINE_RULES.items() if rule in on and column in self.columns}
+        if not columns:
+            return []
+        totals = self.documents.select(pl.col(column).sum() for column in columns.values()).collect().row(0)
+        return [(rule, int(total or 0)) for rule, total in zip(columns, totals, strict=True)]
+
+    @cached_property
+    def merges(self) -> list[tuple[str, int]]:
+        """Each configured kind of duplicate and how many documents it merged."""
+        return [(kind, self.n_records(stage="dedup", reason=kind)) for kind in self.recipe.dedup.kinds]
+
+    @cached_property
+    def similarities(self) -> Histogram | None:
+        """Jaccard similarity of the near-duplicates to their survivors, from the limit up to 1."""
+        if not self.n_records(stage="dedup", reason="minhash"):
+            return None
+        rows = self.ledger.filter(pl.col("stage") == "dedup", pl.col("reason") == "minhash").select(jaccard="value")
+        return histogram_of(rows, "jaccard", self.recipe.dedup.minhash.min_jaccard, 1.0)
+
+    @cached_property
+    def clusters(self) -> list[Cluster]:
+        """The survivors in which most documents ended."""
+        merged = self.ledger.filter(outcome="merged").group_by("survivor_id")
+        sizes = merged.agg(pl.len().alias("n"), pl.col("reason").unique().sort().str.join(", ").alias("kinds"))
+        top = sizes.sort("n", "survivor_id", descending=[True, False]).head(MOST_CLUSTERS).collect()
+        survivors = self.ledger.filter(pl.col("doc_id").is_in(top.get_column("survivor_id").implode()), outcome="kept")
+        source_of = dict(survivors.select("doc_id", "source").collect().iter_rows())
+        return [
+            Cluster(survivor_id=survivor_id.hex(), source=source_of.get(survivor_id, ""), kinds=kinds, n_merged=n)
+            for survivor_id, n, kinds in top.iter_rows()
+        ]
+
+    @cached_property
+    def guards(self) -> list[GuardRow]:
+        """The ceilings of the recipe and how near the run came to each."""
+        guards, fates = self.recipe.guards, self.fates
+        failed = (pl.col("stage") == "read") & (pl.col("outcome") == "failed")
+        filtered = (pl.col("stage") == "filters") & ~pl.col("reason").str.starts_with("language.")
+        merged = pl.col("outcome") == "merged"
+        entered, stayed = fates.filter(pl.col("stage") != "read"), fates.filter(pl.col("stage").is_in(["dedup", "scrub"]))
+        return [
+            _nearest("max_failed", guards.max_failed, fates, failed, ("source",), guards.min_documents),
+            _nearest("max_filtered", guards.max_filtered, entered, filtered, ("source", "lang"), guards.min_documents),
+            _nearest("max_merged", guards.max_merged, stayed.filter(self.refined), merged, ("source", "lang"), guards.min_documents),
+        ]
+
+    # --- Documents and shards ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def documents(self) -> pl.LazyFrame:
+        """The curated documents; scan them, never collect `text`."""
+        paths = sorted((self.folder / "documents").glob("*.arrow")) if self.refined else []
+        return pl.scan_ipc(paths) if paths else pl.LazyFrame()
+
+    @cached_property
+    def columns(self) -> pl.Schema:
+        """Names and types of the documents' columns."""
+        return self.documents.collect_schema()
+
+    @cached_property
+    def sizes(self) -> pl.DataFrame:
+        """Documents, characters and UTF-8 bytes by source and language."""
+        if "text" not in self.columns:
+            return pl.DataFrame(schema=SIZES)
+        n_chars, n_bytes = pl.col("text").str.len_chars().cast(pl.Int64), pl.col("text").str.len_bytes().cast(pl.Int64)
+        grouped = self.documents.group_by("source", "lang").agg(n_documents=pl.len(), n_chars=n_chars.sum(), n_bytes=n_bytes.sum())
+        return _typed(grouped, SIZES).sort("source", "lang")
+
+    @cached_property
+    def tokens(self) -> pl.DataFrame:
+        """Documents and tokens by split, source and language."""
+        frames = [
+            pl.scan_ipc(self.folder / "shards" / shard["path"]).select("source", "lang", "n_tokens", split=pl.lit(shard["split"]))
+            for shard in self.index["shards"]
+        ]
+        if not frames:
+            return pl.DataFrame(schema=TOKENS)
+        by = ("split", "source", "lang")
+        grouped = pl.concat(frames).group_by(by).agg(n_documents=pl.len(), n_tokens=pl.col("n_tokens").cast(pl.Int64).sum())
+        return _typed(grouped, TOKENS).sort(by)
+
+    @cached_property
+    def index(self) -> dict[str, Any]:
+        """shards/index.json, or one without shards where there is none yet."""
+        empty: dict[str, Any] = {"shards": []}
+        return (_json(self.folder / "shards" / "index.json") or empty) if self.done("encode") else empty
+
+    @property
+    def splits(self) -> list[dict[str, Any]]:
+        """Shards, documents and tokens of each split."""
+        n_shards = pl.DataFrame(self.index["shards"], schema_overrides={"split": pl.String})
+        if n_shards.is_empty():
+            return []
+        by_split = n_shards.group_by("split").agg(
+            pl.len().alias("n_shards"), *(pl.col(name).sum() for name in ("n_documents", "n_tokens", "n_bytes"))
+        )
+        return by_split.sort("split").to_dicts()
+
+    @property
+    def n_tokens(self) -> int | None:
+        """Tokens in all shards."""
+        return int(self.tokens.get_column("n_tokens").sum()) if self.done("encode") else None
+
+    @property
+    def n_bytes(self) -> int:
+        """UTF-8 bytes of the curated text."""
+        return int(self.sizes.get_column("n_bytes").sum())
+
+    @cached_property
+    def languages(self) -> list[LanguageRow]:
+        """Languages of the kept documents, the largest first."""
+        tokens = self._by("lang", self.tokens)
+        n_chars = self.sizes.get_column("n_chars").sum()
+        rows = self.sizes.group_by("lang").agg(pl.col("n_documents", "n_chars", "n_bytes").sum())
+        return [
+            LanguageRow(
+                name=lang or NO_LANGUAGE,
+                n_documents=documents,
+                n_chars=chars,
+                n_bytes=n_bytes,
+                n_tokens=tokens.get(lang, {}).get("n_tokens", 0) if self.done("encode") else None,
+                share=chars / n_chars if n_chars else 0.0,
+            )
+            for lang, documents, chars, n_bytes in rows.sort("n_chars", "lang", descending=[True, False]).iter_rows()
+        ]
+
+    @property
+    def language_names(self) -> list[str]:
+        """Languages that documents were identified as, dropped ones included."""
+        return self.fates.get_column("lang").drop_nulls().unique().sort().to_list()
+
+    @cached_property
+    def licences(self) -> list[tuple[str | None, int]]:
+        """Licences of the kept documents and how many have each; None: none stated."""
+        return self._frequent("licence")
+
+    @cached_property
+    def rights(self) -> list[tuple[str | None, int]]:
+        """Robots directives found with the kept documents and how many have each."""
+        return [(value, n) for value, n in self._frequent("rights") if value is not None]
+
+    @cached_property
+    def redacted(self) -> list[tuple[str, int, int]]:
+        """Each kind of private value, how many were replaced, and in how many documents."""
+        kinds = [kind for kind in self.recipe.scrub.kinds if f"n_redacted_{kind}" in self.columns]
+        if not kinds:
+            return []
+        counts = [pl.col(f"n_redacted_{kind}").cast(pl.Int64) for kind in kinds]
+        values, documents = (
+            self.documents.select(totals).collect().row(0) for totals in ([c.sum() for c in counts], [(c > 0).sum() for c in counts])
+        )
+        return [(kind, n or 0, m or 0) for kind, n, m in zip(kinds, values, documents, strict=True)]
+
+    @cached_property
+    def redacted_by_source(self) -> dict[str, dict[str, int]]:
+        """Replaced values by source and kind."""
+        kinds = [kind for kind, _, _ in self.redacted]
+        if not kinds:
+            return {}
+        sums = self.documents.group_by("source").agg(pl.col(f"n_redacted_{kind}").cast(pl.Int64).sum().alias(kind) for kind in kinds)
+        return {row.pop("source"): row for row in sums.sort("source").collect().to_dicts()}
+
+    @cached_property
+    def signals(self) -> list[Histogram]:
+        """One histogram per numeric signal of the kept documents, with the limits that judged it."""
+        limits: dict[str, list[float]] = {
+            name: []
+            for name, kind in self.columns.items()
+            if kind.is_numeric() and name not in ("origin_offset", "part") and not name.startswith("n_redacted_")
+        }
+        for row in self.rules:
+            if isinstance(row.rule.limit, int | float) and row.rule.signal in limits:
+                limits[row.rule.signal].append(float(row.rule.limit))
+        return histograms(self.documents, {name: tuple(values) for name, values in limits.items()})
+
+    # --- The model ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """validation/metrics.json; empty where the model has not been trained."""
+        return _json(self.folder / "validation" / "metrics.json") or {}
+
+    # --- Helpers -----------------------------------------------------------------------------------------------------
+
+    def _by(self, key: str, frame: pl.DataFrame) -> dict[str | None, dict[str, int]]:
+        """Sums of the counts of a frame, by one of its keys."""
+        sums = frame.group_by(key).agg(pl.selectors.integer().sum())
+        return {row.pop(key): row for row in sums.to_dicts()}
+
+    def _frequent(self, column: str) -> list[tuple[str | None, int]]:
+        if column not in self.columns:
+            return []
+        counts = self.documents.group_by(column).agg(pl.len().alias("n"))
+        return list(counts.sort("n", column, descending=[True, False]).collect().iter_rows())
+
+
+def _typed(frame: pl.LazyFrame, schema: pl.Schema) -> pl.DataFrame:
+    """The collected frame in exactly the columns and types of `schema`."""
+    return frame.select(pl.col(name).cast(kind) for name, kind in schema.items()).collect(engine="streaming")
+
+
+def _nearest(key: str, limit: float | None, everything: pl.DataFrame, removed: pl.Expr, groups: tuple[str, ...], least: int) -> GuardRow:
+    """The group of at least `least` records that lost the largest share."""
+    worst = GuardRow(key=f"guards.{key}", limit=limit, group=None)
+    for by in groups:
+        rows = everything.group_by(by).agg(n=pl.col("n").sum(), removed=pl.col("n").filter(removed).sum())
+        for name, n, lost in rows.filter(pl.col("n") >= least).sort(by).iter_rows():
+            if worst.group is None or lost / n > worst.share:
+                kind = "language" if by == "lang" else by
+                worst = GuardRow(key=worst.key, limit=limit, group=f"{kind} {name or NO_LANGUAGE}", n=n, share=lost / n)
+    return worst
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    """A JSON object, or None where the file is not there."""
+    if not path.is_file():
+        return None
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise OutputError(f"{path} is damaged ({error}); run the stage that made it again with --resume") from error

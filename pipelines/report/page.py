@@ -1,0 +1,153 @@
+"""A run folder -> DIR/report/index.html, one page that needs nothing else, and DIR/README.md, the dataset card.
+
+Both are a function of the folder alone: no clock, no network, no script. Everything from data is escaped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
+
+from pipelines.report import formats, plots
+from pipelines.report.attention import attention
+from pipelines.report.facts import NO_LANGUAGE, ROOMS, STAGES, Facts
+from pipelines.report.rows import SourceRow
+from schemas.files import whole_file
+
+HERE: Final = Path(__file__).parent
+
+SECTIONS: Final = {
+    "funnel": "From records to documents",
+    "sources": "Sources",
+    "reading": "Reading",
+    "rules": "Rules",
+    "signals": "Signals",
+    "languages": "Languages",
+    "duplicates": "Duplicates",
+    "privacy": "Private values",
+    "guards": "Guards",
+    "tokens": "Tokens",
+    "model": "Model",
+    "time": "Time",
+    "provenance": "Recipe, versions and files",
+}
+STAGE_TITLES: Final = {
+    "crawl": "crawl",
+    "collect": "read and filter",
+    "refine": "dedup and scrub",
+    "tokenizer": "tokenizer",
+    "encode": "encode and shuffle",
+    "validate": "train the model",
+}
+FATES: Final = {
+    "kept": "n_kept",
+    "merged as copies": "n_merged",
+    "dropped by rules": "n_filtered",
+    "set aside while reading": "n_unread",
+    "failed": "n_failed",
+    "waiting for dedup": "n_waiting",
+}
+"""How a record ends, in the order of the bars, and the field of SourceRow that counts it."""
+
+MOST_ROWS: Final = 20
+"""Licences and robots directives that are listed; the rest is counted."""
+
+_SIZE_CATEGORIES: Final = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
+_MARKUP: Final = re.compile(r"^[#+-]|[\\`*_\[\]<>|~&$]")
+
+
+def write_report(folder: Path) -> list[Path]:
+    """Write both and return their paths, the page first."""
+    facts = Facts(folder)
+    written = []
+    for path, template in ((folder / "report" / "index.html", "page.html"), (folder / "README.md", "card.md")):
+        with whole_file(path) as temporary:
+            temporary.write_text(render(facts, template), "utf-8")
+        written.append(path)
+    return written
+
+
+def render(facts: Facts, template: str) -> str:
+    """The template filled with the run's facts."""
+    environment = Environment(
+        # HTML escapes by itself; Markdown has rules of its own, so its template asks for `plain` by name.
+        autoescape=select_autoescape(["html"]),
+        loader=FileSystemLoader(HERE),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {name: getattr(formats, name) for name in ("count", "share", "ratio", "limit", "size", "seconds", "shortened")}
+    environment.filters |= {"plain": plain, "quoted": quoted, "pretty": pretty, "breakable": breakable}
+    return environment.get_template(template).render(
+        facts=facts,
+        run=facts.run,
+        recipe=facts.recipe,
+        metrics=facts.metrics,
+        notices=attention(facts),
+        sections=SECTIONS,
+        rooms=ROOMS,
+        stages=STAGES,
+        stage_titles=STAGE_TITLES,
+        fates=FATES,
+        total=total(facts.sources),
+        rule_sets=[(name, list(rows)) for name, rows in groupby(facts.rules, lambda row: row.rule.rule_set)],
+        css=Markup((HERE / "page.css").read_text("utf-8")),  # noqa: S704 - our own file
+        plots=plots,
+        most=MOST_ROWS,
+        size_category=size_category(facts.n_records(outcome="kept")),
+        languages=[row.name for row in facts.languages if row.name != NO_LANGUAGE],
+        licence=licence(facts),
+        end_of_text=facts.index.get("tokenizer", {}).get("end_of_text", "of recipe.tokenizer.special_tokens"),
+        first_shard=next((f"shards/{shard['path']}" for shard in facts.index["shards"]), "shards/train-00000-of-00001.arrow"),
+    )
+
+
+def total(sources: list[SourceRow]) -> SourceRow:
+    """All sources as one row."""
+    counted = [name for name in SourceRow.__slots__ if name.startswith("n_")]
+    sums: dict[str, Any] = {}
+    for name in counted:
+        values = [getattr(row, name) for row in sources]
+        sums[name] = None if None in values else sum(values)
+    return SourceRow(name="all", source_class="", licence=None, **sums)
+
+
+def licence(facts: Facts) -> str:
+    """The licence of the whole: the one that every kept document states, else "other" (several) or "unknown" (some state none)."""
+    stated = [name for name, _ in facts.licences]
+    if not stated or None in stated:
+        return "unknown"
+    return str(stated[0]).lower() if len(stated) == 1 else "other"
+
+
+def plain(text: object) -> str:
+    """Text as Markdown and the HTML in it show it: one line, nothing in it is markup."""
+    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", " ".join(str(text).split()))
+
+
+def breakable(name: str) -> Markup:
+    """A name of joined words, which may be broken after each of them."""
+    return escape(name).replace("_", Markup("_<wbr>")).replace(".", Markup(".<wbr>"))
+
+
+def quoted(text: object) -> str:
+    """A YAML string; every JSON string is one."""
+    return json.dumps(str(text), ensure_ascii=False)
+
+
+def pretty(value: object) -> str:
+    """Indented JSON."""
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def size_category(n_documents: int) -> str:
+    """The size category by which dataset hubs sort."""
+    return next((name for most, name in _SIZE_CATEGORIES if n_documents < most), "n>10M")

@@ -1,0 +1,134 @@
+"""Numbers -> inline SVG that takes its colours from the page and is the same to the byte every time.
+
+Plots hold figures only; names from data stand in the HTML around them, so no font is asked for a glyph that it lacks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from io import StringIO
+from typing import Any, Final
+
+import matplotlib as mpl
+import numpy as np
+from markupsafe import Markup, escape
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from pipelines.dedup.minhash import detection_probability
+from pipelines.report.formats import shortened
+from pipelines.report.histograms import Histogram
+from schemas.recipe import MinHash
+
+INK: Final = "#010101"
+MUTED: Final = "#020202"
+LINE: Final = "#030303"
+BLUE: Final = "#040404"
+RED: Final = "#050505"
+GREEN: Final = "#060606"
+_VARIABLES: Final = {INK: "--ink", MUTED: "--muted", LINE: "--line", BLUE: "--blue", RED: "--red", GREEN: "--green"}
+"""Stand-in colours that matplotlib draws with, and the page's colour that takes the place of each."""
+
+Point = Sequence[float]
+
+
+def histogram(data: Histogram, label: str, *, wide: bool = False) -> Markup:
+    """Bars, with a dashed line at each limit."""
+
+    def draw(axes: Any) -> None:
+        place: Callable[[Any], Any] = np.log1p if data.logarithmic else np.asarray
+        axes.stairs(data.counts, place(np.array(data.edges)), fill=True, color=BLUE, linewidth=0)
+        for limit in data.limits:
+            axes.axvline(place(limit), color=RED, linewidth=1.4, linestyle=(0, (4, 2)))
+        first, last = place(data.edges[0]), place(data.edges[-1])
+        margin = 0.02 * (last - first)
+        axes.set_xlim(first - margin, last + margin)
+        if data.logarithmic:
+            axes.set_xticks(*_log_ticks(data.edges[0], data.edges[-1]))
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(4))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+        axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shortened(value)))
+
+    return _svg(draw, (5, 2.4) if wide else (3.3, 1.35), label)
+
+
+def detection_curve(config: MinHash, label: str) -> Markup:
+    """The chance that bands propose a pair, over its similarity; shaded where a proposed pair is removed."""
+
+    def draw(axes: Any) -> None:
+        similarity = np.linspace(0, 1, 201)
+        axes.axvspan(config.min_jaccard, 1, color=BLUE, alpha=0.12, linewidth=0)
+        axes.plot(similarity, detection_probability(similarity, config.bands, config.rows), color=BLUE, linewidth=1.8)
+        axes.axvline(config.min_jaccard, color=RED, linewidth=1.4, linestyle=(0, (4, 2)))
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1.02)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
+
+    return _svg(draw, (5, 2.4), label)
+
+
+def loss_curves(train: Sequence[Point], valid: Sequence[Point], baseline: float | None, label: str) -> Markup:
+    """Training loss as a line, validation loss with dots, the loss of token frequencies alone dashed."""
+
+    def draw(axes: Any) -> None:
+        if train:
+            axes.plot(*_columns(train), color=MUTED, linewidth=1)
+        if valid:
+            axes.plot(*_columns(valid), color=BLUE, linewidth=1.8, marker="o", markersize=4)
+        if baseline is not None:
+            axes.axhline(baseline, color=RED, linewidth=1.4, linestyle=(0, (4, 2)))
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.set_xlim(left=0)
+
+    return _svg(draw, (9, 3), label)
+
+
+def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:
+    return [point[0] for point in points], [point[1] for point in points]
+
+
+def _log_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
+    """Powers of ten between the bounds, at their places on a log1p line; the bounds themselves where there are too few."""
+    powers = [10.0**exponent for exponent in range(12) if low <= 10.0**exponent <= high]
+    if low == 0:
+        powers.insert(0, 0.0)
+    if len(powers) < 2:
+        powers = [low, high]
+    return [float(np.log1p(power)) for power in powers], [shortened(round(power)) for power in powers]
+
+
+def _svg(draw: Callable[[Any], None], size_in: tuple[float, float], label: str) -> Markup:
+    """What `draw` draws, as an <svg> element that a screen reader reads as `label`."""
+    # The salt makes the ids of clip paths differ between plots of one page and not between two writings of it.
+    settings: Any = {"svg.hashsalt": label, "svg.fonttype": "none", "path.simplify": False, "font.size": 10}
+    with mpl.rc_context(settings):
+        figure = Figure(figsize=size_in, layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.add_subplot()
+        draw(axes)
+        for side, spine in axes.spines.items():
+            spine.set_visible(side == "bottom")
+            spine.set_color(LINE)
+        axes.tick_params(length=0, labelcolor=MUTED)
+        axes.grid(axis="y", color=LINE, linewidth=0.6)
+        axes.set_axisbelow(True)
+        written = StringIO()
+        figure.savefig(written, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return _inline(written.getvalue(), label)
+
+
+def _inline(svg: str, label: str) -> Markup:
+    """The element without prolog, fixed size, fixed font and ids that nothing refers to."""
+    body = svg[svg.index("<svg") :]
+    (view_box,) = re.findall(r'viewBox="([^"]+)"', body)
+    body = re.sub(r"^<svg[^>]*>", "", body)
+    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", body, flags=re.DOTALL)
+    body = re.sub(r'<g id="[^"]*"(/?)>', r"<g\1>", body).replace("<g/>", "")
+    body = re.sub(r" ?font-family: [^;\"]*;", "", body)
+    for colour, variable in _VARIABLES.items():
+        body = body.replace(colour, f"var({variable})")
+    return Markup(f'<svg role="img" aria-label="{escape(label)}" viewBox="{view_box}">') + Markup(re.sub(r"\n\s*", "\n", body))  # noqa: S704

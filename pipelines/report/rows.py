@@ -1,0 +1,82 @@
+"""The lines of the report's tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.report.rules import Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRow:
+    """One source from its records to its tokens. Sizes are None until the stage that makes them is done."""
+
+    name: str
+    source_class: str
+    licence: str | None
+    n_records: int
+    n_failed: int
+    n_unread: int
+    """Set aside while reading: not a page, no main content."""
+    n_filtered: int
+    n_merged: int
+    n_waiting: int
+    """Passed on by the filters in a run that has not got further."""
+    n_kept: int
+    n_chars: int | None
+    n_bytes: int | None
+    n_tokens: int | None
+
+    @property
+    def balances(self) -> bool:
+        """Whether every record is accounted for."""
+        return self.n_records == self.n_failed + self.n_unread + self.n_filtered + self.n_merged + self.n_waiting + self.n_kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageRow:
+    """What is kept of one language."""
+
+    name: str
+    n_documents: int
+    n_chars: int
+    n_bytes: int
+    n_tokens: int | None
+    share: float
+    """Of the characters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleRow:
+    """A configured rule and what it removed."""
+
+    rule: Rule
+    n_judged: int
+    """Documents of its sources that came to the filters."""
+    n_removed: int
+
+    @property
+    def share(self) -> float | None:
+        """Of the documents that came to the filters from the rule's sources."""
+        return self.n_removed / self.n_judged if self.n_judged else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """Documents that ended in one survivor."""
+
+    survivor_id: str
+    source: str
+    kinds: str
+    n_merged: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardRow:
+    """A ceiling on loss and the group of documents that came nearest to it."""
+
+    key: str
+    limit: float | None
+    group: str | None
+    n: int = 0
+    share: float = 0.0

@@ -1,0 +1,115 @@
+"""A run folder -> one screen for the terminal: what went in, what came out, what to look at, where it lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.report import formats
+from pipelines.report.attention import Notice, attention
+from pipelines.report.facts import STAGES, Facts
+from pipelines.report.page import total
+from pipelines.report.rows import SourceRow
+
+MOST_SOURCES: Final = 6
+MOST_NOTICES: Final = 6
+NOTICE_CHARS: Final = 180
+EXACT_BELOW: Final = 1_000_000
+NAME_CHARS: Final = 20
+PLACES: Final = ("report/index.html", "README.md", "shards/", "tokenizer/tokenizer.json", "documents/", "ledger/", "run.json")
+
+
+def summary(folder: Path) -> RenderableType:
+    """Fits 100 columns and 40 lines."""
+    facts = Facts(folder)
+    state = "complete" if facts.stopped_before is None else f"stopped before {facts.stopped_before}"
+    title = Text.assemble(
+        (facts.recipe.name, "bold"), f"  {state}, {formats.seconds(facts.wall_s)} ({formats.seconds(facts.cpu_s)} of CPU)"
+    )
+    parts: list[RenderableType] = [title, Text(), _sources(facts), Text(), _outcome(facts), _times(facts)]
+    if notices := attention(facts):
+        parts.append(_notices(notices))
+    return Group(*parts, _places(facts))
+
+
+def _sources(facts: Facts) -> Table:
+    """The funnel of each source, the largest first where there are too many."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    table.add_column("source", max_width=NAME_CHARS, overflow="ellipsis", no_wrap=True)
+    for name in ("records", "failed", "set aside", "dropped", "merged", "kept", "text", "tokens"):
+        table.add_column(name, justify="right", no_wrap=True)
+    rows = facts.sources
+    if len(rows) > MOST_SOURCES:
+        rows = sorted(rows, key=lambda row: -row.n_records)[:MOST_SOURCES]
+    for row in rows:
+        table.add_row(*_funnel(row, facts.refined))
+    if (n_more := len(facts.sources) - len(rows)) > 0:
+        table.add_row(Text(f"and {n_more} more", style="dim"))
+    if len(facts.sources) > 1:
+        table.add_section()
+        table.add_row(*_funnel(total(facts.sources), facts.refined), style="bold")
+    return table
+
+
+def _funnel(row: SourceRow, refined: bool) -> list[Text]:
+    counts = (row.n_records, row.n_failed, row.n_unread, row.n_filtered, row.n_merged, row.n_kept if refined else None)
+    cells = [*(_brief(n) for n in counts), formats.size(row.n_bytes), _brief(row.n_tokens)]
+    return [Text(row.name), *(Text(cell) for cell in cells)]
+
+
+def _brief(n: int | None) -> str:
+    """Exact as long as it fits its column."""
+    return formats.count(n) if n is None or n < EXACT_BELOW else formats.shortened(n)
+
+
+def _outcome(facts: Facts) -> Table:
+    """Tokens, tokenizer and loss, a line each."""
+    table = Table.grid(padding=(0, 2))
+    if facts.n_tokens is not None:
+        splits = ", ".join(f"{split['split']} {formats.count(split['n_tokens'])}" for split in facts.splits)
+        table.add_row("tokens", f"{formats.count(facts.n_tokens)} ({splits})")
+    if facts.done("tokenizer"):
+        vocab_size = formats.count(facts.details("tokenizer").get("vocab_size"))
+        origin = "taken by path" if facts.recipe.tokenizer.path else "trained here"
+        per_token = f", {facts.n_bytes / facts.n_tokens:.2f} bytes per token" if facts.n_tokens else ""
+        table.add_row("tokenizer", f"{vocab_size} tokens, {origin}{per_token}")
+    if facts.metrics:
+        names = ("first_loss", "loss", "bits_per_byte", "unigram_bits_per_byte")
+        first, last, bits, unigram = (formats.ratio(facts.metrics.get(name)) for name in names)
+        verdict = ("passed", "green") if facts.metrics.get("passed") else ("not passed", "bold red")
+        text = f"loss {first} -> {last}, {bits} bits per byte (token frequencies alone {unigram}) "
+        table.add_row("model", Text.assemble(text, verdict))
+    if facts.refined:
+        values = ", ".join(f"{kind} {formats.count(n)}" for kind, n, _ in facts.redacted if n)
+        table.add_row("redacted", Text(values or "nothing", overflow="ellipsis", no_wrap=True))
+    return table
+
+
+def _times(facts: Facts) -> Text:
+    times = [f"{stage} {formats.seconds(facts.stages[stage]['wall_s'])}" for stage in STAGES if facts.done(stage)]
+    if missing := [stage for stage in STAGES if not facts.done(stage)]:
+        times.append(f"not run yet: {', '.join(missing)}")
+    return Text(" · ".join(times), style="dim")
+
+
+def _notices(notices: list[Notice]) -> Panel:
+    lines = Text()
+    for notice in notices[:MOST_NOTICES]:
+        text = notice.text if len(notice.text) <= NOTICE_CHARS else notice.text[: NOTICE_CHARS - 1].rstrip() + "…"
+        lines.append("! " if notice.level == "problem" else "- ", style="bold red" if notice.level == "problem" else "yellow")
+        lines.append(f"{text}\n")
+    if (n_more := len(notices) - MOST_NOTICES) > 0:
+        lines.append(f"and {n_more} more in the report\n", style="dim")
+    lines.rstrip()
+    return Panel(lines, title="look at", title_align="left", border_style="dim")
+
+
+def _places(facts: Facts) -> Text:
+    there = [name for name in PLACES if (facts.folder / name).exists()]
+    return Text.assemble(("in ", "dim"), str(facts.folder), ("\n   ", "dim"), ", ".join(there), overflow="fold")

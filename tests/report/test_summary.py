@@ -1,0 +1,51 @@
+"""One screen that a person understands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipelines.report.summary import summary
+from tests.report.fixture import MARKER, N_KEPT, STAGES, make_run
+
+
+def screen(folder: Path) -> str:
+    console = Console(width=100, record=True, file=(folder / "screen").open("w", encoding="utf-8"))
+    with console.file:
+        console.print(summary(folder))
+    return console.export_text()
+
+
+@pytest.mark.parametrize("until", STAGES[1:])
+def test_it_fits_a_terminal(tmp_path: Path, until: str) -> None:
+    lines = screen(make_run(tmp_path / "run", until=until)).splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 100
+
+
+def test_it_shows_what_went_in_what_came_out_and_what_to_look_at(tmp_path: Path) -> None:
+    text = " ".join(screen(make_run(tmp_path / "run")).split())
+    assert "complete, 24.0 s (28.5 s of CPU)" in text
+    assert "web 401 6 65 125 30 175 82.3 kB 20,456" in text
+    assert f"all 490 8 65 137 30 {N_KEPT} 113.1 kB 28,106" in text
+    assert "tokens 28,106 (train 25,366, valid 2,740)" in text
+    assert "400 tokens, trained here, 4.02 bytes per token" in text
+    assert "loss 5.993 -> 2.104, 0.759 bits per byte (token frequencies alone 1.425) passed" in text
+    assert "redacted email 168, phone 50" in text
+    assert "rules never fired" in text
+    assert "No duplicates of kind url were found." in text
+    assert "shards/, tokenizer/tokenizer.json, documents/, ledger/, run.json" in text
+    assert MARKER not in text
+
+
+def test_names_from_data_are_no_markup(tmp_path: Path) -> None:
+    assert '<script>alert("x")<' in screen(make_run(tmp_path / "run"))
+
+
+def test_a_stopped_run_says_where(tmp_path: Path) -> None:
+    text = " ".join(screen(make_run(tmp_path / "run", until="tokenizer")).split())
+    assert "stopped before tokenizer" in text
+    assert "not run yet: tokenizer, encode, validate" in text
+    assert "! The run is not complete: stage tokenizer has not finished." in text
