@@ -97,7 +97,7 @@ def _count_lines(data, offsets, word_offsets, classes, out):  # type: ignore[no-
                 byte = data[at]
                 if byte == 0x23:
                     n_hashes += 1
-                elif (byte == 0x2E or byte == 0xE2) and _is_ellipsis(data, at, end):
+                elif byte in (0x2E, 0xE2) and _is_ellipsis(data, at, end):
                     n_ellipses += 1
                     at += 2
                 at += 1

@@ -35,8 +35,10 @@ def build(profiles: Sequence[LanguageProfile]) -> ProfileTables:
     stop_words = np.zeros((len(profiles), size), np.uint64)
     for table, profile in zip(stop_words, profiles, strict=True):
         for word in sorted(profile.stop_words):
-            (key,) = split_words(pa.array([word], pa.large_string())).hashes
-            table[slot_of(table, key)] = key
+            hashes = split_words(pa.array([word], pa.large_string())).hashes
+            if len(hashes) != 1:
+                raise ValueError(f"the stop word {word!r} is no single word of its text")
+            table[slot_of(table, hashes[0])] = hashes[0]
     return ProfileTables(
         stop_words,
         _code_points(profile.sentence_ends for profile in profiles),

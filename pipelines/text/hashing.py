@@ -70,7 +70,7 @@ def append_hash(gram: np.uint64, word: np.uint64) -> np.uint64:
 def slot_of(keys: npt.NDArray[np.uint64], key: np.uint64) -> int:
     """Where `key` stands in the table, or the free slot where it belongs; the table must have a free slot."""
     mask = len(keys) - 1
-    at = np.int64(key) & mask
+    at = int(np.int64(key)) & mask
     while keys[at] != _ZERO and keys[at] != key:
         at = (at + 1) & mask
     return at

@@ -34,7 +34,7 @@ def line_end(data: Bytes, at: int, stop: int) -> tuple[int, int]:
     """(end of the line that begins at `at`, begin of the next one), breaks as str.splitlines knows them."""
     while at < stop:
         byte = data[at]
-        if byte <= 0x1E or byte == 0xC2 or byte == 0xE2:
+        if byte <= 0x1E or byte in (0xC2, 0xE2):
             size = break_at(data, at, stop)
             if size:
                 return at, at + size
@@ -68,7 +68,7 @@ def code_before(data: Bytes, at: int) -> int:
 @numba.njit(cache=True, nogil=True)
 def class_of(code: int, classes: npt.NDArray[np.uint8]) -> int:
     """Class bits of a code point."""
-    return np.int64(classes[code]) if code < TABLE_SIZE else 0
+    return int(classes[code]) if code < TABLE_SIZE else 0
 
 
 @numba.njit(cache=True, nogil=True)

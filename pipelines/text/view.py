@@ -12,6 +12,7 @@ from schemas.buffers import Bytes, Offsets, string_view
 
 def text_view(column: pa.Array) -> tuple[Bytes, Offsets]:
     """(data uint8[m], offsets int64[n + 1]) of a string column, both read-only; nulls read as empty."""
-    data, offsets = (array.view() for array in string_view(column))
+    data, offsets = string_view(column)
+    data, offsets = data.view(), offsets.view()
     data.flags.writeable = offsets.flags.writeable = False
     return data, offsets

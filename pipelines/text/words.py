@@ -1,7 +1,8 @@
 """A text column in, the words of every row out, as flat arrays that all rules share.
 
-`split_words`: a word is a maximal run of letters, marks, numbers and `_`, with an apostrophe between letters and `.` or
-`,` between digits inside; a run of one punctuation mark or symbol is a word of its own ("...").
+`split_words`: a word is a maximal run of letters, marks, numbers and `_`, with what joins two of them inside: it's, 1,000,
+3.14, example.com, and/or, me@example.com (but end.Next are two); a URL with `://` is one word. A run of one punctuation mark or
+symbol is a word of its own ("...").
 `split_on_space`: a word is what stands between white space.
 In both, a character of a script written without spaces is a word by itself, with the combining marks that follow.
 """
@@ -18,14 +19,17 @@ import pyarrow as pa
 
 from pipelines.text.hashing import SEED, add_code, finish
 from pipelines.text.lines import class_of
-from pipelines.text.unicode import LETTER, MARK, NUMBER, SPACE, UNSPACED, char_classes, decode
+from pipelines.text.unicode import LETTER, MARK, NUMBER, SPACE, UNSPACED, UPPER, char_classes, decode
 from pipelines.text.view import text_view
 
 HAS_LETTER: Final = 1
-PUNCTUATION_ONLY: Final = 2  # neither letter nor number nor mark: punctuation, symbols, emoji
+PUNCTUATION_ONLY: Final = 2  # neither letter nor number: punctuation, symbols, emoji
 
 _WORD: Final = LETTER | MARK | NUMBER
-_UNDERSCORE: Final = 0x5F
+_UNDERSCORE, _COLON, _SLASH, _STOP, _COMMA, _AT = (ord(char) for char in "_:/.,@")
+_APOSTROPHES: Final = (0x27, 0x2019)
+_URL_BORDERS: Final = tuple(ord(char) for char in '"<>()[]{}|\\^`')
+_URL_TRAILERS: Final = tuple(ord(char) for char in ".,;:!?'*_~")  # as the last character not of the URL but of the sentence
 _JOINERS: Final = (0x200C, 0x200D)  # zero-width (non-)joiners shape a word without ending it
 
 
@@ -93,44 +97,69 @@ def _after_marks(data, at, stop, n_chars, h, classes):  # type: ignore[no-untype
 
 @numba.njit(cache=True, nogil=True)
 def _joins(data, at, stop, code, size, last, classes):  # type: ignore[no-untyped-def]
-    """Whether the character at `at` stands inside a word: an apostrophe between letters, `.` or `,` between digits."""
+    """Whether the character at `at`, behind one of class `last`, joins it to the next one."""
     if at + size >= stop:
         return False
-    if code == 0x27 or code == 0x2019:
+    if code in _APOSTROPHES:
         wanted = LETTER
-    elif code == 0x2E or code == 0x2C:
+    elif code == _COMMA:
         wanted = NUMBER
+    elif code in (_STOP, _SLASH, _AT):
+        wanted = LETTER | NUMBER
     else:
         return False
     bits = class_of(decode(data, at + size)[0], classes)
+    if code == _STOP and bits & UPPER and not last & UPPER:
+        return False
     return last & wanted != 0 and bits & wanted != 0 and not bits & UNSPACED
 
 
 @numba.njit(cache=True, nogil=True)
+def _url_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
+    """End of the URL whose `://` stands at `at`."""
+    end = at + 3
+    while end < stop:
+        code, size = decode(data, end)
+        if class_of(code, classes) & (SPACE | UNSPACED) or code in _URL_BORDERS:
+            break
+        end += size
+    while data[end - 1] in _URL_TRAILERS:
+        end -= 1
+    return end
+
+
+@numba.njit(cache=True, nogil=True)
 def _word_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
-    """(end, characters, hash, class bits seen) of the run of letters, marks, numbers and `_` at `at`."""
+    """(end, characters, hash, class bits seen) of the word that begins at `at` with a letter, mark, number or `_`."""
     n_chars = seen = last = 0
+    url_end = at
     h = SEED
     while at < stop:
         code, size = decode(data, at)
         bits = class_of(code, classes)
-        if bits & _WORD and not bits & UNSPACED:
+        if at < url_end:
+            pass
+        elif bits & _WORD and not bits & UNSPACED:
             seen |= bits
             if bits & (LETTER | NUMBER):
                 last = bits
         elif code == _UNDERSCORE:
             last = 0
+        elif code == _COLON and last & LETTER and at + 2 < stop and data[at + 1] == _SLASH and data[at + 2] == _SLASH:
+            url_end = _url_end(data, at, stop, classes)
         elif not (n_chars and (_is_joiner(code) or _joins(data, at, stop, code, size, last, classes))):
             break
         h = add_code(h, code)
         at += size
         n_chars += 1
+        if at == url_end:
+            break
     return at, n_chars, h, seen
 
 
 @numba.njit(cache=True, nogil=True)
 def _flags(seen):  # type: ignore[no-untyped-def]
-    return (HAS_LETTER if seen & LETTER else 0) | (0 if seen & _WORD else PUNCTUATION_ONLY)
+    return (HAS_LETTER if seen & LETTER else 0) | (0 if seen & (LETTER | NUMBER) else PUNCTUATION_ONLY)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,0 +1,149 @@
+"""A text column in, each row's language and how sure the fastText model is of it.
+
+The model reads a sample: the first characters of several equal parts of the text, since pages often open in another
+language than they go on in, and of those only what looks like words of a language: code, paths, numbers and punctuation
+say nothing about it but lower the score. On 2,500 web documents the model was right about 98.0 % of the first 1,000
+characters as they stood, for 72 % with a score of 0.65 or more; about 99.5 % of these samples, for 93 % with that score.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numba
+import numpy as np
+import pyarrow as pa
+
+from pipelines.filters.model import load
+from pipelines.text.lines import class_of
+from pipelines.text.unicode import LETTER, MARK, SPACE, char_classes, decode
+from pipelines.text.view import text_view
+from schemas.buffers import string_column
+from schemas.recipe import Language
+
+N_WINDOWS: Final = 5
+WINDOW_CHARS: Final = 200
+
+_PREFIX: Final = "__label__"
+_JOINERS: Final = (0x27, 0x2019, 0x200C, 0x200D)  # apostrophes and zero-width joiners belong to words
+_HYPHEN: Final = 0x2D
+
+
+def identify(text: pa.Array, config: Language) -> tuple[pa.Array, pa.Array]:
+    """(language large_string, score float64 in [0, 1]) of every row of a large_string column.
+
+    The language is the model's label without its prefix ("en", "zho_Hans"); null with score 0 where the text has no word.
+    """
+    samples = sample(text).to_pylist()
+    rows = [row for row, words in enumerate(samples) if words]
+    langs: list[str | None] = [None] * len(samples)
+    scores = np.zeros(len(samples))
+    if rows:
+        # A list, since `predict` of a single string is broken under NumPy 2.
+        labels, likely = load(config.model).predict([samples[row] for row in rows])
+        for row, label, score in zip(rows, labels, likely, strict=True):
+            langs[row] = label[0].removeprefix(_PREFIX)
+            scores[row] = min(score[0], 1.0)
+    return pa.array(langs, pa.large_string()), pa.array(scores)
+
+
+def sample(text: pa.Array) -> pa.Array:
+    """What the model reads of every row, on one line: large_string.
+
+    A text of up to N_WINDOWS x WINDOW_CHARS characters is read whole if its parts, equal in bytes, are no longer than a window.
+    Of what stands between white space, ASCII counts only if it is letters, hyphens and apostrophes, whatever stands around
+    them; of the rest the letters and marks count. Example: "See `a_b = 3`, (page 7)!" -> "See page"
+    """
+    data, offsets = text_view(text)
+    out = np.empty(int(offsets[-1] - offsets[0]) + (N_WINDOWS + 1) * len(text), np.uint8)
+    ends = np.zeros(len(offsets), np.int64)
+    _sample(data, offsets, char_classes(), out, ends)
+    return string_column(out[: ends[-1]].copy(), ends)
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy_windows(data, start, stop, window):  # type: ignore[no-untyped-def]
+    """Write the first characters of each part of the text to `window`, a space wherever some are left out; bytes written."""
+    n = 0
+    at = start
+    for part in range(N_WINDOWS):
+        begin = start + (stop - start) * part // N_WINDOWS
+        end = start + (stop - start) * (part + 1) // N_WINDOWS
+        if at < begin:
+            at = begin
+            while at < end and data[at] & 0xC0 == 0x80:
+                at += 1
+            window[n] = 0x20
+            n += 1
+        n_chars = 0
+        while at < end and n_chars < WINDOW_CHARS:
+            size = decode(data, at)[1]
+            window[n : n + size] = data[at : at + size]
+            n += size
+            at += size
+            n_chars += 1
+    return n
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_ascii_letter(byte: int) -> bool:
+    return 0x41 <= byte <= 0x5A or 0x61 <= byte <= 0x7A
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy_ascii(window, at, end, out, to):  # type: ignore[no-untyped-def]
+    """Write the word without the punctuation around it, if letters, hyphens and apostrophes are all that is left; end in `out`."""
+    while at < end and not _is_ascii_letter(window[at]):
+        at += 1
+    while end > at and not _is_ascii_letter(window[end - 1]):
+        end -= 1
+    for k in range(at, end):
+        if not (_is_ascii_letter(window[k]) or window[k] == _HYPHEN or window[k] == _JOINERS[0]):
+            return to
+    out[to : to + end - at] = window[at:end]
+    return to + end - at
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy_letters(window, at, end, classes, out, to):  # type: ignore[no-untyped-def]
+    """Write the letters, marks and joiners of the word, one space for all between them; end in `out`."""
+    begin = to
+    while at < end:
+        code, size = decode(window, at)
+        if class_of(code, classes) & (LETTER | MARK) or code in _JOINERS:
+            out[to : to + size] = window[at : at + size]
+            to += size
+        elif to > begin and out[to - 1] != 0x20:
+            out[to] = 0x20
+            to += 1
+        at += size
+    return to - 1 if to > begin and out[to - 1] == 0x20 else to
+
+
+@numba.njit(cache=True, nogil=True)
+def _sample(data, offsets, classes, out, ends):  # type: ignore[no-untyped-def]
+    window = np.empty(N_WINDOWS * (4 * WINDOW_CHARS + 1), np.uint8)
+    to = 0
+    for row in range(len(offsets) - 1):
+        n = _copy_windows(data, offsets[row], offsets[row + 1], window)
+        row_start = to
+        at = 0
+        while at < n:
+            word = at
+            high = np.uint8(0)
+            size = 1
+            while at < n:
+                code, size = decode(window, at)
+                if class_of(code, classes) & SPACE:
+                    break
+                high |= window[at]
+                at += size
+            begin = to + 1 if to > row_start else to
+            is_ascii = high & 0x80 == 0
+            tail = _copy_ascii(window, word, at, out, begin) if is_ascii else _copy_letters(window, word, at, classes, out, begin)
+            if tail > begin:
+                if begin > to:
+                    out[to] = 0x20
+                to = tail
+            at += size
+        ends[row + 1] = to

@@ -1,0 +1,130 @@
+"""The limits of every rule set for every language, and the decision that they make over signals.
+
+A rule set's limit is the recipe's; a language profile's stands in for it unless the recipe turns the rule off; and
+filters.profiles.<language> of the recipe stands over both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.filters.profiles import NEUTRAL, PROFILES, LanguageProfile, code_of
+from pipelines.filters.tables import ProfileTables, build
+from schemas.errors import RecipeError
+from schemas.recipe import RULE_SETS, Filters
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of one rule set, in the order of their declaration."""
+
+    names: tuple[str, ...]
+    """Such as "min_words"."""
+    values: Floats
+    """[limit, profile]; where a limit is off, the infinity that nothing exceeds."""
+
+    def of(self, name: str, profile: npt.NDArray[np.int32]) -> Floats:
+        """One limit for rows of these profiles."""
+        found: Floats = self.values[self.names.index(name), profile]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Languages:
+    """The profiles of a recipe, numbered; number 0 is that of any language without one."""
+
+    numbers: dict[str, int]
+    tables: ProfileTables
+    limits: dict[str, Limits]
+    """By rule set."""
+
+    @staticmethod
+    def of(filters: Filters) -> Languages:
+        """Resolve every limit; RecipeError names one that cannot be meant."""
+        codes = sorted(PROFILES.keys() | filters.profiles.keys())
+        profiles = [NEUTRAL, *(PROFILES.get(code, NEUTRAL) for code in codes)]
+        own = [{}, *(filters.profiles.get(code, {}) for code in codes)]
+        limits = {name: _limits(name, filters, profiles, own, ["", *codes]) for name in RULE_SETS}
+        return Languages({code: number for number, code in enumerate(codes, 1)}, build(profiles), limits)
+
+    def profile(self, lang: pa.Array) -> npt.NDArray[np.int32]:
+        """int32 per row: the number of the language's profile."""
+        encoded = lang.dictionary_encode()
+        number = [self.numbers.get(label, self.numbers.get(code_of(label), 0)) for label in encoded.dictionary.to_pylist()]
+        rows = pc.fill_null(encoded.indices, len(number)).to_numpy(zero_copy_only=False)
+        return np.array([*number, 0], np.int32)[rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Which rule each of n rows fails first."""
+
+    reasons: tuple[str, ...]
+    """Such as "gopher_quality.min_words"."""
+    failed: npt.NDArray[np.int64]
+    """[n]: its place in `reasons`, or -1."""
+    value: Floats
+    """[n]: the signal that decided; NaN where there is none."""
+    limit: Floats
+    """[n]"""
+
+
+def decide(rule_set: str, limits: Limits, signals: Mapping[str, Floats], profile: npt.NDArray[np.int32]) -> Verdict:
+    """Compare each limit `min_X` or `max_X`, bounds included, with the signal X, in order; NaN is within no limit.
+
+    Limits without a signal of their name act within the measuring and are passed over.
+    """
+    names = [name for name in limits.names if name[4:] in signals]
+    values = np.stack([signals[name[4:]] for name in names])
+    bounds = np.stack([limits.of(name, profile) for name in names])
+    is_min = np.array([name.startswith("min_") for name in names])[:, None]
+    within = np.where(is_min, values >= bounds, values <= bounds) | np.isinf(bounds)
+    first = np.argmin(within, axis=0)
+    rows = np.arange(len(profile))
+    failed = np.where(within.all(axis=0), -1, first)
+    return Verdict(tuple(f"{rule_set}.{name}" for name in names), failed, values[first, rows], bounds[first, rows])
+
+
+def _limits(
+    rule_set: str,
+    filters: Filters,
+    profiles: Sequence[LanguageProfile],
+    own: Sequence[Mapping[str, Mapping[str, object]]],
+    codes: list[str],
+) -> Limits:
+    config = getattr(filters, rule_set)
+    names = tuple(field.name for field in dataclasses.fields(config) if field.name.startswith(("min_", "max_")))
+    values = np.empty((len(names), len(profiles)))
+    for k, name in enumerate(names):
+        for p, profile in enumerate(profiles):
+            where = f"filters.{rule_set}.{name}"
+            limit: object = getattr(config, name)
+            if limit is not None:
+                limit = profile.limits.get(f"{rule_set}.{name}", limit)
+            if name in own[p].get(rule_set, {}):
+                where = f"filters.profiles.{codes[p]}.{rule_set}.{name}"
+                limit = own[p][rule_set][name]
+                if name == "min_stop_words" and limit and not profile.stop_words:
+                    raise RecipeError(f"{where} = {limit!r}: no stop words of this language are known, so every document would be dropped")
+            elif name == "min_stop_words" and not profile.stop_words:
+                limit = None
+            values[k, p] = _number(where, name, limit)
+    return Limits(names, values)
+
+
+def _number(where: str, name: str, limit: object) -> float:
+    if limit is None:
+        return -math.inf if name.startswith("min_") else math.inf
+    if not isinstance(limit, int | float) or math.isnan(limit):
+        raise RecipeError(f'{where} = {limit!r}: must be a number or "off"')
+    return float(limit)

@@ -1,0 +1,56 @@
+"""Finding, checking and loading the fastText model that tells languages apart."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import fasttext
+
+from schemas.errors import ModelError
+from schemas.files import sha256_of
+
+FILE_NAME: Final = "lid.176.ftz"
+SHA256: Final = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
+CACHE_VARIABLE: Final = "CORPUSMILL_CACHE"
+REMEDY: Final = "run `make model` (python -m pipelines.filters.fetch_model), or name a fastText model in filters.language.model"
+
+
+def cached_path() -> Path:
+    """Where the default model is kept: $CORPUSMILL_CACHE, else ~/.cache/corpusmill."""
+    folder = os.environ.get(CACHE_VARIABLE)
+    return (Path(folder) if folder else Path.home() / ".cache" / "corpusmill") / FILE_NAME
+
+
+def is_default(path: Path) -> bool:
+    """Whether the file is there and is lid.176.ftz, by its digest."""
+    return path.is_file() and sha256_of(path) == SHA256
+
+
+def find(model: str | None) -> Path:
+    """The model file at that path, or the cached default, whose digest is checked; ModelError if it is not there."""
+    if model is not None:
+        if not Path(model).is_file():
+            raise ModelError(f"filters.language.model = {model!r}: there is no such file")
+        return Path(model)
+    path = cached_path()
+    if not path.is_file():
+        raise ModelError(f"the language model {path} is not there; {REMEDY}")
+    if not is_default(path):
+        raise ModelError(f"{path} is not {FILE_NAME}: its sha256 is not {SHA256}; delete it and {REMEDY}")
+    return path
+
+
+@functools.cache
+def load(model: str | None) -> Any:
+    """The fastText model at that path, or the cached default; loaded once per process."""
+    path = find(model)
+    try:
+        loaded = fasttext.load_model(str(path))
+    except ValueError as error:
+        raise ModelError(f"{path} cannot be loaded as a fastText model: {error}") from error
+    if loaded.f.getArgs().model.name != "supervised":
+        raise ModelError(f"{path} holds word vectors, no classifier; {REMEDY}")
+    return loaded

@@ -1,0 +1,97 @@
+"""The shards of a run -> DIR/validation/metrics.json: are they whole, and can a small decoder learn from them?
+
+torch is imported when training starts and not before: worker processes import this module with the driver and must not pay for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+
+from pipelines.pretrain.data import Line, Windows, cut_tail, hold_out
+from pipelines.pretrain.metrics import metrics_of
+from pipelines.pretrain.shards import INDEX_FILE, Opened, open_shards
+from pipelines.pretrain.yardstick import Yardstick, token_bytes
+from schemas.errors import CorpusmillError, EmptyCorpusError
+from schemas.files import sha256_of, whole_file
+from schemas.recipe import Pretrain
+
+METRICS_FILE: Final = "validation/metrics.json"
+CHECKPOINT_FILE: Final = "validation/checkpoint.pt"
+
+TAIL_RATIO: Final = 0.05
+"""Share of the train documents that are held out where the run has no validation split."""
+
+
+def validate(folder: Path, config: Pretrain, seed: int, on_step: Callable[[int, int, float], None]) -> dict[str, Any]:
+    """Check the shards, train on them, and write and return the metrics; on_step gets (steps done, steps in all, loss).
+
+    `passed` is true if nothing stands in `reasons`. A training that was interrupted goes on; a finished one is done again.
+    """
+    train = _import_train()
+    opened = open_shards(folder)
+    train_batches, valid_batches, valid_kind = split_off_validation(opened)
+    index = opened.index
+    windows = Windows(Line(train_batches, index.end_of_text), seq_len=config.seq_len, batch_size=config.batch_size, seed=seed)
+    held_out = hold_out(valid_batches, end_of_text=index.end_of_text, seq_len=config.seq_len, most_tokens=config.valid_tokens)
+    if not held_out:
+        raise EmptyCorpusError("there is no text to validate on; raise pretrain.valid_tokens, or set pretrain.enabled = false")
+    path = folder / METRICS_FILE
+    if path.exists():
+        path.unlink()
+        (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
+    trained = train.train(
+        config,
+        seed,
+        index.tokenizer.vocab_size,
+        windows,
+        held_out,
+        train.Checkpoint(path=folder / CHECKPOINT_FILE, fingerprint=fingerprint(folder, config, seed)),
+        on_step,
+    )
+    yardstick = Yardstick.of(opened, token_bytes(folder / index.tokenizer.path), held_out)
+    metrics = {"valid": valid_kind, **metrics_of(opened, windows, config, trained, yardstick)}
+    with whole_file(path) as temporary:
+        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(metrics), indent=2) + b"\n")
+    return metrics
+
+
+def split_off_validation(opened: Opened) -> tuple[list[pa.RecordBatch], list[pa.RecordBatch], str]:
+    """(batches to train on, batches to validate on, "held out" or "train tail"): the tail of train serves where there is no split."""
+    train, valid = opened.batches["train"], opened.batches["valid"]
+    if any(batch.num_rows for batch in valid):
+        return train, valid, "held out"
+    n_documents = sum(batch.num_rows for batch in train)
+    if n_documents < 2:
+        raise EmptyCorpusError(
+            f"the shards hold {n_documents} documents, too few to train on some and validate on others; "
+            "give more, or set pretrain.enabled = false"
+        )
+    return *cut_tail(train, math.ceil(n_documents * TAIL_RATIO)), "train tail"
+
+
+def fingerprint(folder: Path, config: Pretrain, seed: int) -> str:
+    """sha256 of everything that shapes a training: the shards (by their index), the settings and the seed."""
+    shaping = {"index": sha256_of(folder / INDEX_FILE), "config": msgspec.to_builtins(config), "seed": seed}
+    return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
+
+
+def _import_train() -> Any:
+    """The module that trains."""
+    # Threads that spin while they wait make a step up to 9 times slower where other processes want the cores; read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    try:
+        from pipelines.pretrain import train  # noqa: PLC0415 - it imports torch
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise CorpusmillError("training needs torch: pip install 'corpusmill[train]', or set pretrain.enabled = false") from error
+    return train

@@ -1,0 +1,123 @@
+"""Text files and code trees: one file is one record and one document.
+
+In a code tree only files with a known extension, name or (without an extension) interpreter line are records; data, images and
+the rest of a tree are not. A text or code file that holds a NUL byte near its start is dropped as `binary`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from pipelines.read.charset import decode
+from pipelines.read.members import Damaged, decoded
+from pipelines.read.records import Document, Meta, Rejected, Unread, dropped, failed
+
+_PROBE_BYTES: Final = 1 << 13
+_UTF16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
+_SHEBANG: Final = re.compile(rb"#!\s*\S*?/?(?:env\s+(?:-S\s+)?)?([A-Za-z]+)[0-9.]*(?:\s|$)")
+
+_BY_SUFFIX: Final = {
+    suffix: language
+    for language, suffixes in {
+        "assembly": "asm s",
+        "c": "c h",
+        "c++": "cc cpp cxx hh hpp hxx",
+        "c#": "cs",
+        "clojure": "clj cljs",
+        "cuda": "cu cuh",
+        "dart": "dart",
+        "elixir": "ex exs",
+        "erlang": "erl hrl",
+        "f#": "fs fsx",
+        "fortran": "f f90 f95",
+        "go": "go",
+        "groovy": "groovy",
+        "haskell": "hs",
+        "java": "java",
+        "javascript": "js jsx mjs cjs",
+        "julia": "jl",
+        "kotlin": "kt kts",
+        "lua": "lua",
+        "matlab": "matlab",
+        "nim": "nim",
+        "objective-c": "m mm",
+        "ocaml": "ml mli",
+        "pascal": "pas",
+        "perl": "pl pm",
+        "php": "php",
+        "powershell": "ps1",
+        "protobuf": "proto",
+        "python": "py pyi pyx",
+        "r": "r",
+        "ruby": "rb",
+        "rust": "rs",
+        "scala": "scala",
+        "shell": "sh bash zsh",
+        "sql": "sql",
+        "swift": "swift",
+        "typescript": "ts tsx mts",
+        "verilog": "v sv",
+        "vhdl": "vhd vhdl",
+        "vue": "vue",
+        "zig": "zig",
+    }.items()
+    for suffix in suffixes.split()
+}
+_BY_NAME: Final = {"makefile": "make", "dockerfile": "docker", "cmakelists.txt": "cmake", "rakefile": "ruby", "gemfile": "ruby"}
+_BY_INTERPRETER: Final = {
+    "python": "python",
+    "sh": "shell",
+    "bash": "shell",
+    "zsh": "shell",
+    "perl": "perl",
+    "ruby": "ruby",
+    "node": "javascript",
+    "php": "php",
+    "lua": "lua",
+}
+
+
+def language_of(path: Path) -> str | None:
+    """The programming language of a file by its name, or by its interpreter line if the name has no extension; None if unknown."""
+    known = _BY_NAME.get(path.name.lower()) or _BY_SUFFIX.get(path.suffix[1:].lower())
+    if known or path.suffix:
+        return known
+    with path.open("rb") as file:
+        found = _SHEBANG.match(file.readline(128))
+    return _BY_INTERPRETER.get(found[1].decode().lower()) if found else None
+
+
+def read_file(path: Path, name: str, language: str | None, max_bytes: int) -> Document | Unread:
+    """The document that a text file (or a code file of `language`) is."""
+    try:
+        data = _content(path, name, max_bytes)
+        if b"\0" in data[:_PROBE_BYTES] and not data.startswith(_UTF16_BOMS):
+            raise dropped("binary")
+        text, charset, bad_ratio = decode(data)
+        text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+        if not text.strip():
+            raise dropped("empty_text")
+    except Rejected as rejected:
+        return rejected.unread
+    meta: Meta = {"charset": charset}
+    if bad_ratio:
+        meta["bad_char_ratio"] = round(bad_ratio, 4)
+    if language:
+        meta |= {"language": language, "path": name}
+    return Document(text, meta=meta)
+
+
+def _content(path: Path, name: str, max_bytes: int) -> bytes:
+    pieces, n_bytes = [], 0
+    with path.open("rb") as file:
+        try:
+            for piece in decoded(file):
+                n_bytes += len(piece)
+                if n_bytes > max_bytes:
+                    raise failed("too_large", None, max_bytes)
+                pieces.append(piece)
+        except Damaged as damaged:
+            raise failed(damaged.reason) from None
+    return b"".join(pieces)

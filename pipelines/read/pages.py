@@ -1,0 +1,92 @@
+"""A WARC record -> the document in it: response, resource (HTTP left out) or conversion (text that an archive extracted)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from pipelines.read.charset import Decoded, decode
+from pipelines.read.html import directives, extract, tidy
+from pipelines.read.payload import Payload, content_kind, essence, parse_http, stated_charset
+from pipelines.read.records import Document, Meta, Rejected, Unread, dropped, failed
+from pipelines.read.warc import Record
+from schemas.recipe import Read
+
+
+def read_record(record: Record, read: Read) -> Document | Unread:
+    """The document of an intact record, or why there is none."""
+    try:
+        return _document(record, read)
+    except Rejected as rejected:
+        return rejected.unread
+
+
+def _document(record: Record, read: Read) -> Document:
+    payload = _payload(record, read.max_record_bytes)
+    content_type = payload.headers.get("content-type", "")
+    if not payload.body.strip():
+        raise dropped("empty_body")
+    kind = content_kind(payload.body, content_type, record.headers.get("warc-identified-payload-type", ""))
+    meta: Meta = {"content_type": essence(content_type)}
+    if truncated := record.headers.get("warc-truncated"):
+        meta["truncated"] = truncated
+    url = target_uri(record.headers)
+    if kind == "text":
+        decoded = decode(payload.body, stated_charset(content_type))
+        text, licence, rights = tidy(decoded.text), None, []
+        if not text:
+            raise dropped("empty_text")
+    else:
+        if len(payload.body) > read.max_html_bytes:
+            raise failed("html_too_large", len(payload.body), read.max_html_bytes)
+        decoded = decode(payload.body, stated_charset(content_type), is_html=True)
+        page = extract(decoded.text, read.extractor, url)
+        if not page.text:
+            raise dropped("no_main_content")
+        text, licence, rights = page.text, page.licence, list(page.rights)
+        meta |= {name: value for name, value in (("title", page.title), ("html_lang", page.lang)) if value}
+        if page.is_fallback:
+            meta["whole_page"] = True
+    meta |= _charset_meta(decoded)
+    rights += _header_rights(payload.headers)
+    return Document(
+        text,
+        url=url,
+        fetched_at=warc_date(record.headers.get("warc-date", "")),
+        licence=licence,
+        rights=", ".join(dict.fromkeys(rights)) or None,
+        meta=meta,
+    )
+
+
+def _payload(record: Record, max_bytes: int) -> Payload:
+    """The body of the HTTP response, or the block itself where the record holds no HTTP."""
+    content_type = record.headers.get("content-type", "")
+    is_http = record.headers["warc-type"].lower() == "response" and essence(content_type) in ("application/http", "")
+    return parse_http(record.block, max_bytes) if is_http else Payload({"content-type": content_type}, record.block)
+
+
+def _charset_meta(decoded: Decoded) -> Meta:
+    meta: Meta = {"charset": decoded.charset}
+    if decoded.bad_ratio:
+        meta["bad_char_ratio"] = round(decoded.bad_ratio, 4)
+    return meta
+
+
+def _header_rights(headers: dict[str, str]) -> list[str]:
+    rights = directives(headers.get("x-robots-tag", ""))
+    reservation = headers.get("tdm-reservation", "").strip().lower()
+    return [*rights, f"tdm-reservation={reservation}"] if reservation else rights
+
+
+def target_uri(headers: dict[str, str]) -> str | None:
+    """The address of the record; some writers put it in angle brackets."""
+    return headers.get("warc-target-uri", "").strip("<> \0") or None
+
+
+def warc_date(date: str) -> datetime | None:
+    """When the record was made; None if that is no date."""
+    try:
+        moment = datetime.fromisoformat(date)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,120 @@
+"""A split -> batches of documents and of ledger rows: every input record is in exactly one of them.
+
+The format readers yield one item per record; here items become columns, and columns batches of bounded size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+
+from pipelines.read.files import language_of, read_file
+from pipelines.read.pages import read_record
+from pipelines.read.records import Address, Document, Item, Unread
+from pipelines.read.rows import Columns, read_jsonl, read_parquet
+from pipelines.read.splits import Split
+from pipelines.read.warc import Record, read_records
+from schemas.errors import InputError
+from schemas.hops import DOCUMENT, LEDGER, MAX_BATCH_BYTES, MAX_BATCH_ROWS
+from schemas.recipe import Read, Source
+
+_DOC_ID_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a stretch of a split holds: DOCUMENT rows, LEDGER rows, and how many records they are."""
+
+    documents: pa.RecordBatch
+    failures: pa.RecordBatch
+
+    @property
+    def n_records(self) -> int:
+        """Input records read: one row each."""
+        return int(self.documents.num_rows + self.failures.num_rows)
+
+
+def read_split(split: Split, source: Source, read: Read) -> Iterator[Found]:
+    """Read the files of a split in order; InputError if one cannot be opened or is not what its format says."""
+    batch = _Batch(split.source, source)
+    for file in split.files:
+        for address, item in _items(Path(split.root) / file, file, split.format, source, read):
+            if isinstance(item, Unread):
+                batch.add_failure(file, address, item)
+            else:
+                text = item.text.encode("utf-8", "replace")
+                if batch.n_bytes + len(text) > MAX_BATCH_BYTES and batch.n_rows:
+                    yield batch.take()
+                batch.add_document(file, address, item, text)
+            if batch.n_rows == MAX_BATCH_ROWS:
+                yield batch.take()
+    if batch.n_rows:
+        yield batch.take()
+
+
+def _items(path: Path, name: str, format_: str, source: Source, read: Read) -> Iterator[Item]:
+    """The records of one file, each with its address and the document it holds or the reason why it holds none."""
+    try:
+        if format_ == "warc":
+            for found in read_records(path, name, read.max_record_bytes):
+                yield (found.address, read_record(found, read)) if isinstance(found, Record) else found
+        elif format_ == "jsonl":
+            yield from read_jsonl(path, name, Columns(source.text_column, source.url_column), read.max_record_bytes)
+        elif format_ == "parquet":
+            yield from read_parquet(path, name, Columns(source.text_column, source.url_column))
+        else:
+            language = (language_of(path) or "unknown") if format_ == "code" else None
+            yield Address(0), read_file(path, name, language, read.max_record_bytes)
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read: {error.strerror or error}; mend or exclude it") from error
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Rows on their way to becoming columns."""
+
+    source_name: str
+    source: Source
+    documents: list[tuple[Any, ...]] = field(default_factory=list)
+    failures: list[tuple[Any, ...]] = field(default_factory=list)
+    n_bytes: int = 0
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.documents) + len(self.failures)
+
+    def add_document(self, file: str, address: Address, document: Document, text: bytes) -> None:
+        meta = msgspec.json.encode(document.meta).decode() if document.meta else None
+        licence = document.licence or self.source.licence
+        head = (doc_id(document.url, text), self.source_name, self.source.source_class, document.url, file, *address)
+        self.documents.append((*head, document.fetched_at, licence, document.rights, meta, text))
+        self.n_bytes += len(text)
+
+    def add_failure(self, file: str, address: Address, unread: Unread) -> None:
+        ending = (unread.outcome.value, unread.reason, unread.value, unread.limit, None)
+        self.failures.append((file, *address, None, self.source_name, None, "read", *ending))
+
+    def take(self) -> Found:
+        found = Found(_columns(self.documents, DOCUMENT), _columns(self.failures, LEDGER))
+        self.documents, self.failures, self.n_bytes = [], [], 0
+        return found
+
+
+def _columns(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def doc_id(url: str | None, text: bytes) -> bytes:
+    """16 bytes that depend on content and address alone; rows without an address are told apart by content."""
+    digest = hashlib.blake2b((url or "").encode("utf-8", "replace"), digest_size=_DOC_ID_BYTES)
+    digest.update(b"\0")
+    digest.update(text)
+    return digest.digest()

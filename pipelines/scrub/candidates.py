@@ -1,0 +1,330 @@
+"""A text column in, every place that might hold a private value out, in one linear pass over the bytes.
+
+Four forms are told apart: what stands around an `@`, numbers (groups of digits with single separators between), what
+starts like an IBAN, and what starts like a global IPv6 address. A number carries the lengths of its groups and the
+separators between them, so that each kind picks its candidates by comparing integers and text without any costs nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from schemas.buffers import Bytes, Offsets
+
+AT: Final = 0
+NUMBER: Final = 1
+IBAN: Final = 2
+IPV6: Final = 3
+
+SPACE: Final = 1
+HYPHEN: Final = 2
+DOT: Final = 3
+SLASH: Final = 4
+BRACKET: Final = 5
+
+MAX_GROUPS: Final = 10
+MIN_DIGITS: Final = 7
+CONTEXT: Final = 48  # bytes on either side that a finder may look at
+_GROUP_BITS: Final = 6
+_LONGEST_GROUP: Final = (1 << _GROUP_BITS) - 1
+_SEPARATOR_BITS: Final = 3
+_LONGEST_LOCAL: Final = 64  # RFC 5321
+_LONGEST_DOMAIN: Final = 253
+_LONGEST_IBAN: Final = 34
+_LONGEST_IPV6: Final = 45
+
+_DIGIT: Final = 1
+_LETTER: Final = 2
+_LOCAL: Final = 4
+_DOMAIN: Final = 8
+_HEX: Final = 16
+_START: Final = 32  # a candidate is looked for here
+_TOKEN: Final = 64  # letters, digits and `_` run on into the number beside them
+
+
+def shape(*lengths: int) -> int:
+    """The code of a number whose groups have these lengths: shape(3, 2, 4) is that of 078-05-1120."""
+    code = 0
+    for length in lengths:
+        code = code << _GROUP_BITS | length
+    return code
+
+
+def separators(*kinds: int) -> int:
+    """The code of the separators between groups: separators(HYPHEN, HYPHEN) is that of 078-05-1120."""
+    code = 0
+    for kind in kinds:
+        code = code << _SEPARATOR_BITS | kind
+    return code
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Places in a column's text buffer, in no order; parts of a long number stand beside the whole of it."""
+
+    rows: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+    forms: npt.NDArray[np.uint8]
+    n_digits: npt.NDArray[np.int64]
+    """Of a number; an X that closes a Chinese identity number counts as a digit."""
+    shapes: npt.NDArray[np.int64]
+    """Of a number, see `shape`."""
+    separators: npt.NDArray[np.int64]
+    """Of a number, see `separators`."""
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> Candidates:
+        """The chosen ones."""
+        return Candidates(*(getattr(self, name)[chosen] for name in self.__slots__))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Window(NamedTuple):
+    """What a finder sees: a candidate and the CONTEXT bytes of its row on either side (characters at the far ends may be cut)."""
+
+    before: bytes
+    value: bytes
+    after: bytes
+
+    def __repr__(self) -> str:
+        """No private value, so that none reaches a traceback or a log."""
+        return f"Window({len(self.before)}, {len(self.value)}, {len(self.after)} bytes)"
+
+
+def scan(data: Bytes, offsets: Offsets, active: npt.NDArray[np.bool_]) -> Candidates:
+    """The candidates in the active rows."""
+    # The shortest two candidates that share bytes need more than two bytes each; pages that stay unused cost nothing.
+    most = int(offsets[-1] - offsets[0]) // 2 + 16
+    rows, starts, ends = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
+    forms, numbers = np.empty(most, np.uint8), np.empty((most, 3), np.int64)
+    n = _scan(data, offsets, active, _CLASSES, rows, starts, ends, forms, numbers)
+    return Candidates(rows[:n], starts[:n], ends[:n], forms[:n], *numbers[:n].T)
+
+
+def _byte_classes() -> npt.NDArray[np.uint8]:
+    table = np.zeros(256, np.uint8)
+    for byte in range(128):
+        char = chr(byte)
+        if char.isdigit():
+            table[byte] |= _DIGIT | _HEX | _START
+        if char.isalpha():
+            table[byte] |= _LETTER
+        if char in "abcdefABCDEF":
+            table[byte] |= _HEX
+        if char.isalnum() or char == "_":
+            table[byte] |= _TOKEN
+        if char.isalnum() or char in "._%+-'":
+            table[byte] |= _LOCAL
+        if char.isalnum() or char in ".-":
+            table[byte] |= _DOMAIN
+    table[ord("@")] |= _START
+    table[128:] |= _DOMAIN  # internationalised names
+    table.flags.writeable = False
+    return table
+
+
+_CLASSES: Final = _byte_classes()
+
+
+@numba.njit(cache=True, nogil=True)
+def _scan(data, offsets, active, classes, rows, starts, ends, forms, numbers):  # type: ignore[no-untyped-def]
+    n = 0
+    for row in range(len(offsets) - 1):
+        if not active[row]:
+            continue
+        first, stop = offsets[row], offsets[row + 1]
+        at = first
+        while at < stop:
+            bits = classes[data[at]]
+            if not bits & _START:
+                at += 1
+                continue
+            before = n
+            if not bits & _DIGIT:
+                start, end = _around_at(data, classes, first, at, stop)
+                if end:
+                    starts[n], ends[n], forms[n] = start, end, AT
+                    n += 1
+                at += 1
+            elif at > first and classes[data[at - 1]] & _TOKEN:
+                end = _iban_end(data, classes, first, at, stop)
+                if end:
+                    starts[n], ends[n], forms[n] = at - 2, end, IBAN
+                    n += 1
+                at = _token_end(data, classes, at, stop)
+            else:
+                end = _ipv6_end(data, classes, at, stop)
+                if end:
+                    starts[n], ends[n], forms[n] = at, end, IPV6
+                    n += 1
+                    at = end
+                else:
+                    n, at = _number(data, classes, at, stop, n, starts, ends, forms, numbers)
+            for i in range(before, n):
+                rows[i] = row
+    return n
+
+
+@numba.njit(cache=True, nogil=True)
+def _token_end(data, classes, at, stop):  # type: ignore[no-untyped-def]
+    while at < stop and classes[data[at]] & _TOKEN:
+        at += 1
+    return at
+
+
+@numba.njit(cache=True, nogil=True)
+def _around_at(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
+    """(start, end) of the address-like text around the `@`; (0, 0) where it has no name or no dot."""
+    start = at
+    while start > first and at - start < _LONGEST_LOCAL and classes[data[start - 1]] & _LOCAL:
+        start -= 1
+    end = at + 1
+    dotted = False
+    while end < stop and end - at <= _LONGEST_DOMAIN and classes[data[end]] & _DOMAIN:
+        dotted |= data[end] == 0x2E
+        end += 1
+    return (start, end) if start < at and dotted else (0, 0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _iban_end(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
+    """End of what starts like an IBAN two bytes before the digit at `at`; 0 where nothing does."""
+    if at - first < 2 or at + 1 >= stop or not classes[data[at + 1]] & _DIGIT:
+        return 0
+    if not (classes[data[at - 1]] & _LETTER and classes[data[at - 2]] & _LETTER):
+        return 0
+    if at - first > 2 and classes[data[at - 3]] & _TOKEN:
+        return 0
+    n, n_digits, end = 2, 0, at
+    while end < stop and n < _LONGEST_IBAN + 1:
+        bits = classes[data[end]]
+        if bits & (_DIGIT | _LETTER):
+            n += 1
+            n_digits += bits & _DIGIT
+            end += 1
+        elif data[end] == 0x20 and end + 1 < stop and classes[data[end + 1]] & (_DIGIT | _LETTER):
+            end += 1
+        else:
+            break
+    return end if n >= 15 and n_digits >= 8 else 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _ipv6_end(data, classes, at, stop):  # type: ignore[no-untyped-def]
+    """End of what starts like an address in 2000::/3, the only global ones; 0 where nothing does."""
+    if at + 6 >= stop or data[at] not in (0x32, 0x33) or data[at + 4] != 0x3A:
+        return 0
+    for i in range(at + 1, at + 4):
+        if not classes[data[i]] & _HEX:
+            return 0
+    end = at + 5
+    n_colons = 1
+    while end < stop and end - at < _LONGEST_IPV6 and (classes[data[end]] & _HEX or data[end] == 0x3A):
+        n_colons += data[end] == 0x3A
+        end += 1
+    return end if n_colons >= 2 else 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _separator(data, classes, at, stop):  # type: ignore[no-untyped-def]
+    """(kind, first byte of the next group) of the separator at `at`; kind 0 where no group of digits follows."""
+    kind = 0
+    p = at
+    if p < stop and data[p] == 0x29:  # )
+        kind = BRACKET
+        p += 1
+    if p < stop:
+        byte = data[p]
+        if byte == 0x20:
+            kind, p = SPACE, p + 1
+        elif byte == 0x2D:
+            kind, p = HYPHEN, p + 1
+        elif byte == 0x2E:
+            kind, p = DOT, p + 1
+        elif byte == 0x2F:
+            kind, p = SLASH, p + 1
+        elif byte == 0xC2 and p + 1 < stop and data[p + 1] == 0xA0:  # no-break space
+            kind, p = SPACE, p + 2
+        elif byte == 0xE2 and p + 2 < stop and data[p + 1] == 0x80:
+            if 0x90 <= data[p + 2] <= 0x95:  # hyphens and dashes
+                kind, p = HYPHEN, p + 3
+            elif data[p + 2] == 0xAF or data[p + 2] == 0x89:  # narrow spaces
+                kind, p = SPACE, p + 3
+    if p < stop and data[p] == 0x28:  # (
+        kind = kind if kind else BRACKET
+        p += 1
+    if p < stop and classes[data[p]] & _DIGIT:
+        return kind, p
+    return 0, at
+
+
+@numba.njit(cache=True, nogil=True)
+def _number(data, classes, at, stop, n, starts, ends, forms, numbers):  # type: ignore[no-untyped-def]
+    """Write the number at `at` as one candidate, and each of its parts between spaces as another; return (n, what is read)."""
+    start = part = end = at
+    n_groups, n_digits, lengths, joints = 0, 0, 0, 0
+    part_groups, part_digits, part_lengths, part_joints = 0, 0, 0, 0
+    joint = 0
+    spaced = False
+    while True:
+        group = at
+        while at < stop and classes[data[at]] & _DIGIT:
+            at += 1
+        length = at - group
+        if at < stop and classes[data[at]] & _TOKEN:
+            x = data[at] == 0x58 or data[at] == 0x78
+            whole = at + 1 == stop or not classes[data[at + 1]] & _TOKEN
+            if x and whole and (length == 17 or (length == 3 and lengths == (6 << _GROUP_BITS | 8))):
+                length += 1
+                at += 1
+            elif not (x and n_digits + length >= MIN_DIGITS and not whole and classes[data[at + 1]] & _DIGIT):
+                at = _token_end(data, classes, at, stop)
+                break
+        length = min(length, _LONGEST_GROUP)
+        if n_groups < MAX_GROUPS:
+            lengths = lengths << _GROUP_BITS | length
+            joints = joints << _SEPARATOR_BITS | joint
+            n_digits += length
+            end = at
+        n_groups += 1
+        if joint == SPACE:
+            part, part_groups, part_digits, part_lengths, part_joints = group, 0, 0, 0, 0
+        if part_groups < MAX_GROUPS:
+            part_lengths = part_lengths << _GROUP_BITS | length
+            part_joints = part_joints << _SEPARATOR_BITS | (joint if part_groups else 0)
+            part_digits += length
+        part_groups += 1
+        joint, p = _separator(data, classes, at, stop)
+        if joint != 0 and data[p - 1] == 0x28 and n_digits >= MIN_DIGITS:
+            joint = 0  # a bracket opens the next number
+        if (joint == SPACE or (joint == 0 and spaced)) and part_groups <= MAX_GROUPS and _suffices(part_digits, part_groups, part_joints):
+            starts[n], ends[n], forms[n] = part, at, NUMBER
+            numbers[n, 0], numbers[n, 1], numbers[n, 2] = part_digits, part_lengths, part_joints
+            n += 1
+        if joint == 0:
+            break
+        spaced |= joint == SPACE
+        at = p
+    if _suffices(n_digits, min(n_groups, MAX_GROUPS), joints):
+        starts[n], ends[n], forms[n] = start, end, NUMBER
+        numbers[n, 0], numbers[n, 1], numbers[n, 2] = n_digits, lengths, joints
+        n += 1
+    return n, at
+
+
+@numba.njit(cache=True, nogil=True)
+def _suffices(n_digits, n_groups, joints):  # type: ignore[no-untyped-def]
+    """Enough digits for any kind, or four groups that start with dots between, like an IPv4 address."""
+    if n_digits >= MIN_DIGITS:
+        return True
+    if n_groups < 4:
+        return False
+    head = joints >> (_SEPARATOR_BITS * (n_groups - 4))
+    return head == (DOT << 2 * _SEPARATOR_BITS | DOT << _SEPARATOR_BITS | DOT)

@@ -1,0 +1,30 @@
+"""What the words and characters around a number say about it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from pipelines.scrub.candidates import Window
+
+# A comma glues decimals and thousands ("1,234,567"), not the members of a list. No rule here may wait for the number on the
+# other side of a mark to be replaced first: a list of values would then be eaten one by one, in as many passes.
+_GLUED_BEFORE: Final = re.compile(rb"(?:[A-Za-z0-9_]|[A-Za-z0-9_][-/]|[A-Za-z_][\\~^]|(?<!\d)(?<!\d[-. ])\d{1,3},)$")
+_GLUED_AFTER: Final = re.compile(rb"[A-Za-z0-9_]|[-/][A-Za-z0-9_]|\\[A-Za-z]|,\d{1,3}(?![\d-])(?![. ]\d)")
+_PLACEHOLDER: Final = re.compile(rb"<?[A-Z0-9_]+>")
+_WORD: Final = re.compile(rb"[A-Za-z$@\x80-\xff]")
+
+
+def is_glued(window: Window) -> bool:
+    """Whether the candidate is a piece of a longer token, such as an identifier, a path or a decimal fraction."""
+    return bool(_GLUED_BEFORE.search(window.before) or _GLUED_AFTER.match(window.after))
+
+
+def hide_placeholders(before: bytes) -> bytes:
+    """Without the placeholders, whose names are words such as PHONE: what was written says nothing about what comes next."""
+    return _PLACEHOLDER.sub(b"\0", before) if b">" in before else before
+
+
+def words(context: bytes) -> str:
+    """The context as text, without characters that its ends cut; "" where it has no words, as in tables of numbers."""
+    return context.decode("utf-8", "ignore") if _WORD.search(context) else ""

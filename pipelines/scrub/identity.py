@@ -1,0 +1,151 @@
+"""Numbers that name a person or an account, each held to its own checksum and issuer: cards, IBANs, identity numbers."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import stdnum.cn.ric
+import stdnum.iban
+import stdnum.luhn
+import stdnum.us.ssn
+from stdnum import numdb
+from stdnum.exceptions import ValidationError
+
+from pipelines.scrub.candidates import Window
+from pipelines.scrub.context import is_glued, words
+
+Span = tuple[int, int]
+
+# First and last prefix of a range of issuer numbers, and the lengths that its cards have.
+_ISSUERS: Final = (
+    ("4", "4", (13, 16, 19)),  # Visa
+    ("51", "55", (16,)),  # Mastercard
+    ("2221", "2720", (16,)),
+    ("34", "34", (15,)),  # American Express
+    ("37", "37", (15,)),
+    ("6011", "6011", (16, 19)),  # Discover
+    ("644", "659", (16, 19)),
+    ("62", "62", (16, 17, 18, 19)),  # UnionPay
+    ("8100", "8171", (16, 19)),
+    ("300", "305", (14, 16)),  # Diners Club
+    ("3095", "3095", (14, 16)),
+    ("36", "36", (14, 16)),
+    ("38", "39", (14, 16)),
+    ("3528", "3589", (16, 17, 18, 19)),  # JCB
+    ("1800", "1800", (15,)),
+    ("2131", "2131", (15,)),
+    ("50", "50", (12, 13, 14, 15, 16, 17, 18, 19)),  # Maestro
+    ("56", "58", (12, 13, 14, 15, 16, 17, 18, 19)),
+    ("6304", "6304", (12, 13, 14, 15, 16, 17, 18, 19)),
+    ("67", "67", (12, 13, 14, 15, 16, 17, 18, 19)),
+    ("2200", "2204", (16, 17, 18, 19)),  # Mir
+    ("60", "60", (16,)),  # RuPay
+    ("81", "82", (16,)),
+    ("9792", "9792", (16,)),  # Troy
+)
+_GAP: Final = rb"(?P<gap>[ -]|\xc2\xa0)"
+_CARD_FORMS: Final = tuple(
+    re.compile(form)
+    for form in (
+        rb"\d{12,19}$",
+        rb"\d{4}%b\d{4}(?P=gap)\d{4}(?P=gap)\d{4}(?P=gap)\d{1,3}(?!\d)" % _GAP,
+        rb"\d{4}%b\d{4}(?P=gap)\d{4}(?P=gap)\d{4}(?!\d)(?!(?P=gap)\d{4})" % _GAP,
+        rb"\d{4}%b\d{6}(?P=gap)\d{4,5}(?!\d)" % _GAP,  # American Express, Diners Club
+        rb"\d{6}%b\d{13}(?!\d)" % _GAP,  # UnionPay
+    )
+)
+_CARD_CUE: Final = re.compile(
+    r"card|visa|master|maestro|amex|american express|diners|discover|jcb|unionpay|\bcc\b|\bpan\b|credit|debit|karte|tarjeta|carte|cart[aã]o"
+    r"|карт|卡|クレジット|カード|카드",
+    re.IGNORECASE,
+)
+_USUAL_LENGTHS: Final = (14, 15, 16)
+_CODE_BEFORE: Final = re.compile(rb"[=&#%@/?]$")
+
+_CHINESE_ID: Final = re.compile(rb"(\d{6})( ?)(\d{8})\2(\d{3}[0-9Xx])$")
+
+_SSN: Final = re.compile(rb"\d{3}-\d{2}-\d{4}$")
+_SSN_LOOSE: Final = re.compile(rb"\d{3} \d{2} \d{4}$|\d{9}$")
+_SSN_CUE: Final = re.compile(r"\bssn|social[\s-]+security|\btax\s?(?:payer)?\s?id|\bitin\b|\btin\b", re.IGNORECASE)
+
+
+def find_payment_card(window: Window) -> Iterator[Span]:
+    """A number with the check digit of a card: of a known issuer and usual length, or where the words before speak of a card."""
+    for form in _CARD_FORMS:
+        match = form.match(window.value)
+        if match and not is_glued(window) and _is_card(match[0], window.before):
+            yield match.span()
+            return
+
+
+def _is_card(number: bytes, before: bytes) -> bool:
+    digits = re.sub(rb"\D", b"", number).decode()
+    return stdnum.luhn.is_valid(digits) and (bool(_CARD_CUE.search(words(before))) or _is_plain_card(digits, before))
+
+
+def _is_plain_card(digits: str, before: bytes) -> bool:
+    """Whether the digits alone tell a card; longer ones are issued in numbers by UnionPay only."""
+    is_usual = len(digits) in _USUAL_LENGTHS or (digits.startswith("62") and len(digits) > max(_USUAL_LENGTHS))
+    return is_usual and _is_issued(digits) and not _CODE_BEFORE.search(before)
+
+
+def _is_issued(digits: str) -> bool:
+    return any(first <= digits[: len(first)] <= last and len(digits) in lengths for first, last, lengths in _ISSUERS)
+
+
+def find_iban(window: Window) -> Iterator[Span]:
+    """An IBAN of its country's length and pattern with valid check digits, in one piece or in groups."""
+    text = window.value.decode()
+    n = _iban_length(text[:2].upper())
+    if not n:
+        return
+    end = kept = 0
+    while kept < n and end < len(text):
+        kept += text[end] != " "
+        end += 1
+    rest = window.value[end:] + window.after
+    if kept == n and not (rest[:1].isalnum() or rest[:1] == b"_") and stdnum.iban.is_valid(text[:end], check_country=False):
+        yield 0, end
+
+
+@functools.cache
+def _iban_length(country: str) -> int:
+    """Characters of an IBAN of the country; 0 where there are none."""
+    structure = dict(numdb.get("iban").info(country)[0][1]).get("bban", "")
+    return 4 + sum(int(n) for n in re.findall(r"(\d+)!", structure)) if structure else 0
+
+
+def find_cn_resident_id(window: Window) -> Iterator[Span]:
+    """A Chinese resident identity number: a region, a day of birth and the check digit."""
+    match = _CHINESE_ID.match(window.value)
+    if match and not is_glued(window) and _is_resident_id(b"".join(match.group(1, 3, 4)).decode()):
+        yield match.span()
+
+
+def _is_resident_id(number: str) -> bool:
+    # The library also asks that the county existed in the year of birth, but numbers are given out later than that.
+    if not ("19" <= number[6:8] <= "20" and _is_region(number[:6]) and stdnum.cn.ric.calc_check_digit(number) == number[-1].upper()):
+        return False
+    try:
+        stdnum.cn.ric.get_birth_date(number)
+    except ValidationError:
+        return False
+    return True
+
+
+def _is_region(code: str) -> bool:
+    return any(properties for _, properties in numdb.get("cn/loc").info(code))
+
+
+def find_us_ssn(window: Window) -> Iterator[Span]:
+    """A US Social Security number with its hyphens; without them only where the words before name it."""
+    match = _SSN.match(window.value)
+    if not match:
+        match = _SSN_LOOSE.match(window.value)
+        if not match or not _SSN_CUE.search(words(window.before)):
+            return
+    if not is_glued(window) and stdnum.us.ssn.is_valid(match[0].decode().replace(" ", "-")):
+        yield match.span()

@@ -1,0 +1,136 @@
+"""E-mail and public IP addresses in candidate windows."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import tldextract
+
+from pipelines.scrub.candidates import Window
+from pipelines.scrub.context import is_glued, words
+
+Span = tuple[int, int]
+
+_LABEL: Final = re.compile(r"(?!-)[\w-]{1,63}(?<!-)")
+_ASCII_LABEL: Final = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+_LONGEST_TLD: Final = 24
+_IN_URL: Final = re.compile(rb"//[^\s/@]*$")
+_RETINA_IMAGE: Final = re.compile(r"\d+x$")  # icon@2x.zip
+# Top domains that are methods too: `x@w.to(device)` multiplies matrices.
+_METHODS: Final = frozenset(("to", "is", "at", "do", "run", "map", "as", "dot"))
+
+_QUAD: Final = rb"(?:\d{1,3}\.){3}\d{1,3}"
+_IPV4: Final = re.compile(rb"(%b)(?:/\d{1,2}$|-(%b)$|$)" % (_QUAD, _QUAD))
+_VERSION: Final = re.compile(
+    r"(?:\b(?:versions?|ver|rev|revision|release|releases|build|firmware|driver|update|upgrade|patch|assembly|section|sect|clause|chapter"
+    r"|table|figure|fig|appendix|article|rule|requirement|oid)\b|\b[vr]|§|版本|章|节|節)[\s.:=#\"'(>≥<~^]{0,6}$|[A-Za-z]/$",
+    re.IGNORECASE,
+)
+_ADDRESS_CUE: Final = re.compile(
+    r"\b(?:ips?|ipv4|address|addr|hosts?|server|gateway|dns|ping|ssh|telnet|proxy|subnet|network|router|client|login|from)\b|://$|@$|地址|服务器|服務器",
+    re.IGNORECASE,
+)
+_PORT_OR_MASK: Final = re.compile(rb"[:/]\d")
+_LARGEST_SECTION: Final = 63  # numbers of sections and versions are smaller: 2.4.1.3
+_IPV6_END: Final = re.compile(rb"[0-9A-Fa-f:]*[0-9A-Fa-f](?:::)?")
+_GLOBAL_UNICAST: Final = ipaddress.ip_network("2000::/3")
+
+
+@functools.cache
+def _top_domains() -> frozenset[str]:
+    """Every top domain of the public suffix list that tldextract carries, internationalised ones in both spellings."""
+    extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
+    unicode = {suffix.rsplit(".", 1)[-1].lower() for suffix in extract.tlds}
+    return frozenset(unicode | {f"xn--{name.encode('punycode').decode()}" for name in unicode if not name.isascii()})
+
+
+def find_email(window: Window) -> Iterator[Span]:
+    """The address around the `@`, without what stands before its name and after its domain."""
+    name, _, host = window.value.partition(b"@")
+    local = name.lstrip(b".-%+'")
+    start = len(name) - len(local)
+    if not any(chr(byte).isalnum() for byte in local) or local == b"git":
+        return
+    if not start and (window.before.endswith(b"@") or _IN_URL.search(window.before)):
+        return
+    domain = _domain(host.decode("utf-8", "ignore"))
+    if not domain:
+        return
+    end = len(name) + 1 + len(domain.encode())
+    following = window.value[end:] + window.after
+    if following[:1] == b"_" or (following[:1] == b"(" and domain.rsplit(".", 1)[-1] in _METHODS):
+        return
+    yield start, end
+
+
+def _domain(host: str) -> str:
+    """The longest beginning of `host` that is a domain under a top domain that exists; "" where none is."""
+    ends = []
+    at = 0
+    for label in host.split("."):
+        if at and (top := _top(label)):
+            ends.append((at + len(top), top))
+        if not _LABEL.fullmatch(label) or (not at and _RETINA_IMAGE.match(label)):
+            break
+        at += len(label) + 1
+    # "jane@mail.org.It was": a capital after small letters begins the next sentence.
+    if len(ends) > 1 and ends[-1][1].istitle():
+        ends.pop()
+    return host[: ends[-1][0]] if ends else ""
+
+
+def _top(label: str) -> str:
+    """The top domain that `label` is, or that it begins with where text in another script follows at once; else ""."""
+    match = _ASCII_LABEL.match(label)
+    if match:
+        followed = label[match.end() :]
+        return match[0] if match[0].lower() in _top_domains() and (not followed or not followed[0].isascii()) else ""
+    return next((label[:n] for n in range(min(len(label), _LONGEST_TLD), 0, -1) if label[:n].lower() in _top_domains()), "")
+
+
+def find_ipv4(window: Window) -> Iterator[Span]:
+    """Public addresses; not what is called a version or a section, nor what could number one unless it is called an address."""
+    match = _IPV4.match(window.value)
+    if not match or is_glued(window) or window.before[-1:] == b".":
+        return
+    before = words(window.before)
+    if _VERSION.search(before):
+        return
+    for group in (1, 2):
+        if match[group] is not None and _is_public_ipv4(match[group].decode()):
+            following = window.value[match.end(group) :] + window.after
+            if not _is_numbering(match[group]) or _ADDRESS_CUE.search(before) or _PORT_OR_MASK.match(following):
+                yield match.span(group)
+
+
+def _is_public_ipv4(text: str) -> bool:
+    try:
+        address = ipaddress.IPv4Address(text)
+    except ipaddress.AddressValueError:
+        return False
+    # x.y.0.0 names a network or a version, never a host.
+    return address.is_global and not address.is_multicast and address.packed[2:] != b"\0\0"
+
+
+def _is_numbering(quad: bytes) -> bool:
+    """Whether this could number a section or a version."""
+    return all(int(part) <= _LARGEST_SECTION for part in quad.split(b"."))
+
+
+def find_ipv6(window: Window) -> Iterator[Span]:
+    """Addresses in 2000::/3 that are routed: neither documentation nor tunnels."""
+    if window.before[-1:] in (b":", b".", b"-") or window.after[:1].isalnum() or window.after[:1] == b"_":
+        return
+    match = _IPV6_END.match(window.value)
+    if match:
+        try:
+            address = ipaddress.IPv6Address(match[0].decode())
+        except ipaddress.AddressValueError:
+            return
+        # 3000:: has one group and names no network that anybody has.
+        if address in _GLOBAL_UNICAST and address.is_global and any(address.packed[2:]):
+            yield match.span()

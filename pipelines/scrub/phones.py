@@ -1,0 +1,208 @@
+"""Telephone numbers in candidate windows.
+
+What a number must show depends on what its surroundings say. After a label ("Tel:", "电话") any 7 to 15 digits are one. After
+`+` it must be valid in its country. Near a word such as "call" it must be valid in one of the document's regions; elsewhere
+also be grouped as there, and not be the piece, date, price or identifier that most long numbers are.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import phonenumbers
+from phonenumbers import Leniency, NumberParseException, PhoneMetadata, PhoneNumberMatcher, PhoneNumberType
+
+from pipelines.scrub.candidates import Window
+from pipelines.scrub.context import is_glued, words
+from pipelines.scrub.places import Place
+
+Span = tuple[int, int]
+
+_GAP: Final = r"[\s:：=.,\-–—()（）\[\]【】\"'“”*|/\\]*+"
+_FILLER: Final = (
+    _GAP + r"(?:(?:(?:numbers?|no|nr|num|is|are|was|at|us|on|to|me|office|direct|line|work|home|und|oder|or|and|номер)\b|n[°º]"
+    r"|号码?|號碼?|番号|번호|是|为|為)" + _GAP + r")*+$"
+)
+_LABEL: Final = re.compile(
+    r"(?:\b(?:tele)?phones?|\btel|\btlf|\btelef|\b(?:tele|e)?fax|\bmobiles?|\bmob|\bcell(?:ular|phone)?|\bwhats\s?app|\bhotline"
+    r"|\bhelpline|\btoll[\s-]?free|\bphone\s+no|telefon\w{0,3}|t[ée]l[ée]phone|\btél|m[óo]vil|celular|\bhandy|\bmobil|\bgsm"
+    r"|тел(?:ефон\w?)?|факс|電話|电话|手机|手機|移动电话|传真|傳真|热线|熱線|座机|携帯|전화|휴대폰|휴대전화|팩스|โทร(?:ศัพท์)?"
+    r"|هاتف|फ़ोन|điện thoại|sđt)" + _FILLER,
+    re.IGNORECASE,
+)
+_LABEL_AFTER: Final = re.compile(
+    r"[\s\-–(\[,]{0,3}(?:\(?(?:fax|mobile|mob|cell|tel|telephone|phone|office|toll[\s-]?free)\b|(?:手机|电话|传真))", re.IGNORECASE
+)
+_CUE: Final = re.compile(
+    r"\b(?:calls?|calling|dial|contact|text|sms|ring|reach|phone|tel|fax|mobile|cell|message|telefon\w*|anruf\w*|rufen|appel\w*|llam\w*"
+    r"|ligue|chiam\w*|whatsapp|hotline)\b|звон|联系|聯繫|拨打|致电|咨询|電話|电话|手机|微信|お問い合わせ|연락",
+    re.IGNORECASE,
+)
+_CALL: Final = re.compile(
+    r"\b(?:call|calling|dial|text|ring|reach|answer|answering|sms)(?:\s(?:me|us|him|her|them|now|toll[\s-]free))?(?:\s(?:at|on))?[\s:]*$"
+    r"|(?:拨打|致电)[\s:：]*$",
+    re.IGNORECASE,
+)
+_OTHER_NUMBER: Final = re.compile(
+    r"(?:\b(?:isbn|issn|doi|arxiv|pmid|oclc|lccn|ean|upc|gtin|sku|asin|isrc|cas|vin|imei|serial|orders?|invoice|account|acct|routing|aba"
+    r"|patent|rfc|cve|bug|issue|ticket|case|ref|reference|ids?|no|nr|version|ver|v|rev|build|pp?|pages?|vol|zip|plz|ein|tax|ssn|card|iban"
+    r"|block|port|seed|size|bytes|time|timestamp|date|score|hash|commit|line|lines|error|code|step)|编号|单号|订单|账号|帐号|号|第)"
+    r"[\s:：=.#\"'-]{0,4}$|[$€£¥￥₹₩]\s?$|\b(?:usd|eur|gbp|rmb|cny)\s?$",
+    re.IGNORECASE,
+)
+_CODE_BEFORE: Final = re.compile(rb"[=&#%@$?_/\\<^~]$")
+_CODE_AFTER: Final = re.compile(rb"[%@=$_:]|\xc2\xb0|\xe2\x82\xac|\xc2\xa3")
+_DATE: Final = re.compile(
+    r"(?:1[5-9]|20)\d\d[-./ ][01]?\d[-./ ][0-3]?\d(?!\d)|[0-3]?\d[-./ ][0-3]?\d[-./ ](?:1[5-9]|20)\d\d(?!\d)"
+    r"|(?:1[5-9]|20)\d\d[-–—/ ](?:1[5-9]|20)\d\d(?!\d)|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)"
+)
+_EXTENSION: Final = re.compile(
+    rb" ?(?:x|ext\.?|extension|durchwahl|#) ?\d{1,7}(?!\d)|(?: ?\xe8\xbd\xac| ?\xe5\x88\x86\xe6\x9c\xba) ?\d{1,7}", re.IGNORECASE
+)
+_LONG_EXTENSION: Final = re.compile(rb" ?(?:x|ext\.? ?)\d{2,6}(?!\d)", re.IGNORECASE)
+_HEX_BEGINS: Final = re.compile(rb"\D0$")  # 0x12 is no extension
+_FOREIGN: Final = re.compile(rb"\+\(?(?:\d{1,3}\)?[ -])?$")  # the country code of another country stands before
+_GROUP: Final = re.compile(rb"\d+")
+_MIN_DIGITS: Final = 7
+_MAX_DIGITS: Final = 15  # E.164
+
+_NOUGHTS: Final = re.compile(rb"\D*(?:0\D*){4}")
+_TRUNK: Final = re.compile(rb"\(?0\d+[^.\d]|\(\d")  # an area code as it is written before the rest; not the 0 of 0.3732417216
+
+_LEAD: Final = re.compile(rb"(?:\+|\(\+|\+\(|\()$")
+_CN_MOBILE: Final = re.compile(rb"(?P<country>(?:00)?86\)?[- ]?)?(?P<number>1[3-9]\d([- ]?)\d{4}\3\d{4})$")
+
+
+def find_cn_mobile(window: Window, place: Place) -> Iterator[Span]:
+    """A Chinese mobile number, with its country code or where one may stand without."""
+    match = _CN_MOBILE.match(window.value)
+    if not match or is_glued(window) or not (match["country"] or _may_be_chinese(window, place)):
+        return
+    number = _parse(match["number"].decode(), "CN")
+    if number and phonenumbers.number_type(number) == PhoneNumberType.MOBILE:
+        yield match.start() - (len(_lead(window)) if match["country"] else 0), match.end()
+
+
+def _may_be_chinese(window: Window, place: Place) -> bool:
+    """Whether a bare number may be Chinese: after a label, in a document that may be so, or next to such text."""
+    if _FOREIGN.search(window.before):
+        return False
+    if _labelled(window):
+        return True
+    return not _CODE_BEFORE.search(window.before) and (place.lang is None or "CN" in place.regions or _touches_han(window))
+
+
+def _lead(window: Window) -> bytes:
+    """The plus sign and the bracket, if it is closed within the number, that stand before its first digit."""
+    if b")" not in window.value:
+        return b"+" if window.before.endswith(b"+") else b""
+    match = _LEAD.search(window.before)
+    return match[0] if match else b""
+
+
+def find_phone(window: Window, place: Place) -> Iterator[Span]:
+    """The telephone number that the candidate starts with, with what leads it and its extension."""
+    lead = _lead(window)
+    bare = Window(window.before[: len(window.before) - len(lead)], lead + window.value, window.after)
+    end = _end(bare, place)
+    if end:
+        extension = None if _HEX_BEGINS.search(bare.value[:end]) else _EXTENSION.match(bare.value[end:] + bare.after)
+        yield -len(lead), end - len(lead) + (extension.end() if extension else 0)
+
+
+def _end(window: Window, place: Place) -> int:
+    """Where the number that begins with the window's value ends; 0 where none does."""
+    value = window.value
+    ends = [match.end() for match in _GROUP.finditer(value)]
+    if b"+" in value[:2] and not window.before[-1:].isalpha():
+        for end in reversed(ends):
+            if _is_valid(value[:end], None, Leniency.VALID):
+                return end
+    if _DATE.match(value.decode()):
+        return 0
+    context = words(window.before)
+    extended = _LONG_EXTENSION.match(window.after) and not _HEX_BEGINS.search(value)
+    if _labelled(window) or (len(ends) > 1 and (_CALL.search(context) or extended)):
+        return _labelled_end(value, ends, place)
+    if is_glued(window) or _CODE_BEFORE.search(window.before) or _CODE_AFTER.match(window.after) or _OTHER_NUMBER.search(context):
+        return 0
+    if _CUE.search(context):
+        return next((end for end in reversed(ends) if _is_national(value[:end], place, Leniency.VALID)), 0)
+    return ends[-1] if _is_unannounced(value, len(ends), place) else 0
+
+
+def _labelled_end(value: bytes, ends: list[int], place: Place) -> int:
+    """The longest valid beginning, or else the whole if it has as many digits as a number can have."""
+    for end in reversed(ends):
+        if _is_national(value[:end], place, Leniency.VALID):
+            return end
+    return ends[-1] if _MIN_DIGITS <= _n_digits(value) <= _MAX_DIGITS and not _NOUGHTS.match(value) else 0
+
+
+def _is_unannounced(value: bytes, n_groups: int, place: Place) -> bool:
+    """Whether the grouping alone tells a telephone number, with nothing said about it."""
+    if n_groups == 1 or (n_groups == 2 and not _TRUNK.match(value)):
+        return False
+    return _is_national(value, place, Leniency.STRICT_GROUPING)
+
+
+def _is_national(value: bytes, place: Place, leniency: int) -> bool:
+    n_digits = _n_digits(value)
+    if not _MIN_DIGITS <= n_digits <= _MAX_DIGITS:
+        return False
+    digits = re.sub(rb"\D", b"", value).decode()
+    if digits.startswith("00") and _is_valid(b"+" + digits[2:].encode(), None, Leniency.VALID):
+        return True
+    return any(_national_pattern(region).fullmatch(digits) and _is_valid(value, region, leniency) for region in place.regions)
+
+
+def _is_valid(value: bytes, region: str | None, leniency: int) -> bool:
+    """Whether the library finds a number in the region that is the whole of `value`."""
+    if not _MIN_DIGITS <= _n_digits(value) <= _MAX_DIGITS + 2:
+        return False
+    text = value.decode()
+    match = next(iter(PhoneNumberMatcher(text, region, leniency, 1)), None)
+    return match is not None and match.end == len(text) and match.start <= 1
+
+
+@functools.cache
+def _national_pattern(region: str) -> re.Pattern[str]:
+    """Digits that can be a number of the region: the library's own patterns, without the cost of its parser."""
+    metadata = PhoneMetadata.metadata_for_region(region)
+    if metadata is None or metadata.general_desc is None or metadata.general_desc.national_number_pattern is None:
+        return re.compile(r"(?!)")
+    prefix = metadata.national_prefix_for_parsing
+    return re.compile((f"(?:{prefix})?" if prefix else "") + f"(?:{metadata.general_desc.national_number_pattern})")
+
+
+def _parse(text: str, region: str) -> phonenumbers.PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(text, region)
+    except NumberParseException:
+        return None
+    return number if phonenumbers.is_valid_number(number) else None
+
+
+def _labelled(window: Window) -> bool:
+    """Whether a word directly before or after calls the number a telephone number."""
+    following = window.after
+    extension = _EXTENSION.match(following)
+    if extension:
+        following = following[extension.end() :]
+    return bool(_LABEL.search(words(window.before)) or _LABEL_AFTER.match(words(following)))
+
+
+def _touches_han(window: Window) -> bool:
+    """Whether a Chinese character or punctuation mark stands directly before or after."""
+    before, after = words(window.before).rstrip()[-1:], words(window.after).lstrip()[:1]
+    return any(
+        "\u3000" <= char <= "\u303f" or "\u4e00" <= char <= "\u9fff" or "\uff00" <= char <= "\uff0f" or char == "："
+        for char in before + after
+    )
+
+
+def _n_digits(value: bytes) -> int:
+    return sum(48 <= byte <= 57 for byte in value)

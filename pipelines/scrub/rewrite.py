@@ -1,0 +1,92 @@
+"""Accepted spans -> the rewritten column: overlaps are settled, then all rows are copied at once with placeholders."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from schemas.buffers import Bytes, Offsets
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Private values in a column's text buffer; `kinds` are numbers, the smaller the more certain."""
+
+    rows: Ints
+    starts: Ints
+    ends: Ints
+    kinds: Ints
+
+    @classmethod
+    def of(cls, spans: Sequence[tuple[int, int, int, int]]) -> Spans:
+        """From (row, start, end, kind) tuples."""
+        return cls(*np.array(spans, np.int64).reshape(-1, 4).T)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def settle(spans: Spans) -> Spans:
+    """Spans that do not overlap, in order of place: of those that do, the more certain kind, the longer, the earlier one stays."""
+    order = np.lexsort((spans.ends, spans.starts))
+    starts, ends, kinds = spans.starts[order], spans.ends[order], spans.kinds[order]
+    stays = np.ones(len(order), np.bool_)
+    # A span begins a cluster if it starts after all that came before have ended.
+    reach = np.maximum.accumulate(ends) if len(ends) else ends
+    firsts = np.flatnonzero(np.concatenate([[True], starts[1:] >= reach[:-1]])) if len(starts) else np.zeros(0, np.int64)
+    bounds = np.append(firsts, len(starts))
+    crowded = np.diff(bounds) > 1
+    for first, last in zip(bounds[:-1][crowded], bounds[1:][crowded], strict=True):
+        taken: list[tuple[int, int]] = []
+        for i in sorted(range(first, last), key=lambda i: (kinds[i], starts[i] - ends[i], starts[i])):
+            place = bisect(taken, (starts[i], ends[i]))
+            clear_before = place == 0 or taken[place - 1][1] <= starts[i]
+            clear_after = place == len(taken) or ends[i] <= taken[place][0]
+            stays[i] = clear_before and clear_after
+            if stays[i]:
+                taken.insert(place, (starts[i], ends[i]))
+    chosen = order[stays]
+    return Spans(spans.rows[chosen], spans.starts[chosen], spans.ends[chosen], spans.kinds[chosen])
+
+
+def rewrite(data: Bytes, offsets: Offsets, spans: Spans, placeholders: Sequence[bytes]) -> tuple[Bytes, Offsets, Spans]:
+    """(data, offsets) with each of the settled `spans` replaced by its kind's placeholder, and where the placeholders stand now."""
+    words = np.frombuffer(b"".join(placeholders), np.uint8)
+    bounds = np.concatenate([[0], np.cumsum([len(word) for word in placeholders])]).astype(np.int64)
+    growth = np.diff(bounds)[spans.kinds] - (spans.ends - spans.starts)
+    n_bytes = int(offsets[-1] - offsets[0] + growth.sum())
+    fresh, fresh_offsets, starts = _rewrite(data, offsets, spans.starts, spans.ends, spans.kinds, words, bounds, n_bytes)
+    fresh.flags.writeable = fresh_offsets.flags.writeable = False
+    return fresh, fresh_offsets, Spans(spans.rows, starts, starts + np.diff(bounds)[spans.kinds], spans.kinds)
+
+
+@numba.njit(cache=True, nogil=True)
+def _rewrite(data, offsets, starts, ends, kinds, words, bounds, n_bytes):  # type: ignore[no-untyped-def]
+    fresh = np.empty(n_bytes, np.uint8)
+    fresh_offsets = np.zeros(len(offsets), np.int64)
+    fresh_starts = np.empty(len(starts), np.int64)
+    filled = span = 0
+    for row in range(len(offsets) - 1):
+        at, stop = offsets[row], offsets[row + 1]
+        while span < len(starts) and starts[span] < stop:
+            filled = _copy(data, at, starts[span], fresh, filled)
+            fresh_starts[span] = filled
+            filled = _copy(words, bounds[kinds[span]], bounds[kinds[span] + 1], fresh, filled)
+            at = ends[span]
+            span += 1
+        filled = _copy(data, at, stop, fresh, filled)
+        fresh_offsets[row + 1] = filled
+    return fresh, fresh_offsets, fresh_starts
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy(source, start, end, target, filled):  # type: ignore[no-untyped-def]
+    target[filled : filled + end - start] = source[start:end]
+    return filled + end - start

@@ -1,0 +1,71 @@
+"""Text and code files: one file, one record."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines.read.files import language_of, read_file
+from pipelines.read.records import Document, Unread
+from schemas.ledger import Outcome
+
+LIMIT = 10_000
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text", "charset"),
+    [
+        ("a.txt", "Größe\r\nund\rStraße".encode("cp1252"), "Größe\nund\nStraße", "cp1252"),
+        ("a.md", "\ufeff漢字".encode("utf-16"), "漢字", "utf-16"),
+        ("a.rst.gz", gzip.compress("漢字".encode()), "漢字", "utf-8"),
+    ],
+)
+def test_a_text_file_is_a_document(tmp_path: Path, name: str, content: bytes, text: str, charset: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert read_file(tmp_path / name, name, None, LIMIT) == Document(text, meta={"charset": charset})
+
+
+@pytest.mark.parametrize(
+    ("content", "unread"),
+    [
+        (b"", Unread(Outcome.DROPPED, "empty_text")),
+        (b" \n", Unread(Outcome.DROPPED, "empty_text")),
+        (b"a\0b", Unread(Outcome.DROPPED, "binary")),
+        (b"a" * (LIMIT + 1), Unread(Outcome.FAILED, "too_large", None, LIMIT)),
+        (gzip.compress(bytes(10 * LIMIT)), Unread(Outcome.FAILED, "too_large", None, LIMIT)),
+        (gzip.compress(b"text")[:-4], Unread(Outcome.FAILED, "truncated")),
+    ],
+)
+def test_what_is_no_text_has_a_reason(tmp_path: Path, content: bytes, unread: Unread) -> None:
+    (tmp_path / "a.txt").write_bytes(content)
+    assert read_file(tmp_path / "a.txt", "a.txt", None, LIMIT) == unread
+
+
+def test_a_code_file_states_its_language_and_path(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_bytes(b"x = 1\n")
+    document = read_file(tmp_path / "a.py", "src/a.py", "python", LIMIT)
+    assert document == Document("x = 1\n", meta={"charset": "utf-8", "language": "python", "path": "src/a.py"})
+
+
+@pytest.mark.parametrize(
+    ("name", "first_line", "language"),
+    [
+        ("a.py", "", "python"),
+        ("a.RS", "", "rust"),
+        ("a.cpp", "", "c++"),
+        ("Makefile", "", "make"),
+        ("run", "#!/usr/bin/env python3\n", "python"),
+        ("run", "#!/bin/sh -e\n", "shell"),
+        ("run", "#! /usr/bin/env -S node --x\n", "javascript"),
+        ("run", "#!/usr/bin/unknown\n", None),
+        ("LICENSE", "words\n", None),
+        ("a.png", "", None),
+        ("a.json", json.dumps({}), None),
+    ],
+)
+def test_languages_are_known_by_name_or_interpreter(tmp_path: Path, name: str, first_line: str, language: str | None) -> None:
+    (tmp_path / name).write_text(first_line)
+    assert language_of(tmp_path / name) == language

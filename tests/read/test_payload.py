@@ -1,0 +1,148 @@
+"""HTTP bodies: codings right and wrong, status, and what counts as a page."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.read.payload import content_kind, parse_http, stated_charset, unchunk
+from pipelines.read.records import Rejected
+from tests.read.archives import http
+
+brotli = pytest.importorskip("brotli")  # a requirement of FastWARC
+
+LIMIT = 1 << 20
+BODY = b"<html><p>The body of the page.</p></html>"
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+
+
+def reason(call: object, *arguments: object) -> tuple[str, str]:
+    with pytest.raises(Rejected) as rejected:
+        call(*arguments)  # type: ignore[operator]
+    return rejected.value.unread.outcome.value, rejected.value.unread.reason
+
+
+def chunked(data: bytes, size: int) -> bytes:
+    pieces = [data[i : i + size] for i in range(0, len(data), size)]
+    return b"".join(b"%x;note=1\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("coding", "stored"),
+    [
+        ("gzip", gzip.compress(BODY)),
+        ("x-gzip", gzip.compress(BODY)),
+        ("gzip", BODY),  # says so, but is not
+        ("deflate", zlib.compress(BODY)),
+        ("deflate", zlib.compress(BODY)[2:-4]),  # without its frame
+        ("br", brotli.compress(BODY)),
+        ("zstd", zstandard.compress(BODY)),
+        ("identity", BODY),
+        ("deflate, gzip", gzip.compress(zlib.compress(BODY))),
+    ],
+)
+def test_content_codings_are_undone(coding: str, stored: bytes) -> None:
+    assert parse_http(http(stored, extra=f"Content-Encoding: {coding}\r\n"), LIMIT).body == BODY
+
+
+@pytest.mark.parametrize(
+    ("coding", "stored", "why"),
+    [
+        ("gzip", gzip.compress(BODY)[:-12], "bad_content_encoding"),
+        ("deflate", b"\xff\xff" + BODY, "bad_content_encoding"),
+        ("br", b"\xff" + BODY, "bad_content_encoding"),
+        ("zstd", BODY, "bad_content_encoding"),
+        ("compress", BODY, "content_encoding_unsupported"),
+        ("gzip", gzip.compress(bytes(2 * LIMIT)), "too_large"),
+        ("deflate", zlib.compress(bytes(2 * LIMIT)), "too_large"),
+        ("br", brotli.compress(bytes(2 * LIMIT)), "too_large"),
+        ("zstd", zstandard.compress(bytes(2 * LIMIT)), "too_large"),
+    ],
+)
+def test_what_cannot_be_decoded_or_grows_too_large_fails(coding: str, stored: bytes, why: str) -> None:
+    assert reason(parse_http, http(stored, extra=f"Content-Encoding: {coding}\r\n"), LIMIT) == ("failed", why)
+
+
+@given(st.binary(max_size=300), st.integers(1, 50))
+def test_chunks_are_joined(data: bytes, size: int) -> None:
+    assert unchunk(chunked(data, size)) == data
+
+
+def test_chunks_without_end_count_as_far_as_they_go_and_a_body_without_chunks_as_it_is() -> None:
+    assert unchunk(chunked(BODY, 10)[:-9]) == BODY[:40]
+    assert unchunk(BODY) == BODY
+    assert reason(unchunk, b"5\r\nabcde\r\nzz\r\nmore") == ("failed", "bad_transfer_encoding")
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "301", "500 x"])
+def test_only_successful_responses_are_read(status: str) -> None:
+    assert reason(parse_http, http(BODY, status=status), LIMIT) == ("dropped", "http_status")
+
+
+@pytest.mark.parametrize("block", [b"", BODY, b"HTTP/1.1\r\nContent-Type: text/html\r\n\r\n", b"HTTP/1.1 xx\r\n\r\n"])
+def test_a_response_without_a_status_fails(block: bytes) -> None:
+    assert reason(parse_http, block, LIMIT) == ("failed", "http_header_missing")
+
+
+def test_heads_may_end_lines_with_lf_alone_and_repeat_fields() -> None:
+    payload = parse_http(b"HTTP/2 200\nx-robots-tag: noai\nX-Robots-Tag: noindex\n\nbody", LIMIT)
+    assert payload == ({"x-robots-tag": "noai, noindex"}, b"body")
+
+
+@pytest.mark.parametrize(
+    ("body", "declared", "identified", "kind"),
+    [
+        (BODY, "text/html; charset=x", "", "html"),
+        (BODY, "TEXT/HTML", "", "html"),
+        (BODY, "", "", "html"),
+        (BODY, "image/png", "", "html"),
+        (BODY, "text/plain", "", "html"),
+        (BODY, "application/octet-stream", "", "html"),
+        (b"\xef\xbb\xbf  <!-- a --> <!-- b --><!DOCTYPE HTML>", "application/json", "", "html"),
+        (b'<?xml version="1.0"?><!DOCTYPE html><html>', "application/xml", "", "html"),
+        ("<html>".encode("utf-16"), "", "", "html"),
+        ("<html>".encode("utf-16-le"), "", "", "html"),
+        (b"<p>a\0b", "text/html", "", "html"),
+        (b"just words", "text/html", "", "html"),
+        (b"just words", "application/unknown", "text/html", "html"),
+        (b"<p>words</p>", "", "", "html"),
+        (b"<p>words</p>", "text/plain", "", "text"),
+        (b"just words", "text/plain; charset=utf-8", "text/html", "text"),
+        (b"just words", "", "", "text"),
+    ],
+)
+def test_pages_and_texts_are_known_whatever_is_stated(body: bytes, declared: str, identified: str, kind: str) -> None:
+    assert content_kind(body, declared, identified) == kind
+
+
+@pytest.mark.parametrize(
+    ("body", "declared"),
+    [
+        (PNG, "image/png"),
+        (PNG, "text/html"),
+        (PNG, "text/plain"),
+        (PNG, ""),
+        (b"body{color:red}", "text/css"),
+        (b'{"a": "<html>"}', "application/json"),
+        (b'<?xml version="1.0"?><rss></rss>', "application/rss+xml"),
+        (b"%PDF-1.7\n\x00\x01", "application/pdf"),
+    ],
+)
+def test_anything_else_is_dropped(body: bytes, declared: str) -> None:
+    assert reason(content_kind, body, declared, "") == ("dropped", "not_html")
+
+
+@pytest.mark.parametrize("start", [b" ", b"<!-- -->", b"<!--", b"<?xml ?>", b"\n<!-- --> "])
+def test_sniffing_does_not_backtrack(start: bytes) -> None:
+    """Exponential backtracking would never come back."""
+    assert content_kind(start * 2000, "text/plain", "") == "text"
+
+
+def test_charset_labels_are_taken_out_of_the_type() -> None:
+    assert stated_charset('text/html; Charset="Shift_JIS"; x=y') == "Shift_JIS"
+    assert stated_charset("text/html") is None

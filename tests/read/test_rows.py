@@ -1,0 +1,175 @@
+"""JSON Lines and Parquet: every row is a document or has a reason."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.errors import InputError
+from schemas.recipe import Read
+from tests.read.archives import read_file, reasons
+
+
+def write(path: Path, lines: list[bytes | dict[str, Any]]) -> Path:
+    path.write_bytes(b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines))
+    return path
+
+
+def test_rows_become_documents_addressed_by_line(tmp_path: Path) -> None:
+    lines: list[bytes | dict[str, Any]] = [
+        b'\xef\xbb\xbf{"text": "one\\r\\ntwo", "url": "http://a.example/", "id": 7, "title": "T", "license": "CC0-1.0", "tags": ["x"]}',
+        b"",
+        {"text": "three", "url": None, "long": "x" * 300},
+        b"  \r",
+        {"text": "four"},
+    ]
+    documents, failures = read_file(write(tmp_path / "a.jsonl", lines), licence="MIT")
+    assert failures == []
+    assert [(row["origin_offset"], row["raw_text"], row["url"], row["licence"]) for row in documents] == [
+        (0, "one\ntwo", "http://a.example/", "CC0-1.0"),
+        (2, "three", None, "MIT"),
+        (4, "four", None, "MIT"),
+    ]
+    assert json.loads(documents[0]["meta"]) == {"id": 7, "title": "T"}
+    assert documents[1]["meta"] is None
+
+
+def test_columns_go_by_the_names_that_the_source_gives_them(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", [{"content": "words", "link": "http://a.example/", "text": "other"}])
+    ((document,), _) = read_file(path, text_column="content", url_column="link")
+    assert (document["raw_text"], document["url"], document["meta"]) == ("words", "http://a.example/", '{"text":"other"}')
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome", "reason"),
+    [
+        (b"{", "failed", "bad_json"),
+        (b"[1]", "failed", "bad_json"),
+        (b"null", "failed", "bad_json"),
+        (b"[" * 100_000, "failed", "bad_json"),
+        (b'{"text": ' + b"9" * 5000 + b"}", "failed", "bad_json"),
+        (b"{}", "failed", "no_text"),
+        (b'{"text": null}', "failed", "no_text"),
+        (b'{"text": 5}', "failed", "text_not_string"),
+        (b'{"text": ["a"]}', "failed", "text_not_string"),
+        (b'{"text": " \\n"}', "dropped", "empty_text"),
+        (b'{"text": "\\u0000"}', "dropped", "empty_text"),
+        (b'{"text": "' + b"x" * 2000 + b'"}', "failed", "too_large"),
+    ],
+)
+def test_every_other_line_has_a_reason(tmp_path: Path, line: bytes, outcome: str, reason: str) -> None:
+    path = write(tmp_path / "a.jsonl", [{"text": "before"}, line, {"text": "after"}])
+    limit = 1000 if reason == "too_large" else 1 << 20
+    documents, failures = read_file(path, Read(max_record_bytes=limit))
+    assert [row["raw_text"] for row in documents] == ["before", "after"]
+    assert reasons(failures) == [(1, outcome, reason)]
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (b'{"text": "a\\ud800b"}', "a\ufffdb"),
+        (b'{"text": "a\\ud83d\\ude00b"}', "a\U0001f600b"),
+        (b'{"text": "a\xffb"}', "a\ufffdb"),
+        (b'{"text": "a\x01b", "x": NaN}', "a\x01b"),
+        (b'{"text": "a\\u0000b", "\\ud800": "\\udfff"}', "ab"),
+    ],
+)
+def test_text_is_valid_unicode_whatever_the_line_holds(tmp_path: Path, line: bytes, text: str) -> None:
+    ((document,), _) = read_file(write(tmp_path / "a.jsonl", [line]))
+    assert document["raw_text"] == text
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".zst", zstandard.compress)])
+def test_damage_ends_a_packed_file_with_one_row_after_those_before_it(tmp_path: Path, suffix: str, pack: Any) -> None:
+    path = tmp_path / f"a.jsonl{suffix}"
+    packed = pack(b"".join(b'{"text": "number %d"}\n' % (i * i * i) for i in range(100_000)))
+    path.write_bytes(packed[: len(packed) // 2])
+    documents, failures = read_file(path)
+    assert [row["raw_text"] for row in documents] == [f"number {i**3}" for i in range(len(documents))]
+    assert len(documents) > 10_000
+    assert reasons(failures) == [(len(documents), "failed", "truncated")]
+
+
+def test_a_file_without_rows_is_no_error(tmp_path: Path) -> None:
+    for name, content in (("a.jsonl", b""), ("b.jsonl.gz", gzip.compress(b"")), ("c.jsonl", b"\n\n")):
+        (tmp_path / name).write_bytes(content)
+        assert read_file(tmp_path / name) == ([], [])
+
+
+VALUES = st.one_of(st.text(max_size=5), st.none(), st.integers(), st.floats(), st.lists(st.integers(), max_size=2))
+LINES = st.one_of(
+    st.dictionaries(st.sampled_from(["text", "url", "title", "licence"]), VALUES, max_size=4).map(lambda row: json.dumps(row).encode()),
+    st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"")),
+)
+
+
+@given(st.lists(LINES, max_size=20))
+def test_every_line_that_is_not_blank_is_accounted_for_once(tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]) -> None:
+    lines = [b"{}", *lines]  # or else the file could begin like a packed one
+    path = tmp_path_factory.mktemp("rows") / "a.jsonl"
+    documents, failures = read_file(write(path, list(lines)))
+    expected = [i for i, line in enumerate(lines) if line.strip(b" \t\r\x0b\x0c")]
+    assert sorted(row["origin_offset"] for row in documents + failures) == expected
+
+
+# --- Parquet ---------------------------------------------------------------------------------------------------------
+
+
+def test_parquet_rows_are_read_like_lines(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "text": pa.array(["one", None, "", "four"]),
+            "url": pa.array(["http://a.example/", None, None, ""]),
+            "score": pa.array([0.5, 1.0, 1.0, None]),
+            "nested": pa.array([[1], [2], [3], [4]]),
+            "day": pa.array([18_000, 0, 0, 0], pa.date32()),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    documents, failures = read_file(tmp_path / "a.parquet")
+    assert [(row["origin_offset"], row["raw_text"], row["url"]) for row in documents] == [
+        (0, "one", "http://a.example/"),
+        (3, "four", None),
+    ]
+    assert json.loads(documents[0]["meta"]) == {"score": 0.5, "day": "2019-04-14"}
+    assert reasons(failures) == [(1, "failed", "no_text"), (2, "dropped", "empty_text")]
+
+
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_string_columns_of_every_kind_are_text(tmp_path: Path, kind: pa.DataType) -> None:
+    pq.write_table(pa.table({"text": pa.array(["a", "b", "a"]).cast(kind)}), tmp_path / "a.parquet")
+    documents, _ = read_file(tmp_path / "a.parquet")
+    assert [row["raw_text"] for row in documents] == ["a", "b", "a"]
+
+
+def test_text_that_is_no_string_or_no_utf8_is_told(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": pa.array([b"a"])}), tmp_path / "a.parquet")
+    assert reasons(read_file(tmp_path / "a.parquet")[1]) == [(0, "failed", "text_not_string")]
+    broken = pa.StringArray.from_buffers(1, pa.array([0, 2], pa.int32()).buffers()[1], pa.py_buffer(b"a\xff"))
+    pq.write_table(pa.table({"text": broken}), tmp_path / "b.parquet")
+    assert [row["raw_text"] for row in read_file(tmp_path / "b.parquet")[0]] == ["a\ufffd"]
+
+
+def test_a_missing_text_column_names_those_that_are_there(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"content": ["a"], "id": [1]}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"a\.parquet: no column 'text'; set text_column to one of content, id"):
+        read_file(tmp_path / "a.parquet")
+
+
+def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["a" * 1000] * 1000}), tmp_path / "a.parquet")
+    content = (tmp_path / "a.parquet").read_bytes()
+    for damaged in (b"", b"no parquet at all", content[:-20], content[:4] + bytes(40) + content[44:]):
+        (tmp_path / "a.parquet").write_bytes(damaged)
+        with pytest.raises(InputError, match=r"a\.parquet: not a readable Parquet file"):
+            read_file(tmp_path / "a.parquet")

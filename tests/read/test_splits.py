@@ -1,0 +1,167 @@
+"""Which files are read, in which order, as which splits."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.read import splits
+from pipelines.read.splits import Split, describe_inputs, glob_pattern, plan
+from schemas import recipe as recipes
+from schemas.errors import InputError
+from schemas.recipe import Source
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def touch(*paths: str, size: int = 1) -> None:
+    for path in paths:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(b"x" * size)
+
+
+def files(path: str | tuple[str, ...], **settings: Any) -> list[tuple[str, tuple[str, ...]]]:
+    source = Source(path=(path,) if isinstance(path, str) else path, **settings)
+    return [(split.format, split.files) for split in plan({"web": source}, Path("run"))]
+
+
+def test_each_archive_or_table_is_a_split_and_small_files_share_one(folder: Path) -> None:
+    touch(
+        "d/b.warc.gz",
+        "d/a.warc",
+        "d/sub/c.jsonl.zst",
+        "d/e.parquet",
+        "d/f.txt",
+        "d/g.md.gz",
+        "d/ignored.png",
+        "d/.hidden.txt",
+        "d/.git/x.txt",
+    )
+    assert files("d") == [
+        ("warc", ("d/a.warc",)),
+        ("warc", ("d/b.warc.gz",)),
+        ("parquet", ("d/e.parquet",)),
+        ("text", ("d/f.txt", "d/g.md.gz")),
+        ("jsonl", ("d/sub/c.jsonl.zst",)),
+    ]
+
+
+def test_small_files_are_gathered_up_to_a_size(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(splits, "GATHER_BYTES", 10)
+    touch("d/a.txt", "d/b.txt", "d/c.txt", size=5)
+    touch("d/d.txt", size=50)
+    assert [group for _, group in files("d")] == [("d/a.txt", "d/b.txt"), ("d/c.txt",), ("d/d.txt",)]
+
+
+def test_numbers_follow_the_recipe_and_the_names(folder: Path) -> None:
+    touch("a.warc", "b/1.jsonl", "b/2.jsonl")
+    found = plan({"z": Source(path=("b",)), "a": Source(path=("a.warc",))}, Path("run"))
+    assert [(split.index, split.source, split.files) for split in found] == [
+        (0, "z", ("b/1.jsonl",)),
+        (1, "z", ("b/2.jsonl",)),
+        (2, "a", ("a.warc",)),
+    ]
+    assert pickle.loads(pickle.dumps(found)) == found  # noqa: S301
+
+
+def test_globs_cross_folders_and_a_file_named_twice_is_read_once(folder: Path) -> None:
+    touch("d/1.jsonl", "d/e/2.jsonl", "d/e/3.txt")
+    expected = [("jsonl", ("d/1.jsonl",)), ("jsonl", ("d/e/2.jsonl",))]
+    assert files("d/**/*.jsonl") == expected
+    assert files(("d/**/*.jsonl", "d/1.jsonl")) == expected
+    assert files(str(folder / "d" / "*.jsonl")) == [("jsonl", (f"{folder}/d/1.jsonl",))]
+
+
+def test_a_name_with_wildcards_that_is_there_is_itself(folder: Path) -> None:
+    touch("a[1].jsonl", "a1.jsonl")
+    assert files("a[1].jsonl") == [("jsonl", ("a[1].jsonl",))]
+
+
+def test_a_stated_format_holds_for_named_files_and_globs(folder: Path) -> None:
+    touch("d/part-0.json.gz", "d/part-1.json.gz")
+    assert files("d/part-0.json.gz", format="jsonl") == [("jsonl", ("d/part-0.json.gz",))]
+    assert [format_ for format_, _ in files("d/part-*", format="jsonl")] == ["jsonl", "jsonl"]
+
+
+def test_a_code_tree_holds_its_known_languages_without_what_is_excluded(folder: Path) -> None:
+    touch("t/a.py", "t/b.png", "t/test/c.py", "t/lib/test/d.py", "t/lib/e.c", "t/site-packages/f.py", "t/config-3/g.py", "t/README.md")
+    excluded = ("test/**", "**/test/**", "site-packages/**", "config-*/**")
+    assert files("t", format="code", exclude=excluded) == [("code", ("t/a.py", "t/lib/e.c"))]
+    assert files("t/**", format="code", exclude=("**/*.c", "*/**/[cd].py")) == [
+        ("code", ("t/a.py", "t/config-3/g.py", "t/site-packages/f.py"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matching", "other"),
+    [
+        ("test/**", "test/a/b", "a/test/b"),
+        ("**/test/*", "test/b", "test/a/b"),
+        ("*.py", "a.py", "a/b.py"),
+        ("[!a]?", "bc", "ab"),
+        ("a.b+", "a.b+", "aab"),
+        ("[x", "[x", "x"),
+    ],
+)
+def test_globs_mean_what_a_shell_means(pattern: str, matching: str, other: str) -> None:
+    assert re.fullmatch(glob_pattern(pattern), matching)
+    assert not re.fullmatch(glob_pattern(pattern), other)
+
+
+def test_a_crawl_is_read_from_the_run_folder_under_names_that_leave_it_out(folder: Path) -> None:
+    touch("run/crawl/site/b.warc.gz", "run/crawl/site/a.warc.gz", "run/crawl/site/notes.txt")
+    source = recipes.parse({"name": "r", "sources": {"site": {"crawl": {"seeds": ["http://a.example/"]}}}}).sources["site"]
+    found = plan({"site": source}, Path("run"))
+    assert [(split.root, split.files) for split in found] == [("run", ("crawl/site/a.warc.gz",)), ("run", ("crawl/site/b.warc.gz",))]
+    assert [line.split()[:4] for line in describe_inputs(found)] == [["site", "warc", f"crawl/site/{x}.warc.gz", "1"] for x in "ab"]
+    with pytest.raises(InputError, match=r"sources\.site\.crawl: no WARC file in elsewhere/crawl/site"):
+        plan({"site": source}, Path("elsewhere"))
+
+
+def test_inputs_are_described_by_size_and_time(folder: Path) -> None:
+    touch("a.jsonl", size=7)
+    os.utime("a.jsonl", ns=(5, 123_456_789))
+    assert describe_inputs(plan({"web": Source(path=("a.jsonl",))}, Path("run"))) == ("web jsonl a.jsonl 7 123456789",)
+
+
+@pytest.mark.parametrize(
+    ("path", "settings", "message"),
+    [
+        ((), {}, r"sources\.web: nothing to read; set sources\.web\.path"),
+        (("absent",), {}, r"sources\.web\.path = 'absent': no such file or folder"),
+        (("absent-*",), {}, r"sources\.web\.path = 'absent-\*': nothing to read there; known are WARC"),
+        (("pictures",), {}, r"sources\.web\.path = 'pictures': nothing to read there; known are WARC"),
+        (("pictures",), {"format": "code"}, "nothing to read there"),
+        (("d",), {"exclude": ("**",)}, r"nothing to read there.*\(exclude may take all away\)"),
+        (
+            ("pictures/a.png",),
+            {},
+            r"'pictures/a\.png': the name does not say its format; set sources\.NAME\.format, or use WARC .*JSON Lines",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_a_remedy(folder: Path, path: tuple[str, ...], settings: dict[str, Any], message: str) -> None:
+    touch("pictures/a.png", "d/a.txt")
+    with pytest.raises(InputError, match=message):
+        files(path, **settings)
+
+
+def test_two_sources_may_not_read_one_file_even_by_another_name(folder: Path) -> None:
+    touch("d/a.jsonl", "d/b.jsonl")
+    Path("link").symlink_to("d")
+    with pytest.raises(InputError, match=r"sources 'one' and 'two' both read link/b\.jsonl"):
+        plan({"one": Source(path=("d/*.jsonl",)), "two": Source(path=("link/b.jsonl",))}, Path("run"))
+
+
+def test_a_split_says_where_its_files_are() -> None:
+    split = Split(index=0, source="web", format="warc", files=("crawl/web/a.warc.gz",), root="/runs/one")
+    assert Path(split.root) / split.files[0] == Path("/runs/one/crawl/web/a.warc.gz")

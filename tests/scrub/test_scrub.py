@@ -1,0 +1,176 @@
+"""The laws of the room: idempotent, row-aligned, blind to batches, linear, and silent about what it found."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.scrub import scrub
+from pipelines.scrub.candidates import Candidates, Window, scan
+from pipelines.scrub.kinds import KINDS, Kind
+from pipelines.scrub.scrub import digest, redaction_fields, scrub_batch, scrub_text
+from pipelines.text.view import text_view
+from schemas.recipe import PII_KINDS, Scrub
+from tests.scrub.pii import PII_LIKE, scrubbed, texts
+
+LANGUAGES = st.sampled_from([None, "en", "zh", "de"])
+
+
+def batch_of(raw: list[str]) -> pa.RecordBatch:
+    columns = {"doc_id": pa.array(range(len(raw)), pa.uint64()), "raw_text": texts(raw), "lang": texts(["en"] * len(raw))}
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def test_the_table_has_every_kind_of_the_recipe_and_no_other() -> None:
+    assert set(KINDS) == set(PII_KINDS)
+    assert {name: kind.placeholder.decode() for name, kind in KINDS.items()} == {name: f"<{name.upper()}>" for name in PII_KINDS}
+
+
+def test_text_takes_the_place_of_raw_text_and_counts_follow() -> None:
+    config = Scrub(kinds=("phone", "email"))
+    result = scrub_batch(batch_of(["a@b.com, c@d.org, +1 650 253 0000", "nothing", ""]), config)
+    assert result.schema == pa.schema(
+        [
+            ("doc_id", pa.uint64()),
+            ("lang", pa.large_string()),
+            pa.field("text", pa.large_string(), nullable=False),
+            pa.field("n_redacted_phone", pa.uint32(), nullable=False),
+            pa.field("n_redacted_email", pa.uint32(), nullable=False),
+        ]
+    )
+    assert result.column("text").to_pylist() == ["<EMAIL>, <EMAIL>, <PHONE>", "nothing", ""]
+    assert result.column("n_redacted_phone").to_pylist() == [1, 0, 0]
+    assert result.column("n_redacted_email").to_pylist() == [2, 0, 0]
+
+
+def test_an_empty_batch_has_the_same_schema() -> None:
+    batch = batch_of(["a@b.com"])
+    assert scrub_batch(batch.slice(0, 0), Scrub()).schema == scrub_batch(batch, Scrub()).schema
+    assert scrub_batch(batch.slice(1), Scrub()).num_rows == 0
+
+
+def test_a_kind_that_is_not_configured_is_left_alone() -> None:
+    assert scrubbed("a@b.com 93.184.216.34", config=Scrub(kinds=("ipv4",))) == "a@b.com <IPV4>"
+    assert scrubbed("a@b.com", config=Scrub(kinds=())) == "a@b.com"
+    assert redaction_fields(Scrub(kinds=())) == []
+
+
+def test_the_order_of_kinds_in_the_recipe_changes_columns_only() -> None:
+    text = "Tel: 13800138000, 536-90-4399 and 4539 1488 0343 6467"
+    assert scrubbed(text, config=Scrub(kinds=PII_KINDS[::-1])) == scrubbed(text) == "Tel: <CN_MOBILE>, <US_SSN> and <PAYMENT_CARD>"
+
+
+@settings(max_examples=300)
+@given(PII_LIKE, LANGUAGES)
+def test_scrubbing_twice_is_scrubbing_once(text: str, lang: str | None) -> None:
+    once = scrubbed(text, lang=lang)
+    assert scrubbed(once, lang=lang) == once
+
+
+@given(st.text(max_size=60))
+def test_any_text_at_all_goes_through(text: str) -> None:
+    once = scrubbed(text)
+    assert scrubbed(once) == once
+
+
+@given(st.lists(PII_LIKE, max_size=5), st.integers(0, 5), st.integers(0, 5))
+def test_a_batch_cut_anywhere_gives_the_same_rows(raw: list[str], cut: int, start: int) -> None:
+    batch = batch_of(raw)
+    whole = scrub_batch(batch, Scrub())
+    parts = [scrub_batch(batch.slice(0, cut), Scrub()), scrub_batch(batch.slice(cut), Scrub())]
+    assert pa.Table.from_batches(parts).combine_chunks().to_pydict() == whole.to_pydict()
+    assert scrub_batch(batch.slice(start), Scrub()).to_pydict() == whole.slice(start).to_pydict()
+
+
+@given(st.lists(PII_LIKE, max_size=3))
+def test_the_counts_are_the_placeholders_that_came_in(raw: list[str]) -> None:
+    result = scrub_batch(batch_of(raw), Scrub())
+    for row, before in enumerate(raw):
+        after = result.column("text")[row].as_py()
+        for kind in PII_KINDS:
+            placeholder = f"<{kind.upper()}>"
+            assert result.column(f"n_redacted_{kind}")[row].as_py() >= after.count(placeholder) - before.count(placeholder)
+
+
+def test_placeholders_written_by_the_author_are_no_label() -> None:
+    assert scrubbed("<PHONE> 5551234 <PHONE>") == "<PHONE> 5551234 <PHONE>"
+
+
+def test_nulls_read_as_empty() -> None:
+    text, counts = scrub_text(texts([None, "a@b.com"]), texts([None] * 2), texts([None] * 2), Scrub())
+    assert text.to_pylist() == ["", "<EMAIL>"]
+    assert counts.sum() == 1
+    text, _ = scrub_text(texts([None, "x"]), texts([None] * 2), texts([None] * 2), Scrub())
+    assert text.to_pylist() == ["", "x"]
+
+
+CATASTROPHES = (
+    "a@", "a@b.", "a@b.com", "a@b.com@", "1234567890", "1 2 3 ", "1-2.3-", ":", "2a00:", "2a00::1 ", "GB82 ", "1.1.1.1.", "93.8.8.8 ",
+    "650 253 0000 ", "+16502530000", "Phone: 650-253-0000 ", "call 123 4567 ", "(", "+", "13800138000,", "13800138000~", "13800138000\\",
+    "13800138000/", "650-253-0000,", "4539 1488 0343 6467 ", "邮a@邮.邮", "x-13800138000",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", CATASTROPHES)
+def test_work_grows_with_the_text_and_not_faster(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passes stay few, and what finders are shown in all of them stays within a multiple of the text."""
+    passes: list[int] = []
+    shown: list[int] = []
+
+    def counting_scan(*arguments: Any) -> Candidates:
+        passes.append(1)
+        return scan(*arguments)
+
+    def counting_window(before: bytes, value: bytes, after: bytes) -> Window:
+        shown.append(len(value))
+        return Window(before, value, after)
+
+    monkeypatch.setattr(scrub, "scan", counting_scan)
+    monkeypatch.setattr(scrub, "Window", counting_window)
+    for n_bytes in (1_000, 16_000):
+        passes.clear()
+        shown.clear()
+        scrubbed(unit * (n_bytes // len(unit.encode())), lang="zh")
+        assert len(passes) <= 8
+        assert sum(shown) <= 40 * n_bytes
+
+
+@pytest.mark.parametrize("unit", CATASTROPHES)
+def test_a_megabyte_of_one_pattern_has_few_and_short_candidates(unit: str) -> None:
+    data, offsets = text_view(texts([unit * (1_000_000 // len(unit.encode()))]))
+    candidates = scan(data, offsets, np.ones(1, np.bool_))
+    picked = [candidates.where(kind.picks(candidates)) for kind in KINDS.values()]
+    assert sum(int((one.ends - one.starts).sum()) for one in picked) <= 40 * len(data)
+
+
+def test_digest_follows_whatever_decides() -> None:
+    base = digest(Scrub())
+    assert base == digest(Scrub())
+    assert len(base) == 64
+    others = [digest(Scrub(kinds=("email",))), digest(Scrub(phone_regions=("DE",)))]
+    assert len({base, *others}) == 3
+
+
+def test_digest_follows_the_rules_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = digest(Scrub())
+    monkeypatch.setattr(scrub, "RULES_VERSION", scrub.RULES_VERSION + 1)
+    assert digest(Scrub()) != base
+
+
+def test_a_failing_finder_tells_nothing_private(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(window: Window, place: object) -> Any:
+        raise RuntimeError(f"cannot judge {window!r} in {place!r}")
+
+    text = "write to " + ".".join(("secret", "person")) + "@example.org today"
+    monkeypatch.setitem(KINDS, "email", Kind(b"<EMAIL>", KINDS["email"].picks, broken))
+    with pytest.raises(RuntimeError) as raised:
+        scrubbed(text)
+    shown = "".join(traceback.format_exception(raised.value))
+    assert "bytes" in str(raised.value)
+    assert "secret.person" not in shown
