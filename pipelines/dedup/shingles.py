@@ -13,7 +13,6 @@ import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from datasketch import MinHash as DatasketchMinHash
 
 from pipelines.text.hashing import SEED, add_code, finish
 from pipelines.text.unicode import LETTER, MARK, NUMBER, TABLE_SIZE, UNSPACED, char_classes, decode, fold_table
@@ -28,9 +27,13 @@ _ZERO: Final = ord("0")
 
 
 def permutations(count: int, seed: int) -> tuple[UInt32s, UInt32s]:
-    """(a, b), uint32[count] each: the parameters that datasketch draws for `MinHash(count, seed, scheme="affine32")`."""
-    a, b = DatasketchMinHash(num_perm=count, seed=seed, scheme="affine32").permutations
-    return np.ascontiguousarray(a, np.uint32), np.ascontiguousarray(b, np.uint32)
+    """(a, b), uint32[count] each: the parameters that datasketch draws for `MinHash(count, seed, scheme="affine32")`.
+
+    Drawn here, because importing datasketch costs a worker more than signing thousands of documents.
+    """
+    draw = np.random.RandomState(seed)
+    a = draw.randint(0, 1 << 31, count, np.uint32) * np.uint32(2) + np.uint32(1)  # odd, so that h -> a * h + b is a bijection
+    return a, draw.randint(0, 1 << 32, count, np.uint32)
 
 
 def signatures(text: pa.Array, size: int, a: UInt32s, b: UInt32s) -> tuple[UInt32s, UInt32s]:
