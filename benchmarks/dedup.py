@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -31,7 +32,7 @@ from rich.table import Table
 from benchmarks.measure import Cost, finish, measured, print_costs
 from pipelines.dedup.minhash import detection_probability
 from pipelines.dedup.shingles import permutations, shingle_sets, signatures
-from pipelines.dedup.verify import jaccard_of_pairs
+from pipelines.dedup.verify import similarities
 from pipelines.runtime import open_segment
 from schemas.recipe import MinHash
 
@@ -167,23 +168,24 @@ def quality(truth: Path, result: Path) -> dict[str, Any]:
     hashes, offsets = shingle_sets(text, CONFIG.shingle)
     merges = pl.DataFrame(open_segment(result / "merges.arrow").read_all())
     merged = np.isin(places, merges.get_column("at").to_numpy())
-    frame = pl.DataFrame({"jaccard": jaccard_of_pairs(hashes, offsets, copy, original), "found": merged[copy] | merged[original]})
-    table = []
-    for low, high in zip(BINS, BINS[1:], strict=False):
+    frame = pl.DataFrame({"jaccard": similarities(hashes, offsets, copy, original, False), "found": merged[copy] | merged[original]})
+    table: list[dict[str, float]] = []
+    for low, high in pairwise(BINS):
         inside = frame.filter(pl.col("jaccard").is_between(low, high, closed="left"))
         jaccard = inside.get_column("jaccard").to_numpy()
         curve = detection_probability(jaccard, CONFIG.bands, CONFIG.rows) * (jaccard >= CONFIG.min_jaccard)
         table.append({"low": low, "n": inside.height, "found": int(inside.get_column("found").sum()), "curve": float(curve.sum())})
-    checked = jaccard_of_pairs(
+    checked = similarities(
         hashes,
         offsets,
         np.searchsorted(places, merges.get_column("at").to_numpy()),
         np.searchsorted(places, merges.get_column("survivor_at").to_numpy()),
+        False,
     )
-    high = [row for row in table if row["low"] >= 0.8]
+    from_08 = [row for row in table if row["low"] >= 0.8]
     return {
         "bins": table,
-        "recall_over_curve_from_0.8": sum(row["found"] for row in high) / max(1e-9, sum(row["curve"] for row in high)),
+        "recall_over_curve_from_0.8": sum(row["found"] for row in from_08) / max(1e-9, sum(row["curve"] for row in from_08)),
         "removed": merges.height,
         "removed_below_threshold": int((checked < CONFIG.min_jaccard).sum()),
         "survivors_removed": int(np.isin(merges.get_column("survivor_at").to_numpy(), merges.get_column("at").to_numpy()).sum()),
