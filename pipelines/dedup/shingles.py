@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.text.hashing import SEED, add_code, finish
-from pipelines.text.unicode import LETTER, MARK, NUMBER, TABLE_SIZE, UNSPACED, char_classes, decode, fold_table
+from pipelines.text.unicode import LETTER, MARK, NUMBER, SPACE, TABLE_SIZE, UNSPACED, char_classes, decode, fold_table
 from schemas.buffers import Bytes, Offsets, string_view
 
 UInt32s = npt.NDArray[np.uint32]
@@ -52,8 +52,11 @@ def shingle_sets(text: pa.Array, size: int) -> tuple[UInt64s, Offsets]:
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _next_word(data: Bytes, at: int, end: int, classes: npt.NDArray[np.uint8], fold: UInt32s) -> tuple[int, np.uint64]:
-    """(position after the next word, its folded hash); hash 0 where no word is left."""
+def next_word(data: Bytes, at: int, end: int, classes: npt.NDArray[np.uint8], fold: UInt32s, joined: bool) -> tuple[int, np.uint64]:
+    """(position after the next word, its folded hash); hash 0 where no word is left.
+
+    `joined`: only white space ends a word, punctuation inside is passed over and numbers stay; else a number is "0".
+    """
     word = SEED
     inside = False
     in_number = False
@@ -61,7 +64,7 @@ def _next_word(data: Bytes, at: int, end: int, classes: npt.NDArray[np.uint8], f
         code, width = decode(data, at)
         kind = classes[code] if code < TABLE_SIZE else 0
         if kind & _WORD == 0:
-            if inside:
+            if inside and not (joined and kind & SPACE == 0):
                 return at, word
             at += width
             continue
@@ -80,7 +83,7 @@ def _next_word(data: Bytes, at: int, end: int, classes: npt.NDArray[np.uint8], f
                 at += width
             return at, word
         inside = True
-        if kind & NUMBER:
+        if kind & NUMBER and not joined:
             if not in_number:
                 word = add_code(word, _ZERO)
             in_number = True
@@ -114,7 +117,7 @@ def _text_shingles(
     n_words = slot = n = 0
     at = start
     while True:
-        at, word = _next_word(data, at, end, classes, fold)
+        at, word = next_word(data, at, end, classes, fold, False)
         if word == 0:
             return n
         rolled = rolled * _ROLL + word - ring[slot] * drop
