@@ -67,15 +67,16 @@ class Page:
 CHANGED_RIVER = RIVER.replace("four villages", "five villages") + "\nVisitors are welcome to read the notebooks in the library."
 
 PAGES = (
-    Page(url="http://site.example/river", body=page(RIVER), outcome="merged", stage="dedup", reason="minhash"),
-    Page(url="http://mirror.example/river", body=page(RIVER.replace("\n", "  \n")), outcome="merged", stage="dedup", reason="exact"),
+    Page(url="http://site.example/river", body=page(RIVER), outcome="merged", stage="dedup", reason="exact"),
+    Page(url="http://mirror.example/river", body=page(RIVER.replace("\n", "  \n")), outcome="merged", stage="dedup", reason="minhash"),
     Page(url="http://site.example/river-2", body=page(CHANGED_RIVER), outcome="kept", stage="scrub"),
     Page(url="http://site.example/bread", body=page(BREAD + "\n" + CONTACT), outcome="kept", stage="scrub"),
     Page(url="http://site.example/clocks", body=page(CLOCKS), outcome="kept", stage="scrub"),
     Page(url="http://site.example/fluss", body=page(GERMAN), outcome="dropped", stage="filters", reason="language.keep"),
     Page(
         url="http://site.example/short",
-        body=page("The library is open on Monday and Friday. You can borrow ten books with your card. Please return them in time."),
+        body=page("The library is open on Monday and Friday.\nYou can borrow ten books with your card, and keep them for a month.\n"
+            "Please return all of them in time, or write to us.\nReaders who live far away have six weeks."),
         outcome="dropped",
         stage="filters",
         reason="gopher_quality.min_words",
@@ -137,6 +138,7 @@ def write_warc(path: Path, pages: tuple[Page, ...] = PAGES) -> None:
             headers = StatusAndHeaders(page.status, [("Content-Type", page.content_type)], protocol="HTTP/1.1")
             record = writer.create_warc_record(page.url, "response", payload=BytesIO(page.body), http_headers=headers)
             writer.write_record(record)
+            record.raw_stream.close()
             stored = bytearray(member.getvalue())
             if page.damaged:
                 stored[len(stored) // 2] ^= 0xFF

@@ -13,7 +13,6 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.dedup.frames import as_batch, as_frame
-from pipelines.dedup.minhash import BEST_FIRST, BEST_FIRST_DESCENDING
 from pipelines.text.unicode import SPACE, TABLE_SIZE, char_classes, decode
 from schemas.buffers import Bytes, Offsets, fixed_column, string_view
 from schemas.hops import MERGE
@@ -45,8 +44,8 @@ def canonical_url(url: pl.Expr) -> pl.Expr:
 
 def merge_equal(table: pa.Table, key: str, reason: str) -> tuple[pa.Table, pa.RecordBatch]:
     """(rows that stay, MERGE batch): of the rows with one value in column `key` the best stays; null equals nothing."""
-    frame = as_frame(table.select([key, *BEST_FIRST]))
-    frame = frame.with_row_index("row").filter(pl.col(key).is_not_null()).sort(key, *BEST_FIRST, descending=[False, *BEST_FIRST_DESCENDING])
+    frame = as_frame(table.select([key, "rank", "at", "doc_id"]))
+    frame = frame.with_row_index("row").filter(pl.col(key).is_not_null()).sort(key, "rank", "at")
     frame = frame.with_columns(
         pl.col("at").first().over(key).alias("survivor_at"),
         pl.col("doc_id").first().over(key).alias("survivor_id"),

@@ -1,27 +1,33 @@
 """Segments -> MERGE rows: which documents end in which others. Only keys, signatures and places are regrouped, never text."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
 import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.dedup.exact import compose, content_hashes, merge_equal, url_hashes
-from pipelines.dedup.minhash import band_keys, candidate_pairs
+from pipelines.dedup.frames import as_frame
+from pipelines.dedup.minhash import CANDIDATE, MOST_GROUPS, UInt64s, band_keys, candidate_pairs, chars_of, ranks
+from pipelines.dedup.places import SegmentIndex
 from pipelines.dedup.shingles import permutations, shingle_sets, signatures
-from pipelines.dedup.verify import EDGE, jaccard_of_pairs, resolve_stars
-from pipelines.runtime import Decision, Exchange, Progress, count, ended, open_segment, passed, range_of
+from pipelines.dedup.verify import EDGE, length_class, resolve_stars, similarities
+from pipelines.runtime import Decision, Exchange, Partition, Progress, count, ended, open_segment, passed, range_of, read_pieces
 from schemas.buffers import fixed_view
 from schemas.hops import signature_schema
 from schemas.recipe import Dedup, MinHash
 
-RANGE_BYTES: Final = 64 * 1024 * 1024  # what one range of an exchange should hold at most
-VERIFY_CHARS: Final = 32 * 1024 * 1024  # text held at once while candidates are verified
+# Shares of dedup.memory_mb. Sorting a range takes several times its size; a text with its shingles about ten times its length.
+RANGE_SHARE: Final = 1 / 12
+VERIFY_SHARE: Final = 1 / 32
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing: the high bits of at * _SPREAD are well mixed
 
 Segment = tuple[int, str]
@@ -33,8 +39,9 @@ class Deduplicate(beam.PTransform):
     def __init__(self, dedup: Dedup, segments: list[str], n_documents: int, folder: Path, progress: Progress) -> None:
         super().__init__()
         self.dedup, self.segments, self.folder, self.progress = dedup, segments, folder, progress
-        row_bytes = 64 + 4 * dedup.minhash.bands * dedup.minhash.rows
-        self.n_ranges = max(4, math.ceil(n_documents * row_bytes / RANGE_BYTES))
+        minhash = dedup.minhash
+        self.n_ranges = ranges_for(n_documents * (64 + 4 * minhash.bands * minhash.rows), dedup)
+        self.n_band_ranges = ranges_for(n_documents * minhash.bands * (28 + 2 * min(minhash.bands, MOST_GROUPS)), dedup)
 
     def expand(self, segments: beam.PCollection[Segment]) -> beam.PCollection[pa.RecordBatch]:
         """Sign, then one kind after the other, each on what the kinds before it left."""
@@ -43,7 +50,7 @@ class Deduplicate(beam.PTransform):
         for kind in self.dedup.kinds:
             with_name = f"{kind}: "
             if kind == "minhash":
-                new = rows | kind >> FindNearDuplicates(self.dedup.minhash, self.segments, self.folder / kind, self.n_ranges)
+                new = rows | kind >> FindNearDuplicates(self.dedup, self.segments, self.folder / kind, self.n_band_ranges)
             else:
                 column = f"{kind}_hash"
                 keyed = rows | f"{with_name}key" >> beam.Map(by_hash, column=column, n_ranges=self.n_ranges)
@@ -67,12 +74,9 @@ class Sign(beam.DoFn):
 
     def __init__(self, dedup: Dedup, progress: Progress) -> None:
         self.dedup, self.progress = dedup, progress
-        self.schema = signature_schema(dedup.minhash.bands * dedup.minhash.rows)
-
-    def setup(self) -> None:
-        """Draw the permutations once per worker."""
-        minhash = self.dedup.minhash
-        self.a, self.b = permutations(minhash.bands * minhash.rows, minhash.seed)
+        n_permutations = dedup.minhash.bands * dedup.minhash.rows
+        self.schema = signature_schema(n_permutations)
+        self.a, self.b = permutations(n_permutations, dedup.minhash.seed)  # drawn in the driver, once
 
     def process(self, segment: Segment) -> Iterator[pa.RecordBatch]:
         """Sign every batch of the file."""
@@ -93,10 +97,11 @@ class Sign(beam.DoFn):
         values, n_shingles = np.zeros((n, len(self.a)), np.uint32), np.zeros(n, np.uint32)
         if "minhash" in kinds:
             values, n_shingles = signatures(text, minhash.shingle, self.a, self.b)
+        n_chars = pc.utf8_length(text).cast(pa.uint64()).to_numpy()
         columns = {
             "at": pa.array((np.uint64(segment) << np.uint64(32)) + np.arange(first_row, first_row + n, dtype=np.uint64)),
             "doc_id": batch.column("doc_id"),
-            "n_chars": pc.utf8_length(text).cast(pa.uint64()),
+            "rank": pa.array(ranks(self.priorities(batch), n_chars, batch.column("doc_id"))),
             "url_hash": url_hashes(batch.column("url")) if "url" in kinds else pa.nulls(n, pa.binary(16)),
             "exact_hash": content_hashes(text) if "exact" in kinds else batch.column("doc_id"),
             "n_shingles": pa.array(n_shingles),
@@ -104,22 +109,29 @@ class Sign(beam.DoFn):
         }
         return pa.RecordBatch.from_arrays([columns[name] for name in self.schema.names], schema=self.schema)
 
+    def priorities(self, batch: pa.RecordBatch) -> npt.NDArray[np.uint8]:
+        """uint8[n]: the place of each document's source in the recipe's order."""
+        order = self.dedup.priority
+        found = pc.index_in(batch.column("source"), value_set=pa.array(order, pa.large_string()))
+        return found.fill_null(len(order)).to_numpy().astype(np.uint8)
+
 
 class FindNearDuplicates(beam.PTransform):
-    """SIGNATURE batches -> MERGE batches: bands propose, true Jaccard decides, stars are resolved from the best down."""
+    """SIGNATURE batches -> MERGE batches: bands propose, true similarity decides, stars are resolved from the best down."""
 
-    def __init__(self, config: MinHash, segments: list[str], folder: Path, n_ranges: int) -> None:
+    def __init__(self, dedup: Dedup, segments: list[str], folder: Path, n_ranges: int) -> None:
         super().__init__()
-        self.config, self.segments, self.folder, self.n_ranges = config, segments, folder, n_ranges
+        self.dedup, self.segments, self.folder, self.n_ranges = dedup, segments, folder, n_ranges
 
     def expand(self, rows: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
         """Bands -> candidates -> verified edges -> merges."""
+        config = self.dedup.minhash
         return (
             rows
-            | "bands" >> beam.Map(bands_by_range, config=self.config, n_ranges=self.n_ranges)
-            | "candidates" >> Exchange(self.folder / "bands", ProposePairs(self.config, self.n_ranges))
-            | "verify" >> Exchange(self.folder / "pairs", VerifyPairs(self.config, self.segments))
-            | "resolve" >> Exchange(self.folder / "edges", ResolveStars(self.config))
+            | "bands" >> beam.Map(bands_by_range, config=config, n_ranges=self.n_ranges)
+            | "candidates" >> Exchange(self.folder / "bands", ProposePairs(config, self.n_ranges))
+            | "verify" >> Exchange(self.folder / "pairs", VerifyPairs(self.dedup, self.segments))
+            | "resolve" >> ResolveStars(self.dedup, self.segments, self.folder / "edges")
         )
 
 
@@ -163,50 +175,111 @@ class MergeEqual:
 
 
 class ProposePairs:
-    """Exchange reducer: band rows -> candidate pairs, ranged by the better document."""
+    """Exchange reducer: band rows -> candidate pairs, ranged by the worse document, which has a bounded number of them."""
 
     def __init__(self, config: MinHash, n_ranges: int) -> None:
         self.config, self.n_ranges = config, n_ranges
 
     def __call__(self, number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
         """Pair the members of each bucket."""
-        pairs, n_capped = candidate_pairs(table, self.config.max_comparisons)
-        count("dedup", capped_buckets=n_capped)
-        yield _ranged(pairs, range_of(_places(pairs.column("better_at")), self.n_ranges))
+        pairs, n_crowded = candidate_pairs(table, self.config.max_comparisons)
+        count("dedup", crowded_buckets=n_crowded)
+        yield _ranged(pairs, range_of(_places(pairs.column("worse_at")), self.n_ranges))
 
 
 class VerifyPairs:
-    """Exchange reducer: candidate pairs -> edges of at least min_jaccard, by the true Jaccard of the texts' shingles."""
+    """Exchange reducer: candidate pairs -> edges that reach the limit, by the true similarity of the texts' shingles."""
 
-    def __init__(self, config: MinHash, segments: list[str]) -> None:
-        self.config, self.segments = config, segments
+    def __init__(self, dedup: Dedup, segments: list[str]) -> None:
+        self.config, self.index = dedup.minhash, SegmentIndex(segments)
+        self.most_chars = memory_share(dedup, VERIFY_SHARE)
 
     def __call__(self, number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
         """Read the texts in bounded portions and compare."""
-        table = table.group_by([name for name in table.column_names if name != "range"], use_threads=False).aggregate([])
-        table = table.sort_by([("better_at", "ascending"), ("worse_at", "ascending")])
+        pairs = as_frame(table.drop_columns("range")).unique(("worse_at", "better_at"), keep="any").sort("worse_at", "better_at")
         n_verified = 0
-        for portion in _portions(table, VERIFY_CHARS):
-            better, worse = (portion.column(f"{side}_at").to_numpy() for side in ("better", "worse"))
-            places = np.unique(np.concatenate([better, worse]))
-            hashes, offsets = shingle_sets(texts_at(self.segments, places), self.config.shingle)
-            jaccard = jaccard_of_pairs(hashes, offsets, np.searchsorted(places, better), np.searchsorted(places, worse))
-            edges = portion.append_column("jaccard", pa.array(jaccard)).filter(pa.array(jaccard >= self.config.min_jaccard))
+        for portion in _portions(pairs, self.most_chars):
+            edges = self.verified(portion)
             n_verified += edges.num_rows
-            for batch in edges.select(EDGE.names).combine_chunks().to_batches():
-                yield _ranged(batch, np.zeros(batch.num_rows, np.uint32))
-        count("dedup", candidate_pairs=table.num_rows, verified_pairs=n_verified)
+            classes = length_class(chars_of(edges.column("worse_rank").to_numpy()), edges.column("worse_rank").to_numpy() >> np.uint64(60))
+            yield _ranged(edges, classes)
+        count("dedup", candidate_pairs=pairs.height, verified_pairs=n_verified)
+
+    def verified(self, pairs: pl.DataFrame) -> pa.RecordBatch:
+        """EDGE rows: those of the pairs that reach the limit."""
+        better, worse = (pairs.get_column(f"{side}_at").to_numpy() for side in ("better", "worse"))
+        places = np.unique(np.concatenate([better, worse]))
+        documents = self.index.take(places, ("raw_text", "doc_id"))
+        hashes, offsets = shingle_sets(documents.column("raw_text"), self.config.shingle)
+        better, worse = np.searchsorted(places, better), np.searchsorted(places, worse)
+        similarity = similarities(hashes, offsets, better, worse, self.config.min_containment is not None)
+        reached = np.flatnonzero(similarity >= self.config.limit)
+        columns = [pa.array(pairs.get_column(name).to_numpy()[reached]) for name in CANDIDATE.names]
+        ids = documents.column("doc_id").take(pa.array(better[reached]))
+        return pa.RecordBatch.from_arrays([*columns, ids, pa.array(similarity[reached])], schema=EDGE)
 
 
-class ResolveStars:
-    """Exchange reducer: verified edges -> merges."""
+class ResolveStars(beam.PTransform):
+    """EDGE batches ranged by length class -> MERGE batches.
 
-    def __init__(self, config: MinHash) -> None:
-        self.config = config
+    One worker goes through the classes from the longest documents down, in parts that fit the memory; what it remembers of all
+    documents is one bit each. It only compares numbers, so a hundred million edges are minutes.
+    """
 
-    def __call__(self, number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
-        """From the best document down."""
-        yield resolve_stars(table, self.config.min_jaccard, "minhash")
+    def __init__(self, dedup: Dedup, segments: list[str], folder: Path) -> None:
+        super().__init__()
+        self.dedup, self.segments, self.folder = dedup, segments, folder
+
+    def expand(self, edges: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
+        """Write the classes, name their pieces to one worker, resolve."""
+        pieces = edges | Partition(self.folder) | "in one place" >> beam.Map(under_one_key) | beam.GroupByKey()
+        return pieces | "from the best down" >> beam.ParDo(_ResolveStars(self.dedup, self.segments, self.folder))
+
+
+class _ResolveStars(beam.DoFn):
+    def __init__(self, dedup: Dedup, segments: list[str], folder: Path) -> None:
+        self.dedup, self.index, self.folder = dedup, SegmentIndex(segments), folder
+        self.most_bytes = memory_share(dedup, RANGE_SHARE)
+
+    def process(self, group: tuple[int, Iterable[tuple[int, str]]]) -> Iterator[pa.RecordBatch]:
+        first_rows = self.index.first_rows()
+        merged = np.zeros((int(first_rows[-1]) >> 3) + 1, np.uint8)
+        for part in self.parts(sorted(group[1])):
+            yield resolve_stars(part, merged, first_rows, self.dedup.minhash.limit, "minhash")
+
+    def parts(self, pieces: list[tuple[int, str]]) -> Iterator[pa.Table]:
+        """The edges in parts of about `most_bytes`, better worse documents in earlier parts."""
+        held: list[pa.Table] = []
+        n_bytes = 0
+        for _, names in groupby(pieces, key=itemgetter(0)):
+            table = read_pieces(self.folder, [name for _, name in names])
+            if table is None:
+                continue
+            if held and n_bytes + table.nbytes > self.most_bytes:
+                yield pa.concat_tables(held)
+                held, n_bytes = [], 0
+            if table.nbytes > self.most_bytes:
+                yield from by_rank(table, math.ceil(table.nbytes / self.most_bytes))
+            else:
+                held.append(table)
+                n_bytes += table.nbytes
+        if held:
+            yield pa.concat_tables(held)
+
+
+def by_rank(table: pa.Table, n_parts: int) -> Iterator[pa.Table]:
+    """A class that is too large, in about `n_parts` parts by the exact rank of the worse document, the best first."""
+    rank = table.column("worse_rank")
+    sample = np.sort(rank.take(pa.array(np.arange(0, len(rank), max(1, len(rank) // 10_000)))).to_numpy())
+    cuts = np.unique(sample[np.linspace(0, len(sample), n_parts, endpoint=False).astype(np.int64)[1:]])
+    for low, high in pairwise([0, *cuts.tolist(), None]):
+        inside = pc.greater_equal(rank, pa.scalar(low, pa.uint64()))
+        yield table.filter(inside if high is None else pc.and_(inside, pc.less(rank, pa.scalar(high, pa.uint64()))))
+
+
+def under_one_key(piece: tuple[int, str]) -> tuple[int, tuple[int, str]]:
+    """Every piece under key 0."""
+    return 0, piece
 
 
 def compose_range(number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
@@ -219,34 +292,26 @@ def nothing(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     yield from ()
 
 
-def texts_at(segments: list[str], places: npt.NDArray[np.uint64]) -> pa.Array:
-    """large_string: the texts at the given places, which ascend."""
-    found = []
-    numbers = (places >> np.uint64(32)).astype(np.int64)
-    rows = (places & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    for number in np.unique(numbers):
-        wanted = rows[numbers == number]
-        reader = open_segment(Path(segments[number]))
-        first = 0
-        for index in range(reader.num_record_batches):
-            batch = reader.get_batch(index)
-            inside = wanted[(wanted >= first) & (wanted < first + batch.num_rows)] - first
-            if len(inside):
-                found.append(batch.column("raw_text").take(pa.array(inside)))
-            first += batch.num_rows
-    return pa.concat_arrays(found)
+def memory_share(dedup: Dedup, share: float) -> int:
+    """Bytes."""
+    return int(dedup.memory_mb * 1024 * 1024 * share)
 
 
-def _portions(table: pa.Table, most_chars: int) -> Iterator[pa.Table]:
+def ranges_for(n_bytes: int, dedup: Dedup) -> int:
+    """How many ranges an exchange of `n_bytes` needs, so that one of them fits the memory."""
+    return max(4, math.ceil(n_bytes / memory_share(dedup, RANGE_SHARE)))
+
+
+def _portions(pairs: pl.DataFrame, most_chars: int) -> Iterator[pl.DataFrame]:
     """Consecutive slices whose texts add up to about `most_chars` at most."""
-    chars = sum(table.column(f"{side}_n_chars").to_numpy() for side in ("better", "worse"))
+    chars = sum(chars_of(pairs.get_column(f"{side}_rank").to_numpy()) for side in ("better", "worse"))
     portion = np.cumsum(chars) // np.uint64(most_chars)
     starts = np.flatnonzero(np.diff(portion.astype(np.int64), prepend=-1))
-    for start, end in zip(starts, [*starts[1:], table.num_rows], strict=True):
-        yield table.slice(start, end - start)
+    for start, end in pairwise([*starts.tolist(), pairs.height]):
+        yield pairs.slice(start, end - start)
 
 
-def _places(column: pa.Array) -> npt.NDArray[np.uint64]:
+def _places(column: pa.Array) -> UInt64s:
     return column.to_numpy() * _SPREAD
 
 

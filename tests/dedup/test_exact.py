@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.dedup.exact import canonical_url, compose, content_hashes, merge_equal, url_hashes
+from pipelines.dedup.minhash import ranks
 from schemas.hops import MERGE
 
 
@@ -46,11 +48,12 @@ def test_a_document_without_url_has_no_url_hash() -> None:
 
 def signature_rows(rows: list[tuple[int, int, bytes | None]]) -> pa.Table:
     """(at, n_chars, key)"""
+    ids = pa.array([bytes([255 - at]) * 16 for at, _, _ in rows], pa.binary(16))
     return pa.table(
         {
             "at": pa.array([at for at, _, _ in rows], pa.uint64()),
-            "n_chars": pa.array([n for _, n, _ in rows], pa.uint64()),
-            "doc_id": pa.array([bytes([255 - at]) * 16 for at, _, _ in rows], pa.binary(16)),
+            "rank": pa.array(ranks(np.zeros(len(rows), np.uint8), np.array([n for _, n, _ in rows], np.uint64), ids)),
+            "doc_id": ids,
             "key": pa.array([key and key * 16 for _, _, key in rows], pa.binary(16)),
         }
     )
@@ -65,7 +68,8 @@ def test_the_longest_stays_then_the_smallest_id_and_null_equals_nothing() -> Non
 
 
 def test_rows_with_equal_ids_leave_exactly_one() -> None:
-    table = signature_rows([(1, 5, b"a"), (2, 5, b"a")]).set_column(2, "doc_id", pa.array([b"x" * 16] * 2, pa.binary(16)))
+    table = signature_rows([(1, 5, b"a"), (2, 5, b"a")])
+    table = table.set_column(1, "rank", pa.array([7, 7], pa.uint64())).set_column(2, "doc_id", pa.array([b"x" * 16] * 2, pa.binary(16)))
     stays, merges = merge_equal(table, "key", "exact")
     assert stays.column("at").to_pylist() == [1]
     assert merges.column("at").to_pylist() == [2]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.dedup.minhash import CANDIDATE, band_keys, candidate_pairs, detection_probability
+from pipelines.dedup.minhash import CANDIDATE, band_keys, candidate_pairs, chars_of, detection_probability, ranks
 from pipelines.dedup.shingles import permutations, shingle_sets, signatures
-from pipelines.dedup.verify import EDGE, jaccard_of_pairs, resolve_stars
+from pipelines.dedup.verify import EDGE, length_class, resolve_stars, similarities
 from schemas.hops import signature_schema
 from schemas.recipe import MinHash
 from tests.dedup.reference import greedy_stars, jaccard, pairs_of, shingles
@@ -28,7 +31,7 @@ def signed(texts: list[str], config: MinHash) -> pa.RecordBatch:
     columns = [
         pa.array(range(n), pa.uint64()),
         pa.array([bytes([i]) * 16 for i in range(n)], pa.binary(16)),
-        pa.array([len(t) for t in texts], pa.uint64()),
+        pa.array(range(n), pa.uint64()),
         pa.nulls(n, pa.binary(16)),
         pa.array([bytes([i]) * 16 for i in range(n)], pa.binary(16)),
         pa.array(n_shingles),
@@ -46,72 +49,151 @@ def test_documents_that_share_a_band_share_a_key_and_short_ones_have_none() -> N
     assert len(keys[0]) == 4
     assert not keys[0] & keys[2]
     assert keys[3] == set()
+    groups = dict(zip(rows.column("at").to_pylist(), rows.column("groups").to_pylist(), strict=True))
+    assert groups[0] == groups[1] != groups[2]
+    assert len(groups[0]) == 8
 
 
-def band_table(buckets: list[list[int]]) -> pa.Table:
-    """Members are named by their rank: 0 is the longest."""
+@given(st.lists(st.tuples(st.integers(0, 15), st.integers(0, 2**28 - 1), st.binary(min_size=16, max_size=16)), min_size=2, max_size=6))
+def test_rank_is_priority_then_length_then_id(rows: list[tuple[int, int, bytes]]) -> None:
+    priority, chars, ids = zip(*rows, strict=True)
+    rank = ranks(np.array(priority, np.uint8), np.array(chars, np.uint64), pa.array(ids, pa.binary(16)))
+    by_rank = sorted(range(len(rows)), key=lambda i: (rank[i], i))
+    assert by_rank == sorted(range(len(rows)), key=lambda i: (priority[i], -chars[i], ids[i][:4], i))
+    assert chars_of(rank).tolist() == list(chars)
+    classes = length_class(chars_of(rank), rank >> np.uint64(60))
+    assert all(classes[a] <= classes[b] for a, b in pairwise(by_rank))
+
+
+def test_a_text_longer_than_a_rank_can_say_still_has_one() -> None:
+    ids = pa.array([b"a" * 16] * 2, pa.binary(16))
+    long, longer = ranks(np.zeros(2, np.uint8), np.array([2**28 - 1, 2**40], np.uint64), ids)
+    assert long == longer
+
+
+def band_table(buckets: list[list[int]], groups: dict[int, list[int]] | None = None) -> pa.Table:
+    """Members are named by their rank; without `groups` all signatures differ in every band."""
     rows = [(key, at) for key, bucket in enumerate(buckets) for at in bucket]
+    given = groups or {at: [at] * 4 for _, at in rows}
     return pa.table(
         {
             "key": pa.array([key for key, _ in rows], pa.uint64()),
             "at": pa.array([at for _, at in rows], pa.uint64()),
-            "n_chars": pa.array([1000 - at for _, at in rows], pa.uint64()),
-            "doc_id": pa.array([bytes([at]) * 16 for _, at in rows], pa.binary(16)),
+            "rank": pa.array([at for _, at in rows], pa.uint64()),
+            "groups": pa.array([np.array(given[at], np.uint16).tobytes() for _, at in rows], pa.binary(8)),
         }
     )
 
 
+def proposed(table: pa.Table, most: int) -> tuple[list[tuple[int, int]], int]:
+    pairs, n_crowded = candidate_pairs(table, most)
+    assert pairs.column("better_rank").equals(pairs.column("better_at"))
+    assert pairs.column("worse_rank").equals(pairs.column("worse_at"))
+    return list(zip(pairs.column("better_at").to_pylist(), pairs.column("worse_at").to_pylist(), strict=True)), n_crowded
+
+
 @given(st.lists(st.lists(st.integers(0, 12), unique=True, max_size=8), max_size=6))
 def test_every_pair_of_a_bucket_is_proposed_once(buckets: list[list[int]]) -> None:
-    pairs, n_capped = candidate_pairs(band_table(buckets), 100)
-    found = [(p["better_at"], p["worse_at"]) for p in pairs.to_pylist()]
+    found, n_crowded = proposed(band_table(buckets), 100)
     assert len(found) == len(set(found))
     assert set(found) == pairs_of([sorted(bucket) for bucket in buckets])
-    assert n_capped == 0
+    assert n_crowded == 0
 
 
-def test_a_large_bucket_costs_linearly_and_is_counted() -> None:
-    pairs, n_capped = candidate_pairs(band_table([list(range(50)), [1, 2]]), 3)
-    found = {(p["better_at"], p["worse_at"]) for p in pairs.to_pylist()}
-    assert n_capped == 1
-    assert len(found) == 3 * 47 + 3
-    assert {b for b, w in found if w == 49} == {0, 1, 2}
+def test_a_crowded_bucket_costs_linearly_and_is_counted() -> None:
+    found, n_crowded = proposed(band_table([list(range(50)), [1, 2]]), 4)
+    assert n_crowded == 1
+    # Half the best, half the nearest in rank.
+    assert {b for b, w in found if w == 49} == {0, 1, 47, 48}
+    assert len(found) == 4 * 46 + 6
+
+
+def test_near_duplicates_in_a_crowded_bucket_meet_by_another_band() -> None:
+    # 200 pages share the band of their template; 20 and 150 are copies that also share their third band.
+    groups = {at: [0, 1000 + at, 2000 + at, 3000 + at] for at in range(200)}
+    groups[150][2] = groups[20][2]
+    found, n_crowded = proposed(band_table([list(range(200))], groups), 4)
+    assert n_crowded == 1
+    assert (20, 150) in found
+    assert len(found) <= 200 * 4 + 1
+
+
+def test_a_crowd_within_a_crowd_is_split_again() -> None:
+    # All share bands 0 and 1; 20 and 150 also share band 3.
+    groups = {at: [0, at // 100, 2000 + at, 3000 + at] for at in range(400)}
+    groups[150] = [0, 0, 9, groups[20][3]]
+    groups[20][1] = 0
+    groups[20][3] = groups[150][3]
+    found, _ = proposed(band_table([list(range(400))], groups), 8)
+    assert (20, 150) in found
+    assert len(found) <= 400 * 8 * 4
+
+
+def test_identical_signatures_meet_the_best_one_only() -> None:
+    groups = {at: [7, 7, 7, 7] for at in range(1000)}
+    found, n_crowded = proposed(band_table([list(range(1000))] * 3, groups), 4)
+    assert found == [(0, at) for at in range(1, 1000)]
+    assert n_crowded == 0
 
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "国", "民"]), max_size=12).map(" ".join)
 
 
 @given(st.lists(WORDS, min_size=2, max_size=6), st.integers(1, 3))
-def test_jaccard_is_that_of_the_shingle_sets(texts: list[str], size: int) -> None:
+def test_similarities_are_those_of_the_shingle_sets(texts: list[str], size: int) -> None:
     hashes, offsets = shingle_sets(pa.array(texts, pa.large_string()), size)
     first, second = np.arange(len(texts) - 1), np.arange(1, len(texts))
-    expected = [jaccard(shingles(texts[i], size), shingles(texts[j], size)) for i, j in zip(first, second, strict=True)]
-    assert jaccard_of_pairs(hashes, offsets, first, second).tolist() == expected
+    sets = [shingles(text, size) for text in texts]
+    expected = [jaccard(a, b) for a, b in pairwise(sets)]
+    assert similarities(hashes, offsets, first, second, False).tolist() == expected
+    contained = [len(a & b) / len(b) if b else 0.0 for a, b in pairwise(sets)]
+    assert similarities(hashes, offsets, first, second, True).tolist() == contained
 
 
-def edges(similarity: dict[tuple[int, int], float]) -> pa.Table:
-    def side(name: str, at: int) -> dict[str, object]:
-        return {f"{name}_at": at, f"{name}_n_chars": 1000 - at, f"{name}_doc_id": bytes([at]) * 16}
-
-    return pa.Table.from_pylist([{**side("better", b), **side("worse", w), "jaccard": s} for (b, w), s in similarity.items()], EDGE)
+Similarity = dict[tuple[int, int], float]
 
 
-@given(st.dictionaries(st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda p: p[0] < p[1]), st.sampled_from([0.75, 0.8, 0.9])))
-def test_stars_are_those_of_the_greedy_reference(similarity: dict[tuple[int, int], float]) -> None:
-    merges = resolve_stars(edges(similarity), 0.75, "minhash")
-    found = {m["at"]: m["survivor_at"] for m in merges.to_pylist()}
+def edges(similarity: Similarity) -> pa.Table:
+    return pa.Table.from_pylist(
+        [
+            {"better_at": b, "better_rank": b, "worse_at": w, "worse_rank": w, "better_id": bytes([b]) * 16, "similarity": s}
+            for (b, w), s in similarity.items()
+        ],
+        EDGE,
+    )
+
+
+def resolved(*parts: Similarity) -> list[dict[str, Any]]:
+    """The merges of edges that come in parts."""
+    merged = np.zeros(2, np.uint8)
+    tables = [resolve_stars(edges(part), merged, np.array([0, 16], np.uint64), 0.75, "minhash") for part in parts]
+    merges: list[dict[str, Any]] = pa.Table.from_batches(tables).to_pylist()
+    assert sorted(m["at"] for m in merges) == np.flatnonzero(np.unpackbits(merged, bitorder="little")).tolist()
+    return merges
+
+
+SIMILARITY = st.dictionaries(
+    st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda p: p[0] < p[1]), st.sampled_from([0.75, 0.8, 0.9])
+)
+
+
+@given(SIMILARITY, st.integers(0, 10))
+def test_stars_are_those_of_the_greedy_reference_however_the_edges_are_parted(similarity: Similarity, cut: int) -> None:
+    merges = resolved({p: s for p, s in similarity.items() if p[1] < cut}, {p: s for p, s in similarity.items() if p[1] >= cut})
+    found = {m["at"]: m["survivor_at"] for m in merges}
     assert found == greedy_stars(list(range(10)), similarity)
     assert not set(found.values()) & set(found)
-    for merge in merges.to_pylist():
+    for merge in merges:
         assert similarity[merge["survivor_at"], merge["at"]] == merge["value"] >= merge["limit"] == 0.75
+        assert merge["survivor_id"] == bytes([merge["survivor_at"]]) * 16
 
 
 def test_a_chain_is_not_a_cluster() -> None:
     # 0 ~ 1 ~ 2, but 0 and 2 are not similar: 2 must stay, because its only similar document is gone.
-    merges = resolve_stars(edges({(0, 1): 0.8, (1, 2): 0.8}), 0.75, "minhash").to_pylist()
+    merges = resolved({(0, 1): 0.8, (1, 2): 0.8})
     assert [(m["at"], m["survivor_at"]) for m in merges] == [(1, 0)]
 
 
 def test_no_edges_no_merges() -> None:
-    assert resolve_stars(edges({}), 0.75, "minhash").num_rows == 0
+    assert resolved({}) == []
     assert candidate_pairs(band_table([]), 4)[0].schema == CANDIDATE

@@ -42,6 +42,12 @@ def test_signatures_equal_datasketch_affine32(texts: list[str], size: int) -> No
         assert np.array_equal(minhash[row], expected.hashvalues)
 
 
+@given(st.integers(1, 200), st.integers(0, 2**32 - 1))
+def test_permutations_are_those_of_datasketch(count: int, seed: int) -> None:
+    expected = MinHash(num_perm=count, seed=seed, scheme="affine32").permutations
+    assert np.array_equal(permutations(count, seed), expected)
+
+
 @given(TEXTS, st.integers(0, 5))
 def test_a_batch_cut_anywhere_gives_the_same_rows(texts: list[str], cut: int) -> None:
     a, b = permutations(8, seed=1)

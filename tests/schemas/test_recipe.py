@@ -79,3 +79,14 @@ def test_every_built_in_recipe_loads_and_says_what_it_is(name: str) -> None:
 def test_an_unknown_recipe_names_the_nearest() -> None:
     with pytest.raises(RecipeError, match="did you mean 'fineweb'"):
         recipes.load("finweb")
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.7, 0.8, 0.9])
+@pytest.mark.parametrize("permutations", [32, 128])
+def test_banding_for_a_threshold_is_datasketchs_optimum(threshold: float, permutations: int) -> None:
+    from datasketch.lsh import _optimal_param
+
+    from schemas.recipe import MinHash
+
+    found = MinHash(threshold=threshold, permutations=permutations)
+    assert (found.bands, found.rows) == _optimal_param(threshold, permutations, 0.5, 0.5)

@@ -1,0 +1,161 @@
+"""The whole room on segment files: what ends in what, and that memory, workers and order of segments do not matter."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from benchmarks.deduplicate import deduplicate
+from pipelines.dedup.places import SegmentIndex
+from pipelines.dedup.stage import by_rank
+from schemas.hops import DOCUMENT
+from schemas.recipe import Dedup, MinHash
+from tests.dedup.reference import jaccard, shingles
+
+RNG = random.Random(5)
+VOCABULARY = ["".join(RNG.choices("abcdefghijklmnop", k=6)) for _ in range(3000)]
+
+
+def words(n: int, seed: object) -> list[str]:
+    return random.Random(str(seed)).choices(VOCABULARY, k=n)
+
+
+def write_segments(folder: Path, segments: list[list[str]], sources: list[str] | None = None) -> list[Path]:
+    """One file per list of texts, in batches of 50 rows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for number, texts in enumerate(segments):
+        n = len(texts)
+        source = sources[number] if sources else "web"
+        given = {
+            "doc_id": pa.array([f"{number:04d}-{row:011d}".encode() for row in range(n)], pa.binary(16)),
+            **{name: pa.array([source] * n, pa.large_string()) for name in ("source", "source_class", "origin_file")},
+            "origin_offset": pa.array(range(n), pa.uint64()),
+            "part": pa.array([0] * n, pa.uint32()),
+            "raw_text": pa.array(texts, pa.large_string()),
+        }
+        paths.append(folder / f"segment-{number}.arrow")
+        table = pa.Table.from_arrays([given.get(f.name, pa.nulls(n, f.type)) for f in DOCUMENT], schema=DOCUMENT)
+        with pa.ipc.new_file(str(paths[-1]), DOCUMENT) as writer:
+            writer.write_table(table, max_chunksize=50)
+    return paths
+
+
+def at(segment: int, row: int) -> int:
+    return segment << 32 | row
+
+
+def merges_of(config: Dedup, segments: list[Path], folder: Path) -> list[tuple[int, int, str]]:
+    merges, _ = deduplicate(config, segments, folder)
+    return [(m["at"], m["survivor_at"], m["reason"]) for m in merges.to_pylist()]
+
+
+def near(text: list[str], n: int, seed: object) -> list[str]:
+    """The text with `n` words changed."""
+    changed = list(text)
+    for place in random.Random(str(seed)).sample(range(len(text)), n):
+        changed[place] = "changed"
+    return changed
+
+
+def test_kinds_run_one_after_the_other_and_survivors_stay(tmp_path: Path) -> None:
+    original = words(300, "original")
+    segments = write_segments(
+        tmp_path / "segments",
+        [
+            [" ".join(original) + " and the end", " ".join(words(300, 1))],
+            [" ".join(original) + " \n", " ".join(original), "", "one word", ""],
+        ],
+    )
+    # (1,0) and (1,1) are equal but for white space; both are nearly (0,0), which is longer. Two empty texts are equal.
+    found = merges_of(Dedup(), segments, tmp_path / "run")
+    assert found == [(at(1, 0), at(0, 0), "minhash"), (at(1, 1), at(0, 0), "exact"), (at(1, 4), at(1, 2), "exact")]
+
+
+def test_the_survivor_is_of_the_preferred_source_however_short(tmp_path: Path) -> None:
+    text = words(200, "x")
+    segments = write_segments(tmp_path / "segments", [[" ".join([*text, "more", "words"])], [" ".join(text)]], ["web", "curated"])
+    assert merges_of(Dedup(), segments, tmp_path / "plain") == [(at(1, 0), at(0, 0), "minhash")]
+    assert merges_of(Dedup(priority=("curated",)), segments, tmp_path / "curated") == [(at(0, 0), at(1, 0), "minhash")]
+
+
+def test_containment_removes_what_stands_in_a_longer_document(tmp_path: Path) -> None:
+    part = words(300, "part")
+    segments = write_segments(tmp_path / "segments", [[" ".join(part + words(150, "more")), " ".join(part)]])
+    bands = MinHash(bands=40, rows=3, min_jaccard=0.8)
+    assert merges_of(Dedup(minhash=bands), segments, tmp_path / "jaccard") == []
+    bands = MinHash(bands=40, rows=3, min_containment=0.8)
+    assert merges_of(Dedup(minhash=bands), segments, tmp_path / "containment") == [(at(0, 1), at(0, 0), "minhash")]
+
+
+def test_many_identical_documents_leave_one_and_cost_one_comparison_each(tmp_path: Path) -> None:
+    text = " ".join(words(60, "same"))
+    segments = write_segments(tmp_path / "segments", [[text] * 3000, ["spam " * 500] * 50])
+    merges, counters = deduplicate(Dedup(kinds=("minhash",)), segments, tmp_path / "run")
+    assert merges.num_rows == 2999 + 49
+    assert set(merges.column("survivor_at").to_pylist()) == {at(0, 0), at(1, 0)}
+    assert counters["candidate_pairs"] <= 2999 + 49 * 50 // 2
+
+
+def test_templated_pages_do_not_fuse_but_their_copies_are_found(tmp_path: Path) -> None:
+    """Pages of one site: the same 150 words around 100 of their own; every 50th has a copy with one word changed."""
+    template = words(150, "template")
+    bodies = [words(100, ("page", page)) for page in range(1500)]
+    copies = {1500 + k: 50 * k for k in range(30)}
+    bodies += [near(bodies[original], 1, copy) for copy, original in copies.items()]
+    texts = [" ".join(template[:75] + body + template[75:]) for body in bodies]
+    segments = write_segments(tmp_path / "segments", [texts[:800], texts[800:]])
+    config = Dedup(kinds=("minhash",), minhash=MinHash(max_comparisons=16))
+    merges, counters = deduplicate(config, segments, tmp_path / "run")
+    row = {at(n >= 800, n - 800 * (n >= 800)): n for n in range(len(texts))}
+    pairs = {frozenset((row[m["at"]], row[m["survivor_at"]])) for m in merges.to_pylist()}
+    assert counters["crowded_buckets"] > 0
+    assert pairs == {frozenset(pair) for pair in copies.items()}
+
+
+def test_every_merge_states_the_true_similarity_and_memory_does_not_matter(tmp_path: Path) -> None:
+    texts = []
+    for family in range(40):
+        base = words(120, family)
+        texts += [" ".join(near(base, n, (family, n))) for n in (0, 1, 2, 4, 8)]
+    segments = write_segments(tmp_path / "segments", [texts[0::2], texts[1::2]])
+    merges, _ = deduplicate(Dedup(), segments, tmp_path / "run")
+    text_at = {at(n % 2, n // 2): text for n, text in enumerate(texts)}
+    assert merges.num_rows > 60
+    gone = set(merges.column("at").to_pylist())
+    for merge in merges.to_pylist():
+        assert merge["survivor_at"] not in gone
+        similarity = jaccard(shingles(text_at[merge["at"]], 5), shingles(text_at[merge["survivor_at"]], 5))
+        assert merge["value"] == pytest.approx(similarity)
+        assert similarity >= merge["limit"] == 0.75
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipelines.dedup.stage.RANGE_SHARE", 1e-5)
+        patch.setattr("pipelines.dedup.stage.VERIFY_SHARE", 1e-4)
+        small, _ = deduplicate(Dedup(memory_mb=64), segments, tmp_path / "small")
+    assert small.equals(merges)
+
+
+def test_places_give_back_their_rows(tmp_path: Path) -> None:
+    segments = write_segments(tmp_path, [[f"{number} {row}" for row in range(120)] for number in range(3)])
+    index = SegmentIndex([str(path) for path in segments])
+    places = [at(0, 0), at(0, 49), at(0, 50), at(2, 3), at(2, 119)]
+    assert index.take(pa.array(places, pa.uint64()).to_numpy(), ("raw_text",)).column(0).to_pylist() == [
+        "0 0",
+        "0 49",
+        "0 50",
+        "2 3",
+        "2 119",
+    ]
+    assert index.first_rows().tolist() == [0, 120, 240, 360]
+
+
+def test_a_class_of_edges_is_cut_by_rank_without_losing_or_parting_any() -> None:
+    table = pa.table({"worse_rank": pa.array([5, 1, 1, 9, 3, 3, 3, 7] * 10, pa.uint64())})
+    parts = [part.column(0).to_pylist() for part in by_rank(table, 3)]
+    assert len(parts) == 3
+    assert sorted(rank for part in parts for rank in part) == sorted(table.column(0).to_pylist())
+    assert all(max(a) < min(b) for a, b in pairwise(parts))
