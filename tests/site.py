@@ -75,8 +75,10 @@ PAGES = (
     Page(url="http://site.example/fluss", body=page(GERMAN), outcome="dropped", stage="filters", reason="language.keep"),
     Page(
         url="http://site.example/short",
-        body=page("The library is open on Monday and Friday.\nYou can borrow ten books with your card, and keep them for a month.\n"
-            "Please return all of them in time, or write to us.\nReaders who live far away have six weeks."),
+        body=page(
+            "The library is open on Monday and Friday.\nYou can borrow ten books with your card, and keep them for a month.\n"
+            "Please return all of them in time, or write to us.\nReaders who live far away have six weeks."
+        ),
         outcome="dropped",
         stage="filters",
         reason="gopher_quality.min_words",

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+import zstandard
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
 from pipelines.filters.chain import FilterChain
@@ -92,8 +93,13 @@ def filtered_texts(recipe: Recipe, folder: Path) -> dict[int, str]:
 @pytest.mark.skipif(not CHINESE.is_file(), reason=f"{CHINESE} is not there")
 def test_chinese_is_neither_emptied_by_english_rules_nor_merged_away(tmp_path: Path) -> None:
     recipe = fineweb(**{"sources.web.path": str(CHINESE), "filters.language.keep": ["zh"], "tokenizer.vocab_size": 2048})
-    ledger = execute(recipe, tmp_path / "run")
+    ledger = execute(recipe, tmp_path / "run").sort("origin_offset")
     outcomes = dict(ledger.group_by("outcome").len().iter_rows())
     assert ledger.height == 135
-    assert outcomes["kept"] / ledger.height >= 0.8
-    assert outcomes.get("merged", 0) / ledger.height <= 0.1
+    assert outcomes["kept"] / ledger.height >= 0.6  # of the rest most is code and formulae rather than prose
+    assert outcomes.get("merged", 0) / ledger.height <= 0.05
+    with zstandard.open(CHINESE, "rt", encoding="utf-8") as file:
+        sources = [json.loads(line)["source"] for line in file]
+    encyclopaedia = ledger.filter(pl.Series(sources) == "deepmind/xquad")
+    assert encyclopaedia.height == 18
+    assert encyclopaedia.filter(pl.col("outcome") == "dropped").height <= 1
