@@ -9,6 +9,8 @@ the stages are no strings (no `from __future__`): Beam chooses coders by them.
 import os
 import re
 import resource
+import shlex
+import sys
 import threading
 import time
 import uuid
@@ -27,6 +29,7 @@ import pyarrow.parquet as pq
 from apache_beam.metrics import Metrics, MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
@@ -346,7 +349,7 @@ def run_graph(build: Callable[[beam.Pipeline], None], *, runner: str, workers: i
     An error that a worker raised on purpose comes out as what it was, wherever it was raised.
     """
     with stopwatch() as watch:
-        pipeline = beam.Pipeline(runner=_runner(runner), options=PipelineOptions(list(_options(runner, workers, beam_options))))
+        pipeline = beam.Pipeline(runner=_runner(runner, workers), options=PipelineOptions(list(_options(runner, workers, beam_options))))
         build(pipeline)
         try:
             result = pipeline.run()
@@ -382,19 +385,19 @@ def _cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def _runner(name: str) -> Any:
+def _runner(name: str, workers: int) -> Any:
     if name == "local":
         # Named: the default DirectRunner first tries to download another one.
         from apache_beam.runners.portability.fn_api_runner import FnApiRunner  # noqa: PLC0415 - heavy, and only for local runs
 
-        return FnApiRunner()
+        command = f"{shlex.quote(sys.executable)} -m pipelines.worker"
+        return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command) if workers > 1 else None)
     return {"portable": "PortableRunner", "flink": "FlinkRunner", "spark": "SparkRunner", "dataflow": "DataflowRunner"}[name]
 
 
 def _options(runner: str, workers: int, beam_options: tuple[str, ...]) -> Iterator[str]:
     if runner == "local":
         yield f"--direct_num_workers={workers}"
-        yield f"--direct_running_mode={'in_memory' if workers == 1 else 'multi_processing'}"
     elif runner == "portable" and not any(option.startswith("--job_endpoint") for option in beam_options):
         yield from ("--job_endpoint=embed", "--environment_type=LOOPBACK", f"--sdk_worker_parallelism={workers}")
     yield from beam_options

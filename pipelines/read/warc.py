@@ -64,9 +64,9 @@ def read_records(path: Path, name: str, max_bytes: int) -> Iterator[Record | Bro
                 held.append(item)
         if not n_headers:
             file.seek(0)
-            start = file.read(16)
+            start = file.read(4).hex(" ")  # enough to tell a format by, too little to give text away
             raise InputError(
-                f"{name}: no WARC record in it; its {os.fstat(file.fileno()).st_size} bytes begin with {start!r}. "
+                f"{name}: no WARC record in it; its {os.fstat(file.fileno()).st_size} bytes begin with {start or "nothing"}. "
                 "Remove it from the source, or state its format"
             )
 

@@ -1,0 +1,19 @@
+"""A worker process of the local runner: Beam's own, but silent.
+
+Beam prints the traceback of every exception in the worker besides sending it to the driver, which is where it is decided
+what a person gets to see.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    logging.disable(logging.ERROR)
+    sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process lives
+    from apache_beam.runners.worker.sdk_worker_main import main
+
+    main(sys.argv)
