@@ -66,7 +66,7 @@ def read_records(path: Path, name: str, max_bytes: int) -> Iterator[Record | Bro
             file.seek(0)
             start = file.read(4).hex(" ")  # enough to tell a format by, too little to give text away
             raise InputError(
-                f"{name}: no WARC record in it; its {os.fstat(file.fileno()).st_size} bytes begin with {start or "nothing"}. "
+                f"{name}: no WARC record in it; its {os.fstat(file.fileno()).st_size} bytes begin with {start or 'nothing'}. "
                 "Remove it from the source, or state its format"
             )
 

@@ -153,7 +153,7 @@ def test_an_unknown_type_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stored", [b"", gzip.compress(b"no archive"), random.Random(1).randbytes(50_000), b"<html>", b"WARC/"])
 def test_a_file_without_any_record_is_refused_with_how_it_begins(tmp_path: Path, stored: bytes) -> None:
-    with pytest.raises(InputError, match=r"a\.warc\.gz: no WARC record in it; its \d+ bytes begin with "):
+    with pytest.raises(InputError, match=r"a\.warc\.gz: no WARC record in it; its \d+ bytes begin with"):
         read(tmp_path / "a", stored)
 
 
