@@ -61,10 +61,13 @@ def run(
     if dry_run:
         console.print(plan_table(chosen, folder))
         return
-    with stage_bars() as bars:
-        Run(chosen, folder, Engine(runner=runner, workers=workers, beam_options=tuple(beam_options or ())), bars.tell).execute(
-            resume=resume
-        )
+    engine = Engine(runner=runner, workers=workers, beam_options=tuple(beam_options or ()))
+    try:
+        with stage_bars() as bars:
+            Run(chosen, folder, engine, bars.tell).execute(resume=resume)
+    except KeyboardInterrupt:
+        Console(stderr=True).print(f"stopped; the same command with --resume goes on in {folder}", highlight=False)
+        raise typer.Exit(130) from None
     console.print(summary(folder))
 
 

@@ -28,7 +28,7 @@ from pipelines.read.splits import Split, describe_inputs, plan
 from pipelines.report.page import write_report
 from pipelines.runtime import Progress, Ran, open_segment, read_report, run_graph, stopwatch, watch_progress
 from pipelines.scrub.scrub import digest as scrub_digest
-from schemas.errors import EmptyCorpusError, OutputError
+from schemas.errors import EmptyCorpusError, OutputError, TokenizerError
 from schemas.files import FileEntry, entry, sha256_of
 from schemas.hops import tokens_schema
 from schemas.ledger import check_run, check_stage
@@ -233,7 +233,13 @@ class Run:
             sample = Sample(self.documents(), self.recipe.tokenizer.sample_bytes, self.recipe.seed)
             bpe.save(bpe.train(sample.texts(), self.recipe.tokenizer), path)
             details = {"sample_documents": sample.n_documents, "sample_bytes": sample.n_bytes}
-        details["vocab_size"] = bpe.load(path).get_vocab_size()
+        tokenizer = bpe.load(path)
+        end = self.recipe.tokenizer.special_tokens[0]
+        if tokenizer.token_to_id(end) is None:
+            raise TokenizerError(
+                f"{self.recipe.tokenizer.path} has no token {end!r} to separate documents; name the one it has in tokenizer.special_tokens"
+            )
+        details["vocab_size"] = tokenizer.get_vocab_size()
         return Done(outputs=[entry(path, self.folder)], details=details)
 
     def do_encode(self) -> Done:

@@ -110,3 +110,28 @@ def test_the_recipes_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     shown = capsys.readouterr().out
     assert "demo" in shown
     assert "fineweb" in shown
+
+
+def test_a_run_that_is_stopped_by_hand_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, warc: Path
+) -> None:
+    from pipelines.run import Run
+
+    def stop(self: Run, *, resume: bool) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "execute", stop)
+    assert status_of(monkeypatch, "run", "fineweb", "--out", str(tmp_path / "out"), *web(warc)) == 130
+    assert "with --resume goes on" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_tokenizer_without_the_separator_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, warc: Path
+) -> None:
+    from schemas.recipe import Tokenizer
+    from tokenizer import bpe
+
+    bpe.save(bpe.train(iter(["some text to learn from " * 9]), Tokenizer(vocab_size=260, special_tokens=("<s>",))), tmp_path / "t.json")
+    settings = (*web(warc), "--set", f"tokenizer.path={json.dumps(str(tmp_path / 't.json'))}")
+    assert status_of(monkeypatch, "run", "fineweb", "--out", str(tmp_path / "out"), *settings) == 2
+    assert "has no token '<|endoftext|>' to separate documents" in message(capsys)

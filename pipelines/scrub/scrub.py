@@ -1,5 +1,7 @@
 """raw_text in, text out: private values replaced by one fixed placeholder per kind, and how many there were of each.
 
+What travels with a text is looked at, too: every value in `meta`, and `url` for e-mail addresses (its numbers name pages).
+
 A replacement changes what stands beside other candidates, so the rewritten rows are looked at again around each
 placeholder until nothing more is found: a second scrub of the text then finds nothing by construction. A finder sees CONTEXT bytes
 on either side and no more, so looking around the placeholders is enough.
@@ -12,12 +14,14 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.scrub.candidates import CONTEXT, Candidates, Window, scan
 from pipelines.scrub.context import hide_placeholders
@@ -52,11 +56,50 @@ def digest(config: Scrub) -> str:
 
 def scrub_batch(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
     """The batch with `text` in place of `raw_text`, and the columns of `redaction_fields`."""
-    text, counts = scrub_text(batch.column("raw_text"), _strings(batch, "lang"), _strings(batch, "url"), config)
+    lang, url = _strings(batch, "lang"), _strings(batch, "url")
+    text, counts = scrub_text(batch.column("raw_text"), lang, url, config)
+    new = {"url": scrub_url(url, config)}
+    if "meta" in batch.schema.names:
+        new["meta"], more = scrub_meta(batch.column("meta"), lang, url, config)
+        counts = counts + more
     kept = [name for name in batch.schema.names if name != "raw_text"]
     fields = [*(batch.schema.field(name) for name in kept), pa.field("text", pa.large_string(), nullable=False), *redaction_fields(config)]
-    columns = [*(batch.column(name) for name in kept), text, *(pa.array(column) for column in counts.T)]
+    columns = [*(new.get(name, batch.column(name)) for name in kept), text, *(pa.array(column) for column in counts.T)]
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+
+
+def scrub_url(url: pa.Array, config: Scrub) -> pa.Array:
+    """large_string[n]: the URLs without e-mail addresses, those that are written with %40 included; nulls stay."""
+    if "email" not in config.kinds or not pc.any(pc.match_substring_regex(url, "@|%40")).as_py():
+        return url
+    plain = pc.replace_substring(url, "%40", "@")
+    scrubbed, counts = scrub_text(plain, pa.nulls(len(url), pa.large_string()), plain, replace(config, kinds=("email",)))
+    return pc.if_else(pa.array(counts[:, 0] > 0), scrubbed, url)
+
+
+def scrub_meta(meta: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) -> tuple[pa.Array, npt.NDArray[np.uint32]]:
+    """(large_string[n], uint32[n, kinds]): the JSON objects with every value scrubbed by itself; a private number becomes a string."""
+    objects: list[dict[str, Any] | None] = [msgspec.json.decode(row) if row else None for row in meta.to_pylist()]
+    values = [
+        (row, name, value if isinstance(value, str) else str(value))
+        for row, found in enumerate(objects)
+        for name, value in (found or {}).items()
+        if isinstance(value, str | int | float) and not isinstance(value, bool)
+    ]
+    counts = np.zeros((len(meta), len(config.kinds)), np.uint32)
+    if not values:
+        return meta, counts
+    rows = np.array([row for row, _, _ in values])
+    of_row = pa.array(rows)
+    column = pa.array([value for _, _, value in values], pa.large_string())
+    scrubbed, found_in = scrub_text(column, lang.take(of_row), url.take(of_row), config)
+    np.add.at(counts, rows, found_in)
+    for at in np.flatnonzero(found_in.any(axis=1)).tolist():
+        row, name, _ = values[at]
+        objects[row][name] = scrubbed[at].as_py()  # type: ignore[index]
+    encoded = [None if found is None else msgspec.json.encode(found).decode() for found in objects]
+    changed = pa.array(counts.any(axis=1))
+    return pc.if_else(changed, pa.array(encoded, pa.large_string()), meta), counts
 
 
 def scrub_text(text: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) -> tuple[pa.Array, npt.NDArray[np.uint32]]:

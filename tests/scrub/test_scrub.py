@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from typing import Any
 
@@ -174,3 +175,49 @@ def test_a_failing_finder_tells_nothing_private(monkeypatch: pytest.MonkeyPatch)
     shown = "".join(traceback.format_exception(raised.value))
     assert "bytes" in str(raised.value)
     assert "secret.person" not in shown
+
+
+def with_meta(meta: list[dict[str, Any] | None], url: str | None = None) -> pa.RecordBatch:
+    n = len(meta)
+    return pa.RecordBatch.from_pydict(
+        {
+            "url": pa.array([url] * n, pa.large_string()),
+            "lang": pa.array(["en"] * n, pa.large_string()),
+            "meta": pa.array([None if row is None else json.dumps(row) for row in meta], pa.large_string()),
+            "raw_text": pa.array(["nothing"] * n, pa.large_string()),
+        }
+    )
+
+
+def test_what_travels_with_a_text_is_scrubbed_value_by_value() -> None:
+    rows = [
+        {"title": 'Write\n"jane@bakery.org" now', "pages": 12, "price": 3.5, "open": True},
+        None,
+        {"card": 4111111111111111, "from": "jane@bakery.org"},
+        {"title": "A plain one"},
+    ]
+    done = scrub_batch(with_meta(rows), Scrub())
+    assert [None if row is None else json.loads(row) for row in done.column("meta").to_pylist()] == [
+        {"title": 'Write\n"<EMAIL>" now', "pages": 12, "price": 3.5, "open": True},
+        None,
+        {"card": "<PAYMENT_CARD>", "from": "<EMAIL>"},
+        {"title": "A plain one"},
+    ]
+    assert done.column("n_redacted_email").to_pylist() == [1, 0, 1, 0]
+    assert done.column("n_redacted_payment_card").to_pylist() == [0, 0, 1, 0]
+    again = scrub_batch(done.set_column(done.schema.get_field_index("text"), "raw_text", done.column("text")), Scrub())
+    assert again.column("meta").equals(done.column("meta"))
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://a.org/unsubscribe?who=jane@bakery.org&x=1", "http://a.org/unsubscribe?who=<EMAIL>&x=1"),
+        ("http://a.org/?who=jane%40bakery.org", "http://a.org/?who=<EMAIL>"),
+        ("http://a.org/4111111111111111.html", "http://a.org/4111111111111111.html"),
+        ("http://a.org/@someone/%40x", "http://a.org/@someone/%40x"),
+        (None, None),
+    ],
+)
+def test_a_url_loses_addresses_and_keeps_the_numbers_of_its_page(url: str | None, expected: str | None) -> None:
+    assert scrub_batch(with_meta([None], url), Scrub()).column("url").to_pylist() == [expected]
