@@ -54,7 +54,7 @@ def write_descriptions(path: Path) -> None:
             rows[package.name] = {
                 "url": f"https://pypi.org/project/{package.name}/",
                 "text": text,
-                "license": package.metadata["License-Expression"] if "License-Expression" in package.metadata else None,
+                "license": package.metadata.json.get("license_expression"),
             }
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for name in sorted(rows):

@@ -23,9 +23,11 @@ class ApplyMergesAndScrub(beam.PTransform):
         super().__init__()
         self.scrub, self.folder, self.progress = scrub, folder, progress
 
-    def expand(self, inputs: tuple[beam.PCollection[tuple[int, str]], beam.PCollection[pa.RecordBatch]]) -> beam.PCollection[Decision]:
+    def expand(self, inputs: Any) -> beam.PCollection[Decision]:
         """Bring each segment its merges; the text stays where it is."""
-        segments, merges = inputs
+        segments: beam.PCollection[tuple[int, str]]
+        merges: beam.PCollection[pa.RecordBatch]
+        segments, merges = inputs  # Beam reads annotations of single collections only
         pieces = merges | "by segment" >> beam.Map(by_segment) | "pieces" >> Partition(self.folder)
         grouped = {"path": segments, "pieces": pieces} | "join" >> beam.CoGroupByKey()
         return grouped | "apply and scrub" >> beam.ParDo(_ApplyAndScrub(self.scrub, self.folder, self.progress))
