@@ -19,7 +19,8 @@ from schemas import recipe as recipes
 from schemas.errors import CorpusmillError
 from schemas.recipe import Recipe
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+ABOUT = "Turn crawled pages, archives, books and code into clean, deduplicated, privacy-scrubbed, tokenized shards."
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=ABOUT)
 console = Console()
 
 Settings = Annotated[
