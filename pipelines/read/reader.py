@@ -97,7 +97,9 @@ class _Batch:
         self.n_bytes += len(text)
 
     def add_failure(self, file: str, address: Address, unread: Unread) -> None:
-        ending = (unread.outcome.value, unread.reason, unread.value, unread.limit, None)
+        # Arrow refuses integers that a double does not hold exactly, such as the content length of a broken record.
+        value, limit = (None if number is None else float(number) for number in (unread.value, unread.limit))
+        ending = (unread.outcome.value, unread.reason, value, limit, None)
         self.failures.append((file, *address, None, self.source_name, None, "read", *ending))
 
     def take(self) -> Found:

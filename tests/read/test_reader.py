@@ -127,3 +127,11 @@ def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
     split = Split(index=0, source="web", format="warc", files=(str(tmp_path / "gone.warc"),))
     with pytest.raises(InputError, match=r"gone\.warc: cannot be read: No such file"):
         list(read_split(split, Source(), Read()))
+
+
+def test_a_number_that_no_double_holds_is_still_a_row(tmp_path: Path) -> None:
+    whole = record("http://a.example/1", http(page()))
+    (tmp_path / "a.warc").write_bytes(record("http://a.example/0", http(page()), length=2**63 - 1) + whole)
+    documents, failures = read_file(tmp_path / "a.warc")
+    assert [row["url"] for row in documents] == ["http://a.example/1"]
+    assert [(row["outcome"], row["value"]) for row in failures] == [("failed", 2.0**63)]

@@ -40,6 +40,14 @@ def test_every_intact_record_of_a_damaged_archive_is_read_whole(case: dict[str, 
     n_unread = sum(not isinstance(each, Record) for each in found)
     n_lost = case["records_written"] - len(whole)
     assert n_unread >= n_lost > 0 or n_lost == 0
+    documents, failures = read_file(DAMAGED / case["file"])
+    assert [(row["origin_offset"], row["part"]) for row in sorted(documents + failures, key=at)] == sorted(
+        each.address if isinstance(each, Record) else each[0] for each in found
+    )
+
+
+def at(row: dict[str, Any]) -> tuple[int, int]:
+    return row["origin_offset"], row["part"]
 
 
 @pytest.mark.parametrize("case", [case for case in manifest() if not case["records_written"]], ids=lambda case: case["file"])
