@@ -22,6 +22,7 @@ from pipelines.filters.language import identify
 from pipelines.filters.limits import Floats, Languages, Limits, Verdict, decide
 from pipelines.filters.profiles import code_of
 from pipelines.filters.url import UrlRules, has_blocked_word, in_blocked_domain
+from pipelines.text.view import text_view
 from pipelines.text.words import Words, split_on_space, split_words
 from schemas.hops import DOCUMENT, LEDGER, conform
 from schemas.ledger import Outcome, entries
@@ -85,11 +86,15 @@ class FilterChain:
 
     def _judge(self, alive: Alive, rules: tuple[str, ...]) -> Alive:
         for name in rules:
-            if self._needs_language(name) and not alive.identified:
-                alive.set_language(*identify(alive.text, self.filters.language), self.languages)
-            measure: Callable[[Alive, Limits], Verdict] = getattr(self, f"_{name}")
-            alive.drop(measure(alive, self.languages.limits[name]))
+            alive.drop(self.verdict(name, alive))
         return alive
+
+    def verdict(self, rule_set: str, alive: Alive) -> Verdict:
+        """Measure what is alive, set the signals of the rule set as columns, and say which rows fail."""
+        if self._needs_language(rule_set) and not alive.identified:
+            alive.set_language(*identify(alive.text, self.filters.language), self.languages)
+        measure: Callable[[Alive, Limits], Verdict] = getattr(self, f"_{rule_set}")
+        return measure(alive, self.languages.limits[rule_set])
 
     def _needs_language(self, rule_set: str) -> bool:
         return rule_set not in ("length", "url") or any(rule_set in sets for sets in self.filters.profiles.values())
@@ -200,10 +205,11 @@ class Alive:
         value, limit = (pa.array(column[fails], from_pandas=True) for column in (verdict.value, verdict.limit))
         documents = self.documents.filter(pa.array(fails))
         self.ended.append((entries(documents, STAGE, Outcome.DROPPED, reason=reason, value=value, limit=limit), self.rows[fails]))
-        stays = ~fails
+        stays, before = ~fails, text_view(self.text)[1]
         self.documents = self.documents.filter(pa.array(stays))
         self.rows, self.profile = self.rows[stays], self.profile[stays]
-        self._words = None
+        if self._words is not None:
+            self._words = self._words.take(np.flatnonzero(stays), before, text_view(self.text)[1])
 
 
 def _in_order(pieces: list[tuple[pa.RecordBatch, Rows]], schema: pa.Schema) -> pa.RecordBatch:

@@ -16,6 +16,8 @@ Limits = Mapping[str, float | None]
 """Limits by "rule_set.limit"; None is off."""
 
 LATIN_ENDS: Final = ".?!…"
+C4_LINE_ENDS: Final = ".?!\"'"
+UNICODE_ENDS: Final = ".?!‼⁇⁈⁉‽؟۔।॥。．！？｡"  # of Unicode's sentence terminals, to which FineWeb keeps, those in wide use
 CLOSERS: Final = "\"'”’»"
 OTHER_CLOSERS: Final = CLOSERS + "“«›‹)"
 CJK_ENDS: Final = "。！？；…｡．.?!"
@@ -30,8 +32,10 @@ class LanguageProfile:
     """Case counts, as in Gopher: "the" and not "The". Empty turns min_stop_words off."""
     sentence_ends: str = LATIN_ENDS
     """ASCII ones end a sentence only before white space or the end of the line."""
-    terminal_punctuation: str = LATIN_ENDS + CLOSERS
-    """What a line of prose ends in: sentence ends and the quotation marks and brackets after them."""
+    line_ends: str = C4_LINE_ENDS
+    """What a line of prose ends in, to C4: sentence ends and the quotation marks and brackets after them."""
+    terminal_punctuation: str = UNICODE_ENDS
+    """The same to FineWeb."""
     short_line_scale: float = 1.0
     """Characters that say as much as one English character: scales fineweb.short_line_chars."""
     limits: Limits = field(default_factory=dict)
@@ -93,6 +97,7 @@ def _spaced(stop_words: str, *, own_ends: str = "", short_line_scale: float = 1.
     return LanguageProfile(
         stop_words=_words(stop_words),
         sentence_ends=ends,
+        line_ends=ends + OTHER_CLOSERS,
         terminal_punctuation=ends + OTHER_CLOSERS,
         short_line_scale=short_line_scale,
         limits=limits,
@@ -103,6 +108,7 @@ def _cjk(stop_words: str, short_line_scale: float, limits: Limits) -> LanguagePr
     return LanguageProfile(
         stop_words=_words(stop_words),
         sentence_ends=CJK_ENDS,
+        line_ends=CJK_ENDS + CJK_CLOSERS,
         terminal_punctuation=CJK_ENDS + CJK_CLOSERS,
         short_line_scale=short_line_scale,
         limits=limits,
@@ -112,13 +118,15 @@ def _cjk(stop_words: str, short_line_scale: float, limits: Limits) -> LanguagePr
 def _south_east_asian(own_ends: str, limits: Limits) -> LanguageProfile:
     """Without stop words: a word is several characters, and the rule sees them one by one."""
     ends = LATIN_ENDS + own_ends
-    return LanguageProfile(sentence_ends=ends, terminal_punctuation=ends + OTHER_CLOSERS, short_line_scale=0.9, limits=limits)
+    closed = ends + OTHER_CLOSERS
+    return LanguageProfile(sentence_ends=ends, line_ends=closed, terminal_punctuation=closed, short_line_scale=0.9, limits=limits)
 
 
 _ANY_ENDS: Final = LATIN_ENDS + "。！？；؟۔।॥។။"
 
 NEUTRAL: Final = LanguageProfile(
     sentence_ends=_ANY_ENDS,
+    line_ends=_ANY_ENDS + OTHER_CLOSERS + "」』",
     terminal_punctuation=_ANY_ENDS + OTHER_CLOSERS + "」』",
     limits={**_SPACED, "gopher_quality.max_mean_word_length": 15},
 )

@@ -23,6 +23,8 @@ class ProfileTables:
     """[p, size]: an open-addressing table of word hashes."""
     sentence_ends: npt.NDArray[np.uint32]
     """[p, k]: code points, zeros behind."""
+    line_ends: npt.NDArray[np.uint32]
+    """[p, k]: code points, zeros behind."""
     terminal_punctuation: npt.NDArray[np.uint32]
     """[p, k]: code points, zeros behind."""
     short_line_scale: npt.NDArray[np.float64]
@@ -42,6 +44,7 @@ def build(profiles: Sequence[LanguageProfile]) -> ProfileTables:
     return ProfileTables(
         stop_words,
         _code_points(profile.sentence_ends for profile in profiles),
+        _code_points(profile.line_ends for profile in profiles),
         _code_points(profile.terminal_punctuation for profile in profiles),
         np.array([profile.short_line_scale for profile in profiles]),
     )
