@@ -150,7 +150,7 @@ def decide(documents: str, out: str) -> None:
             given.words, given.sentences = document["words"], document["sentences"]
             failed = [rule for rule, one in filters.items() if fails(one, rule, document["text"])]
             values = {rule: value(made[rule], rule, document["text"]) for rule in set(failed) ^ set(document["ours"])}
-            cleaned = {name: digest(cleaned_by(one, document["text"])) for name, one in texts.items()}
+            cleaned = {name: described(cleaned_by(one, document["text"])) for name, one in texts.items()}
             print(json.dumps({"failed": failed, "values": values, "cleaned": cleaned}), file=results)
 
 
@@ -184,9 +184,9 @@ def cleaned_by(one: C4QualityFilter, text: str) -> str:
     return document.text
 
 
-def digest(text: str) -> str:
-    """Equal for equal texts."""
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+def described(text: str) -> list[object]:
+    """[digest, lines] of a text: what the other side compares with its own."""
+    return [hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), text.count("\n") + 1]
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters import c4, fineweb, gopher_quality, gopher_repetition
+from pipelines.filters import c4, code, fineweb, gopher_quality, gopher_repetition, metadata, refinedweb, roots
 from pipelines.filters.language import identify
 from pipelines.filters.limits import Floats, Languages, Limits, Verdict, decide
 from pipelines.filters.profiles import code_of
@@ -38,8 +38,14 @@ SIGNALS: Final = {
     "gopher_quality": gopher_quality.SIGNALS,
     "c4": c4.SIGNALS,
     "fineweb": fineweb.SIGNALS,
+    "refinedweb": refinedweb.SIGNALS,
+    "roots": roots.SIGNALS,
+    "code": code.SIGNALS,
+    "metadata": (),
 }
 """What every rule set measures."""
+
+_OF_NO_LANGUAGE: Final = ("length", "url", "code", "metadata")
 
 Rows = npt.NDArray[np.int64]
 
@@ -97,7 +103,7 @@ class FilterChain:
         return measure(alive, self.languages.limits[rule_set])
 
     def _needs_language(self, rule_set: str) -> bool:
-        return rule_set not in ("length", "url") or any(rule_set in sets for sets in self.filters.profiles.values())
+        return rule_set not in _OF_NO_LANGUAGE or any(rule_set in sets for sets in self.filters.profiles.values())
 
     # --- One method per rule set: measure what is alive, set its signals, decide -----------------------------------------
 
@@ -126,6 +132,15 @@ class FilterChain:
         nothing = np.full(len(failed), np.nan)
         return Verdict(("url.block_domains", "url.block_words"), failed, nothing, nothing)
 
+    def _metadata(self, alive: Alive, limits: Limits) -> Verdict:
+        judged = list(metadata.judge(alive.documents, self.filters.metadata))
+        failed = np.full(len(alive.rows), -1)
+        value, limit = np.full((2, len(failed)), np.nan)
+        for number in range(len(judged) - 1, -1, -1):  # so that the first one that fails is what stays written
+            _, fails, values, bound = judged[number]
+            failed[fails], value[fails], limit[fails] = number, values[fails], bound
+        return Verdict(tuple(name for name, *_ in judged), failed, value, limit)
+
     def _gopher_repetition(self, alive: Alive, limits: Limits) -> Verdict:
         return self._decide("gopher_repetition", alive, limits, gopher_repetition.measure(alive.text, alive.words))
 
@@ -146,6 +161,20 @@ class FilterChain:
         short = self.filters.fineweb.short_line_chars
         signals = fineweb.measure(alive.text, alive.words.counts, short, alive.profile, self.languages.tables)
         return self._decide("fineweb", alive, limits, signals)
+
+    def _refinedweb(self, alive: Alive, limits: Limits) -> Verdict:
+        min_words, max_upper = (limits.of(name, alive.profile) for name in ("min_line_words", "max_line_upper_ratio"))
+        text, signals = refinedweb.clean(alive.text, self.filters.refinedweb, min_words, max_upper)
+        alive.set_text(text)
+        return self._decide("refinedweb", alive, limits, signals)
+
+    def _roots(self, alive: Alive, limits: Limits) -> Verdict:
+        char_ngram = self.languages.tables.char_ngram[alive.profile]
+        signals = roots.measure(alive.text, split_on_space(alive.text), char_ngram, self.filters.roots.word_ngram)
+        return self._decide("roots", alive, limits, signals)
+
+    def _code(self, alive: Alive, limits: Limits) -> Verdict:
+        return self._decide("code", alive, limits, code.measure(alive.text, alive.documents.column("meta")))
 
     def _decide(self, rule_set: str, alive: Alive, limits: Limits, measured: Floats) -> Verdict:
         """`measured` is float64[signal, n] in the order of SIGNALS."""

@@ -29,6 +29,8 @@ class ProfileTables:
     """[p, k]: code points, zeros behind."""
     short_line_scale: npt.NDArray[np.float64]
     """[p]"""
+    char_ngram: npt.NDArray[np.int64]
+    """[p]"""
 
 
 def build(profiles: Sequence[LanguageProfile]) -> ProfileTables:
@@ -47,6 +49,7 @@ def build(profiles: Sequence[LanguageProfile]) -> ProfileTables:
         _code_points(profile.line_ends for profile in profiles),
         _code_points(profile.terminal_punctuation for profile in profiles),
         np.array([profile.short_line_scale for profile in profiles]),
+        np.array([profile.char_ngram for profile in profiles]),
     )
 
 
