@@ -11,7 +11,7 @@ import pyarrow as pa
 from schemas.hops import DOCUMENT, MAX_BATCH_ROWS
 
 
-def documents(path: Path) -> Iterator[pa.RecordBatch]:
+def documents(path: Path, most_rows: int = MAX_BATCH_ROWS) -> Iterator[pa.RecordBatch]:
     """A JSONL file with columns id and text as DOCUMENT batches; the id's bytes, cut or filled to 16, are the doc_id."""
     frame = pl.read_ndjson(path, schema={"id": pl.String, "text": pl.String}, ignore_errors=False)
     table = frame.select("id", "text").to_arrow()
@@ -27,4 +27,4 @@ def documents(path: Path) -> Iterator[pa.RecordBatch]:
         "raw_text": table.column("text").combine_chunks().cast(pa.large_string()),
     }
     columns = [given.get(field.name, pa.nulls(n, field.type)) for field in DOCUMENT]
-    yield from pa.Table.from_arrays(columns, schema=DOCUMENT).to_batches(max_chunksize=MAX_BATCH_ROWS)
+    yield from pa.Table.from_arrays(columns, schema=DOCUMENT).to_batches(max_chunksize=most_rows)

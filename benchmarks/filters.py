@@ -93,7 +93,7 @@ class SetRow:
 
     n_in: int
     n_dropped: int
-    chars_in: int
+    bytes_in: float
     seconds: float
     removed: dict[str, int]
     """By rule, in our names."""
@@ -111,7 +111,7 @@ def compare_costs(corpus: Path, datatrove: str | None, model: str, folder: Path)
         os.environ["HF_HOME"] = str(folder / "cache")
         peer = [datatrove, PEER, "run", str(corpus), str(folder / "datatrove"), model]
         costs.append(cost_of_process("filters: datatrove", peer, n_bytes, n_documents))
-        sets.append(their_sets(folder / "datatrove" / "logs" / "stats.json"))
+        sets.append(their_sets(folder / "datatrove" / "logs" / "stats.json", n_bytes))
     return costs, sets
 
 
@@ -126,9 +126,10 @@ def our_sets(out: Path) -> dict[str, SetRow]:
     return rows
 
 
-def their_sets(stats: Path) -> dict[str, SetRow]:
-    """From datatrove's statistics: its clock is that of the wall."""
+def their_sets(stats: Path, n_bytes: int) -> dict[str, SetRow]:
+    """From datatrove's statistics. Its clock is that of the wall; it counts characters, of which the corpus has so many to a byte."""
     before, *steps = json.loads(stats.read_text())[: 1 + len(RULE_SETS)]
+    bytes_per_char = n_bytes / before["stats"]["doc_len"]["total"]
     rows = {}
     for name, step in zip(RULE_SETS, steps, strict=True):
         found = step["stats"]
@@ -136,7 +137,7 @@ def their_sets(stats: Path) -> dict[str, SetRow]:
         rows[name] = SetRow(
             n_in=found["total"],
             n_dropped=found.get("dropped", 0),
-            chars_in=before["stats"]["doc_len"]["total"],
+            bytes_in=before["stats"]["doc_len"]["total"] * bytes_per_char,
             seconds=step["time_stats"]["total"],
             removed={REASONS.get(reason, f"{name}.{reason}"): n for reason, n in drops.items()},
         )
@@ -146,15 +147,15 @@ def their_sets(stats: Path) -> dict[str, SetRow]:
 
 def print_sets(sides: list[dict[str, SetRow]]) -> None:
     """A line per rule set and rule, ours and theirs side by side."""
-    table = Table("rule", title="the chain, each side with its own words: what came in, what went, million characters per second")
+    table = Table("rule", title="the chain, each side with its own words: what came in, what went, how fast")
     for _ in sides:
-        for head in ("documents in", "removed", "M chars/s"):
+        for head in ("documents in", "removed", "MB/s"):
             table.add_column(head, justify="right")
     for name in RULE_SETS:
         cells: list[str] = []
         for side in sides:
             row = side[name]
-            cells += [f"{row.n_in}", f"{row.n_dropped}", f"{row.chars_in / 1e6 / max(row.seconds, 1e-9):.2f}"]
+            cells += [f"{row.n_in}", f"{row.n_dropped}", f"{row.bytes_in / 1e6 / max(row.seconds, 1e-9):.2f}"]
         table.add_row(f"[bold]{name}", *cells)
         for rule in sorted({rule for side in sides for rule in side[name].removed}):
             table.add_row(f"  {rule}", *(cell for side in sides for cell in ("", f"{side[name].removed.get(rule, 0)}", "")))

@@ -10,7 +10,7 @@ no rule decides on it; rows that meet neither have none.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -60,11 +60,11 @@ class FilterChain:
         self.url = UrlRules.of(filters.url)
         self.schema = pa.schema([*DOCUMENT, *self.fields()])
 
-    @staticmethod
-    def of(recipe: Recipe) -> FilterChain:
+    @classmethod
+    def of(cls, recipe: Recipe) -> Self:
         """The chain of a recipe. It reads the list of blocked domains; the language model is loaded when a row needs it."""
         rules = {name: recipe.filters.rules if source.rules is None else source.rules for name, source in recipe.sources.items()}
-        return FilterChain(recipe.filters, rules)
+        return cls(recipe.filters, rules)
 
     def fields(self) -> list[pa.Field]:
         """What is appended to DOCUMENT: lang, lang_score, and `rule_set.signal` for each set that a source uses."""
@@ -194,6 +194,7 @@ class Alive:
         self.identified = False
         self.ended: list[tuple[pa.RecordBatch, Rows]] = []
         self._words: Words | None = None
+        self._split_rows = self._split_offsets = np.zeros(0, np.int64)
 
     @property
     def text(self) -> pa.Array:
@@ -203,8 +204,12 @@ class Alive:
     @property
     def words(self) -> Words:
         """`split_words` of the text, split once for the sets in a row that share it."""
+        offsets = text_view(self.text)[1]
         if self._words is None:
             self._words = split_words(self.text)
+        elif len(self._split_rows) < len(self._words.offsets) - 1:  # rows have gone since
+            self._words = self._words.take(self._split_rows, self._split_offsets, offsets)
+        self._split_rows, self._split_offsets = np.arange(len(self.rows)), offsets
         return self._words
 
     def set(self, name: str, column: pa.Array) -> None:
@@ -234,11 +239,11 @@ class Alive:
         value, limit = (pa.array(column[fails], from_pandas=True) for column in (verdict.value, verdict.limit))
         documents = self.documents.filter(pa.array(fails))
         self.ended.append((entries(documents, STAGE, Outcome.DROPPED, reason=reason, value=value, limit=limit), self.rows[fails]))
-        stays, before = ~fails, text_view(self.text)[1]
+        stays = ~fails
         self.documents = self.documents.filter(pa.array(stays))
         self.rows, self.profile = self.rows[stays], self.profile[stays]
         if self._words is not None:
-            self._words = self._words.take(np.flatnonzero(stays), before, text_view(self.text)[1])
+            self._split_rows = self._split_rows[stays]
 
 
 def _in_order(pieces: list[tuple[pa.RecordBatch, Rows]], schema: pa.Schema) -> pa.RecordBatch:

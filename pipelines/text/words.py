@@ -168,13 +168,17 @@ def _word_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
     h = SEED
     while at < stop:
         byte = data[at]
-        if byte < 0x80 and at >= url_end and classes[byte] & (LETTER | NUMBER):  # nearly all of nearly all texts
-            last = classes[byte]
-            seen |= last
-            h = add_code(h, byte)
-            at += 1
-            n_chars += 1
-            continue
+        if byte < 0x80 and at >= url_end:  # nearly all of nearly all texts
+            bits = classes[byte]
+            if bits & SPACE:
+                break
+            if bits & (LETTER | NUMBER):
+                last = bits
+                seen |= bits
+                h = add_code(h, byte)
+                at += 1
+                n_chars += 1
+                continue
         code, size = decode(data, at)
         bits = class_of(code, classes)
         if at < url_end:
