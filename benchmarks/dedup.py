@@ -9,11 +9,8 @@ as a process of their own with one worker, and the CPU seconds are those of ever
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -29,7 +26,7 @@ from datasketch import MinHash as DatasketchMinHash
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import Cost, finish, measured, print_costs
+from benchmarks.measure import Cost, cost_of_process, finish, measured, print_costs
 from pipelines.dedup.minhash import detection_probability
 from pipelines.dedup.shingles import permutations, shingle_sets, signatures
 from pipelines.dedup.verify import similarities
@@ -39,7 +36,6 @@ from schemas.recipe import MinHash
 CONFIG: Final = MinHash(bands=14, rows=8, shingle=5)
 N_PERMUTATIONS: Final = CONFIG.bands * CONFIG.rows
 PEER_SAMPLE_BYTES: Final = 12_000_000  # the peers' loops are slow
-PR_SET_CHILD_SUBREAPER: Final = 36
 
 
 # --- Signatures ------------------------------------------------------------------------------------------------------
@@ -112,25 +108,6 @@ def rate(cost: Cost) -> float:
 
 
 # --- The whole fuzzy dedup -------------------------------------------------------------------------------------------
-
-
-def cost_of_process(name: str, command: list[str], n_bytes: int, n_documents: int) -> Cost:
-    """Run `command` and count the CPU seconds of every process that it leaves behind or waits for.
-
-    This process adopts orphans (as a sub-reaper), so a server that the command forked off is waited for here and counted too.
-    """
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
-    with measured(name, n_bytes, n_documents) as cost:
-        ran = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
-        while True:
-            try:
-                os.wait()
-            except ChildProcessError:
-                break
-    if ran.returncode:
-        raise SystemExit(f"{' '.join(command)} ended with status {ran.returncode}:\n{ran.stderr[-2000:]}")
-    cost.peak_mb = 0.0  # of this process, which did nothing
-    return cost
 
 
 def compare_fuzzy(corpus: Path, datatrove: str | None, folder: Path, n_bytes: int, n_documents: int) -> tuple[list[Cost], dict[str, float]]:

@@ -9,36 +9,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benchmarks.corpus import documents
 from benchmarks.deduplicate import deduplicate
 from pipelines.runtime import open_segment
-from schemas.hops import DOCUMENT, MAX_BATCH_ROWS
+from schemas.hops import DOCUMENT
 from schemas.recipe import Dedup, MinHash
-
-
-def documents(path: Path) -> Iterator[pa.RecordBatch]:
-    """A JSONL file with columns id and text as DOCUMENT batches; the id's bytes, cut or filled to 16, are the doc_id."""
-    frame = pl.read_ndjson(path, schema={"id": pl.String, "text": pl.String}, ignore_errors=False)
-    table = frame.select("id", "text").to_arrow()
-    n = table.num_rows
-    ids = [identifier.encode()[:16].ljust(16, b"\0") for identifier in table.column("id").to_pylist()]
-    given = {
-        "doc_id": pa.array(ids, pa.binary(16)),
-        "source": pa.repeat(pa.scalar("web", pa.large_string()), n),
-        "source_class": pa.repeat(pa.scalar("other", pa.large_string()), n),
-        "origin_file": pa.repeat(pa.scalar(path.name, pa.large_string()), n),
-        "origin_offset": pa.array(range(n), pa.uint64()),
-        "part": pa.repeat(pa.scalar(0, pa.uint32()), n),
-        "raw_text": table.column("text").combine_chunks().cast(pa.large_string()),
-    }
-    columns = [given.get(field.name, pa.nulls(n, field.type)) for field in DOCUMENT]
-    yield from pa.Table.from_arrays(columns, schema=DOCUMENT).to_batches(max_chunksize=MAX_BATCH_ROWS)
 
 
 def write_segments(files: list[Path], folder: Path) -> list[Path]:

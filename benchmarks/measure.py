@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import os
 import resource
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
+
+_PR_SET_CHILD_SUBREAPER: Final = 36
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,6 +40,25 @@ def measured(name: str, n_bytes: int = 0, n_documents: int = 0) -> Iterator[Cost
     wall, cpu = time.perf_counter(), _cpu_seconds()
     yield cost
     cost.wall_s, cost.cpu_s, cost.peak_mb = time.perf_counter() - wall, _cpu_seconds() - cpu, _peak_mb()
+
+
+def cost_of_process(name: str, command: list[str], n_bytes: int = 0, n_documents: int = 0) -> Cost:
+    """Run `command` and count the CPU seconds of every process that it leaves behind or waits for.
+
+    This process adopts orphans (as a sub-reaper), so a server that the command forked off is waited for here and counted too.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    with measured(name, n_bytes, n_documents) as cost:
+        ran = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
+        while True:
+            try:
+                os.wait()
+            except ChildProcessError:
+                break
+    if ran.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with status {ran.returncode}:\n{ran.stderr[-2000:]}")
+    cost.peak_mb = 0.0  # of this process, which did nothing
+    return cost
 
 
 def print_costs(title: str, costs: list[Cost]) -> None:

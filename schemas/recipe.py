@@ -8,6 +8,7 @@ Unknown keys are errors that name the nearest valid key.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import difflib
 import hashlib
 import json
@@ -204,6 +205,78 @@ class FineWeb:
     max_newline_word_ratio: Threshold = 0.3
 
 
+@config
+class RefinedWeb:
+    """Line corrections of RefinedWeb (arXiv 2306.01116, section G.2). Lines that fail are cut; then the page is judged."""
+
+    max_line_upper_ratio: Threshold = 0.5
+    cut_numeric: bool = True
+    """Cut lines of digits alone."""
+    cut_counters: bool = True
+    """Cut lines such as "3 likes"."""
+    min_line_words: Threshold = 2
+    edit_lines: bool = True
+    """Cut "sign in", "read more..." and "items in cart" out of lines of up to 10 words."""
+    max_cut_word_ratio: Threshold = 0.05
+
+
+@config
+class Roots:
+    """Rules of ROOTS (arXiv 2303.03915), with its limits for English; the language profiles have those for the others."""
+
+    word_ngram: int = 5
+    min_words: Threshold = 20
+    max_words: Threshold = 100_000
+    max_char_repetition_ratio: Threshold = 0.106
+    max_word_repetition_ratio: Threshold = 0.19
+    max_special_char_ratio: Threshold = 0.4
+
+    def __post_init__(self) -> None:
+        _require(self.word_ngram > 0, "filters.roots.word_ngram", self.word_ngram, "must be above 0")
+
+
+@config
+class Code:
+    """Rules on source code. What Codex, LLaMA and PanGu-Coder agree on; CodeGeeX has bytes and letters limited too."""
+
+    min_bytes: Threshold = None
+    max_bytes: Threshold = None
+    max_mean_line_chars: Threshold = 100
+    max_max_line_chars: Threshold = 1000
+    min_alnum_ratio: Threshold = 0.25
+    min_letter_ratio: Threshold = None
+    max_generated_marks: Threshold = 0
+    max_syntax_errors: Threshold = None
+    """0 drops Python that does not parse."""
+
+
+@config
+class Metadata:
+    """Predicates over what is known of a document beside its text. What is missing fails, except with `drop`."""
+
+    fetched_from: datetime.date | None = None
+    """Keep what was fetched on this day or later."""
+    fetched_before: datetime.date | None = None
+    licences: tuple[str, ...] = ()
+    """Keep documents under one of these licences, whatever the case; empty keeps all."""
+    min: dict[str, float] = field(default_factory=dict)
+    """By key of the document's metadata: min.score = 3 keeps a score of 3 or more."""
+    max: dict[str, float] = field(default_factory=dict)
+    keep: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By key: keep.type = ["civil", "criminal"] keeps documents whose type is one of them."""
+    drop: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("min", "max", "keep", "drop"):
+            for key in getattr(self, name):
+                _require(
+                    "'" not in key and "\\" not in key,
+                    f"filters.metadata.{name}",
+                    key,
+                    "a key with a quote or backslash cannot be asked for",
+                )
+
+
 RULE_SETS: Final[dict[str, type]] = {
     "length": Length,
     "language": Language,
@@ -212,6 +285,10 @@ RULE_SETS: Final[dict[str, type]] = {
     "gopher_quality": GopherQuality,
     "c4": C4,
     "fineweb": FineWeb,
+    "refinedweb": RefinedWeb,
+    "roots": Roots,
+    "code": Code,
+    "metadata": Metadata,
 }
 
 
@@ -227,6 +304,10 @@ class Filters:
     gopher_quality: GopherQuality = field(default_factory=GopherQuality)
     c4: C4 = field(default_factory=C4)
     fineweb: FineWeb = field(default_factory=FineWeb)
+    refinedweb: RefinedWeb = field(default_factory=RefinedWeb)
+    roots: Roots = field(default_factory=Roots)
+    code: Code = field(default_factory=Code)
+    metadata: Metadata = field(default_factory=Metadata)
     profiles: dict[str, dict[str, dict[str, float | str | None]]] = field(default_factory=dict)
     """Limits for one language, over those above: profiles.zh.gopher_quality.min_words = 100."""
 

@@ -70,8 +70,8 @@ def clean(
 ) -> tuple[pa.Array, npt.NDArray[np.float64]]:
     """The large_string column without the lines that fail, and SIGNALS of every row, float64[9, n].
 
-    `words` are those of `split_on_space`; the limits on lines are given by row, infinite where off. Lines are stripped
-    and joined by line feeds.
+    `words` are those of `split_on_space`; the limits on lines are given by row, infinite where off. Lines are stripped before
+    citations go, not behind them, and joined by line feeds; the text is stripped.
     """
     data, offsets = text_view(text)
     out = np.zeros((len(SIGNALS), len(text)))
@@ -86,7 +86,7 @@ def clean(
         np.stack([min_line_words, max_word_chars]),
         (config.require_terminal_punctuation, config.remove_citations, config.cut_javascript, config.cut_policy),
         profile,
-        tables.terminal_punctuation,
+        tables.line_ends,
         tables.sentence_ends,
         char_classes(),
         cleaned,
@@ -159,15 +159,13 @@ def _copy(data, at, end, citations, cleaned, to):  # type: ignore[no-untyped-def
 
 
 @numba.njit(cache=True, nogil=True)
-def _copy_stripped(data, start, end, citations, classes, cleaned, to):  # type: ignore[no-untyped-def]
-    """As `_copy`; white space that a citation leaves at the ends of the line goes too."""
-    tail, n = _copy(data, start, end, citations, cleaned, to)
-    if n:
-        first, last = strip(cleaned, to, tail, classes)
+def _strip_row(cleaned, row_start, to, classes):  # type: ignore[no-untyped-def]
+    """Take white space off both ends of what stands from `row_start`; the new end."""
+    first, last = strip(cleaned, row_start, to, classes)
+    if first > row_start:
         for k in range(last - first):
-            cleaned[to + k] = cleaned[first + k]
-        tail = to + last - first
-    return tail, n
+            cleaned[row_start + k] = cleaned[first + k]
+    return row_start + last - first
 
 
 @numba.njit(cache=True, nogil=True)
@@ -199,13 +197,13 @@ def _count_sentences(data, at, end, sentence_ends, classes):  # type: ignore[no-
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_terminal(data, start, end, terminals):  # type: ignore[no-untyped-def]
+def _is_terminal(data, start, end, line_ends):  # type: ignore[no-untyped-def]
     """Whether the line ends in terminal punctuation that is no `...`."""
     if start >= end:
         return False
     if end - start >= 3 and data[end - 1] == 0x2E and data[end - 2] == 0x2E and data[end - 3] == 0x2E:
         return False
-    return is_one_of(code_before(data, end), terminals)
+    return is_one_of(code_before(data, end), line_ends)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -218,7 +216,7 @@ def _clean(  # type: ignore[no-untyped-def]
     limits,
     switches,
     profile,
-    terminals,
+    line_ends,
     sentence_ends,
     classes,
     cleaned,
@@ -248,8 +246,8 @@ def _clean(  # type: ignore[no-untyped-def]
                 out[3, row] += 1
                 continue
             begin = to + 1 if to > row_start else to
-            tail, n_citations = _copy_stripped(data, start, end, citations, classes, cleaned, begin)
-            if need_terminal and not _is_terminal(cleaned, begin, tail, terminals[profile[row]]):
+            tail, n_citations = _copy(data, start, end, citations, cleaned, begin)
+            if need_terminal and not _is_terminal(cleaned, begin, tail, line_ends[profile[row]]):
                 out[4, row] += 1
                 continue
             if n_words < min_line_words:
@@ -264,11 +262,13 @@ def _clean(  # type: ignore[no-untyped-def]
             if cut_policy and found[_POLICY:].any():
                 out[7, row] += 1
                 continue
-            if tail == begin:
+            first, last = strip(cleaned, begin, tail, classes)
+            if first == last:
                 continue
-            out[0, row] += _count_sentences(cleaned, begin, tail, sentence_ends[profile[row]], classes)
+            out[0, row] += _count_sentences(cleaned, first, last, sentence_ends[profile[row]], classes)
             out[8, row] += n_citations
             if begin > to:
                 cleaned[to] = 0x0A
             to = tail
+        to = _strip_row(cleaned, row_start, to, classes)
         ends[row + 1] = to

@@ -10,18 +10,19 @@ no rule decides on it; rows that meet neither have none.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters import c4, fineweb, gopher_quality, gopher_repetition
+from pipelines.filters import c4, code, fineweb, gopher_quality, gopher_repetition, metadata, refinedweb, roots
 from pipelines.filters.language import identify
 from pipelines.filters.limits import Floats, Languages, Limits, Verdict, decide
 from pipelines.filters.profiles import code_of
 from pipelines.filters.url import UrlRules, has_blocked_word, in_blocked_domain
+from pipelines.text.view import text_view
 from pipelines.text.words import Words, split_on_space, split_words
 from schemas.hops import DOCUMENT, LEDGER, conform
 from schemas.ledger import Outcome, entries
@@ -37,8 +38,14 @@ SIGNALS: Final = {
     "gopher_quality": gopher_quality.SIGNALS,
     "c4": c4.SIGNALS,
     "fineweb": fineweb.SIGNALS,
+    "refinedweb": refinedweb.SIGNALS,
+    "roots": roots.SIGNALS,
+    "code": code.SIGNALS,
+    "metadata": (),
 }
 """What every rule set measures."""
+
+_OF_NO_LANGUAGE: Final = ("length", "url", "code", "metadata")
 
 Rows = npt.NDArray[np.int64]
 
@@ -53,11 +60,11 @@ class FilterChain:
         self.url = UrlRules.of(filters.url)
         self.schema = pa.schema([*DOCUMENT, *self.fields()])
 
-    @staticmethod
-    def of(recipe: Recipe) -> FilterChain:
+    @classmethod
+    def of(cls, recipe: Recipe) -> Self:
         """The chain of a recipe. It reads the list of blocked domains; the language model is loaded when a row needs it."""
         rules = {name: recipe.filters.rules if source.rules is None else source.rules for name, source in recipe.sources.items()}
-        return FilterChain(recipe.filters, rules)
+        return cls(recipe.filters, rules)
 
     def fields(self) -> list[pa.Field]:
         """What is appended to DOCUMENT: lang, lang_score, and `rule_set.signal` for each set that a source uses."""
@@ -85,14 +92,18 @@ class FilterChain:
 
     def _judge(self, alive: Alive, rules: tuple[str, ...]) -> Alive:
         for name in rules:
-            if self._needs_language(name) and not alive.identified:
-                alive.set_language(*identify(alive.text, self.filters.language), self.languages)
-            measure: Callable[[Alive, Limits], Verdict] = getattr(self, f"_{name}")
-            alive.drop(measure(alive, self.languages.limits[name]))
+            alive.drop(self.verdict(name, alive))
         return alive
 
+    def verdict(self, rule_set: str, alive: Alive) -> Verdict:
+        """Measure what is alive, set the signals of the rule set as columns, and say which rows fail."""
+        if self._needs_language(rule_set) and not alive.identified:
+            alive.set_language(*identify(alive.text, self.filters.language), self.languages)
+        measure: Callable[[Alive, Limits], Verdict] = getattr(self, f"_{rule_set}")
+        return measure(alive, self.languages.limits[rule_set])
+
     def _needs_language(self, rule_set: str) -> bool:
-        return rule_set not in ("length", "url") or any(rule_set in sets for sets in self.filters.profiles.values())
+        return rule_set not in _OF_NO_LANGUAGE or any(rule_set in sets for sets in self.filters.profiles.values())
 
     # --- One method per rule set: measure what is alive, set its signals, decide -----------------------------------------
 
@@ -121,6 +132,15 @@ class FilterChain:
         nothing = np.full(len(failed), np.nan)
         return Verdict(("url.block_domains", "url.block_words"), failed, nothing, nothing)
 
+    def _metadata(self, alive: Alive, limits: Limits) -> Verdict:
+        judged = list(metadata.judge(alive.documents, self.filters.metadata))
+        failed = np.full(len(alive.rows), -1)
+        value, limit = np.full((2, len(failed)), np.nan)
+        for number in range(len(judged) - 1, -1, -1):  # so that the first one that fails is what stays written
+            _, fails, values, bound = judged[number]
+            failed[fails], value[fails], limit[fails] = number, values[fails], bound
+        return Verdict(tuple(name for name, *_ in judged), failed, value, limit)
+
     def _gopher_repetition(self, alive: Alive, limits: Limits) -> Verdict:
         return self._decide("gopher_repetition", alive, limits, gopher_repetition.measure(alive.text, alive.words))
 
@@ -142,6 +162,20 @@ class FilterChain:
         signals = fineweb.measure(alive.text, alive.words.counts, short, alive.profile, self.languages.tables)
         return self._decide("fineweb", alive, limits, signals)
 
+    def _refinedweb(self, alive: Alive, limits: Limits) -> Verdict:
+        min_words, max_upper = (limits.of(name, alive.profile) for name in ("min_line_words", "max_line_upper_ratio"))
+        text, signals = refinedweb.clean(alive.text, self.filters.refinedweb, min_words, max_upper)
+        alive.set_text(text)
+        return self._decide("refinedweb", alive, limits, signals)
+
+    def _roots(self, alive: Alive, limits: Limits) -> Verdict:
+        char_ngram = self.languages.tables.char_ngram[alive.profile]
+        signals = roots.measure(alive.text, split_on_space(alive.text), char_ngram, self.filters.roots.word_ngram)
+        return self._decide("roots", alive, limits, signals)
+
+    def _code(self, alive: Alive, limits: Limits) -> Verdict:
+        return self._decide("code", alive, limits, code.measure(alive.text, alive.documents.column("meta")))
+
     def _decide(self, rule_set: str, alive: Alive, limits: Limits, measured: Floats) -> Verdict:
         """`measured` is float64[signal, n] in the order of SIGNALS."""
         signals = dict(zip(SIGNALS[rule_set], measured, strict=True))
@@ -160,6 +194,7 @@ class Alive:
         self.identified = False
         self.ended: list[tuple[pa.RecordBatch, Rows]] = []
         self._words: Words | None = None
+        self._split_rows = self._split_offsets = np.zeros(0, np.int64)
 
     @property
     def text(self) -> pa.Array:
@@ -169,8 +204,12 @@ class Alive:
     @property
     def words(self) -> Words:
         """`split_words` of the text, split once for the sets in a row that share it."""
+        offsets = text_view(self.text)[1]
         if self._words is None:
             self._words = split_words(self.text)
+        elif len(self._split_rows) < len(self._words.offsets) - 1:  # rows have gone since
+            self._words = self._words.take(self._split_rows, self._split_offsets, offsets)
+        self._split_rows, self._split_offsets = np.arange(len(self.rows)), offsets
         return self._words
 
     def set(self, name: str, column: pa.Array) -> None:
@@ -203,7 +242,8 @@ class Alive:
         stays = ~fails
         self.documents = self.documents.filter(pa.array(stays))
         self.rows, self.profile = self.rows[stays], self.profile[stays]
-        self._words = None
+        if self._words is not None:
+            self._split_rows = self._split_rows[stays]
 
 
 def _in_order(pieces: list[tuple[pa.RecordBatch, Rows]], schema: pa.Schema) -> pa.RecordBatch:

@@ -1,8 +1,7 @@
 """FineWeb's own line signals (arXiv 2406.17557, section 3.6), by the formulas of datatrove.
 
-Lines are what stands between line feeds, stripped, without the blank ones. Duplicate lines are all copies after the
-first; their characters are counted over the characters of the text without line feeds. 0 divided by 0 is 0.
-datatrove does not strip; after its C4 step, as in FineWeb, that makes no difference.
+Lines are what stands between line feeds, white space at their ends included, without the blank ones. Duplicate lines are
+all copies after the first; their characters are counted over the characters of the text without line feeds. 0 divided by 0 is 0.
 """
 
 from __future__ import annotations
@@ -48,14 +47,14 @@ def _measure(data, offsets, n_words, short, profile, terminals, classes, out):  
         while at < stop:
             end = newline_end(data, at, stop)
             first, last = strip(data, at, end, classes)
-            at = end + 1
+            begin, at = at, end + 1
             if first == last:
                 continue
-            n_line = count_chars(data, first, last)
+            n_line = count_chars(data, begin, end)
             n_lines += 1
-            n_terminal += is_one_of(code_before(data, last), terminals[profile[row]])
+            n_terminal += is_one_of(code_before(data, end), terminals[profile[row]])
             n_short += n_line <= short[profile[row]]
-            key = hash_bytes(data, first, last)
+            key = hash_bytes(data, begin, end)
             slot = slot_of(keys, key)
             if keys[slot] == key:
                 dup_chars += n_line

@@ -1,6 +1,6 @@
 """Repetition signals of Gopher (arXiv 2112.11446, table A1), by the formulas of datatrove.
 
-Lines are what stands between `\\n+`, paragraphs between `\\n{2,}`, of the stripped text; duplicates are all copies after
+Lines are what stands between `\\n+`, paragraphs between `\\n{2,}` of the stripped text; duplicates are all copies after
 the first. Every character ratio is over the characters of the whole text. 0 divided by 0 is 0.
 The one trick: an n-gram can only occur twice where its first n - 1 words do, so each n looks only at the positions
 that the n before left over, and most text is done after n = 3.
@@ -106,7 +106,7 @@ def _measure(data, offsets, lengths, hashes, word_offsets, classes, out):  # typ
         if n_chars == 0:
             continue
         start, end = strip(data, offsets[row], offsets[row + 1], classes)
-        n, n_dup, dup_chars = _duplicates(data, start, end, 1, keys)
+        n, n_dup, dup_chars = _duplicates(data, offsets[row], offsets[row + 1], 1, keys)
         out[0, row] = n_dup / n
         out[2, row] = dup_chars / n_chars
         n, n_dup, dup_chars = _duplicates(data, start, end, 2, keys)

@@ -16,6 +16,8 @@ Limits = Mapping[str, float | None]
 """Limits by "rule_set.limit"; None is off."""
 
 LATIN_ENDS: Final = ".?!…"
+C4_LINE_ENDS: Final = ".?!\"'"
+UNICODE_ENDS: Final = ".?!‼⁇⁈⁉‽؟۔।॥。．！？｡"  # of Unicode's sentence terminals, to which FineWeb keeps, those in wide use
 CLOSERS: Final = "\"'”’»"
 OTHER_CLOSERS: Final = CLOSERS + "“«›‹)"
 CJK_ENDS: Final = "。！？；…｡．.?!"
@@ -30,8 +32,12 @@ class LanguageProfile:
     """Case counts, as in Gopher: "the" and not "The". Empty turns min_stop_words off."""
     sentence_ends: str = LATIN_ENDS
     """ASCII ones end a sentence only before white space or the end of the line."""
-    terminal_punctuation: str = LATIN_ENDS + CLOSERS
-    """What a line of prose ends in: sentence ends and the quotation marks and brackets after them."""
+    line_ends: str = C4_LINE_ENDS
+    """What a line of prose ends in, to C4: sentence ends and the quotation marks and brackets after them."""
+    terminal_punctuation: str = UNICODE_ENDS
+    """The same to FineWeb."""
+    char_ngram: int = 10
+    """Characters of the n-grams in which ROOTS looks for repetition."""
     short_line_scale: float = 1.0
     """Characters that say as much as one English character: scales fineweb.short_line_chars."""
     limits: Limits = field(default_factory=dict)
@@ -41,7 +47,19 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def _roots(min_words: float, max_words: float, char_repetition: float, word_repetition: float, special_chars: float) -> Limits:
+    """A language's row in the table of ROOTS."""
+    return {
+        "roots.min_words": min_words,
+        "roots.max_words": max_words,
+        "roots.max_char_repetition_ratio": char_repetition,
+        "roots.max_word_repetition_ratio": word_repetition,
+        "roots.max_special_char_ratio": special_chars,
+    }
+
+
 _NOT_ENGLISH: Final[Limits] = {
+    **_roots(10, 100_000, 0.2, 0.3, 0.4),  # its row for any other language
     # Punctuation marks count among the words, and the published 0.8 leaves them little room: of pages in Russian, each with its
     # mark-up taken off, it removed 72 %. It stays for English alone.
     "gopher_quality.min_alpha_word_ratio": 0.6,
@@ -88,22 +106,27 @@ def _unspaced(chars_per_word: float, max_dup_10gram_ratio: float) -> dict[str, f
 _NO_SENTENCE_ENDS: Final[Limits] = {"c4.min_sentences": None, "fineweb.min_terminal_line_ratio": None}
 
 
-def _spaced(stop_words: str, *, own_ends: str = "", short_line_scale: float = 1.0, limits: Limits = _SPACED) -> LanguageProfile:
+def _spaced(
+    stop_words: str, *, own_ends: str = "", short_line_scale: float = 1.0, limits: Limits = _SPACED, roots: Limits | None = None
+) -> LanguageProfile:
     ends = LATIN_ENDS + own_ends
     return LanguageProfile(
         stop_words=_words(stop_words),
         sentence_ends=ends,
+        line_ends=ends + OTHER_CLOSERS,
         terminal_punctuation=ends + OTHER_CLOSERS,
         short_line_scale=short_line_scale,
-        limits=limits,
+        limits={**limits, **(roots or {})},
     )
 
 
-def _cjk(stop_words: str, short_line_scale: float, limits: Limits) -> LanguageProfile:
+def _cjk(stop_words: str, short_line_scale: float, limits: Limits, char_ngram: int = 10) -> LanguageProfile:
     return LanguageProfile(
         stop_words=_words(stop_words),
         sentence_ends=CJK_ENDS,
+        line_ends=CJK_ENDS + CJK_CLOSERS,
         terminal_punctuation=CJK_ENDS + CJK_CLOSERS,
+        char_ngram=char_ngram,
         short_line_scale=short_line_scale,
         limits=limits,
     )
@@ -112,13 +135,15 @@ def _cjk(stop_words: str, short_line_scale: float, limits: Limits) -> LanguagePr
 def _south_east_asian(own_ends: str, limits: Limits) -> LanguageProfile:
     """Without stop words: a word is several characters, and the rule sees them one by one."""
     ends = LATIN_ENDS + own_ends
-    return LanguageProfile(sentence_ends=ends, terminal_punctuation=ends + OTHER_CLOSERS, short_line_scale=0.9, limits=limits)
+    closed = ends + OTHER_CLOSERS
+    return LanguageProfile(sentence_ends=ends, line_ends=closed, terminal_punctuation=closed, short_line_scale=0.9, limits=limits)
 
 
 _ANY_ENDS: Final = LATIN_ENDS + "。！？；؟۔।॥។။"
 
 NEUTRAL: Final = LanguageProfile(
     sentence_ends=_ANY_ENDS,
+    line_ends=_ANY_ENDS + OTHER_CLOSERS + "」』",
     terminal_punctuation=_ANY_ENDS + OTHER_CLOSERS + "」』",
     limits={**_SPACED, "gopher_quality.max_mean_word_length": 15},
 )
@@ -129,7 +154,8 @@ PROFILES: Final[dict[str, LanguageProfile]] = {
     "zh": _cjk(
         "的 了 在 是 我 有 和 就 不 人 都 一 上 也 很 到 说 要 去 你 会 着 没 看 好 这 為 为 這 個 个 們 们 與 与 及 之 以 而 其 於 于",
         short_line_scale=0.4,
-        limits=_unspaced(1.5, max_dup_10gram_ratio=0.15),
+        limits={**_unspaced(1.5, max_dup_10gram_ratio=0.15), **_roots(1, 1_000_000, 0.2, 0.96, 0.3)},
+        char_ngram=3,
     ),
     "ja": _cjk(
         "の は を に が と で も へ や か ら た て し な",
@@ -146,19 +172,19 @@ PROFILES: Final[dict[str, LanguageProfile]] = {
         limits={**_SPACED, "gopher_quality.min_mean_word_length": 1.5},
     ),
     "ru": _spaced("и в не на что с по как это из для от но к он"),
-    "ar": _spaced("في من على إلى عن أن التي الذي هذا هذه مع ما لا كان أو و", own_ends="؟؛۔"),
+    "ar": _spaced("في من على إلى عن أن التي الذي هذا هذه مع ما لا كان أو و", own_ends="؟؛۔", roots=_roots(20, 100_000, 0.2, 0.34, 0.3)),
     "de": _spaced("der die und in den von zu das mit ist nicht ein eine auf für"),
-    "fr": _spaced("de la le et les des en un une du que est pour dans qui"),
-    "es": _spaced("de la que el en y a los se del las un por con para"),
-    "pt": _spaced("de a o que e do da em um para com não uma os no"),
+    "fr": _spaced("de la le et les des en un une du que est pour dans qui", roots=_roots(13, 100_000, 0.14, 0.13, 0.34)),
+    "es": _spaced("de la que el en y a los se del las un por con para", roots=_roots(16, 100_000, 0.14, 0.25, 0.34)),
+    "pt": _spaced("de a o que e do da em um para com não uma os no", roots=_roots(19, 100_000, 0.25, 0.98, 0.35)),
     "it": _spaced("di e il la che in un a per è una del con non le"),
     "nl": _spaced("de van het een en in is dat op te zijn met voor niet die"),
     "pl": _spaced("i w na z do nie się jest to że o jak dla od po"),
     "cs": _spaced("a se v na je že s z do o i to jako pro ve"),
     "tr": _spaced("ve bir bu da de için ile olarak olan daha çok gibi en ne ya"),
-    "vi": _spaced("và của là có được trong cho không một những các người này đã với"),
-    "id": _spaced("yang dan di dengan untuk dari ini pada dalam adalah itu tidak ke akan atau"),
-    "hi": _spaced("के का में है की और से को यह कि पर एक हैं ने नहीं", own_ends="।॥"),
+    "vi": _spaced("và của là có được trong cho không một những các người này đã với", roots=_roots(30, 100_000, 0.15, 0.2, 0.34)),
+    "id": _spaced("yang dan di dengan untuk dari ini pada dalam adalah itu tidak ke akan atau", roots=_roots(15, 100_000, 0.15, 0.2, 0.34)),
+    "hi": _spaced("के का में है की और से को यह कि पर एक हैं ने नहीं", own_ends="।॥", roots=_roots(38, 100_000, 0.18, 0.47, 0.45)),
 }
 
 _THREE_LETTERS: Final = (

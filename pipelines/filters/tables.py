@@ -23,9 +23,13 @@ class ProfileTables:
     """[p, size]: an open-addressing table of word hashes."""
     sentence_ends: npt.NDArray[np.uint32]
     """[p, k]: code points, zeros behind."""
+    line_ends: npt.NDArray[np.uint32]
+    """[p, k]: code points, zeros behind."""
     terminal_punctuation: npt.NDArray[np.uint32]
     """[p, k]: code points, zeros behind."""
     short_line_scale: npt.NDArray[np.float64]
+    """[p]"""
+    char_ngram: npt.NDArray[np.int64]
     """[p]"""
 
 
@@ -33,17 +37,19 @@ def build(profiles: Sequence[LanguageProfile]) -> ProfileTables:
     """The tables of the profiles, in order."""
     size = table_size(max(len(profile.stop_words) for profile in profiles))
     stop_words = np.zeros((len(profiles), size), np.uint64)
-    for table, profile in zip(stop_words, profiles, strict=True):
-        for word in sorted(profile.stop_words):
-            hashes = split_words(pa.array([word], pa.large_string())).hashes
-            if len(hashes) != 1:
-                raise ValueError(f"the stop word {word!r} is no single word of its text")
-            table[slot_of(table, hashes[0])] = hashes[0]
+    listed = [(number, word) for number, profile in enumerate(profiles) for word in sorted(profile.stop_words)]
+    words = split_words(pa.array([word for _, word in listed], pa.large_string()))
+    if broken := [word for (_, word), count in zip(listed, words.counts, strict=True) if count != 1]:
+        raise ValueError(f"the stop word {broken[0]!r} is no single word of its text")
+    for (number, _), key in zip(listed, words.hashes, strict=True):
+        stop_words[number, slot_of(stop_words[number], key)] = key
     return ProfileTables(
         stop_words,
         _code_points(profile.sentence_ends for profile in profiles),
+        _code_points(profile.line_ends for profile in profiles),
         _code_points(profile.terminal_punctuation for profile in profiles),
         np.array([profile.short_line_scale for profile in profiles]),
+        np.array([profile.char_ngram for profile in profiles]),
     )
 
 

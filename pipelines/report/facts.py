@@ -163,9 +163,9 @@ class Facts:
     @cached_property
     def cut_lines(self) -> list[tuple[str, int]]:
         """What the rules on lines cut out of the documents that are kept; empty where none is configured."""
-        settings = {f"c4.{key}": value for key, value in msgspec.to_builtins(self.recipe.filters.c4).items()}
-        on = {rule for rule, value in settings.items() if value not in (None, False)}
-        columns = {rule: column for rule, column in LINE_RULES.items() if rule in on and column in self.columns}
+        filters = msgspec.to_builtins(self.recipe.filters)
+        is_on = {rule: filters[rule.partition(".")[0]][rule.partition(".")[2]] not in (None, False) for rule in LINE_RULES}
+        columns = {rule: column for rule, column in LINE_RULES.items() if is_on[rule] and column in self.columns}
         if not columns:
             return []
         totals = self.documents.select(pl.col(column).sum() for column in columns.values()).collect().row(0)

@@ -6,11 +6,12 @@ A rule that never fired leaves no trace in the ledger, so the list must come fro
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -30,6 +31,11 @@ LINE_RULES: Final = {
     "c4.cut_javascript": "c4.cut_javascript",
     "c4.cut_policy": "c4.cut_policy",
     "c4.remove_citations": "c4.citations",
+    "refinedweb.max_line_upper_ratio": "refinedweb.cut_upper",
+    "refinedweb.cut_numeric": "refinedweb.cut_numeric",
+    "refinedweb.cut_counters": "refinedweb.cut_counter",
+    "refinedweb.min_line_words": "refinedweb.cut_few_words",
+    "refinedweb.edit_lines": "refinedweb.edited_lines",
 }
 """Settings that cut lines and never a document, and the signal that counts what each one cut."""
 
@@ -69,13 +75,23 @@ def configured_rules(recipe: Recipe, languages: Sequence[str]) -> list[Rule]:
     rules = []
     for rule_set, sources in judged.items():
         config = getattr(recipe.filters, rule_set)
-        for field in dataclasses.fields(config):
-            limit = _limit(field.name, getattr(config, field.name))
-            others = _other_limits(resolved, rule_set, field.name, limit, languages)
-            name = f"{rule_set}.{field.name}"
+        for key, value in _settings(config):
+            limit = _limit(key, value)
+            others = _other_limits(resolved, rule_set, key, limit, languages)
+            name = f"{rule_set}.{key}"
             if name not in LINE_RULES and (limit is not None or others):
                 rules.append(Rule(name=name, limit=limit, other_limits=others, sources=tuple(sources)))
     return rules
+
+
+def _settings(config: Any) -> Iterator[tuple[str, object]]:
+    """The settings of a rule set; of those that hold others, each by itself: min.score."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if isinstance(value, dict):
+            yield from ((f"{field.name}.{key}", one) for key, one in value.items())
+        else:
+            yield field.name, value
 
 
 def _other_limits(resolved: Languages, rule_set: str, key: str, limit: Limit, languages: Sequence[str]) -> dict[str, Limit]:
@@ -91,10 +107,12 @@ def _other_limits(resolved: Languages, rule_set: str, key: str, limit: Limit, la
 
 def _limit(key: str, value: object) -> Limit:
     """What a setting of a rule set limits, or None where it is off or no limit at all."""
-    if key.startswith(("min_", "max_")) and isinstance(value, int | float):
+    if key.startswith(("min_", "max_", "min.", "max.")) and isinstance(value, int | float):
         return value
-    if key == "keep" and isinstance(value, tuple):
+    if key.startswith(("keep", "drop.", "licences")) and isinstance(value, tuple):
         return ", ".join(value) or None
+    if isinstance(value, datetime.date):
+        return value.isoformat()
     if key == "block_words" and isinstance(value, tuple):
         return f"{len(value)} words" if value else None
     if key == "block_domains" and isinstance(value, str):

@@ -60,16 +60,12 @@ _CLASS_OF_CATEGORY: Final = {"L": LETTER, "N": NUMBER, "M": MARK, "P": PUNCTUATI
 @functools.cache
 def char_classes() -> npt.NDArray[np.uint8]:
     """uint8[TABLE_SIZE]: the class bits of every code point."""
-    table = np.zeros(TABLE_SIZE, np.uint8)
-    for code in range(TABLE_SIZE):
-        char = chr(code)
-        category = unicodedata.category(char)
-        bits = _CLASS_OF_CATEGORY.get(category[0], 0)
-        if category == "Lu":
-            bits |= UPPER
-        if char.isspace():
-            bits |= SPACE
-        table[code] = bits
+    categories = list(map(unicodedata.category, map(chr, range(TABLE_SIZE))))
+    bits_of = {category: _CLASS_OF_CATEGORY.get(category[0], 0) | (UPPER if category == "Lu" else 0) for category in set(categories)}
+    table = np.array([bits_of[category] for category in categories], np.uint8)
+    for code in np.flatnonzero(table == 0):
+        if chr(code).isspace():
+            table[code] = SPACE
     for first, last in _UNSPACED_BLOCKS:
         block = table[first : last + 1]
         block[(block & (LETTER | MARK | NUMBER)) != 0] |= UNSPACED

@@ -10,7 +10,7 @@ In both, a character of a script written without spaces is a word by itself, wit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numba
 import numpy as np
@@ -21,6 +21,7 @@ from pipelines.text.hashing import SEED, add_code, finish
 from pipelines.text.lines import class_of
 from pipelines.text.unicode import LETTER, MARK, NUMBER, SPACE, UNSPACED, UPPER, char_classes, decode
 from pipelines.text.view import text_view
+from schemas.buffers import Offsets
 
 HAS_LETTER: Final = 1
 PUNCTUATION_ONLY: Final = 2  # neither letter nor number: punctuation, symbols, emoji
@@ -51,6 +52,25 @@ class Words:
         """Words of each row."""
         return np.diff(self.offsets)
 
+    def take(self, rows: npt.NDArray[np.int64], before: Offsets, after: Offsets) -> Words:
+        """The words of some rows, whose texts have moved from offsets `before[rows]` to `after` in the text buffer."""
+        offsets = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum(self.counts[rows], out=offsets[1:])
+        taken = Words.empty(offsets, int(offsets[-1]))
+        moved = after[:-1] - before[rows]
+        _take(rows, moved, self.offsets, self.starts, self.ends, self.lengths, self.flags, self.hashes, *taken.arrays())
+        return taken
+
+    @staticmethod
+    def empty(offsets: npt.NDArray[np.int64], n: int) -> Words:
+        """Room for n words."""
+        starts, ends = np.empty(n, np.int64), np.empty(n, np.int64)
+        return Words(offsets, starts, ends, np.empty(n, np.uint32), np.empty(n, np.uint8), np.empty(n, np.uint64))
+
+    def arrays(self) -> tuple[npt.NDArray[Any], ...]:
+        """Every array in the order of the fields."""
+        return self.offsets, self.starts, self.ends, self.lengths, self.flags, self.hashes
+
 
 def split_words(text: pa.Array) -> Words:
     """Words and punctuation of every row of a large_string column."""
@@ -68,13 +88,25 @@ def split_on_space(text: pa.Array) -> Words:
 def _split(text: pa.Array, *, on_space: bool) -> Words:
     data, offsets = text_view(text)
     # A word has at least one byte; pages of these arrays that stay unused are never touched and cost nothing.
-    most = int(offsets[-1] - offsets[0])
-    starts, ends = np.empty(most, np.int64), np.empty(most, np.int64)
-    lengths, flags, hashes = np.empty(most, np.uint32), np.empty(most, np.uint8), np.empty(most, np.uint64)
-    word_offsets = np.zeros(len(offsets), np.int64)
+    room = Words.empty(np.zeros(len(offsets), np.int64), int(offsets[-1] - offsets[0]))
+    word_offsets, *columns = room.arrays()
     kernel = _split_on_space if on_space else _split_words
-    n = kernel(data, offsets, char_classes(), starts, ends, lengths, flags, hashes, word_offsets)
-    return Words(word_offsets, starts[:n], ends[:n], lengths[:n], flags[:n], hashes[:n])
+    n = kernel(data, offsets, char_classes(), *columns, word_offsets)
+    return Words(word_offsets, *(column[:n] for column in columns))
+
+
+@numba.njit(cache=True, nogil=True)
+def _take(  # type: ignore[no-untyped-def]
+    rows, moved, offsets, starts, ends, lengths, flags, hashes, own_offsets, own_starts, own_ends, own_lengths, own_flags, own_hashes
+):
+    for i in range(len(rows)):
+        first, last = offsets[rows[i]], offsets[rows[i] + 1]
+        begin, end = own_offsets[i], own_offsets[i + 1]
+        own_starts[begin:end] = starts[first:last] + moved[i]
+        own_ends[begin:end] = ends[first:last] + moved[i]
+        own_lengths[begin:end] = lengths[first:last]
+        own_flags[begin:end] = flags[first:last]
+        own_hashes[begin:end] = hashes[first:last]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -135,6 +167,18 @@ def _word_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
     url_end = at
     h = SEED
     while at < stop:
+        byte = data[at]
+        if byte < 0x80 and at >= url_end:  # nearly all of nearly all texts
+            bits = classes[byte]
+            if bits & SPACE:
+                break
+            if bits & (LETTER | NUMBER):
+                last = bits
+                seen |= bits
+                h = add_code(h, byte)
+                at += 1
+                n_chars += 1
+                continue
         code, size = decode(data, at)
         bits = class_of(code, classes)
         if at < url_end:

@@ -73,7 +73,7 @@ def dup_grams(found: list[str], n: int) -> int:
 
 def gopher_repetition(text: str) -> dict[str, float]:
     found = words(text)
-    lines, paragraphs = re.split(r"\n+", text.strip()), re.split(r"\n{2,}", text.strip())
+    lines, paragraphs = re.split(r"\n+", text), re.split(r"\n{2,}", text.strip())
     (n_lines, line_chars), (n_paragraphs, paragraph_chars) = duplicates(lines), duplicates(paragraphs)
     return {
         "dup_line_ratio": ratio(n_lines, len(lines)),
@@ -86,7 +86,7 @@ def gopher_repetition(text: str) -> dict[str, float]:
 
 
 def fineweb(text: str, profile: LanguageProfile, short_line_chars: int) -> dict[str, float]:
-    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    lines = [line for line in text.split("\n") if line.strip()]
     return {
         "terminal_line_ratio": ratio(sum(line[-1] in profile.terminal_punctuation for line in lines), len(lines)),
         "short_line_ratio": ratio(sum(len(line) <= short_line_chars * profile.short_line_scale for line in lines), len(lines)),
@@ -141,9 +141,8 @@ def c4(
         if any(len(word) > max_word_chars for word in found):
             signals["cut_long_word"] += 1
             continue
-        without, n_citations = re.subn(r"\[\d*\]|\[edit\]|\[citation needed\]", "", raw, flags=re.ASCII)
-        line = without.strip() if n_citations else without
-        if terminal and (not line or line[-1] not in profile.terminal_punctuation or line.endswith("...")):
+        line, n_citations = re.subn(r"\[\d*\]|\[edit\]|\[citation needed\]", "", raw, flags=re.ASCII)
+        if terminal and (not line or line[-1] not in profile.line_ends or line.endswith("...")):
             signals["cut_no_terminal"] += 1
             continue
         if len(found) < min_line_words:
@@ -158,12 +157,12 @@ def c4(
         if any(phrase in lower for phrase in PHRASES):
             signals["cut_policy"] += 1
             continue
-        if not line:
+        if not line.strip():
             continue
-        signals["sentences"] += n_sentences(line, profile)
+        signals["sentences"] += n_sentences(line.strip(), profile)
         signals["citations"] += n_citations
         kept.append(line)
-    return "\n".join(kept), signals
+    return "\n".join(kept).strip(), signals
 
 
 ASCII_WORD = re.compile(r"[^A-Za-z]*([A-Za-z](?:[A-Za-z'-]*[A-Za-z])?)[^A-Za-z]*")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.text.view import text_view
 from pipelines.text.words import HAS_LETTER, PUNCTUATION_ONLY, Words, split_on_space, split_words
 from tests.text import reference
 from tests.text.strategies import TEXTS, column, padded
@@ -50,6 +51,15 @@ def test_a_batch_cut_anywhere_or_sliced_gives_the_same_words(texts: list[str], c
     for name in ("lengths", "flags", "hashes"):
         assert np.array_equal(getattr(whole, name), np.concatenate([getattr(first, name), getattr(second, name)]))
         assert np.array_equal(getattr(whole, name), getattr(slice_, name))
+
+
+@given(TEXTS, st.data(), st.sampled_from([split_words, split_on_space]))
+def test_words_of_taken_rows_are_those_of_their_texts(texts: list[str], data: st.DataObject, split: Callable[[pa.Array], Words]) -> None:
+    rows = np.flatnonzero(data.draw(st.lists(st.booleans(), min_size=len(texts), max_size=len(texts))))
+    whole = padded(texts)
+    left = whole.take(pa.array(rows))
+    taken, again = split(whole).take(rows, text_view(whole)[1], text_view(left)[1]), split(left)
+    assert [one.tolist() for one in taken.arrays()] == [one.tolist() for one in again.arrays()]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""Predicates over what is known of a document beside its text: dates, licence, and values of its metadata.
+
+A rule whose value is missing fails: a document without a licence has none of those that are kept, one without a score no high one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from schemas.recipe import Metadata
+
+Fails = npt.NDArray[np.bool_]
+Values = npt.NDArray[np.float64]
+COLUMNS: Final = ("fetched_at", "licence", "meta")
+
+
+def judge(documents: pa.RecordBatch, config: Metadata) -> Iterator[tuple[str, Fails, Values, float]]:
+    """(rule, which rows fail, their values, the limit) for each rule that is set; NaN where there is no number.
+
+    Rules are named after their setting and key: "metadata.min.score".
+    """
+    frame = pl.DataFrame({name: pl.from_arrow(documents.column(name)) for name in COLUMNS})
+    fetched, licence, meta = frame.get_columns()
+    none = np.full(frame.height, np.nan)
+    if config.fetched_from is not None:
+        yield "metadata.fetched_from", _not(fetched.dt.date() >= config.fetched_from), none, np.nan
+    if config.fetched_before is not None:
+        yield "metadata.fetched_before", _not(fetched.dt.date() < config.fetched_before), none, np.nan
+    if config.licences:
+        yield "metadata.licences", _not(licence.str.to_lowercase().is_in([name.lower() for name in config.licences])), none, np.nan
+    for key, limit in config.min.items():
+        values = _value(meta, key).cast(pl.Float64, strict=False)
+        yield f"metadata.min.{key}", _not(values >= limit), values.fill_null(np.nan).to_numpy(), limit
+    for key, limit in config.max.items():
+        values = _value(meta, key).cast(pl.Float64, strict=False)
+        yield f"metadata.max.{key}", _not(values <= limit), values.fill_null(np.nan).to_numpy(), limit
+    for key, wanted in config.keep.items():
+        yield f"metadata.keep.{key}", _not(_value(meta, key).is_in(list(wanted))), none, np.nan
+    for key, unwanted in config.drop.items():
+        yield f"metadata.drop.{key}", ~_not(_value(meta, key).is_in(list(unwanted))), none, np.nan
+
+
+def _value(meta: pl.Series, key: str) -> pl.Series:
+    """One value of the JSON objects as text; null where it is missing."""
+    return meta.cast(pl.String).str.json_path_match(f"$['{key}']")
+
+
+def _not(holds: pl.Series) -> Fails:
+    """Where it does not hold; nothing holds of a null."""
+    found: Fails = ~holds.fill_null(False).to_numpy()
+    return found
