@@ -32,6 +32,10 @@ O200K: Final = 2
 LLAMA: Final = 3
 CODE: Final = 4
 WHOLE_ROW: Final = 5
+SPACES_AND_WORD: Final = 6
+"""A run of spaces and what follows it, for vocabularies that have no token with a space after anything else."""
+SPACE_AND_WORD: Final = 7
+"""One space and what follows it: SentencePiece's metaspace, with splitting."""
 
 DIGITS_JOINED: Final = 0
 DIGITS_ALONE: Final = 1

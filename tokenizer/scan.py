@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from schemas.buffers import Bytes, Offsets, string_view
 from tokenizer.classes import DIGIT, LETTER, LOWER, MARK, NEWLINE, NUMBER, SPACE, UPPER, code_classes, decode
-from tokenizer.patterns import CL100K, CODE, DIGITS_ALONE, DIGITS_JOINED, GPT2, LLAMA, O200K, Scanner
+from tokenizer.patterns import CL100K, CODE, DIGITS_ALONE, DIGITS_JOINED, GPT2, LLAMA, O200K, SPACES_AND_WORD, WHOLE_ROW, Scanner
 
 _SPACE: Final = 0x20
 _APOSTROPHE: Final = 0x27
@@ -84,7 +84,9 @@ def pretoken_end(data, at, stop, kind, max_digits, classes):  # type: ignore[no-
         return _llama(data, at, stop, classes)
     if kind == CODE:
         return _code(data, at, stop, classes)
-    return stop
+    if kind == WHOLE_ROW:
+        return stop
+    return _spaced(data, at, stop, kind == SPACES_AND_WORD)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -235,6 +237,18 @@ def _code(data, at, stop, classes):  # type: ignore[no-untyped-def]
         end += size
     # '[^\S\r\n]+(?!\S)' gives one character back to what follows, unless that is white space.
     return end if end == stop or last == at or bits & SPACE else last
+
+
+@numba.njit(cache=True, nogil=True)
+def _spaced(data, at, stop, many):  # type: ignore[no-untyped-def]
+    """The end of one space, or of a run of them, and what follows up to the next space."""
+    if data[at] == _SPACE:
+        at += 1
+        while many and at < stop and data[at] == _SPACE:
+            at += 1
+    while at < stop and data[at] != _SPACE:
+        at += 1
+    return at
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
