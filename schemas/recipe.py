@@ -290,7 +290,7 @@ class Tokenizer:
     """An existing tokenizer.json; None trains one."""
     vocab_size: int = 32_768
     min_frequency: int = 2
-    pattern: Literal["gpt2", "cl100k"] = "cl100k"
+    pattern: Literal["gpt2", "cl100k", "qwen2", "o200k", "llama", "code"] = "cl100k"
     """How text is cut into pre-tokens."""
     special_tokens: tuple[str, ...] = ("<|endoftext|>",)
     """The first one separates documents."""

@@ -16,10 +16,11 @@ import pyarrow as pa
 
 from tokenizer.classes import code_classes
 from tokenizer.files import load
-from tokenizer.match import MAX_VOCABULARY, SLACK, Matcher, Scratch, encode, matcher, scratch
-from tokenizer.merge import in_order, origins, pair_table
+from tokenizer.match import SLACK, Matcher, Scratch, encode, matcher, scratch
+from tokenizer.merge import MAX_IDS, MAX_MERGES, in_order, origins, pair_table
 from tokenizer.prepare import in_form, with_spaces
 from tokenizer.scan import text_view
+from tokenizer.trie import build
 from tokenizer.vocabulary import UnsupportedError, Vocabulary, read_vocabulary
 
 _CACHE_BITS: Final = 16  # 2 MiB of pre-tokens per thread
@@ -96,10 +97,14 @@ class Encoder:
 
 
 def _matcher(vocabulary: Vocabulary) -> Matcher:
-    if len(vocabulary.offsets) > MAX_VOCABULARY:
-        raise UnsupportedError(f"the vocabulary has more than {MAX_VOCABULARY} tokens")
-    pairs = pair_table(vocabulary.left, vocabulary.right, vocabulary.merged)
-    found = origins(vocabulary.pieces, vocabulary.piece_offsets, pairs)
+    """The tables that the kernel reads; UnsupportedError where they do not hold, or not faithfully."""
+    if len(vocabulary.offsets) > MAX_IDS or len(vocabulary.left) > MAX_MERGES:
+        raise UnsupportedError(f"the vocabulary has more than {MAX_IDS} tokens or {MAX_MERGES} merges")
+    pairs = pair_table(vocabulary.left, vocabulary.right)
+    found = origins(vocabulary.pieces, vocabulary.piece_offsets, pairs, vocabulary.merged)
     if not in_order(vocabulary.left, vocabulary.right, found):
         raise UnsupportedError("a merge ranks before those that make its parts")
-    return matcher(vocabulary.data, vocabulary.offsets, vocabulary.byte_ids, pairs, found)
+    trie = build(vocabulary.data, vocabulary.offsets, found.alive)
+    if trie is None:
+        raise UnsupportedError("the tokens together are too long for the trie")
+    return matcher(vocabulary.data, vocabulary.offsets, trie, vocabulary.byte_ids, pairs, found)

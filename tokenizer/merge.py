@@ -14,18 +14,16 @@ import numpy.typing as npt
 
 Ids = npt.NDArray[np.int32]
 
+MAX_IDS: Final = 1 << 21
+MAX_MERGES: Final = 1 << 22
 NO_RANK: Final = 0x7FFFFFFF
 _EMPTY: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
+_RANK_MASK: Final = np.uint64(MAX_MERGES - 1)
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
-class Pairs(NamedTuple):
-    """(left id, right id) -> (rank, merged id): open addressing, key and value side by side."""
-
-    slots: npt.NDArray[np.uint64]
-    """uint64[2 * capacity]: left << 32 | right, then rank << 32 | merged."""
-    shift: np.uint64
-    """64 less the binary logarithm of the capacity."""
+Pairs = npt.NDArray[np.uint64]
+"""(left id, right id) -> rank, by open addressing: left << 43 | right << 22 | rank in one word."""
 
 
 class Origins(NamedTuple):
@@ -40,21 +38,19 @@ class Origins(NamedTuple):
     """False where the bytes encode to something else, so that the token never appears."""
 
 
-def pair_table(left: Ids, right: Ids, merged: Ids) -> Pairs:
+def pair_table(left: Ids, right: Ids) -> Pairs:
     """The table of merges given in the order of their ranks; a pair given twice keeps its last rank, as in the library."""
-    bits = max(4, int(2 * len(left)).bit_length())
-    slots = np.full(2 << bits, _EMPTY, np.uint64)
-    shift = np.uint64(64 - bits)
-    _fill(slots, shift, left, right, merged)
-    return Pairs(slots, shift)
+    pairs = np.full(1 << max(4, int(2 * len(left)).bit_length()), _EMPTY, np.uint64)
+    _fill(pairs, left, right)
+    return pairs
 
 
-def origins(pieces: Ids, offsets: npt.NDArray[np.int64], pairs: Pairs) -> Origins:
+def origins(pieces: Ids, offsets: npt.NDArray[np.int64], pairs: Pairs, merged: Ids) -> Origins:
     """The origin of every token; token i has the alphabet ids `pieces[offsets[i]:offsets[i + 1]]`, or none if unreachable."""
     n = len(offsets) - 1
     rank, left, right = np.full(n, -1, np.int32), np.full(n, -1, np.int32), np.full(n, -1, np.int32)
     alive = np.zeros(n, bool)
-    _derive(pieces, offsets, pairs, rank, left, right, alive)
+    _derive(pieces, offsets, pairs, merged, rank, left, right, alive)
     return Origins(rank, left, right, alive)
 
 
@@ -66,34 +62,33 @@ def in_order(left: Ids, right: Ids, found: Origins) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill(slots, shift, left, right, merged):  # type: ignore[no-untyped-def]
-    mask = (len(slots) >> 1) - 1
+def _fill(pairs, left, right):  # type: ignore[no-untyped-def]
+    mask = len(pairs) - 1
     for rank in range(len(left)):
-        key = (np.uint64(left[rank]) << np.uint64(32)) | np.uint64(right[rank])
-        slot = np.int64((key * _MIX) >> shift)
-        while slots[2 * slot] != _EMPTY and slots[2 * slot] != key:
+        key = (np.uint64(left[rank]) << np.uint64(21)) | np.uint64(right[rank])
+        slot = np.int64((key * _MIX) >> np.uint64(32)) & mask
+        while pairs[slot] != _EMPTY and pairs[slot] >> np.uint64(22) != key:
             slot = (slot + 1) & mask
-        slots[2 * slot] = key
-        slots[2 * slot + 1] = (np.uint64(rank) << np.uint64(32)) | np.uint64(merged[rank])
+        pairs[slot] = (key << np.uint64(22)) | np.uint64(rank)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def find_pair(pairs: Pairs, left: int, right: int) -> tuple[int, int]:
-    """(rank, merged id) of a pair; (NO_RANK, -1) where no merge joins it."""
-    key = (np.uint64(left) << np.uint64(32)) | np.uint64(right)
-    slots = pairs.slots
-    mask = (len(slots) >> 1) - 1
-    slot = np.int64((key * _MIX) >> pairs.shift)
-    while slots[2 * slot] != key:
-        if slots[2 * slot] == _EMPTY:
-            return NO_RANK, -1
+def rank_of(pairs, left, right):  # type: ignore[no-untyped-def]
+    """The rank of the merge that joins two tokens, or NO_RANK."""
+    key = (np.uint64(left) << np.uint64(21)) | np.uint64(right)
+    mask = len(pairs) - 1
+    slot = np.int64((key * _MIX) >> np.uint64(32)) & mask
+    while True:
+        pair = pairs[slot]
+        if pair >> np.uint64(22) == key:
+            return np.int64(pair & _RANK_MASK)
+        if pair == _EMPTY:
+            return np.int64(NO_RANK)
         slot = (slot + 1) & mask
-    value = slots[2 * slot + 1]
-    return np.int64(value >> np.uint64(32)), np.int64(value & np.uint64(0xFFFFFFFF))
 
 
 @numba.njit(cache=True, nogil=True)
-def _derive(pieces, offsets, pairs, rank, left, right, alive):  # type: ignore[no-untyped-def]
+def _derive(pieces, offsets, pairs, merged, rank, left, right, alive):  # type: ignore[no-untyped-def]
     most = 1
     for token in range(len(offsets) - 1):
         most = max(most, offsets[token + 1] - offsets[token])
@@ -104,7 +99,7 @@ def _derive(pieces, offsets, pairs, rank, left, right, alive):  # type: ignore[n
         for i in range(n):
             work[i] = pieces[offsets[token] + i]
         for i in range(n - 1):
-            ranks[i] = find_pair(pairs, work[i], work[i + 1])[0]
+            ranks[i] = rank_of(pairs, work[i], work[i + 1])
         while n > 1:
             best = 0
             for i in range(1, n - 1):
@@ -112,17 +107,17 @@ def _derive(pieces, offsets, pairs, rank, left, right, alive):  # type: ignore[n
                     best = i
             if ranks[best] == NO_RANK:
                 break
-            rank[token], merged = find_pair(pairs, work[best], work[best + 1])
+            rank[token] = ranks[best]
             left[token], right[token] = work[best], work[best + 1]
-            work[best] = merged
+            work[best] = merged[ranks[best]]
             n -= 1
             for i in range(best + 1, n):
                 work[i] = work[i + 1]
             for i in range(best + 1, n - 1):
                 ranks[i] = ranks[i + 1]
             if best > 0:
-                ranks[best - 1] = find_pair(pairs, work[best - 1], work[best])[0]
+                ranks[best - 1] = rank_of(pairs, work[best - 1], work[best])
             if best < n - 1:
-                ranks[best] = find_pair(pairs, work[best], work[best + 1])[0]
+                ranks[best] = rank_of(pairs, work[best], work[best + 1])
         alive[token] = n == 1 and work[0] == token
 
