@@ -9,7 +9,7 @@ import json
 import os
 import threading
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -22,8 +22,6 @@ from tokenizer.prepare import in_form, with_spaces
 from tokenizer.scan import text_view
 from tokenizer.trie import build
 from tokenizer.vocabulary import UnsupportedError, Vocabulary, read_vocabulary
-
-_CACHE_BITS: Final = 16  # 2 MiB of pre-tokens per thread
 
 
 class Encoder:
@@ -84,7 +82,7 @@ class Encoder:
 
     def _scratch(self) -> Scratch:
         if not hasattr(self._threads, "scratch"):
-            self._threads.scratch = scratch(_CACHE_BITS)
+            self._threads.scratch = scratch()
         made: Scratch = self._threads.scratch
         return made
 

@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 
 from schemas.buffers import Bytes, Offsets
 from tokenizer.classes import decode
-from tokenizer.merge import MAX_IDS, Ids, Origins, Pairs, rank_of
+from tokenizer.merge import MAX_IDS, Ids, Origins, Pairs, may_join, pair_filter, rank_of
 from tokenizer.scan import part_end, pretoken_end
 from tokenizer.trie import Trie, exact, longest
 
@@ -28,10 +28,12 @@ UInt64s = npt.NDArray[np.uint64]
 SLACK: Final = 8
 """Elements that must follow the last token in an output array."""
 
+_AHEAD: Final = 32
 _CACHED_BYTES: Final = 15
 _CACHED_IDS: Final = 6
 _ID_MASK: Final = np.uint64(MAX_IDS - 1)  # an id takes 21 bits
 _KEY_MASK: Final = np.uint64(0x0FFFFFFFFFFFFFFF)
+_PAIR_MASK: Final = np.uint64(MAX_IDS * MAX_IDS - 1)
 _MIX_A: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX_B: Final = np.uint64(0xC2B2AE3D27D4EB4F)
 
@@ -50,6 +52,8 @@ class Matcher(NamedTuple):
     byte_ids: Ids
     """Id of each byte where no token matches a character (byte fallback)."""
     pairs: Pairs
+    joins: npt.NDArray[np.uint8]
+    """`pair_filter` of the pairs."""
 
 
 def matcher(data: Bytes, offsets: Offsets, trie: Trie, byte_ids: Ids, pairs: Pairs, found: Origins) -> Matcher:
@@ -57,7 +61,7 @@ def matcher(data: Bytes, offsets: Offsets, trie: Trie, byte_ids: Ids, pairs: Pai
     prefix = np.full(len(offsets) - 1, -1, np.int32)
     _find_prefixes(trie.units, trie.tokens, prefix, data, offsets, found.alive)
     tokens = np.column_stack([prefix, np.diff(offsets), found.rank, found.left, found.right]).astype(np.int32)
-    return Matcher(trie, np.ascontiguousarray(tokens), byte_ids, pairs)
+    return Matcher(trie, np.ascontiguousarray(tokens), byte_ids, pairs, pair_filter(pairs))
 
 
 class Scratch(NamedTuple):
@@ -65,13 +69,15 @@ class Scratch(NamedTuple):
 
     words: UInt64s
     """uint64[4 * slots]: two words of pre-token bytes (length in the last byte), two of three 21-bit ids each."""
-    neighbours: UInt64s
-    """Pairs of tokens already checked: left << 33 | right << 2 | may stand together << 1 | 1."""
+    neighbours: npt.NDArray[np.uint32]
+    """Pairs of tokens already checked: what their place does not tell of the pair << 2 | may stand together << 1 | 1."""
 
 
-def scratch(cache_bits: int = 16, neighbour_bits: int = 17) -> Scratch:
-    """Fresh caches of 32 << cache_bits and 8 << neighbour_bits bytes."""
-    return Scratch(np.zeros(4 << cache_bits, np.uint64), np.zeros(1 << neighbour_bits, np.uint64))
+def scratch(cache_bits: int = 17, neighbour_bits: int = 16) -> Scratch:
+    """Fresh caches of 32 << cache_bits and 4 << neighbour_bits bytes; neighbour_bits is at least 12."""
+    words = np.zeros((4 << cache_bits) + 7, np.uint64)
+    skipped = -words.ctypes.data // 8 % 8  # a pre-token's two places are one cache line of 64 bytes
+    return Scratch(words[skipped : skipped + (4 << cache_bits)], np.zeros(1 << neighbour_bits, np.uint32))
 
 
 @intrinsic
@@ -88,46 +94,70 @@ def _load_word(typing_context, data, at):  # type: ignore[no-untyped-def]  # noq
     return signature, generate
 
 
+@intrinsic
+def _prefetch(typing_context, words, at):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    """Ask for the cache line of words[at]."""
+    signature = types.void(words, types.int64)
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        array = cgutils.create_struct_proxy(signature.args[0])(context, builder, arguments[0])
+        address = builder.bitcast(builder.gep(array.data, [arguments[1]]), ir.IntType(8).as_pointer())
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [address.type, number, number, number])
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind)
+        builder.call(prefetch, [address, number(0), number(3), number(1)])  # to read, to keep, data
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
 @numba.njit(cache=True, nogil=True)
 def encode(data, offsets, kind, max_digits, split_digits, whole_words, classes, matcher, scratch, out, bounds):  # type: ignore[no-untyped-def]
     """Write the ids of all rows to `out` and the rows' bounds to `bounds`; returns the number of ids.
 
     `whole_words`: a pre-token that is in the vocabulary is that token, whatever the merges make of it.
     """
-    (units, token_of_node), tokens, byte_ids, pairs = matcher
+    (units, token_of_node), tokens, byte_ids, pairs, joins = matcher
     words, neighbours = scratch
     most = 0
     for row in range(len(offsets) - 1):
         most = max(most, offsets[row + 1] - offsets[row])
     impossible = np.zeros(most + 1, np.bool_)
-    n = 0
+    # A few pre-tokens are cut before the first is looked up, so that their places in the cache are on the way from memory.
+    ends, places = np.empty(_AHEAD, np.int64), np.empty(_AHEAD, np.int64)
+    lows, highs = np.empty(_AHEAD, np.uint64), np.empty(_AHEAD, np.uint64)
+    n = np.int64(0)
     for row in range(len(offsets) - 1):
         at, stop = offsets[row], offsets[row + 1]
-        part = at
+        part = scanned = at
         while at < stop:
-            if at == part:
-                part = part_end(data, at, stop, split_digits, classes)
-            end = pretoken_end(data, at, part, kind, max_digits, classes)
-            if end - at > _CACHED_BYTES:
-                n = _encode_word(
-                    data, at, end, whole_words, units, token_of_node, tokens, byte_ids, pairs, neighbours, impossible, out, n
-                )
+            ahead = 0
+            while ahead < _AHEAD and scanned < stop:
+                if scanned == part:
+                    part = part_end(data, scanned, stop, split_digits, classes)
+                end = pretoken_end(data, scanned, part, kind, max_digits, classes)
+                if end - scanned <= _CACHED_BYTES:
+                    lows[ahead], highs[ahead] = _key(data, scanned, end)
+                    places[ahead] = _place(lows[ahead], highs[ahead], words)
+                    _prefetch(words, places[ahead])
+                ends[ahead] = scanned = end
+                ahead += 1
+            for i in range(ahead):
+                end = ends[i]
+                found = 0
+                if end - at <= _CACHED_BYTES:
+                    found = _recall(words, places[i], lows[i], highs[i], out, n)
+                    if found == 0:
+                        found = _recall(words, places[i] ^ 4, lows[i], highs[i], out, n)
+                if found == 0:
+                    filled = _encode_word(
+                        data, at, end, whole_words, units, token_of_node, tokens, byte_ids, pairs, joins, neighbours, impossible, out, n
+                    )
+                    found = filled - n
+                    if end - at <= _CACHED_BYTES and found <= _CACHED_IDS:
+                        _remember(words, places[i], lows[i], highs[i], out, n, filled)
+                n += found
                 at = end
-                continue
-            low, high = _key(data, at, end)
-            slot = _slot(low, high, words)
-            found = _recall(words, slot, low, high, out, n)
-            if found == 0:
-                found = _recall(words, slot ^ 4, low, high, out, n)
-            if found == 0:
-                filled = _encode_word(
-                    data, at, end, whole_words, units, token_of_node, tokens, byte_ids, pairs, neighbours, impossible, out, n
-                )
-                found = filled - n
-                if found <= _CACHED_IDS:
-                    _remember(words, slot, low, high, out, n, filled)
-            n += found
-            at = end
         bounds[row + 1] = n
     return n
 
@@ -153,8 +183,8 @@ def _key(data, at, end):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _slot(low, high, words):  # type: ignore[no-untyped-def]
-    """Where a pre-token is kept; its second place is the neighbour in the cache line, `slot ^ 4`."""
+def _place(low, high, words):  # type: ignore[no-untyped-def]
+    """Where a pre-token is kept; its second place is the neighbour in the cache line, `place ^ 4`."""
     mixed = (low ^ (high * _MIX_B)) * _MIX_A
     mixed = (mixed ^ (mixed >> np.uint64(32))) * _MIX_B
     return np.int64(mixed >> np.uint64(32)) & ((len(words) >> 2) - 1) << 2
@@ -192,18 +222,18 @@ def _remember(words, slot, low, high, out, n, filled):  # type: ignore[no-untype
 
 
 @numba.njit(cache=True, nogil=True)
-def _encode_word(data, at, end, whole_words, units, token_of_node, tokens, byte_ids, pairs, neighbours, impossible, out, n):  # type: ignore[no-untyped-def]
+def _encode_word(data, at, end, whole_words, units, token_of_node, tokens, byte_ids, pairs, joins, neighbours, impossible, out, n):  # type: ignore[no-untyped-def]
     """Write the ids of data[at:end] to out[n:]; returns the new n."""
     if whole_words:
         token = exact(data, at, end, units, token_of_node)
         if token >= 0:
             out[n] = token
             return n + 1
-    return _match(data, at, end, units, token_of_node, tokens, byte_ids, pairs, neighbours, impossible, out, n)
+    return _match(data, at, end, units, token_of_node, tokens, byte_ids, pairs, joins, neighbours, impossible, out, n)
 
 
 @numba.njit(cache=True, nogil=True)
-def _match(data, at, end, units, token_of_node, tokens, byte_ids, pairs, neighbours, impossible, out, n):  # type: ignore[no-untyped-def]
+def _match(data, at, end, units, token_of_node, tokens, byte_ids, pairs, joins, neighbours, impossible, out, n):  # type: ignore[no-untyped-def]
     """The same by matching alone. `impossible` is all false before and after."""
     start, first = at, n
     backtracked = False
@@ -218,7 +248,7 @@ def _match(data, at, end, units, token_of_node, tokens, byte_ids, pairs, neighbo
             token = longest(data, at, end, units, token_of_node)
             continue
         stop = at + tokens[token, LENGTH]
-        if not impossible[stop - start] and (n == first or _stands(np.int64(out[n - 1]), token, tokens, pairs, neighbours)):
+        if not impossible[stop - start] and (n == first or _stands(np.int64(out[n - 1]), token, tokens, pairs, joins, neighbours)):
             out[n] = token
             n += 1
             at = stop
@@ -237,15 +267,18 @@ def _match(data, at, end, units, token_of_node, tokens, byte_ids, pairs, neighbo
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _stands(left, right, tokens, pairs, neighbours):  # type: ignore[no-untyped-def]
-    """`may_stand`, remembered."""
-    key = (np.uint64(left) << np.uint64(33)) | (np.uint64(right) << np.uint64(2)) | np.uint64(1)
-    slot = np.int64((key * _MIX_A) >> np.uint64(32)) & (len(neighbours) - 1)
-    known = neighbours[slot]
-    if known & ~np.uint64(2) == key:
-        return known & np.uint64(2) != 0
-    verdict = may_stand(left, right, tokens, pairs)
-    neighbours[slot] = key | (np.uint64(2) if verdict else np.uint64(0))
+def _stands(left, right, tokens, pairs, joins, neighbours):  # type: ignore[no-untyped-def]
+    """`may_stand`, remembered. The pair is mixed one to one, so the place and the 30 bits kept are the whole of it."""
+    mixed = (((np.uint64(left) << np.uint64(21)) | np.uint64(right)) * _MIX_A) & _PAIR_MASK
+    mixed = ((mixed ^ (mixed >> np.uint64(21))) * _MIX_B) & _PAIR_MASK
+    mixed ^= mixed >> np.uint64(21)
+    place = np.int64(mixed) & (len(neighbours) - 1)
+    kept = np.uint32(((mixed >> np.uint64(12)) << np.uint64(2)) | np.uint64(1))
+    known = neighbours[place]
+    if known | np.uint32(2) == kept | np.uint32(2):
+        return known & np.uint32(2) != 0
+    verdict = may_stand(left, right, tokens, pairs, joins)
+    neighbours[place] = kept | np.uint32(2 if verdict else 0)
     return verdict
 
 
@@ -257,7 +290,7 @@ def _find_prefixes(units, token_of_node, prefix, data, offsets, alive):  # type:
 
 
 @numba.njit(cache=True, nogil=True)
-def may_stand(left, right, tokens, pairs):  # type: ignore[no-untyped-def]
+def may_stand(left, right, tokens, pairs, joins):  # type: ignore[no-untyped-def]
     """Whether two tokens side by side are the encoding of their bytes.
 
     Told backwards in the order of ranks: the pair at the border must never have been the next to be merged. It exists from the merge
@@ -265,7 +298,7 @@ def may_stand(left, right, tokens, pairs):  # type: ignore[no-untyped-def]
     """
     limit = np.int64(0x7FFFFFFE)
     while True:
-        if rank_of(pairs, left, right) < limit:
+        if may_join(joins, left, right) and rank_of(pairs, left, right) < limit:
             return False
         if tokens[left, RANK] > tokens[right, RANK]:
             limit = np.int64(tokens[left, RANK])

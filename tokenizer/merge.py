@@ -45,6 +45,13 @@ def pair_table(left: Ids, right: Ids) -> Pairs:
     return pairs
 
 
+def pair_filter(pairs: Pairs) -> npt.NDArray[np.uint8]:
+    """A bit per hash of a pair, 16 bits per merge: clear where no merge joins the pair. It is small enough to stay near the processor."""
+    bits = np.zeros(len(pairs), np.uint8)
+    _mark(pairs, bits)
+    return bits
+
+
 def origins(pieces: Ids, offsets: npt.NDArray[np.int64], pairs: Pairs, merged: Ids) -> Origins:
     """The origin of every token; token i has the alphabet ids `pieces[offsets[i]:offsets[i + 1]]`, or none if unreachable."""
     n = len(offsets) - 1
@@ -85,6 +92,26 @@ def rank_of(pairs, left, right):  # type: ignore[no-untyped-def]
         if pair == _EMPTY:
             return np.int64(NO_RANK)
         slot = (slot + 1) & mask
+
+
+@numba.njit(cache=True, nogil=True)
+def _mark(pairs, bits):  # type: ignore[no-untyped-def]
+    for pair in pairs:
+        if pair != _EMPTY:
+            bit = _filter_bit(pair >> np.uint64(22), bits)
+            bits[bit >> 3] |= np.uint8(1 << (bit & 7))
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _filter_bit(key, bits):  # type: ignore[no-untyped-def]
+    return np.int64((key * _MIX) >> np.uint64(32)) & (8 * len(bits) - 1)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def may_join(bits, left, right):  # type: ignore[no-untyped-def]
+    """False where no merge joins two tokens."""
+    bit = _filter_bit((np.uint64(left) << np.uint64(21)) | np.uint64(right), bits)
+    return bits[bit >> 3] & np.uint8(1 << (bit & 7)) != 0
 
 
 @numba.njit(cache=True, nogil=True)
