@@ -93,7 +93,8 @@ def by_kind(texts: Iterator[str]) -> dict[str, list[str]]:
 
 def first_mb(texts: list[str], megabytes: int) -> list[str]:
     """Texts from the front of at most so many megabytes, at least one."""
-    taken, held = [], 0
+    taken: list[str] = []
+    held = 0
     for text in texts:
         if taken and held > megabytes * 1_000_000:
             break
@@ -163,7 +164,10 @@ def tiktoken_encoding(path: Path, pattern: str) -> Any:
     if pattern == "llama":
         return None
     vocabulary = Encoder(path).vocabulary
-    tokens = {vocabulary.data[start:end].tobytes(): i for i, (start, end) in enumerate(zip(vocabulary.offsets, vocabulary.offsets[1:], strict=False))}
+    tokens = {
+        vocabulary.data[start:end].tobytes(): i
+        for i, (start, end) in enumerate(zip(vocabulary.offsets, vocabulary.offsets[1:], strict=False))
+    }
     special = json.loads(path.read_text())["added_tokens"]
     names = {token["content"]: token["id"] for token in special}
     ranks = {token: rank for token, rank in tokens.items() if rank not in names.values()}

@@ -26,7 +26,7 @@ MARK: Final = 32  # \p{M}
 NEWLINE: Final = 64  # [\r\n]
 DIGIT: Final = 128  # what the pre-tokenizer `Digits` splits off
 
-_PATTERN_OF_BIT: Final = {
+PATTERN_OF_BIT: Final = {
     LETTER: r"\p{L}",
     NUMBER: r"\p{N}",
     SPACE: r"\s",
@@ -51,7 +51,7 @@ def code_classes() -> npt.NDArray[np.uint8]:
     starts = [span[0] for _, span in runs.pre_tokenize_str(chars)]
     firsts = "".join(chars[start] for start in starts)
     bits = np.zeros(len(firsts), np.uint8)
-    for bit, pattern in _PATTERN_OF_BIT.items():
+    for bit, pattern in PATTERN_OF_BIT.items():
         only = pre_tokenizers.Split(Regex(pattern), "removed", invert=True).pre_tokenize_str(firsts)
         bits[[start for _, (start, _) in only]] |= bit
     # Between two letters, only a digit stands alone.

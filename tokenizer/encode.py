@@ -9,11 +9,13 @@ import json
 import os
 import threading
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
+from schemas.buffers import Offsets
 from tokenizer.classes import code_classes
 from tokenizer.files import load
 from tokenizer.match import SLACK, Matcher, Scratch, encode, matcher, scratch
@@ -42,7 +44,8 @@ class Encoder:
         self.id_type = pa.uint16() if self.vocab_size <= 1 << 16 else pa.uint32()
         try:
             self.vocabulary = read_vocabulary(json.loads(path.read_bytes()))
-            self.matcher = _matcher(self.vocabulary)
+            self.matcher, all_alive = _matcher(self.vocabulary)
+            self.whole_words = self.vocabulary.whole_words and not all_alive  # else merges make every whole word anyway
             self.path, self.reason = "fast", ""
         except UnsupportedError as error:
             self.path, self.reason = "tokenizers", str(error)
@@ -54,7 +57,7 @@ class Encoder:
         item = pa.field("item", self.id_type, nullable=False)
         return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(ids), type=pa.large_list(item))
 
-    def _fast(self, text: pa.Array) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    def _fast(self, text: pa.Array) -> tuple[npt.NDArray[np.unsignedinteger[Any]], Offsets]:
         vocabulary = self.vocabulary
         if vocabulary.normalizer:
             text = in_form(text, vocabulary.normalizer)
@@ -71,7 +74,7 @@ class Encoder:
             scanner.kind,
             scanner.max_digits,
             scanner.split_digits,
-            vocabulary.whole_words,
+            self.whole_words,
             code_classes(),
             self.matcher,
             self._scratch(),
@@ -86,7 +89,7 @@ class Encoder:
         made: Scratch = self._threads.scratch
         return made
 
-    def _with_the_library(self, text: pa.Array) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    def _with_the_library(self, text: pa.Array) -> tuple[npt.NDArray[np.unsignedinteger[Any]], Offsets]:
         texts = text.fill_null("").to_pylist()
         ids = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
         offsets = np.zeros(len(ids) + 1, np.int64)
@@ -94,8 +97,8 @@ class Encoder:
         return np.fromiter((i for row in ids for i in row), self.id_type.to_pandas_dtype(), offsets[-1]), offsets
 
 
-def _matcher(vocabulary: Vocabulary) -> Matcher:
-    """The tables that the kernel reads; UnsupportedError where they do not hold, or not faithfully."""
+def _matcher(vocabulary: Vocabulary) -> tuple[Matcher, bool]:
+    """The tables that the kernel reads, and whether every token can appear; UnsupportedError where they do not hold, or not faithfully."""
     if len(vocabulary.offsets) > MAX_IDS or len(vocabulary.left) > MAX_MERGES:
         raise UnsupportedError(f"the vocabulary has more than {MAX_IDS} tokens or {MAX_MERGES} merges")
     pairs = pair_table(vocabulary.left, vocabulary.right)
@@ -105,4 +108,5 @@ def _matcher(vocabulary: Vocabulary) -> Matcher:
     trie = build(vocabulary.data, vocabulary.offsets, found.alive)
     if trie is None:
         raise UnsupportedError("the tokens together are too long for the trie")
-    return matcher(vocabulary.data, vocabulary.offsets, trie, vocabulary.byte_ids, pairs, found)
+    all_alive = bool(found.alive[np.diff(vocabulary.offsets) > 0].all())
+    return matcher(vocabulary.data, vocabulary.offsets, trie, vocabulary.byte_ids, pairs, found), all_alive

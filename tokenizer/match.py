@@ -13,11 +13,12 @@ from typing import Final, NamedTuple
 import numba
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from schemas.buffers import Bytes, Offsets
+from tokenizer.borders import Borders, borders, part_of_word_end
 from tokenizer.classes import decode
 from tokenizer.merge import MAX_IDS, Ids, Origins, Pairs, may_join, pair_filter, rank_of
 from tokenizer.scan import part_end, pretoken_end
@@ -33,6 +34,7 @@ _CACHED_BYTES: Final = 15
 _CACHED_IDS: Final = 6
 _ID_MASK: Final = np.uint64(MAX_IDS - 1)  # an id takes 21 bits
 _KEY_MASK: Final = np.uint64(0x0FFFFFFFFFFFFFFF)
+_NOT_ASCII: Final = np.uint64(0x8080808080808080)
 _PAIR_MASK: Final = np.uint64(MAX_IDS * MAX_IDS - 1)
 _MIX_A: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX_B: Final = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -54,6 +56,8 @@ class Matcher(NamedTuple):
     pairs: Pairs
     joins: npt.NDArray[np.uint8]
     """`pair_filter` of the pairs."""
+    borders: Borders
+    """Of the tokens that can appear."""
 
 
 def matcher(data: Bytes, offsets: Offsets, trie: Trie, byte_ids: Ids, pairs: Pairs, found: Origins) -> Matcher:
@@ -61,7 +65,7 @@ def matcher(data: Bytes, offsets: Offsets, trie: Trie, byte_ids: Ids, pairs: Pai
     prefix = np.full(len(offsets) - 1, -1, np.int32)
     _find_prefixes(trie.units, trie.tokens, prefix, data, offsets, found.alive)
     tokens = np.column_stack([prefix, np.diff(offsets), found.rank, found.left, found.right]).astype(np.int32)
-    return Matcher(trie, np.ascontiguousarray(tokens), byte_ids, pairs, pair_filter(pairs))
+    return Matcher(trie, np.ascontiguousarray(tokens), byte_ids, pairs, pair_filter(pairs), borders(data, offsets, found.alive))
 
 
 class Scratch(NamedTuple):
@@ -73,7 +77,7 @@ class Scratch(NamedTuple):
     """Pairs of tokens already checked: what their place does not tell of the pair << 2 | may stand together << 1 | 1."""
 
 
-def scratch(cache_bits: int = 17, neighbour_bits: int = 16) -> Scratch:
+def scratch(cache_bits: int = 18, neighbour_bits: int = 16) -> Scratch:
     """Fresh caches of 32 << cache_bits and 4 << neighbour_bits bytes; neighbour_bits is at least 12."""
     words = np.zeros((4 << cache_bits) + 7, np.uint64)
     skipped = -words.ctypes.data // 8 % 8  # a pre-token's two places are one cache line of 64 bytes
@@ -81,7 +85,7 @@ def scratch(cache_bits: int = 17, neighbour_bits: int = 16) -> Scratch:
 
 
 @intrinsic
-def _load_word(typing_context, data, at):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def _load_word(typing_context, data, at):  # type: ignore[no-untyped-def]
     """The eight bytes at data[at:], as a little-endian uint64."""
     signature = types.uint64(data, types.int64)
 
@@ -95,7 +99,7 @@ def _load_word(typing_context, data, at):  # type: ignore[no-untyped-def]  # noq
 
 
 @intrinsic
-def _prefetch(typing_context, words, at):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def _prefetch(typing_context, words, at):  # type: ignore[no-untyped-def]
     """Ask for the cache line of words[at]."""
     signature = types.void(words, types.int64)
 
@@ -117,7 +121,7 @@ def encode(data, offsets, kind, max_digits, split_digits, whole_words, classes, 
 
     `whole_words`: a pre-token that is in the vocabulary is that token, whatever the merges make of it.
     """
-    (units, token_of_node), tokens, byte_ids, pairs, joins = matcher
+    (units, token_of_node), tokens, byte_ids, pairs, joins, (characters, fragments) = matcher
     words, neighbours = scratch
     most = 0
     for row in range(len(offsets) - 1):
@@ -129,16 +133,24 @@ def encode(data, offsets, kind, max_digits, split_digits, whole_words, classes, 
     n = np.int64(0)
     for row in range(len(offsets) - 1):
         at, stop = offsets[row], offsets[row + 1]
-        part = scanned = at
+        part = word = scanned = at
         while at < stop:
             ahead = 0
             while ahead < _AHEAD and scanned < stop:
                 if scanned == part:
                     part = part_end(data, scanned, stop, split_digits, classes)
-                end = pretoken_end(data, scanned, part, kind, max_digits, classes)
+                if scanned == word:
+                    word = pretoken_end(data, scanned, part, kind, max_digits, classes)
+                end = word
+                low, high = _key(data, scanned, min(word, scanned + _CACHED_BYTES))
+                # A part of a word is no whole word, even where it is a token.
+                if not whole_words and (word - scanned > _CACHED_BYTES or (low | high) & _NOT_ASCII):
+                    end = part_of_word_end(data, scanned, word, characters, fragments)
+                    if end - scanned <= _CACHED_BYTES:
+                        low, high = _key(data, scanned, end)
                 if end - scanned <= _CACHED_BYTES:
-                    lows[ahead], highs[ahead] = _key(data, scanned, end)
-                    places[ahead] = _place(lows[ahead], highs[ahead], words)
+                    lows[ahead], highs[ahead] = low, high
+                    places[ahead] = _place(low, high, words)
                     _prefetch(words, places[ahead])
                 ends[ahead] = scanned = end
                 ahead += 1

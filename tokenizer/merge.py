@@ -30,10 +30,10 @@ class Origins(NamedTuple):
     """How each token comes about when its own bytes are encoded; one row per id."""
 
     rank: Ids
-    """Rank of the last merge; -1 for a character or byte of the alphabet."""
+    """Rank of the last merge; -1 for what no merge makes."""
     left: Ids
     right: Ids
-    """The two tokens merged last; -1 for the alphabet."""
+    """The two tokens merged last, or -1."""
     alive: npt.NDArray[np.bool_]
     """False where the bytes encode to something else, so that the token never appears."""
 
@@ -98,8 +98,15 @@ def rank_of(pairs, left, right):  # type: ignore[no-untyped-def]
 def _mark(pairs, bits):  # type: ignore[no-untyped-def]
     for pair in pairs:
         if pair != _EMPTY:
-            bit = _filter_bit(pair >> np.uint64(22), bits)
-            bits[bit >> 3] |= np.uint8(1 << (bit & 7))
+            key = pair >> np.uint64(22)
+            add_pair(bits, key >> np.uint64(21), key & np.uint64(MAX_IDS - 1))
+
+
+@numba.njit(cache=True, nogil=True)
+def add_pair(bits, left, right):  # type: ignore[no-untyped-def]
+    """Set the bit of a pair of numbers below 1 << 21."""
+    bit = _filter_bit((np.uint64(left) << np.uint64(21)) | np.uint64(right), bits)
+    bits[bit >> 3] |= np.uint8(1 << (bit & 7))
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -109,7 +116,7 @@ def _filter_bit(key, bits):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def may_join(bits, left, right):  # type: ignore[no-untyped-def]
-    """False where no merge joins two tokens."""
+    """False where the pair was not added: its two are never joined."""
     bit = _filter_bit((np.uint64(left) << np.uint64(21)) | np.uint64(right), bits)
     return bits[bit >> 3] & np.uint8(1 << (bit & 7)) != 0
 
@@ -147,4 +154,5 @@ def _derive(pieces, offsets, pairs, merged, rank, left, right, alive):  # type: 
             if best < n - 1:
                 ranks[best] = rank_of(pairs, work[best], work[best + 1])
         alive[token] = n == 1 and work[0] == token
-
+        if not alive[token]:
+            rank[token], left[token], right[token] = -1, -1, -1

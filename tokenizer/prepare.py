@@ -16,13 +16,13 @@ from tokenizers import normalizers
 from schemas.buffers import Bytes, Offsets, string_column
 from tokenizer.classes import N_CODES, decode
 from tokenizer.scan import text_view
-from tokenizer.vocabulary import ALWAYS_A_SPACE, ONE_SPACE
+from tokenizer.vocabulary import ALWAYS_A_SPACE, ONE_SPACE, Form
 
 _SPACE: Final = 0x20
 _HANGUL_VOWELS_AND_FINALS: Final = range(0x1161, 0x11C3)
 
 
-def in_form(text: pa.Array, form: str) -> pa.Array:
+def in_form(text: pa.Array, form: Form) -> pa.Array:
     """The column in a Unicode form, as the `tokenizers` library makes it.
 
     Only rows with a character that the form may change go through the library.
@@ -44,7 +44,7 @@ def with_spaces(text: pa.Array, first_space: int) -> pa.Array:
 
 
 @functools.cache
-def _may_change(form: str) -> npt.NDArray[np.bool_]:
+def _may_change(form: Form) -> npt.NDArray[np.bool_]:
     """bool per code point: false where it stays as it is whatever stands beside it.
 
     A character may change if it does so alone, if it moves or joins what precedes it, or if Python's Unicode does not know it.

@@ -20,6 +20,7 @@ _SPACE: Final = 0x20
 _APOSTROPHE: Final = 0x27
 _SLASH: Final = 0x2F
 _LONG_S: Final = 0x17F  # folds to s
+_D, _E, _L, _M, _R, _S, _T, _V = b"delmrstv"
 
 
 def cut(text: pa.Array, scanner: Scanner) -> tuple[Offsets, Offsets]:
@@ -30,7 +31,8 @@ def cut(text: pa.Array, scanner: Scanner) -> tuple[Offsets, Offsets]:
 
 def text_view(column: pa.Array) -> tuple[Bytes, Offsets]:
     """(data, offsets) of a string column, both read-only, so that each kernel is compiled for one kind of array."""
-    data, offsets = (array.view() for array in string_view(column))
+    data, offsets = string_view(column)
+    data, offsets = data.view(), offsets.view()
     data.flags.writeable = offsets.flags.writeable = False
     return data, offsets
 
@@ -124,7 +126,7 @@ def _run_without(data, at, stop, classes, unwanted):  # type: ignore[no-untyped-
 @numba.njit(cache=True, nogil=True)
 def _gpt2(data, at, stop, classes):  # type: ignore[no-untyped-def]
     if data[at] == _APOSTROPHE:  # 's|'t|'re|'ve|'m|'ll|'d
-        end = _contraction(data, at, stop)
+        end = _contraction(data, at, stop, False)
         if end > at:
             return end
     start = at + 1 if data[at] == _SPACE and at + 1 < stop else at
@@ -141,7 +143,7 @@ def _gpt2(data, at, stop, classes):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True, nogil=True)
 def _cl100k(data, at, stop, max_digits, classes):  # type: ignore[no-untyped-def]
     if data[at] == _APOSTROPHE:  # (?i:'s|'t|'re|'ve|'m|'ll|'d)
-        end = _contraction_any_case(data, at, stop)
+        end = _contraction(data, at, stop, True)
         if end > at:
             return end
     bits, size = _bits(data, at, classes)
@@ -294,38 +296,27 @@ def _blank_by_line(data, at, stop, classes):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _contraction(data, at, stop):  # type: ignore[no-untyped-def]
-    """The end of 's|'t|'re|'ve|'m|'ll|'d at the apostrophe `at`, or `at`."""
+def _contraction(data, at, stop, any_case):  # type: ignore[no-untyped-def]
+    """The end of 's|'t|'re|'ve|'m|'ll|'d at the apostrophe `at`, or `at`.
+
+    Of the letters beyond ASCII only the long s folds into one of these.
+    """
     if at + 1 >= stop:
         return at
-    first = data[at + 1]
-    if first == 0x73 or first == 0x74 or first == 0x6D or first == 0x64:
-        return at + 2
-    if at + 2 < stop:
-        second = data[at + 2]
-        if (second == 0x65 and (first == 0x72 or first == 0x76)) or (second == 0x6C and first == 0x6C):
-            return at + 3
-    return at
-
-
-@numba.njit(cache=True, nogil=True)
-def _contraction_any_case(data, at, stop):  # type: ignore[no-untyped-def]
-    """The same without regard to case; one letter beyond ASCII folds into these, the long s."""
-    if at + 1 >= stop:
-        return at
-    if data[at + 1] >= 0x80:
+    if any_case and data[at + 1] >= 0x80:
         code, size = decode(data, at + 1)
         return at + 1 + size if code == _LONG_S else at
-    first = data[at + 1] | 0x20
-    if first == 0x73 or first == 0x74 or first == 0x6D or first == 0x64:
+    to_lower = 0x20 if any_case else 0
+    first = data[at + 1] | to_lower
+    if first in (_D, _M, _S, _T):
         return at + 2
     if at + 2 < stop:
-        second = data[at + 2] | 0x20
-        if (second == 0x65 and (first == 0x72 or first == 0x76)) or (second == 0x6C and first == 0x6C):
+        second = data[at + 2] | to_lower
+        if (second == _E and first in (_R, _V)) or (second == _L and first == _L):
             return at + 3
     return at
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def _optional_contraction(data, at, stop):  # type: ignore[no-untyped-def]
-    return _contraction_any_case(data, at, stop) if at < stop and data[at] == _APOSTROPHE else at
+    return _contraction(data, at, stop, True) if at < stop and data[at] == _APOSTROPHE else at

@@ -80,8 +80,9 @@ def _build(order, data, offsets, marked):  # type: ignore[no-untyped-def]
     units = np.full(capacity, _NO_LABEL, np.uint32)
     tokens = np.full(capacity, -1, np.int32)
     is_base = np.zeros(capacity, np.bool_)
-    n_units = np.int64(_BLOCK)
-    first_free = np.int64(1)
+    is_base[0] = True  # that of nodes without children
+    n_units = _BLOCK
+    first_free = 1
     # A stack of ranges: node, first string, string after the last, bytes in common.
     stack = np.empty((len(order) + _BLOCK * 64, 4), np.int64)
     stack[0] = (0, 0, len(order), 0)

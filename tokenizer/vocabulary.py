@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from tokenizer.patterns import (
 )
 
 METASPACE: Final = "▁"
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
 NO_SPACE: Final = 0
 ALWAYS_A_SPACE: Final = 1
@@ -55,8 +56,7 @@ class Vocabulary:
     scanner: Scanner
     whole_words: bool
     """A pre-token that is a token is not merged."""
-    normalizer: str | None
-    """NFC, NFD, NFKC or NFKD."""
+    normalizer: Form | None
     metaspace: bool
     """Spaces are written as U+2581; here they are spaces, and U+2581 in text is one as well."""
     first_space: int
@@ -218,16 +218,17 @@ def _split_scanner(steps: list[dict[str, Any]]) -> Scanner:
     return scanner
 
 
-def _unicode_form(document: dict[str, Any] | None) -> str | None:
+def _unicode_form(document: dict[str, Any] | None) -> Form | None:
     steps = _steps(document, "normalizers")
     if not steps:
         return None
-    if len(steps) > 1 or steps[0]["type"] not in ("NFC", "NFD", "NFKC", "NFKD"):
+    if len(steps) > 1 or steps[0]["type"] not in get_args(Form):
         raise UnsupportedError(f"the normalizers {', '.join(step['type'] for step in steps)} are not one Unicode form")
-    return str(steps[0]["type"])
+    form: Form = steps[0]["type"]
+    return form
 
 
-def _character_rules(document: dict[str, Any]) -> tuple[Scanner, str | None, bool, int]:
+def _character_rules(document: dict[str, Any]) -> tuple[Scanner, Form | None, bool, int]:
     """(scanner, Unicode form, metaspace, first space) of a vocabulary of characters with byte fallback."""
     normalizers = _steps(document.get("normalizer"), "normalizers")
     steps = _steps(document.get("pre_tokenizer"), "pretokenizers")

@@ -63,7 +63,7 @@ def test_transformers_loads_it_with_the_same_ids(path: Path) -> None:
 def test_training_twice_gives_the_same_bytes(path: Path, tmp_path: Path) -> None:
     pattern = "gpt2" if "'ll|'d| ?" in path.read_text() else "cl100k"
     again = tmp_path / "again.json"
-    bpe.save(bpe.train(iter(reversed(CORPUS)), Tokenizer(vocab_size=320, pattern=pattern)), again)  # type: ignore[arg-type]
+    bpe.save(bpe.train(iter(reversed(CORPUS)), Tokenizer(vocab_size=320, pattern=pattern)), again)
     assert again.read_bytes() == path.read_bytes()
 
 

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from tokenizers import Regex, pre_tokenizers
 
 from tests.tokenizer.random_text import random_texts
-from tokenizer.classes import N_CODES
+from tokenizer.classes import N_CODES, PATTERN_OF_BIT, code_classes
 from tokenizer.patterns import DIGITS_ALONE, DIGITS_APART, GPT2, PATTERNS, SCANNERS, Scanner, scanner_of
 from tokenizer.scan import cut
 
 EVERY_CHARACTER = [chr(code) for code in range(N_CODES) if not 0xD800 <= code < 0xE000]
+EVERY_KIND = [char for char in EVERY_CHARACTER if ord(char) < 0x3400 or ord(char) % 16 == 5 or 0xE0000 <= ord(char) < 0xE1000]
 
 
 def scanned(texts: list[str], scanner: Scanner) -> list[list[str]]:
@@ -52,11 +53,20 @@ def test_awkward_text_is_cut_as_the_expression_cuts_it(name: str) -> None:
         assert ours == theirs, text
 
 
+@pytest.mark.parametrize("bit", PATTERN_OF_BIT)
+def test_every_code_point_is_in_the_classes_that_the_library_puts_it_in(bit: int) -> None:
+    splitter = pre_tokenizers.Split(Regex(PATTERN_OF_BIT[bit] + "+"), "removed", invert=True)
+    inside = np.zeros(len(EVERY_CHARACTER), bool)
+    for _, (start, end) in splitter.pre_tokenize_str("".join(EVERY_CHARACTER)):
+        inside[start:end] = True
+    assert np.array_equal(code_classes()[[ord(char) for char in EVERY_CHARACTER]] & bit != 0, inside)
+
+
 @pytest.mark.parametrize("name", PATTERNS)
 @pytest.mark.parametrize("around", ["a{}", " {}b", "'{}", "\n{} ", "{}A"])
-def test_every_character_is_cut_as_the_expression_cuts_it(name: str, around: str) -> None:
-    # Words between the characters keep them apart; one string is far quicker to ask about than a million.
-    text = "".join(around.format(char) + "x;" for char in EVERY_CHARACTER)
+def test_every_kind_of_character_is_cut_as_the_expression_cuts_it(name: str, around: str) -> None:
+    # Words between the characters keep them apart; one string is far quicker to ask about than many.
+    text = "".join(around.format(char) + "x;" for char in EVERY_KIND)
     (ours,) = scanned([text], SCANNERS[name])
     spans = [span for _, span in reference(name).pre_tokenize_str(text)]
     assert [len(piece) for piece in ours] == [end - start for start, end in spans]
