@@ -13,13 +13,11 @@ from typing import Final, NamedTuple
 import numba
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import cgutils, types
-from numba.extending import intrinsic
 
 from schemas.buffers import Bytes, Offsets
 from tokenizer.borders import Borders, borders, part_of_word_end
 from tokenizer.classes import decode
+from tokenizer.memory import load_word, prefetch
 from tokenizer.merge import MAX_IDS, Ids, Origins, Pairs, may_join, pair_filter, rank_of
 from tokenizer.scan import part_end, pretoken_end
 from tokenizer.trie import Trie, exact, longest
@@ -84,37 +82,6 @@ def scratch(cache_bits: int = 18, neighbour_bits: int = 16) -> Scratch:
     return Scratch(words[skipped : skipped + (4 << cache_bits)], np.zeros(1 << neighbour_bits, np.uint32))
 
 
-@intrinsic
-def _load_word(typing_context, data, at):  # type: ignore[no-untyped-def]
-    """The eight bytes at data[at:], as a little-endian uint64."""
-    signature = types.uint64(data, types.int64)
-
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        array = cgutils.create_struct_proxy(signature.args[0])(context, builder, arguments[0])
-        word = ir.IntType(64)
-        address = builder.bitcast(builder.gep(array.data, [arguments[1]]), word.as_pointer())
-        return builder.load(address, align=1)
-
-    return signature, generate
-
-
-@intrinsic
-def _prefetch(typing_context, words, at):  # type: ignore[no-untyped-def]
-    """Ask for the cache line of words[at]."""
-    signature = types.void(words, types.int64)
-
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        array = cgutils.create_struct_proxy(signature.args[0])(context, builder, arguments[0])
-        address = builder.bitcast(builder.gep(array.data, [arguments[1]]), ir.IntType(8).as_pointer())
-        number = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [address.type, number, number, number])
-        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind)
-        builder.call(prefetch, [address, number(0), number(3), number(1)])  # to read, to keep, data
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
 @numba.njit(cache=True, nogil=True)
 def encode(data, offsets, kind, max_digits, split_digits, whole_words, classes, matcher, scratch, out, bounds):  # type: ignore[no-untyped-def]
     """Write the ids of all rows to `out` and the rows' bounds to `bounds`; returns the number of ids.
@@ -151,7 +118,7 @@ def encode(data, offsets, kind, max_digits, split_digits, whole_words, classes, 
                 if end - scanned <= _CACHED_BYTES:
                     lows[ahead], highs[ahead] = low, high
                     places[ahead] = _place(low, high, words)
-                    _prefetch(words, places[ahead])
+                    prefetch(words, places[ahead])
                 ends[ahead] = scanned = end
                 ahead += 1
             for i in range(ahead):
@@ -179,7 +146,7 @@ def _key(data, at, end):  # type: ignore[no-untyped-def]
     """(first eight bytes, the rest and the length) of at most 15 bytes."""
     size = end - at
     if at + 16 <= len(data):
-        low, high = _load_word(data, at), _load_word(data, at + 8)
+        low, high = load_word(data, at), load_word(data, at + 8)
         if size < 8:
             low &= (np.uint64(1) << np.uint64(8 * size)) - np.uint64(1)
             high = np.uint64(0)
