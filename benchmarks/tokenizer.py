@@ -16,12 +16,15 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
-from typing import IO, Annotated, Any, Final
+from typing import IO, Annotated, Any, Final, cast
 
 import pyarrow as pa
 import typer
 import zstandard
+from tokenizers import Encoding
+from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from benchmarks.measure import Cost, finish, measured, print_costs
 from schemas.recipe import Tokenizer as TokenizerConfig
@@ -105,40 +108,50 @@ def first_mb(texts: list[str], megabytes: int) -> list[str]:
 
 def train_on(kinds: dict[str, list[str]], pattern: str, vocab_size: int, sample_mb: int, path: Path) -> None:
     """A vocabulary of all kinds alike."""
-    config = TokenizerConfig(vocab_size=vocab_size, pattern=pattern)  # type: ignore[arg-type]
-    bpe.save(bpe.train((text for texts in kinds.values() for text in first_mb(texts, sample_mb)), config), path)
+    config = TokenizerConfig(vocab_size=vocab_size, pattern=cast(Any, pattern))
+    bpe.save(bpe.train((pa.array(first_mb(texts, sample_mb), pa.large_string()) for texts in kinds.values()), config), path)
 
 
 def time_all(encoder: Encoder, path: Path, pattern: str, kinds: dict[str, list[str]], most_mb: int) -> tuple[list[Cost], dict[str, float]]:
     """Costs, and how many times less CPU time ours took than each library, at worst."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    libraries: dict[str, Callable[[list[str]], list[Any]]] = {"tokenizers": partial(encode_with_tokenizers, encoder.tokenizer)}
     beside = tiktoken_encoding(path, pattern)
+    if beside is not None:
+        libraries["tiktoken"] = partial(encode_with_tiktoken, beside)
     costs: list[Cost] = []
     ratios: dict[str, float] = {}
-    for kind, texts in kinds.items():
-        texts = first_mb(texts, most_mb)  # noqa: PLW2901
-        batches = [texts[i : i + BATCH_DOCUMENTS] for i in range(0, len(texts), BATCH_DOCUMENTS)]
-        columns = [pa.array(batch, pa.large_string()) for batch in batches]
-        ours, ids = best_of(f"{kind}: ours", texts, ROUNDS, lambda columns=columns: [encoder(column) for column in columns])  # type: ignore[misc]
-        rows = [row for found in ids for row in found]
-        work: dict[str, Callable[[], list[list[int]]]] = {
-            "tokenizers": lambda batches=batches: [  # type: ignore[misc]
-                row for batch in batches for row in encoder.tokenizer.encode_batch_fast(batch, add_special_tokens=False)
-            ],
-        }
-        if beside is not None:
-            work["tiktoken"] = lambda texts=texts: [beside.encode_ordinary(text) for text in texts]  # type: ignore[misc]
+    for kind, every_text in kinds.items():
+        texts = first_mb(every_text, most_mb)
+        columns = [pa.array(texts[i : i + BATCH_DOCUMENTS], pa.large_string()) for i in range(0, len(texts), BATCH_DOCUMENTS)]
+        ours, encoded = best_of(f"{kind}: ours", texts, ROUNDS, partial(encode_columns, encoder, columns))
+        rows = [row for column in encoded for row in column.to_pylist()]
         costs.append(ours)
-        for name, call in work.items():
-            cost, found = best_of(f"{kind}: {name}", texts, 1, call)
+        for name, call in libraries.items():
+            cost, found = best_of(f"{kind}: {name}", texts, 1, partial(call, texts))
             costs.append(cost)
-            theirs = [getattr(row, "ids", row) for row in found]
-            different = sum(list(row.as_py()) != their for row, their in zip(rows, theirs, strict=True))
+            different = sum(row != getattr(theirs, "ids", theirs) for row, theirs in zip(rows, found, strict=True))
             if different:
                 raise SystemExit(f"{kind}: {different} documents have other ids than {name} gives")
             if kind != "other":
                 ratios[name] = min(ratios.get(name, float("inf")), cost.cpu_s / ours.cpu_s)
     return costs, {f"{name} x": value for name, value in ratios.items()}
+
+
+def encode_columns(encoder: Encoder, columns: list[pa.Array]) -> list[pa.Array]:
+    """A token column per text column."""
+    return [encoder(column) for column in columns]
+
+
+def encode_with_tokenizers(tokenizer: HuggingFaceTokenizer, texts: list[str]) -> list[Encoding]:
+    """In batches of as many documents as ours are given."""
+    batches = (texts[i : i + BATCH_DOCUMENTS] for i in range(0, len(texts), BATCH_DOCUMENTS))
+    return [row for batch in batches for row in tokenizer.encode_batch_fast(batch, add_special_tokens=False)]
+
+
+def encode_with_tiktoken(encoding: Any, texts: list[str]) -> list[list[int]]:
+    """One by one; it has no batch on one thread."""
+    return [encoding.encode_ordinary(text) for text in texts]
 
 
 def best_of(name: str, texts: list[str], rounds: int, work: Callable[[], list[Any]]) -> tuple[Cost, list[Any]]:

@@ -17,7 +17,7 @@ from tokenizer.patterns import Scanner
 from tokenizer.scan import part_end, pretoken_end, text_view
 
 COUNTS: Final = pa.schema([pa.field("pretoken", pa.large_binary(), nullable=False), pa.field("count", pa.uint64(), nullable=False)])
-MAX_PRETOKEN_BYTES: Final = 1 << 16
+MAX_PRETOKEN_BYTES: Final = 4096
 """Longer pre-tokens are counted in pieces of this size: a line of a megabyte without a space must not slow every merge."""
 
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)

@@ -20,6 +20,7 @@ from tokenizer.classes import code_classes
 from tokenizer.files import load
 from tokenizer.match import SLACK, Matcher, Scratch, encode, matcher, scratch
 from tokenizer.merge import MAX_IDS, MAX_MERGES, in_order, origins, pair_table
+from tokenizer.patterns import Scanner
 from tokenizer.prepare import in_form, with_spaces
 from tokenizer.scan import text_view
 from tokenizer.trie import build
@@ -57,17 +58,12 @@ class Encoder:
         item = pa.field("item", self.id_type, nullable=False)
         return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(ids), type=pa.large_list(item))
 
-    def _fast(self, text: pa.Array) -> tuple[npt.NDArray[np.unsignedinteger[Any]], Offsets]:
-        vocabulary = self.vocabulary
-        if vocabulary.normalizer:
-            text = in_form(text, vocabulary.normalizer)
-        if vocabulary.metaspace:
-            text = with_spaces(text, vocabulary.first_space)
+    def encode_with(self, scanner: Scanner, text: pa.Array) -> tuple[npt.NDArray[np.unsignedinteger[Any]], Offsets]:
+        """(ids, row offsets) of text that is already normalized, cut by this scanner; only where `path` is "fast"."""
         data, offsets = text_view(text)
         # A token has at least one byte; pages of this array that stay unused are never touched and cost nothing.
         out = np.empty(int(offsets[-1] - offsets[0]) + SLACK, self.id_type.to_pandas_dtype())
         bounds = np.zeros(len(offsets), np.int64)
-        scanner = vocabulary.scanner
         n = encode(
             data,
             offsets,
@@ -82,6 +78,14 @@ class Encoder:
             bounds,
         )
         return out[:n].copy(), bounds
+
+    def _fast(self, text: pa.Array) -> tuple[npt.NDArray[np.unsignedinteger[Any]], Offsets]:
+        vocabulary = self.vocabulary
+        if vocabulary.normalizer:
+            text = in_form(text, vocabulary.normalizer)
+        if vocabulary.metaspace:
+            text = with_spaces(text, vocabulary.first_space)
+        return self.encode_with(vocabulary.scanner, text)
 
     def _scratch(self) -> Scratch:
         if not hasattr(self._threads, "scratch"):

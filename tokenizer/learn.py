@@ -22,6 +22,7 @@ from tokenizer.memory import prefetch
 from tokenizer.merge import Ids
 
 _NONE: Final = -1
+_BRANCHES: Final = 4  # of a node of the heap
 _AHEAD: Final = 16
 """Words asked for from memory before their turn."""
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -87,10 +88,7 @@ def _learn(symbols, word_offsets, counts, data, offsets, n_tokens, min_frequency
     free = np.int64(_NONE)
     touched = np.empty(1 << 10, np.int64)
     n_touched = 0
-    # The heap.
-    heap_count = np.empty(1 << 16, np.int64)
-    heap_pair = np.empty(1 << 16, np.int32)
-    heap_words = np.empty(1 << 16, np.int32)
+    heap = np.empty((1 << 16, 4), np.int64)  # count, key, pair, first of its words
     n_heap = 0
 
     left_ids = np.empty(n_tokens * 2 + 16, np.int32)
@@ -125,8 +123,11 @@ def _learn(symbols, word_offsets, counts, data, offsets, n_tokens, min_frequency
                 prefetch(spans, 3 * np.int64(todo[turn + _AHEAD]))
                 prefetch(symbols, spans[todo[turn + _AHEAD // 2], 0])
             start, size, count = spans[current]
-            read = write = start
-            stop = start + size
+            read, stop = start, start + size
+            if not first_round:
+                while read + 1 < stop and (symbols[read] != left or symbols[read + 1] != right):
+                    read += 1
+            write = read
             while read < stop:
                 n_changes = 0
                 symbol = symbols[read]
@@ -200,28 +201,22 @@ def _learn(symbols, word_offsets, counts, data, offsets, n_tokens, min_frequency
             pair = touched[i]
             # A pair that is too rare yet waits outside of the heap.
             if pairs[pair, 0] >= min_frequency:
-                if n_heap == len(heap_count):
-                    heap_count = np.append(heap_count, np.empty_like(heap_count))
-                    heap_pair = np.append(heap_pair, np.empty_like(heap_pair))
-                    heap_words = np.append(heap_words, np.empty_like(heap_words))
-                heap_count[n_heap], heap_pair[n_heap], heap_words[n_heap] = pairs[pair, 0], pair, pairs[pair, 1]
-                _rise(heap_count, heap_pair, heap_words, keys, n_heap)
+                if n_heap == len(heap):
+                    heap = np.concatenate((heap, np.empty_like(heap)))
+                _rise(heap, n_heap, pairs[pair, 0], keys[pair], pair, pairs[pair, 1])
                 n_heap += 1
                 pairs[pair, 1] = _NONE
         n_touched = 0
 
         if n >= n_tokens:
             break
-        while n_heap > 0 and heap_count[0] != pairs[heap_pair[0], 0]:
-            heap_count[0] = pairs[heap_pair[0], 0]
-            _sink(heap_count, heap_pair, heap_words, keys, n_heap)
-        if n_heap == 0 or heap_count[0] < min_frequency:
+        while n_heap > 0 and heap[0, 0] != pairs[heap[0, 2], 0]:
+            _sink(heap, n_heap, pairs[heap[0, 2], 0], heap[0, 1], heap[0, 2], heap[0, 3])
+        if n_heap == 0 or heap[0, 0] < min_frequency:
             break
-        key = keys[heap_pair[0]]
-        words = np.int64(heap_words[0])
+        key, words = heap[0, 1], heap[0, 3]
         n_heap -= 1
-        heap_count[0], heap_pair[0], heap_words[0] = heap_count[n_heap], heap_pair[n_heap], heap_words[n_heap]
-        _sink(heap_count, heap_pair, heap_words, keys, n_heap)
+        _sink(heap, n_heap, heap[n_heap, 0], heap[n_heap, 1], heap[n_heap, 2], heap[n_heap, 3])
 
         left, right = key >> 32, key & 0xFFFFFFFF
         size = bounds[left + 1] - bounds[left] + bounds[right + 1] - bounds[right]
@@ -297,35 +292,36 @@ def _larger_table(keys, n_pairs, size):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _is_before(heap_count, heap_pair, keys, i, j):  # type: ignore[no-untyped-def]
+def _is_before(count, key, other_count, other_key):  # type: ignore[no-untyped-def]
     """The larger count first; of equal ones the smaller ids."""
-    if heap_count[i] != heap_count[j]:
-        return heap_count[i] > heap_count[j]
-    return keys[heap_pair[i]] < keys[heap_pair[j]]
-
-
-@numba.njit(cache=True, nogil=True, inline="always")
-def _swap(heap_count, heap_pair, heap_words, i, j):  # type: ignore[no-untyped-def]
-    heap_count[i], heap_count[j] = heap_count[j], heap_count[i]
-    heap_pair[i], heap_pair[j] = heap_pair[j], heap_pair[i]
-    heap_words[i], heap_words[j] = heap_words[j], heap_words[i]
+    return count > other_count or (count == other_count and key < other_key)
 
 
 @numba.njit(cache=True, nogil=True)
-def _rise(heap_count, heap_pair, heap_words, keys, i):  # type: ignore[no-untyped-def]
-    while i > 0 and _is_before(heap_count, heap_pair, keys, i, (i - 1) // 2):
-        _swap(heap_count, heap_pair, heap_words, i, (i - 1) // 2)
-        i = (i - 1) // 2
-
-
-@numba.njit(cache=True, nogil=True)
-def _sink(heap_count, heap_pair, heap_words, keys, n_heap):  # type: ignore[no-untyped-def]
-    i = 0
-    while 2 * i + 1 < n_heap:
-        child = 2 * i + 1
-        if child + 1 < n_heap and _is_before(heap_count, heap_pair, keys, child + 1, child):
-            child += 1
-        if not _is_before(heap_count, heap_pair, keys, child, i):
+def _rise(heap, place, count, key, pair, words):  # type: ignore[no-untyped-def]
+    """Put an entry into the hole at the end of the heap, and up from there."""
+    while place > 0:
+        parent = (place - 1) // _BRANCHES
+        if not _is_before(count, key, heap[parent, 0], heap[parent, 1]):
             break
-        _swap(heap_count, heap_pair, heap_words, child, i)
-        i = child
+        for i in range(4):
+            heap[place, i] = heap[parent, i]
+        place = parent
+    heap[place] = (count, key, pair, words)
+
+
+@numba.njit(cache=True, nogil=True)
+def _sink(heap, n_heap, count, key, pair, words):  # type: ignore[no-untyped-def]
+    """Put an entry into the hole at the top of a heap of n_heap entries, and down from there."""
+    place = 0
+    while _BRANCHES * place + 1 < n_heap:
+        best = _BRANCHES * place + 1
+        for child in range(best + 1, min(best + _BRANCHES, n_heap)):
+            if _is_before(heap[child, 0], heap[child, 1], heap[best, 0], heap[best, 1]):
+                best = child
+        if not _is_before(heap[best, 0], heap[best, 1], count, key):
+            break
+        for i in range(4):
+            heap[place, i] = heap[best, i]
+        place = best
+    heap[place] = (count, key, pair, words)

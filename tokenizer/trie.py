@@ -40,14 +40,14 @@ def build(data: Bytes, offsets: Offsets, marked: npt.NDArray[np.bool_]) -> Trie 
     strings = [buffer[start:end] for start, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)]
     order = np.array(sorted((i for i, string in enumerate(strings) if string), key=strings.__getitem__), np.int64)
     units, tokens, n_units = _build(order, data, offsets, marked)
-    return Trie(units[:n_units].copy(), tokens[:n_units].copy()) if n_units <= MAX_UNITS else None
+    return Trie(units, tokens) if n_units <= MAX_UNITS else None
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def longest(data, at, end, units, tokens):  # type: ignore[no-untyped-def]
     """The longest marked string that data[at:end] begins with, or -1."""
     unit = units[0]
-    best = -1
+    best = np.int64(-1)
     while at < end:
         byte = np.uint32(data[at])
         node = (unit >> _BASE_SHIFT) ^ byte
@@ -57,7 +57,7 @@ def longest(data, at, end, units, tokens):  # type: ignore[no-untyped-def]
         if unit & _IS_TOKEN:
             best = np.int64(node)
         at += 1
-    return np.int64(tokens[best]) if best >= 0 else np.int64(-1)
+    return np.int64(tokens[best]) if best >= 0 else best
 
 
 @numba.njit(cache=True, nogil=True)
@@ -125,7 +125,7 @@ def _build(order, data, offsets, marked):  # type: ignore[no-untyped-def]
             units[child] = np.uint32(labels[i])
             stack[height] = (child, starts[i], starts[i + 1], depth + 1)
             height += 1
-    return units, tokens, n_units
+    return units[:n_units].copy(), tokens[:n_units].copy(), n_units
 
 
 @numba.njit(cache=True, nogil=True)
