@@ -101,7 +101,7 @@ def kernels(recipe: Recipe, folder: Path) -> list[Cost]:
     costs.append(cost)
 
     with measured("train the tokenizer", kept_bytes, n_kept) as cost:
-        trained = bpe.train((text for batch in scrubbed for text in batch.column("text").to_pylist()), recipe.tokenizer)
+        trained = bpe.train((batch.column("text") for batch in scrubbed), recipe.tokenizer)
     costs.append(cost)
     bpe.save(trained, folder / "tokenizer.json")
     encoder = bpe.Encoder(folder / "tokenizer.json")

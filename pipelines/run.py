@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 import apache_beam as beam
 import msgspec
 import polars as pl
+import pyarrow as pa
 
 from pipelines import graph
 from pipelines.crawl.crawler import CrawlProgress, crawl
@@ -231,7 +232,7 @@ class Run:
             bpe.save(bpe.load(Path(self.recipe.tokenizer.path)), path)
         else:
             sample = Sample(self.documents(), self.recipe.tokenizer.sample_bytes, self.recipe.seed)
-            bpe.save(bpe.train(sample.texts(), self.recipe.tokenizer), path)
+            bpe.save(bpe.train(sample.columns(), self.recipe.tokenizer), path)
             details = {"sample_documents": sample.n_documents, "sample_bytes": sample.n_bytes}
         tokenizer = bpe.load(path)
         end = self.recipe.tokenizer.special_tokens[0]
@@ -346,7 +347,7 @@ class Sample:
         self.share = min(1.0, most_bytes / max(1, n_bytes))
         self.n_documents = self.n_bytes = 0
 
-    def texts(self) -> Iterator[str]:
+    def columns(self) -> Iterator[pa.Array]:
         """The sampled texts, in the order of the files."""
         for path in self.documents:
             reader = open_segment(path)
@@ -355,4 +356,4 @@ class Sample:
                 batch = batch.filter(in_share(hash_ids(batch.column("doc_id"), self.seed, "tokenizer"), self.share))
                 self.n_documents += batch.num_rows
                 self.n_bytes += batch.column("text").nbytes
-                yield from batch.column("text").to_pylist()
+                yield batch.column("text")

@@ -1,0 +1,116 @@
+"""Text columns -> token columns, at the speed of memory where the vocabulary allows it, with the `tokenizers` library where not.
+
+Text is never read as a special token: a document that spells out "<|endoftext|>" is encoded as those characters.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.buffers import Offsets
+from tokenizer.classes import code_classes
+from tokenizer.files import load
+from tokenizer.match import SLACK, Matcher, Scratch, encode, matcher, scratch
+from tokenizer.merge import MAX_IDS, MAX_MERGES, in_order, origins, pair_table
+from tokenizer.patterns import Scanner
+from tokenizer.prepare import in_form, with_spaces
+from tokenizer.scan import text_view
+from tokenizer.trie import build
+from tokenizer.vocabulary import UnsupportedError, Vocabulary, read_vocabulary
+
+
+class Encoder:
+    """Text columns -> token columns, with one loaded tokenizer. Any number of threads may call it; each keeps its own cache."""
+
+    path: Literal["fast", "tokenizers"]
+    """Which code does the work."""
+    reason: str
+    """Why it is not the fast one; empty if it is."""
+
+    def __init__(self, path: Path) -> None:
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # workers are the parallelism
+        self.tokenizer = load(path)
+        self.tokenizer.encode_special_tokens = True
+        self.tokenizer.no_truncation()
+        self.tokenizer.no_padding()
+        self.vocab_size: int = self.tokenizer.get_vocab_size()
+        self.id_type = pa.uint16() if self.vocab_size <= 1 << 16 else pa.uint32()
+        try:
+            self.vocabulary = read_vocabulary(json.loads(path.read_bytes()))
+            self.matcher, all_alive = _matcher(self.vocabulary)
+            self.whole_words = self.vocabulary.whole_words and not all_alive  # else merges make every whole word anyway
+            self.path, self.reason = "fast", ""
+        except UnsupportedError as error:
+            self.path, self.reason = "tokenizers", str(error)
+        self._threads = threading.local()
+
+    def __call__(self, text: pa.Array) -> pa.Array:
+        """large_list<uint16 or uint32>, row-aligned with the large_string column; a null is an empty text."""
+        ids, offsets = self._fast(text) if self.path == "fast" else self._with_the_library(text)
+        item = pa.field("item", self.id_type, nullable=False)
+        return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(ids), type=pa.large_list(item))
+
+    def encode_with(self, scanner: Scanner, text: pa.Array) -> tuple[npt.NDArray[np.unsignedinteger[Any]], Offsets]:
+        """(ids, row offsets) of text that is already normalized, cut by this scanner; only where `path` is "fast"."""
+        data, offsets = text_view(text)
+        # A token has at least one byte; pages of this array that stay unused are never touched and cost nothing.
+        out = np.empty(int(offsets[-1] - offsets[0]) + SLACK, self.id_type.to_pandas_dtype())
+        bounds = np.zeros(len(offsets), np.int64)
+        n = encode(
+            data,
+            offsets,
+            scanner.kind,
+            scanner.max_digits,
+            scanner.split_digits,
+            self.whole_words,
+            code_classes(),
+            self.matcher,
+            self._scratch(),
+            out,
+            bounds,
+        )
+        return out[:n].copy(), bounds
+
+    def _fast(self, text: pa.Array) -> tuple[npt.NDArray[np.unsignedinteger[Any]], Offsets]:
+        vocabulary = self.vocabulary
+        if vocabulary.normalizer:
+            text = in_form(text, vocabulary.normalizer)
+        if vocabulary.metaspace:
+            text = with_spaces(text, vocabulary.first_space)
+        return self.encode_with(vocabulary.scanner, text)
+
+    def _scratch(self) -> Scratch:
+        if not hasattr(self._threads, "scratch"):
+            self._threads.scratch = scratch()
+        made: Scratch = self._threads.scratch
+        return made
+
+    def _with_the_library(self, text: pa.Array) -> tuple[npt.NDArray[np.unsignedinteger[Any]], Offsets]:
+        texts = text.fill_null("").to_pylist()
+        ids = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+        offsets = np.zeros(len(ids) + 1, np.int64)
+        np.cumsum([len(row) for row in ids], out=offsets[1:])
+        return np.fromiter((i for row in ids for i in row), self.id_type.to_pandas_dtype(), offsets[-1]), offsets
+
+
+def _matcher(vocabulary: Vocabulary) -> tuple[Matcher, bool]:
+    """The tables that the kernel reads, and whether every token can appear; UnsupportedError where they do not hold, or not faithfully."""
+    if len(vocabulary.offsets) > MAX_IDS or len(vocabulary.left) > MAX_MERGES:
+        raise UnsupportedError(f"the vocabulary has more than {MAX_IDS} tokens or {MAX_MERGES} merges")
+    pairs = pair_table(vocabulary.left, vocabulary.right)
+    found = origins(vocabulary.pieces, vocabulary.piece_offsets, pairs, vocabulary.merged)
+    if not in_order(vocabulary.left, vocabulary.right, found):
+        raise UnsupportedError("a merge ranks before those that make its parts")
+    trie = build(vocabulary.data, vocabulary.offsets, found.alive)
+    if trie is None:
+        raise UnsupportedError("the tokens together are too long for the trie")
+    all_alive = bool(found.alive[np.diff(vocabulary.offsets) > 0].all())
+    return matcher(vocabulary.data, vocabulary.offsets, trie, vocabulary.byte_ids, pairs, found), all_alive

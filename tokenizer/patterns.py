@@ -1,0 +1,74 @@
+"""How text is cut into pre-tokens: the regular expressions by name, and the scanner that does the work of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+_CONTRACTIONS: Final = "'s|'t|'re|'ve|'m|'ll|'d"
+_BIG: Final = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"
+_SMALL: Final = r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+_AFTER_DIGITS: Final = r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+
+PATTERNS: Final = {
+    # GPT-2's encoder.py.
+    "gpt2": rf"{_CONTRACTIONS}| ?\p{{L}}+| ?\p{{N}}+| ?[^\s\p{{L}}\p{{N}}]+|\s+(?!\S)|\s+",
+    # tiktoken's cl100k_base, LLaMA-3: digits in groups of at most three.
+    "cl100k": rf"(?i:{_CONTRACTIONS})|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}{{1,3}}|{_AFTER_DIGITS}",
+    # Qwen: every digit alone.
+    "qwen2": rf"(?i:{_CONTRACTIONS})|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}|{_AFTER_DIGITS}",
+    # tiktoken's o200k_base: words are also cut before a capital, and keep their contraction.
+    "o200k": rf"[^\r\n\p{{L}}\p{{N}}]?{_BIG}*{_SMALL}+(?i:{_CONTRACTIONS})?|[^\r\n\p{{L}}\p{{N}}]?{_BIG}+{_SMALL}*(?i:{_CONTRACTIONS})?"
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    # LLaMA and Baichuan: every digit alone, words with their marks, runs of white space of their own; for byte fallback.
+    "llama": r" ?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+",
+    # Source code: every line break alone, so that an indentation is one token whatever stands before it.
+    "code": r" ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\r?\n|[^\S\r\n]+(?!\S)|[^\S\r\n]+|\s",
+}
+
+GPT2: Final = 0
+CL100K: Final = 1
+O200K: Final = 2
+LLAMA: Final = 3
+CODE: Final = 4
+WHOLE_ROW: Final = 5
+SPACES_AND_WORD: Final = 6
+"""A run of spaces and what follows it, for vocabularies that have no token with a space after anything else."""
+SPACE_AND_WORD: Final = 7
+"""One space and what follows it: SentencePiece's metaspace, with splitting."""
+
+DIGITS_JOINED: Final = 0
+DIGITS_ALONE: Final = 1
+DIGITS_APART: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Scanner:
+    """What the compiled scanner is told: which pattern, and how digits are cut."""
+
+    kind: int
+    max_digits: int = 0
+    """Of cl100k and its like: digits in one pre-token."""
+    split_digits: int = DIGITS_JOINED
+    """A cut before the pattern is applied: none, each digit alone, or runs of digits apart."""
+
+
+SCANNERS: Final = {
+    "gpt2": Scanner(GPT2),
+    "cl100k": Scanner(CL100K, 3),
+    "qwen2": Scanner(CL100K, 1),
+    "o200k": Scanner(O200K, 3),
+    "llama": Scanner(LLAMA),
+    "code": Scanner(CODE),
+}
+
+_OTHER_SPELLINGS: Final = {
+    # tiktoken's own, with possessive quantifiers: they cut the same.
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+": "cl100k",
+}
+
+
+def scanner_of(pattern: str) -> Scanner | None:
+    """The scanner that cuts exactly as this regular expression does, if there is one."""
+    name = _OTHER_SPELLINGS.get(pattern) or next((name for name, known in PATTERNS.items() if known == pattern), None)
+    return SCANNERS[name] if name else None
