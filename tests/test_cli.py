@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 import run_pipeline
@@ -131,7 +132,8 @@ def test_a_tokenizer_without_the_separator_is_refused(
     from schemas.recipe import Tokenizer
     from tokenizer import bpe
 
-    bpe.save(bpe.train(iter(["some text to learn from " * 9]), Tokenizer(vocab_size=260, special_tokens=("<s>",))), tmp_path / "t.json")
+    text = pa.array(["some text to learn from " * 9], pa.large_string())
+    bpe.save(bpe.train(iter([text]), Tokenizer(vocab_size=260, special_tokens=("<s>",))), tmp_path / "t.json")
     settings = (*web(warc), "--set", f"tokenizer.path={json.dumps(str(tmp_path / 't.json'))}")
     assert status_of(monkeypatch, "run", "fineweb", "--out", str(tmp_path / "out"), *settings) == 2
     assert "has no token '<|endoftext|>' to separate documents" in message(capsys)
