@@ -228,7 +228,7 @@ def handed_over(batch: pa.RecordBatch, judged: Judged, chain: FilterChain) -> It
     column = batch.column("raw_text")
     words, data = split_words(column), text_view(column)[0]
     for row, text in enumerate(column.to_pylist()):
-        own = slice(words.offsets[row], words.offsets[row + 1])
+        own = slice(words.firsts[row], words.lasts[row])
         lines = list({CITATION.sub("", line.strip()) for line in text.splitlines()})
         yield {
             "text": text,

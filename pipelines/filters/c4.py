@@ -82,7 +82,8 @@ def clean(
         offsets,
         words.starts,
         words.lengths,
-        words.offsets,
+        words.firsts,
+        words.lasts,
         np.stack([min_line_words, max_word_chars]),
         (config.require_terminal_punctuation, config.remove_citations, config.cut_javascript, config.cut_policy),
         profile,
@@ -212,7 +213,8 @@ def _clean(  # type: ignore[no-untyped-def]
     offsets,
     word_starts,
     word_lengths,
-    word_offsets,
+    firsts,
+    lasts,
     limits,
     switches,
     profile,
@@ -228,7 +230,7 @@ def _clean(  # type: ignore[no-untyped-def]
     to = 0
     for row in range(len(offsets) - 1):
         at, stop = offsets[row], offsets[row + 1]
-        word, last_word = word_offsets[row], word_offsets[row + 1]
+        word, last_word = firsts[row], lasts[row]
         min_line_words, max_word_chars = limits[0, row], limits[1, row]
         row_start = to
         while at < stop:

@@ -22,7 +22,6 @@ from pipelines.filters.language import identify
 from pipelines.filters.limits import Floats, Languages, Limits, Verdict, decide
 from pipelines.filters.profiles import code_of
 from pipelines.filters.url import UrlRules, has_blocked_word, in_blocked_domain
-from pipelines.text.view import text_view
 from pipelines.text.words import Words, split_on_space, split_words
 from schemas.hops import DOCUMENT, LEDGER, conform
 from schemas.ledger import Outcome, entries
@@ -194,7 +193,6 @@ class Alive:
         self.identified = False
         self.ended: list[tuple[pa.RecordBatch, Rows]] = []
         self._words: Words | None = None
-        self._split_rows = self._split_offsets = np.zeros(0, np.int64)
 
     @property
     def text(self) -> pa.Array:
@@ -204,12 +202,8 @@ class Alive:
     @property
     def words(self) -> Words:
         """`split_words` of the text, split once for the sets in a row that share it."""
-        offsets = text_view(self.text)[1]
         if self._words is None:
             self._words = split_words(self.text)
-        elif len(self._split_rows) < len(self._words.offsets) - 1:  # rows have gone since
-            self._words = self._words.take(self._split_rows, self._split_offsets, offsets)
-        self._split_rows, self._split_offsets = np.arange(len(self.rows)), offsets
         return self._words
 
     def set(self, name: str, column: pa.Array) -> None:
@@ -243,7 +237,7 @@ class Alive:
         self.documents = self.documents.filter(pa.array(stays))
         self.rows, self.profile = self.rows[stays], self.profile[stays]
         if self._words is not None:
-            self._split_rows = self._split_rows[stays]
+            self._words = self._words.take(stays)
 
 
 def _in_order(pieces: list[tuple[pa.RecordBatch, Rows]], schema: pa.Schema) -> pa.RecordBatch:

@@ -42,19 +42,19 @@ def measure(
     """
     data, offsets = text_view(text)
     out = np.zeros((len(SIGNALS), len(text)))
-    _count_words(words.lengths, words.flags, words.hashes, words.offsets, profile, tables.stop_words, count_punctuation, out)
-    _count_lines(data, offsets, words.offsets, char_classes(), out)
+    _count_words(words.lengths, words.flags, words.hashes, words.firsts, words.lasts, profile, tables.stop_words, count_punctuation, out)
+    _count_lines(data, offsets, words.firsts, words.lasts, char_classes(), out)
     return out
 
 
 @numba.njit(cache=True, nogil=True)
-def _count_words(lengths, flags, hashes, word_offsets, profile, stop_words, count_punctuation, out):  # type: ignore[no-untyped-def]
+def _count_words(lengths, flags, hashes, firsts, lasts, profile, stop_words, count_punctuation, out):  # type: ignore[no-untyped-def]
     met = np.zeros(stop_words.shape[1], np.bool_)
-    for row in range(len(word_offsets) - 1):
+    for row in range(len(firsts)):
         stops = stop_words[profile[row]]
         met[:] = False
         n_words = n_chars = n_alpha = n_stops = 0
-        for i in range(word_offsets[row], word_offsets[row + 1]):
+        for i in range(firsts[row], lasts[row]):
             if count_punctuation or not flags[i] & PUNCTUATION_ONLY:
                 n_words += 1
                 n_chars += lengths[i]
@@ -64,7 +64,7 @@ def _count_words(lengths, flags, hashes, word_offsets, profile, stop_words, coun
                 if stops[slot] == hashes[i] and not met[slot]:
                     met[slot] = True
                     n_stops += 1
-        n_all = word_offsets[row + 1] - word_offsets[row]
+        n_all = lasts[row] - firsts[row]
         out[0, row] = n_words
         out[1, row] = n_chars / n_words if n_words else 0.0
         out[6, row] = n_alpha / n_all if n_all else 0.0
@@ -81,7 +81,7 @@ def _is_ellipsis(data, at, end):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _count_lines(data, offsets, word_offsets, classes, out):  # type: ignore[no-untyped-def]
+def _count_lines(data, offsets, firsts, lasts, classes, out):  # type: ignore[no-untyped-def]
     for row in range(len(offsets) - 1):
         at, stop = offsets[row], offsets[row + 1]
         n_lines = n_bullets = n_ends = n_hashes = n_ellipses = 0
@@ -102,7 +102,7 @@ def _count_lines(data, offsets, word_offsets, classes, out):  # type: ignore[no-
                     at += 2
                 at += 1
             at = behind
-        n_all = word_offsets[row + 1] - word_offsets[row]
+        n_all = lasts[row] - firsts[row]
         if n_all:
             out[2, row] = n_hashes / n_all
             out[3, row] = n_ellipses / n_all

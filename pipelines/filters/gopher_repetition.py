@@ -47,7 +47,7 @@ def measure(text: pa.Array, words: Words) -> npt.NDArray[np.float64]:
     """
     data, offsets = text_view(text)
     out = np.zeros((len(SIGNALS), len(text)))
-    _measure(data, offsets, words.lengths, words.hashes, words.offsets, char_classes(), out)
+    _measure(data, offsets, words.lengths, words.hashes, words.firsts, words.lasts, char_classes(), out)
     return out
 
 
@@ -84,17 +84,17 @@ def _behind_newlines(data, at, end):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _most_words_and_breaks(data, offsets, word_offsets):  # type: ignore[no-untyped-def]
+def _most_words_and_breaks(data, offsets, firsts, lasts):  # type: ignore[no-untyped-def]
     most = 1
     for row in range(len(offsets) - 1):
         n_lines = count_breaks(data, offsets[row], offsets[row + 1]) + 1
-        most = max(most, n_lines, word_offsets[row + 1] - word_offsets[row])
+        most = max(most, n_lines, lasts[row] - firsts[row])
     return most
 
 
 @numba.njit(cache=True, nogil=True)
-def _measure(data, offsets, lengths, hashes, word_offsets, classes, out):  # type: ignore[no-untyped-def]
-    most = _most_words_and_breaks(data, offsets, word_offsets)
+def _measure(data, offsets, lengths, hashes, firsts, lasts, classes, out):  # type: ignore[no-untyped-def]
+    most = _most_words_and_breaks(data, offsets, firsts, lasts)
     keys = np.empty(table_size(most), np.uint64)
     counts = np.empty(len(keys), np.int32)
     grams = np.empty(most, np.uint64)
@@ -113,7 +113,7 @@ def _measure(data, offsets, lengths, hashes, word_offsets, classes, out):  # typ
         out[1, row] = n_dup / n
         out[3, row] = dup_chars / n_chars
 
-        first, last = word_offsets[row], word_offsets[row + 1]
+        first, last = firsts[row], lasts[row]
         n_words = last - first
         for i in range(n_words):
             before[i + 1] = before[i] + lengths[first + i]

@@ -31,7 +31,7 @@ def measure(text: pa.Array, words: Words, char_ngram: npt.NDArray[np.int64], wor
     data, offsets = text_view(text)
     out = np.zeros((len(SIGNALS), len(text)))
     out[0] = words.counts
-    _repeat_words(words.hashes, words.offsets, word_ngram, out)
+    _repeat_words(words.hashes, words.firsts, words.lasts, word_ngram, out)
     _repeat_chars(data, offsets, char_ngram, char_classes(), out)
     return out
 
@@ -50,15 +50,15 @@ def _count(grams, n, keys, counts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _repeat_words(hashes, word_offsets, ngram, out):  # type: ignore[no-untyped-def]
+def _repeat_words(hashes, firsts, lasts, ngram, out):  # type: ignore[no-untyped-def]
     most = 1
-    for row in range(len(word_offsets) - 1):
-        most = max(most, word_offsets[row + 1] - word_offsets[row])
+    for row in range(len(firsts)):
+        most = max(most, lasts[row] - firsts[row])
     keys, grams = np.empty(table_size(most), np.uint64), np.empty(most, np.uint64)
     counts = np.empty(len(keys), np.int32)
-    for row in range(len(word_offsets) - 1):
-        first = word_offsets[row]
-        n = word_offsets[row + 1] - first - ngram + 1
+    for row in range(len(firsts)):
+        first = firsts[row]
+        n = lasts[row] - first - ngram + 1
         if n <= 0:
             continue
         for i in range(n):

@@ -9,7 +9,7 @@ In both, a character of a script written without spaces is a word by itself, wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numba
@@ -21,7 +21,6 @@ from pipelines.text.hashing import SEED, add_code, finish
 from pipelines.text.lines import class_of
 from pipelines.text.unicode import LETTER, MARK, NUMBER, SPACE, UNSPACED, UPPER, char_classes, decode
 from pipelines.text.view import text_view
-from schemas.buffers import Offsets
 
 HAS_LETTER: Final = 1
 PUNCTUATION_ONLY: Final = 2  # neither letter nor number: punctuation, symbols, emoji
@@ -36,11 +35,12 @@ _JOINERS: Final = (0x200C, 0x200D)  # zero-width (non-)joiners shape a word with
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Words of a column: row i has those from `offsets[i]` up to `offsets[i + 1]`."""
+    """Words of a column: row i has those from `firsts[i]` up to `lasts[i]`."""
 
-    offsets: npt.NDArray[np.int64]
+    firsts: npt.NDArray[np.int64]
+    lasts: npt.NDArray[np.int64]
     starts: npt.NDArray[np.int64]
-    """First byte in the column's text buffer."""
+    """First byte in the text buffer of the column that was split."""
     ends: npt.NDArray[np.int64]
     lengths: npt.NDArray[np.uint32]
     """Code points."""
@@ -50,26 +50,11 @@ class Words:
     @property
     def counts(self) -> npt.NDArray[np.int64]:
         """Words of each row."""
-        return np.diff(self.offsets)
+        return self.lasts - self.firsts
 
-    def take(self, rows: npt.NDArray[np.int64], before: Offsets, after: Offsets) -> Words:
-        """The words of some rows, whose texts have moved from offsets `before[rows]` to `after` in the text buffer."""
-        offsets = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(self.counts[rows], out=offsets[1:])
-        taken = Words.empty(offsets, int(offsets[-1]))
-        moved = after[:-1] - before[rows]
-        _take(rows, moved, self.offsets, self.starts, self.ends, self.lengths, self.flags, self.hashes, *taken.arrays())
-        return taken
-
-    @staticmethod
-    def empty(offsets: npt.NDArray[np.int64], n: int) -> Words:
-        """Room for n words."""
-        starts, ends = np.empty(n, np.int64), np.empty(n, np.int64)
-        return Words(offsets, starts, ends, np.empty(n, np.uint32), np.empty(n, np.uint8), np.empty(n, np.uint64))
-
-    def arrays(self) -> tuple[npt.NDArray[Any], ...]:
-        """Every array in the order of the fields."""
-        return self.offsets, self.starts, self.ends, self.lengths, self.flags, self.hashes
+    def take(self, rows: npt.NDArray[Any]) -> Words:
+        """The words of some rows, by number or mask; nothing but the bounds is copied."""
+        return replace(self, firsts=self.firsts[rows], lasts=self.lasts[rows])
 
 
 def split_words(text: pa.Array) -> Words:
@@ -88,25 +73,13 @@ def split_on_space(text: pa.Array) -> Words:
 def _split(text: pa.Array, *, on_space: bool) -> Words:
     data, offsets = text_view(text)
     # A word has at least one byte; pages of these arrays that stay unused are never touched and cost nothing.
-    room = Words.empty(np.zeros(len(offsets), np.int64), int(offsets[-1] - offsets[0]))
-    word_offsets, *columns = room.arrays()
+    most = int(offsets[-1] - offsets[0])
+    starts, ends = np.empty(most, np.int64), np.empty(most, np.int64)
+    lengths, flags, hashes = np.empty(most, np.uint32), np.empty(most, np.uint8), np.empty(most, np.uint64)
+    bounds = np.zeros(len(offsets), np.int64)
     kernel = _split_on_space if on_space else _split_words
-    n = kernel(data, offsets, char_classes(), *columns, word_offsets)
-    return Words(word_offsets, *(column[:n] for column in columns))
-
-
-@numba.njit(cache=True, nogil=True)
-def _take(  # type: ignore[no-untyped-def]
-    rows, moved, offsets, starts, ends, lengths, flags, hashes, own_offsets, own_starts, own_ends, own_lengths, own_flags, own_hashes
-):
-    for i in range(len(rows)):
-        first, last = offsets[rows[i]], offsets[rows[i] + 1]
-        begin, end = own_offsets[i], own_offsets[i + 1]
-        own_starts[begin:end] = starts[first:last] + moved[i]
-        own_ends[begin:end] = ends[first:last] + moved[i]
-        own_lengths[begin:end] = lengths[first:last]
-        own_flags[begin:end] = flags[first:last]
-        own_hashes[begin:end] = hashes[first:last]
+    n = kernel(data, offsets, char_classes(), starts, ends, lengths, flags, hashes, bounds)
+    return Words(bounds[:-1], bounds[1:], starts[:n], ends[:n], lengths[:n], flags[:n], hashes[:n])
 
 
 @numba.njit(cache=True, nogil=True)
