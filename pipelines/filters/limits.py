@@ -1,7 +1,7 @@
 """The limits of every rule set for every language, and the decision that they make over signals.
 
-A rule set's limit is the recipe's; a language profile's stands in for it unless the recipe turns the rule off; and
-filters.profiles.<language> of the recipe stands over both.
+A rule set's limit is the recipe's. Where that is the published default, a language profile's stands in for it; a limit that the recipe
+changes or turns off holds in every language. filters.profiles.<language> of the recipe stands over all.
 """
 
 from __future__ import annotations
@@ -103,13 +103,14 @@ def _limits(
     codes: list[str],
 ) -> Limits:
     config = getattr(filters, rule_set)
+    published = type(config)()
     names = tuple(field.name for field in dataclasses.fields(config) if field.name.startswith(("min_", "max_")))
     values = np.empty((len(names), len(profiles)))
     for k, name in enumerate(names):
         for p, profile in enumerate(profiles):
             where = f"filters.{rule_set}.{name}"
             limit: object = getattr(config, name)
-            if limit is not None:
+            if limit is not None and limit == getattr(published, name):
                 limit = profile.limits.get(f"{rule_set}.{name}", limit)
             if name in own[p].get(rule_set, {}):
                 where = f"filters.profiles.{codes[p]}.{rule_set}.{name}"

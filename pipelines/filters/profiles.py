@@ -2,8 +2,8 @@
 
 The published limits were set on English. In a script written without spaces each character counts as a word, so a
 number of words n becomes n x chars_per_word characters, and the rules on word length and on n-grams of fewer
-characters than the published number of words say nothing and are off. A profile's limits stand in for those of the
-recipe's rule sets, never for one that the recipe turns off; filters.profiles.<language> of the recipe wins over both.
+characters than the published number of words say nothing and are off. A profile's limits stand in for published ones, never for
+one that the recipe changes or turns off; filters.profiles.<language> of the recipe wins over both.
 """
 
 from __future__ import annotations
