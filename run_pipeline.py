@@ -110,6 +110,30 @@ def validate(folder: Folder, settings: Settings = None) -> None:
 
 
 @app.command()
+def train_classifier(
+    positive: Annotated[list[str], typer.Option(metavar="PATH", help="Files, folder or glob of good documents; repeatable.")],
+    negative: Annotated[list[str], typer.Option(metavar="PATH", help="The same of the others, such as plain crawl; repeatable.")],
+    out: Annotated[Path, typer.Option(help="The file for the model, such as quality.bin.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A key of schemas.recipe.ClassifierTraining; repeatable.")
+    ] = None,
+) -> None:
+    """Train a fastText classifier of quality and measure it on documents that it did not see."""
+    config = recipes.section(recipes.ClassifierTraining, settings or ())
+    from pipelines.train import train_classifier as train
+
+    trained = train(positive, negative, config, out)
+    table = Table(title=f"{out}: {trained.n_trained} documents trained on, {trained.n_held_out} held out, AUC {trained.auc:.4f}")
+    for name in ("min_score", "precision", "recall", "F1"):
+        table.add_column(name, justify="right")
+    for at in trained.measured:
+        table.add_row(f"{at.threshold}", f"{at.precision:.4f}", f"{at.recall:.4f}", f"{at.f1:.4f}")
+    console.print(table)
+    if trained.n_on_both_sides:
+        console.print(f"{trained.n_on_both_sides} documents were both positive and negative and were left out")
+
+
+@app.command()
 def report(folder: Folder) -> None:
     """Write the report and the dataset card of a run again, and print its summary."""
     from pipelines.report.page import write_report

@@ -204,6 +204,29 @@ class FineWeb:
     max_newline_word_ratio: Threshold = 0.3
 
 
+@config
+class Quality:
+    """A fastText classifier of quality, with a limit on its score or GPT-3's rule, which lets some of the worse documents pass.
+
+    GPT-3 (arXiv 2005.14165, appendix A) keeps a document if a draw from Pareto(alpha) exceeds 1 - score; here the draw
+    comes from the recipe's seed and the doc_id. For that rule set min_score = "off" and min_pareto_margin = 0.
+    """
+
+    model: str | None = None
+    """Path of a fastText classifier, such as `train-classifier` makes."""
+    label: str = "positive"
+    """The model's label of good documents; the score is its probability."""
+    reads: Literal["words", "text"] = "words"
+    """What the model was trained on: words as `train-classifier` writes them, or the text with line feeds as spaces (DCLM's models)."""
+    min_score: Threshold = 0.5
+    pareto_alpha: float = 9
+    min_pareto_margin: Threshold = None
+    """The margin is the draw less 1 - score."""
+
+    def __post_init__(self) -> None:
+        _require(self.pareto_alpha > 0, "filters.quality.pareto_alpha", self.pareto_alpha, "must be above 0")
+
+
 RULE_SETS: Final[dict[str, type]] = {
     "length": Length,
     "language": Language,
@@ -212,6 +235,7 @@ RULE_SETS: Final[dict[str, type]] = {
     "gopher_quality": GopherQuality,
     "c4": C4,
     "fineweb": FineWeb,
+    "quality": Quality,
 }
 
 
@@ -227,6 +251,7 @@ class Filters:
     gopher_quality: GopherQuality = field(default_factory=GopherQuality)
     c4: C4 = field(default_factory=C4)
     fineweb: FineWeb = field(default_factory=FineWeb)
+    quality: Quality = field(default_factory=Quality)
     profiles: dict[str, dict[str, dict[str, float | str | None]]] = field(default_factory=dict)
     """Limits for one language, over those above: profiles.zh.gopher_quality.min_words = 100."""
 
@@ -241,6 +266,29 @@ class Filters:
                 for key in limits:
                     if key not in known:
                         raise RecipeError(unknown_key(f"{where}.{name}", key, known))
+
+
+@config
+class ClassifierTraining:
+    """What `train-classifier` is asked for. One thread, so that the same documents give the same model."""
+
+    dim: int = 100
+    epoch: int = 5
+    lr: float = 0.1
+    word_ngrams: int = 2
+    min_count: int = 1
+    bucket: int = 200_000
+    """Rows that word n-grams share by hash; fastText's own default, 2,000,000, makes a model of 4 x dim times as many bytes."""
+    held_out: float = 0.1
+    """Share of the documents, by hash(seed, doc_id), that is kept from training and measured on."""
+    max_documents: int = 200_000
+    """Documents of either label at most, sampled by hash(seed, doc_id); they are held in memory."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("dim", "epoch", "lr", "word_ngrams", "min_count", "bucket", "max_documents"):
+            _require(getattr(self, name) > 0, name, getattr(self, name), "must be above 0")
+        _require(0 < self.held_out < 1, "held_out", self.held_out, "must lie in (0, 1)")
 
 
 def best_banding(threshold: float, permutations: int) -> tuple[int, int]:
@@ -509,9 +557,21 @@ def apply_setting(data: dict[str, Any], setting: str) -> None:
 
 def parse(data: dict[str, Any]) -> Recipe:
     """The recipe that `data` (as read from TOML) states; a wrong key, type or value raises RecipeError."""
-    data = _prepare(Recipe, data, "")
+    return _convert(Recipe, data)
+
+
+def section(kind: type[_T], settings: typing.Sequence[str]) -> _T:
+    """A section that stands alone, with `key=value` settings over its defaults."""
+    data: dict[str, Any] = {}
+    for setting in settings:
+        apply_setting(data, setting)
+    return _convert(kind, data)
+
+
+def _convert(kind: type[_T], data: dict[str, Any]) -> _T:
+    data = _prepare(kind, data, "")
     try:
-        return msgspec.convert(data, Recipe)
+        return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         cause = error.__cause__
         if isinstance(cause, RecipeError):

@@ -110,3 +110,20 @@ def test_the_recipes_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     shown = capsys.readouterr().out
     assert "demo" in shown
     assert "fineweb" in shown
+
+
+def test_a_classifier_is_trained_and_measured(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for name, words in (("good", "rivers and valleys"), ("bad", "cheap watches now")):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps({"text": f"{words} {i}"}) + "\n" for i in range(60)))
+    files = ("--positive", str(tmp_path / "good.jsonl"), "--negative", str(tmp_path / "bad.jsonl"))
+    small = ("--set", "dim=4", "--set", "bucket=100", "--set", "epoch=20", "--set", "lr=0.5", "--set", "held_out=0.3")
+    assert status_of(monkeypatch, "train-classifier", *files, "--out", str(tmp_path / "model.bin"), *small) == 0
+    shown = capsys.readouterr().out
+    assert "AUC 1.0000" in " ".join(shown.split())
+    assert "recall" in shown
+    assert (tmp_path / "model.bin").is_file()
+    assert status_of(monkeypatch, "train-classifier", *files, "--out", str(tmp_path / "model.bin"), "--set", "dmi=4") == 2
+    assert "unknown key 'dmi'; did you mean 'dim'?" in message(capsys)
+    missing = ("--positive", str(tmp_path / "nowhere.jsonl"), *files[2:])
+    assert status_of(monkeypatch, "train-classifier", *missing, "--out", str(tmp_path / "model.bin")) == 2
+    assert "nowhere.jsonl" in message(capsys)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters import c4, fineweb, gopher_quality, gopher_repetition
+from pipelines.filters import c4, classifier, fineweb, gopher_quality, gopher_repetition
 from pipelines.filters.language import identify
 from pipelines.filters.limits import Floats, Languages, Limits, Verdict, decide
 from pipelines.filters.profiles import code_of
@@ -37,6 +37,7 @@ SIGNALS: Final = {
     "gopher_quality": gopher_quality.SIGNALS,
     "c4": c4.SIGNALS,
     "fineweb": fineweb.SIGNALS,
+    "quality": classifier.SIGNALS,
 }
 """What every rule set measures."""
 
@@ -46,18 +47,18 @@ Rows = npt.NDArray[np.int64]
 class FilterChain:
     """DOCUMENT batch -> (kept rows with signals, LEDGER rows of the dropped ones), both in the order of the input."""
 
-    def __init__(self, filters: Filters, rules: dict[str, tuple[str, ...]]) -> None:
+    def __init__(self, filters: Filters, rules: dict[str, tuple[str, ...]], seed: int) -> None:
         """`rules` are the rule sets of each source."""
-        self.filters, self.rules = filters, rules
+        self.filters, self.rules, self.seed = filters, rules, seed
         self.languages = Languages.of(filters)
         self.url = UrlRules.of(filters.url)
         self.schema = pa.schema([*DOCUMENT, *self.fields()])
 
     @staticmethod
     def of(recipe: Recipe) -> FilterChain:
-        """The chain of a recipe. It reads the list of blocked domains; the language model is loaded when a row needs it."""
+        """The chain of a recipe. It reads the list of blocked domains; models are loaded when a batch needs them."""
         rules = {name: recipe.filters.rules if source.rules is None else source.rules for name, source in recipe.sources.items()}
-        return FilterChain(recipe.filters, rules)
+        return FilterChain(recipe.filters, rules, recipe.seed)
 
     def fields(self) -> list[pa.Field]:
         """What is appended to DOCUMENT: lang, lang_score, and `rule_set.signal` for each set that a source uses."""
@@ -92,7 +93,7 @@ class FilterChain:
         return alive
 
     def _needs_language(self, rule_set: str) -> bool:
-        return rule_set not in ("length", "url") or any(rule_set in sets for sets in self.filters.profiles.values())
+        return rule_set not in ("length", "url", "quality") or any(rule_set in sets for sets in self.filters.profiles.values())
 
     # --- One method per rule set: measure what is alive, set its signals, decide -----------------------------------------
 
@@ -141,6 +142,10 @@ class FilterChain:
         short = self.filters.fineweb.short_line_chars
         signals = fineweb.measure(alive.text, alive.words.counts, short, alive.profile, self.languages.tables)
         return self._decide("fineweb", alive, limits, signals)
+
+    def _quality(self, alive: Alive, limits: Limits) -> Verdict:
+        doc_id = alive.documents.column("doc_id")
+        return self._decide("quality", alive, limits, classifier.measure(alive.text, doc_id, self.filters.quality, self.seed))
 
     def _decide(self, rule_set: str, alive: Alive, limits: Limits, measured: Floats) -> Verdict:
         """`measured` is float64[signal, n] in the order of SIGNALS."""
