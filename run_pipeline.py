@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from schemas import recipe as recipes
-from schemas.errors import CorpusmillError
+from schemas.errors import CorpusmillError, InputError
 from schemas.recipe import Recipe
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -131,6 +131,38 @@ def train_classifier(
     console.print(table)
     if trained.n_on_both_sides:
         console.print(f"{trained.n_on_both_sides} documents were both positive and negative and were left out")
+
+
+@app.command()
+def train_ngrams(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs of documents in one language.")],
+    out: Annotated[Path, typer.Option(help="The ARPA file, such as en.arpa.")],
+    percentiles_of: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", help="Documents by whose perplexities to cut buckets, such as plain crawl; repeatable."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A key of schemas.recipe.NgramTraining; repeatable.")
+    ] = None,
+) -> None:
+    """Train an n-gram model for perplexities, and propose the cut-offs of CCNet's buckets."""
+    config = recipes.section(recipes.NgramTraining, settings or ())
+    from pipelines.train import perplexities
+    from pipelines.train import train_ngrams as train
+
+    estimated = train(paths, config, out)
+    table = Table("n", "n-grams", "D1", "D2", "D3+", title=f"{out}")
+    for n, (count, discounts) in enumerate(zip(estimated.n_ngrams, estimated.discounts, strict=True), 1):
+        table.add_row(str(n), str(count), *(f"{d:.4f}" for d in discounts), "taken as given" if n in estimated.fell_back else "")
+    console.print(table)
+    if percentiles_of:
+        found = perplexities(percentiles_of, out, zero_digits=config.zero_digits)
+        if not len(found):
+            raise InputError(f"no word stands in {', '.join(percentiles_of)}; name other files")
+        import numpy as np
+
+        middle, tail = np.percentile(found, [30, 60])
+        console.print(f"30 and 60 % of {len(found)} documents are below: cutoffs.LANG = [{middle:.1f}, {tail:.1f}]", markup=False)
 
 
 @app.command()

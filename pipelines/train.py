@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from pipelines.filters import classifier
+from pipelines.filters import classifier, ngram_train
 from pipelines.filters.classifier import Trained, labelled, sampled
+from pipelines.filters.ngram_score import load, perplexity
+from pipelines.filters.ngram_train import Estimated
+from pipelines.filters.normal import normalise
 from pipelines.read.reader import read_split
 from pipelines.read.splits import plan
-from schemas.recipe import ClassifierTraining, Read, Source
+from schemas.recipe import ClassifierTraining, NgramTraining, Read, Source
 
 
 def train_classifier(positive: Sequence[str], negative: Sequence[str], config: ClassifierTraining, out: Path) -> Trained:
@@ -24,6 +29,24 @@ def train_classifier(positive: Sequence[str], negative: Sequence[str], config: C
             if held.height > 4 * config.max_documents:
                 held = sampled(held, config)
     return classifier.train(sampled(held, config), config, out)
+
+
+def train_ngrams(paths: Sequence[str], config: NgramTraining, out: Path) -> Estimated:
+    """The n-gram model of these files as an ARPA file, `out`."""
+
+    def columns() -> Iterator[pa.Array]:
+        return (normalise(batch.column("raw_text"), zero_digits=config.zero_digits) for batch in documents(paths))
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    return ngram_train.train(columns, config, out)
+
+
+def perplexities(paths: Sequence[str], model: Path, *, zero_digits: bool) -> npt.NDArray[np.float64]:
+    """The perplexity of every document of these files that has a word."""
+    loaded = load(str(model))
+    lines = (normalise(batch.column("raw_text"), zero_digits=zero_digits) for batch in documents(paths))
+    found = np.concatenate([np.zeros(0), *(perplexity(column, loaded) for column in lines)])
+    return found[~np.isnan(found)]
 
 
 def documents(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:

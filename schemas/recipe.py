@@ -227,6 +227,26 @@ class Quality:
         _require(self.pareto_alpha > 0, "filters.quality.pareto_alpha", self.pareto_alpha, "must be above 0")
 
 
+@config
+class Perplexity:
+    """How unlike an n-gram model's corpus a document is, and CCNet's buckets (arXiv 1911.00359)."""
+
+    models: dict[str, str] = field(default_factory=dict)
+    """Paths of ARPA files by language, such as `train-ngrams` makes: models.en = "en.arpa". Other languages are not judged."""
+    cutoffs: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """By language the perplexities at which the middle bucket and the tail begin; `train-ngrams --percentiles-of` proposes them."""
+    zero_digits: bool = True
+    """Read every digit as 0; as the model was trained."""
+    max_perplexity: Threshold = None
+    max_bucket: Threshold = None
+    """0 keeps the head, 1 the middle too."""
+
+    def __post_init__(self) -> None:
+        for lang, (middle, tail) in self.cutoffs.items():
+            where = f"filters.perplexity.cutoffs.{lang}"
+            _require(0 < middle <= tail, where, [middle, tail], "give where the middle begins, then where the tail begins")
+
+
 RULE_SETS: Final[dict[str, type]] = {
     "length": Length,
     "language": Language,
@@ -236,6 +256,7 @@ RULE_SETS: Final[dict[str, type]] = {
     "c4": C4,
     "fineweb": FineWeb,
     "quality": Quality,
+    "perplexity": Perplexity,
 }
 
 
@@ -252,6 +273,7 @@ class Filters:
     c4: C4 = field(default_factory=C4)
     fineweb: FineWeb = field(default_factory=FineWeb)
     quality: Quality = field(default_factory=Quality)
+    perplexity: Perplexity = field(default_factory=Perplexity)
     profiles: dict[str, dict[str, dict[str, float | str | None]]] = field(default_factory=dict)
     """Limits for one language, over those above: profiles.zh.gopher_quality.min_words = 100."""
 
@@ -289,6 +311,21 @@ class ClassifierTraining:
         for name in ("dim", "epoch", "lr", "word_ngrams", "min_count", "bucket", "max_documents"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "must be above 0")
         _require(0 < self.held_out < 1, "held_out", self.held_out, "must lie in (0, 1)")
+
+
+@config
+class NgramTraining:
+    """What `train-ngrams` is asked for."""
+
+    order: int = 5
+    zero_digits: bool = True
+    """Read every digit as 0, as CCNet does; filters.perplexity.zero_digits must be the same."""
+    memory_mb: int = 1024
+    """What counting and estimating may hold; more is worked through in parts, from disk. The model is the same for any value."""
+
+    def __post_init__(self) -> None:
+        _require(2 <= self.order <= 8, "order", self.order, "must lie in [2, 8]")
+        _require(self.memory_mb >= 1, "memory_mb", self.memory_mb, "must be at least 1")
 
 
 def best_banding(threshold: float, permutations: int) -> tuple[int, int]:

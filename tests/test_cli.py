@@ -127,3 +127,20 @@ def test_a_classifier_is_trained_and_measured(monkeypatch: pytest.MonkeyPatch, c
     missing = ("--positive", str(tmp_path / "nowhere.jsonl"), *files[2:])
     assert status_of(monkeypatch, "train-classifier", *missing, "--out", str(tmp_path / "model.bin")) == 2
     assert "nowhere.jsonl" in message(capsys)
+
+
+def test_an_n_gram_model_is_trained_and_buckets_proposed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "text.jsonl"
+    path.write_text("".join(json.dumps({"text": f"the river rises {i % 7} times\nand falls"}) + "\n" for i in range(40)))
+    arguments = (str(path), "--out", str(tmp_path / "en.arpa"), "--set", "order=3", "--percentiles-of", str(path))
+    assert status_of(monkeypatch, "train-ngrams", *arguments) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "below: cutoffs.LANG = [" in shown
+    assert (tmp_path / "en.arpa").read_text("utf-8").startswith("\\data\\\nngram 1=10\n")
+    assert status_of(monkeypatch, "train-ngrams", str(path), "--out", str(tmp_path / "en.arpa"), "--set", "order=1") == 2
+    assert "order = 1: must lie in [2, 8]" in message(capsys)
+    (tmp_path / "empty.jsonl").write_text("")
+    assert status_of(monkeypatch, "train-ngrams", str(tmp_path / "empty.jsonl"), "--out", str(tmp_path / "en.arpa")) == 2
+    assert "no word stands in the files given" in message(capsys)

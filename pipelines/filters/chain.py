@@ -9,6 +9,7 @@ no rule decides on it; rows that meet neither have none.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Final
 
@@ -17,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters import c4, classifier, fineweb, gopher_quality, gopher_repetition
+from pipelines.filters import c4, classifier, fineweb, gopher_quality, gopher_repetition, ngram_score
 from pipelines.filters.language import identify
 from pipelines.filters.limits import Floats, Languages, Limits, Verdict, decide
 from pipelines.filters.profiles import code_of
@@ -38,6 +39,7 @@ SIGNALS: Final = {
     "c4": c4.SIGNALS,
     "fineweb": fineweb.SIGNALS,
     "quality": classifier.SIGNALS,
+    "perplexity": ngram_score.SIGNALS,
 }
 """What every rule set measures."""
 
@@ -147,11 +149,17 @@ class FilterChain:
         doc_id = alive.documents.column("doc_id")
         return self._decide("quality", alive, limits, classifier.measure(alive.text, doc_id, self.filters.quality, self.seed))
 
+    def _perplexity(self, alive: Alive, limits: Limits) -> Verdict:
+        measured, judged = ngram_score.measure(alive.text, alive.documents.column("lang"), self.filters.perplexity)
+        verdict = self._decide("perplexity", alive, limits, measured)
+        no_bucket = np.isnan(measured[1]) & (np.array(verdict.reasons)[verdict.failed] == "perplexity.max_bucket")
+        return dataclasses.replace(verdict, failed=np.where(judged & ~no_bucket, verdict.failed, -1))
+
     def _decide(self, rule_set: str, alive: Alive, limits: Limits, measured: Floats) -> Verdict:
         """`measured` is float64[signal, n] in the order of SIGNALS."""
         signals = dict(zip(SIGNALS[rule_set], measured, strict=True))
         for name, values in signals.items():
-            alive.set(f"{rule_set}.{name}", pa.array(values))
+            alive.set(f"{rule_set}.{name}", pa.array(values, from_pandas=True))
         return decide(rule_set, limits, signals, alive.profile)
 
 

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.text.hashing import hash_bytes, slot_of, table_size
 from pipelines.text.view import text_view
+from pipelines.text.vocabulary import Vocabulary, number_of, word_end
 from schemas.errors import ModelError
 from schemas.recipe import ClassifierTraining
 
@@ -43,31 +43,13 @@ def fit(path: Path, lines: pa.Array, targets: npt.NDArray[np.int64], config: Cla
     shape = (len(words) + config.bucket, config.dim)
     inputs = (np.random.default_rng(config.seed).random(shape, np.float32) * 2 - 1) * np.float32(1 / config.dim)
     outputs = np.zeros((len(labels), config.dim), np.float32)
-    keys, ids = _dictionary(pa.array(words, pa.large_string()))
+    vocabulary = Vocabulary.of(pa.array(words, pa.large_string()))
     data, offsets = text_view(lines)
     target = np.argsort(labels)[targets]
     size = (len(words), config.bucket, config.word_ngrams)
-    _train(data, offsets, target, keys, ids, size, config.epoch, config.lr, inputs, outputs)
+    _train(data, offsets, target, vocabulary.keys, vocabulary.numbers, size, config.epoch, config.lr, inputs, outputs)
     model.set_matrices(inputs, outputs)
     return model
-
-
-def _dictionary(words: pa.Array) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
-    """An open-addressing table of the words' hashes, and the words' numbers in its slots."""
-    keys = np.zeros(table_size(len(words)), np.uint64)
-    ids = np.zeros(len(keys), np.int64)
-    data, offsets = text_view(words)
-    _fill(data, offsets, keys, ids)
-    return keys, ids
-
-
-@numba.njit(cache=True, nogil=True)
-def _fill(data, offsets, keys, ids):  # type: ignore[no-untyped-def]
-    for i in range(len(offsets) - 1):
-        key = hash_bytes(data, offsets[i], offsets[i + 1])
-        slot = slot_of(keys, key)
-        keys[slot] = key
-        ids[slot] = i
 
 
 @numba.njit(cache=True, nogil=True)
@@ -80,20 +62,17 @@ def _fnv(data, start, end):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _rows_of(data, start, end, keys, ids, size, rows, hashes):  # type: ignore[no-untyped-def]
+def _rows_of(data, start, end, keys, numbers, size, rows, hashes):  # type: ignore[no-untyped-def]
     """Write the rows of the input matrix that a line sums up, words first and then their n-grams; how many."""
     n_words, bucket, word_ngrams = size
     n = n_hashes = 0
     at = start
     while at < end:
-        stop = at
-        while stop < end and data[stop] != 0x20:
-            stop += 1
+        stop = word_end(data, at, end)
         if stop > at:
-            key = hash_bytes(data, at, stop)
-            slot = slot_of(keys, key)
-            if keys[slot] == key:
-                rows[n] = ids[slot]
+            number = number_of(data, at, stop, keys, numbers)
+            if number >= 0:
+                rows[n] = number
                 n += 1
             hashes[n_hashes] = _fnv(data, at, stop)
             n_hashes += 1
@@ -129,7 +108,7 @@ def _step(rows, target, rate, inputs, outputs, hidden, gradient, chance):  # typ
 
 
 @numba.njit(cache=True, nogil=True)
-def _train(data, offsets, targets, keys, ids, size, n_epochs, rate, inputs, outputs):  # type: ignore[no-untyped-def]
+def _train(data, offsets, targets, keys, numbers, size, n_epochs, rate, inputs, outputs):  # type: ignore[no-untyped-def]
     longest = 0
     for i in range(len(offsets) - 1):
         longest = max(longest, offsets[i + 1] - offsets[i])
@@ -142,7 +121,7 @@ def _train(data, offsets, targets, keys, ids, size, n_epochs, rate, inputs, outp
     done = 0.0
     for _ in range(n_epochs):
         for i in range(n_lines):
-            n = _rows_of(data, offsets[i], offsets[i + 1], keys, ids, size, rows, hashes)
+            n = _rows_of(data, offsets[i], offsets[i + 1], keys, numbers, size, rows, hashes)
             if n:
                 _step(rows[:n], targets[i], rate * (1 - done / total), inputs, outputs, hidden, gradient, chance)
             done += offsets[i + 1] - offsets[i]
