@@ -12,6 +12,7 @@ with one first word together, adjusted counts and interpolation those with one l
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.filters.ngram_counts import BOS, MARKS, UNK, adjusted_counts, count_ngrams, count_words, merge, word_columns
+from pipelines.text.view import text_view
 from pipelines.text.vocabulary import Vocabulary
 from schemas.errors import InputError
 from schemas.files import whole_file
@@ -34,6 +36,7 @@ FALLBACK: Final = (0.5, 1.0, 1.5)
 
 _WINDOW_BYTES: Final = 640  # what one window of five words takes in all tables of a part, with room for sorting
 _MERGE_ROWS: Final = 2_000_000
+_PIECE_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +111,7 @@ def discounts_of(counts_of_counts: npt.NDArray[np.int64]) -> tuple[float, float,
 def _words(columns: Iterable[pa.Array]) -> pl.DataFrame:
     """(word, n), the marks first and then by count: a word's row is its number."""
     held = [pl.DataFrame({"word": MARKS, "n": [0] * len(MARKS)}, {"word": pl.String, "n": pl.UInt64})]
-    for lines in columns:
+    for lines in _pieces(columns):
         held.append(count_words(lines))
         if sum(table.height for table in held) > _MERGE_ROWS:
             held = [merge(held)]
@@ -116,6 +119,15 @@ def _words(columns: Iterable[pa.Array]) -> pl.DataFrame:
     is_mark = pl.col("word").is_in(MARKS)
     marks = pl.DataFrame({"word": MARKS}).join(words, on="word", maintain_order="left")
     return pl.concat([marks, words.filter(~is_mark).sort("n", "word", descending=[True, False])])
+
+
+def _pieces(columns: Iterable[pa.Array]) -> Iterator[pa.Array]:
+    """The same rows in columns of about _PIECE_BYTES, since counting takes many times as much memory as its text."""
+    for lines in columns:
+        ends = text_view(lines)[1]
+        cuts = np.unique(np.searchsorted(ends, np.arange(ends[0], ends[-1], _PIECE_BYTES))).tolist()
+        for start, stop in itertools.pairwise([*cuts, len(lines)]):
+            yield lines[start:stop]
 
 
 def _borders(counts: npt.NDArray[np.uint64], n_parts: int) -> npt.NDArray[np.int64]:
@@ -130,7 +142,7 @@ def _count(columns: Iterable[pa.Array], words: pl.Series, parts: Parts, config: 
     vocabulary = Vocabulary.of(words.to_arrow().cast(pa.large_string()))
     most = (config.memory_mb << 20) // (16 * config.order)
     held: list[pl.DataFrame] = []
-    for lines in columns:
+    for lines in _pieces(columns):
         held.append(count_ngrams(lines, vocabulary, config.order))
         if sum(table.height for table in held) > most:
             parts.write("windows", merge(held), f"w{config.order}")

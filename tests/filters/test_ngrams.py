@@ -24,7 +24,7 @@ from pipelines.filters.ngram_train import FALLBACK, Estimated, discounts_of, tra
 from pipelines.filters.normal import normalise
 from pipelines.text.vocabulary import Vocabulary
 from pipelines.train import perplexities, train_ngrams
-from schemas.errors import InputError, ModelError
+from schemas.errors import InputError, ModelError, RecipeError
 from schemas.recipe import NgramTraining
 from tests.filters.helpers import chain_of, documents, outcome
 from tests.text.strategies import TEXTS, column, padded
@@ -170,6 +170,7 @@ def test_the_file_is_the_same_for_any_batches_and_memory(tmp_path: Path, monkeyp
     texts = corpus(3000)
     fit(texts, tmp_path / "whole.arpa", 4, memory_mb=1024, cut=10_000)
     monkeypatch.setattr("pipelines.filters.ngram_train._MERGE_ROWS", 100)
+    monkeypatch.setattr("pipelines.filters.ngram_train._PIECE_BYTES", 300)
     monkeypatch.setattr("pipelines.filters.ngram_train._WINDOW_BYTES", 20_000)
     fit(texts[::-1], tmp_path / "parts.arpa", 4, memory_mb=20, cut=11)
     assert (tmp_path / "whole.arpa").read_bytes() == (tmp_path / "parts.arpa").read_bytes()
@@ -325,6 +326,14 @@ def test_a_model_without_unk_or_backoffs_is_read(tmp_path: Path) -> None:
     assert perplexity(column(["a", "b"]), load(str(path))).tolist() == pytest.approx([10 ** (0.75 / 2), 10 ** (100.7 / 2)], rel=1e-5)
 
 
-def test_a_rule_without_a_model_is_refused() -> None:
+@needs_language
+def test_a_rule_without_its_model_is_refused_even_where_no_document_comes_so_far() -> None:
     with pytest.raises(ModelError, match=r"set filters\.perplexity\.models\.en"):
-        ngram_score.models_of(chain_of(["length"]).filters.perplexity)
+        chain_of(["length", "perplexity"])(documents([""]))
+    with pytest.raises(ModelError, match=r"there is no n-gram model at nowhere\.arpa"):
+        chain_of(["length", "perplexity"], **{"filters.perplexity.models.en": "nowhere.arpa"})(documents([""]))
+
+
+def test_cutoffs_in_the_wrong_order_are_refused() -> None:
+    with pytest.raises(RecipeError, match=r"filters\.perplexity\.cutoffs\.en = \[60\.0, 30\.0\]: give where the middle begins"):
+        chain_of(["perplexity"], **{"filters.perplexity.cutoffs.en": [60, 30]})
