@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from schemas import recipe as recipes
-from schemas.errors import CorpusmillError
+from schemas.errors import CorpusmillError, InputError
 from schemas.recipe import Recipe
 
 ABOUT = "Turn crawled pages, archives, books and code into clean, deduplicated, privacy-scrubbed, tokenized shards."
@@ -111,6 +111,62 @@ def validate(folder: Folder, settings: Settings = None) -> None:
     console.print({name: value for name, value in metrics.items() if not isinstance(value, dict | list)})
     if not metrics["passed"]:
         raise typer.Exit(1)
+
+
+@app.command()
+def train_classifier(
+    positive: Annotated[list[str], typer.Option(metavar="PATH", help="Files, folder or glob of good documents; repeatable.")],
+    negative: Annotated[list[str], typer.Option(metavar="PATH", help="The same of the others, such as plain crawl; repeatable.")],
+    out: Annotated[Path, typer.Option(help="The file for the model, such as quality.bin.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A key of schemas.recipe.ClassifierTraining; repeatable.")
+    ] = None,
+) -> None:
+    """Train a fastText classifier of quality and measure it on documents that it did not see."""
+    config = recipes.section(recipes.ClassifierTraining, settings or ())
+    from pipelines.train import train_classifier as train
+
+    trained = train(positive, negative, config, out)
+    table = Table(title=f"{out}: {trained.n_trained} documents trained on, {trained.n_held_out} held out, AUC {trained.auc:.4f}")
+    for name in ("min_score", "precision", "recall", "F1"):
+        table.add_column(name, justify="right")
+    for at in trained.measured:
+        table.add_row(f"{at.threshold}", f"{at.precision:.4f}", f"{at.recall:.4f}", f"{at.f1:.4f}")
+    console.print(table)
+    if trained.n_on_both_sides:
+        console.print(f"{trained.n_on_both_sides} documents were both positive and negative and were left out")
+
+
+@app.command()
+def train_ngrams(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs of documents in one language.")],
+    out: Annotated[Path, typer.Option(help="The ARPA file, such as en.arpa.")],
+    percentiles_of: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", help="Documents by whose perplexities to cut buckets, such as plain crawl; repeatable."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A key of schemas.recipe.NgramTraining; repeatable.")
+    ] = None,
+) -> None:
+    """Train an n-gram model for perplexities, and propose the cut-offs of CCNet's buckets."""
+    config = recipes.section(recipes.NgramTraining, settings or ())
+    from pipelines.train import perplexities
+    from pipelines.train import train_ngrams as train
+
+    estimated = train(paths, config, out)
+    table = Table("n", "n-grams", "D1", "D2", "D3+", title=f"{out}")
+    for n, (count, discounts) in enumerate(zip(estimated.n_ngrams, estimated.discounts, strict=True), 1):
+        table.add_row(str(n), str(count), *(f"{d:.4f}" for d in discounts), "taken as given" if n in estimated.fell_back else "")
+    console.print(table)
+    if percentiles_of:
+        found = perplexities(percentiles_of, out, zero_digits=config.zero_digits)
+        if not len(found):
+            raise InputError(f"no word stands in {', '.join(percentiles_of)}; name other files")
+        import numpy as np
+
+        middle, tail = np.percentile(found, [30, 60])
+        console.print(f"30 and 60 % of {len(found)} documents are below: cutoffs.LANG = [{middle:.1f}, {tail:.1f}]", markup=False)
 
 
 @app.command()

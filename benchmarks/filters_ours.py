@@ -40,8 +40,8 @@ class SetCost:
 class TimedChain(FilterChain):
     """The chain with a clock on every rule set; words are on the bill of the set that first asks for them."""
 
-    def __init__(self, filters: Filters, rules: dict[str, tuple[str, ...]]) -> None:
-        super().__init__(filters, rules)
+    def __init__(self, filters: Filters, rules: dict[str, tuple[str, ...]], seed: int) -> None:
+        super().__init__(filters, rules, seed)
         self.costs = {rule_set: SetCost() for rule_set in filters.rules}
 
     def verdict(self, rule_set: str, alive: Alive) -> Verdict:

@@ -20,7 +20,6 @@ import pyarrow as pa
 
 from pipelines import graph
 from pipelines.crawl.crawler import CrawlProgress, crawl
-from pipelines.encode.order import hash_ids, in_share
 from pipelines.encode.shards import FORMAT, numbered, shard_counts, source_totals, write_index
 from pipelines.filters.warm import warm
 from pipelines.guards import check_filters, check_merges, check_reading
@@ -35,6 +34,7 @@ from schemas.hops import tokens_schema
 from schemas.ledger import check_run, check_stage
 from schemas.manifest import Counts, StageRecord, lines_of, read_marker, still_holds, write_marker, write_run
 from schemas.recipe import Recipe
+from schemas.sampling import hash_ids, in_share
 from tokenizer import bpe
 
 STAGES: Final = ("crawl", "collect", "refine", "tokenizer", "encode", "validate", "report")

@@ -277,6 +277,49 @@ class Metadata:
                 )
 
 
+@config
+class Quality:
+    """A fastText classifier of quality, with a limit on its score or GPT-3's rule, which lets some of the worse documents pass.
+
+    GPT-3 (arXiv 2005.14165, appendix A) keeps a document if a draw from Pareto(alpha) exceeds 1 - score; here the draw
+    comes from the recipe's seed and the doc_id. For that rule set min_score = "off" and min_pareto_margin = 0.
+    """
+
+    model: str | None = None
+    """Path of a fastText classifier, such as `train-classifier` makes."""
+    label: str = "positive"
+    """The model's label of good documents; the score is its probability."""
+    reads: Literal["words", "text"] = "words"
+    """What the model was trained on: words as `train-classifier` writes them, or the text with line feeds as spaces (DCLM's models)."""
+    min_score: Threshold = 0.5
+    pareto_alpha: float = 9
+    min_pareto_margin: Threshold = None
+    """The margin is the draw less 1 - score."""
+
+    def __post_init__(self) -> None:
+        _require(self.pareto_alpha > 0, "filters.quality.pareto_alpha", self.pareto_alpha, "must be above 0")
+
+
+@config
+class Perplexity:
+    """How unlike an n-gram model's corpus a document is, and CCNet's buckets (arXiv 1911.00359)."""
+
+    models: dict[str, str] = field(default_factory=dict)
+    """Paths of ARPA files by language, such as `train-ngrams` makes: models.en = "en.arpa". Other languages are not judged."""
+    cutoffs: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """By language the perplexities at which the middle bucket and the tail begin; `train-ngrams --percentiles-of` proposes them."""
+    zero_digits: bool = True
+    """Read every digit as 0; as the model was trained."""
+    max_perplexity: Threshold = None
+    max_bucket: Threshold = None
+    """0 keeps the head, 1 the middle too."""
+
+    def __post_init__(self) -> None:
+        for lang, (middle, tail) in self.cutoffs.items():
+            where = f"filters.perplexity.cutoffs.{lang}"
+            _require(0 < middle <= tail, where, [middle, tail], "give where the middle begins, then where the tail begins")
+
+
 RULE_SETS: Final[dict[str, type]] = {
     "length": Length,
     "language": Language,
@@ -289,6 +332,8 @@ RULE_SETS: Final[dict[str, type]] = {
     "roots": Roots,
     "code": Code,
     "metadata": Metadata,
+    "quality": Quality,
+    "perplexity": Perplexity,
 }
 
 
@@ -308,6 +353,8 @@ class Filters:
     roots: Roots = field(default_factory=Roots)
     code: Code = field(default_factory=Code)
     metadata: Metadata = field(default_factory=Metadata)
+    quality: Quality = field(default_factory=Quality)
+    perplexity: Perplexity = field(default_factory=Perplexity)
     profiles: dict[str, dict[str, dict[str, float | str | None]]] = field(default_factory=dict)
     """Limits for one language, over those above: profiles.zh.gopher_quality.min_words = 100."""
 
@@ -322,6 +369,44 @@ class Filters:
                 for key in limits:
                     if key not in known:
                         raise RecipeError(unknown_key(f"{where}.{name}", key, known))
+
+
+@config
+class ClassifierTraining:
+    """What `train-classifier` is asked for. One thread, so that the same documents give the same model."""
+
+    dim: int = 100
+    epoch: int = 5
+    lr: float = 0.1
+    word_ngrams: int = 2
+    min_count: int = 1
+    bucket: int = 200_000
+    """Rows that word n-grams share by hash; fastText's own default, 2,000,000, makes a model of 4 x dim times as many bytes."""
+    held_out: float = 0.1
+    """Share of the documents, by hash(seed, doc_id), that is kept from training and measured on."""
+    max_documents: int = 200_000
+    """Documents of either label at most, sampled by hash(seed, doc_id); they are held in memory."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("dim", "epoch", "lr", "word_ngrams", "min_count", "bucket", "max_documents"):
+            _require(getattr(self, name) > 0, name, getattr(self, name), "must be above 0")
+        _require(0 < self.held_out < 1, "held_out", self.held_out, "must lie in (0, 1)")
+
+
+@config
+class NgramTraining:
+    """What `train-ngrams` is asked for."""
+
+    order: int = 5
+    zero_digits: bool = True
+    """Read every digit as 0, as CCNet does; filters.perplexity.zero_digits must be the same."""
+    memory_mb: int = 1024
+    """What counting and estimating may hold; more is worked through in parts, from disk. The model is the same for any value."""
+
+    def __post_init__(self) -> None:
+        _require(2 <= self.order <= 8, "order", self.order, "must lie in [2, 8]")
+        _require(self.memory_mb >= 1, "memory_mb", self.memory_mb, "must be at least 1")
 
 
 def best_banding(threshold: float, permutations: int) -> tuple[int, int]:
@@ -600,9 +685,21 @@ def apply_setting(data: dict[str, Any], setting: str) -> None:
 
 def parse(data: dict[str, Any]) -> Recipe:
     """The recipe that `data` (as read from TOML) states; a wrong key, type or value raises RecipeError."""
-    data = _prepare(Recipe, data, "")
+    return _convert(Recipe, data)
+
+
+def section(kind: type[_T], settings: typing.Sequence[str]) -> _T:
+    """A section that stands alone, with `key=value` settings over its defaults."""
+    data: dict[str, Any] = {}
+    for setting in settings:
+        apply_setting(data, setting)
+    return _convert(kind, data)
+
+
+def _convert(kind: type[_T], data: dict[str, Any]) -> _T:
+    data = _prepare(kind, data, "")
     try:
-        return msgspec.convert(data, Recipe)
+        return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         cause = error.__cause__
         if isinstance(cause, RecipeError):

@@ -137,3 +137,37 @@ def test_a_tokenizer_without_the_separator_is_refused(
     settings = (*web(warc), "--set", f"tokenizer.path={json.dumps(str(tmp_path / 't.json'))}")
     assert status_of(monkeypatch, "run", "fineweb", "--out", str(tmp_path / "out"), *settings) == 2
     assert "has no token '<|endoftext|>' to separate documents" in message(capsys)
+
+
+def test_a_classifier_is_trained_and_measured(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for name, words in (("good", "rivers and valleys"), ("bad", "cheap watches now")):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps({"text": f"{words} {i}"}) + "\n" for i in range(60)))
+    files = ("--positive", str(tmp_path / "good.jsonl"), "--negative", str(tmp_path / "bad.jsonl"))
+    small = ("--set", "dim=4", "--set", "bucket=100", "--set", "epoch=20", "--set", "lr=0.5", "--set", "held_out=0.3")
+    assert status_of(monkeypatch, "train-classifier", *files, "--out", str(tmp_path / "model.bin"), *small) == 0
+    shown = capsys.readouterr().out
+    assert "AUC 1.0000" in " ".join(shown.split())
+    assert "recall" in shown
+    assert (tmp_path / "model.bin").is_file()
+    assert status_of(monkeypatch, "train-classifier", *files, "--out", str(tmp_path / "model.bin"), "--set", "dmi=4") == 2
+    assert "unknown key 'dmi'; did you mean 'dim'?" in message(capsys)
+    missing = ("--positive", str(tmp_path / "nowhere.jsonl"), *files[2:])
+    assert status_of(monkeypatch, "train-classifier", *missing, "--out", str(tmp_path / "model.bin")) == 2
+    assert "nowhere.jsonl" in message(capsys)
+
+
+def test_an_n_gram_model_is_trained_and_buckets_proposed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "text.jsonl"
+    path.write_text("".join(json.dumps({"text": f"the river rises {i % 7} times\nand falls"}) + "\n" for i in range(40)))
+    arguments = (str(path), "--out", str(tmp_path / "en.arpa"), "--set", "order=3", "--percentiles-of", str(path))
+    assert status_of(monkeypatch, "train-ngrams", *arguments) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "below: cutoffs.LANG = [" in shown
+    assert (tmp_path / "en.arpa").read_text("utf-8").startswith("\\data\\\nngram 1=10\n")
+    assert status_of(monkeypatch, "train-ngrams", str(path), "--out", str(tmp_path / "en.arpa"), "--set", "order=1") == 2
+    assert "order = 1: must lie in [2, 8]" in message(capsys)
+    (tmp_path / "empty.jsonl").write_text("")
+    assert status_of(monkeypatch, "train-ngrams", str(tmp_path / "empty.jsonl"), "--out", str(tmp_path / "en.arpa")) == 2
+    assert "no word stands in the files given" in message(capsys)

@@ -8,11 +8,11 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.encode.order import hash_ids, in_share
 from pipelines.encode.shards import cut, ranges, shard_counts, shuffled, write_shard
 from pipelines.runtime import Exchange, Progress, count, open_segment
 from schemas.files import entry
 from schemas.recipe import Encode
+from schemas.sampling import hash_ids, in_share
 from tokenizer.bpe import Encoder
 
 

@@ -9,6 +9,7 @@ no rule decides on it; rows that meet neither have none.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Final, Self
 
@@ -17,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters import c4, code, fineweb, gopher_quality, gopher_repetition, metadata, refinedweb, roots
+from pipelines.filters import c4, classifier, code, fineweb, gopher_quality, gopher_repetition, metadata, ngram_score, refinedweb, roots
 from pipelines.filters.language import identify
 from pipelines.filters.limits import Floats, Languages, Limits, Verdict, decide
 from pipelines.filters.profiles import code_of
@@ -41,10 +42,12 @@ SIGNALS: Final = {
     "roots": roots.SIGNALS,
     "code": code.SIGNALS,
     "metadata": (),
+    "quality": classifier.SIGNALS,
+    "perplexity": ngram_score.SIGNALS,
 }
 """What every rule set measures."""
 
-_OF_NO_LANGUAGE: Final = ("length", "url", "code", "metadata")
+_OF_NO_LANGUAGE: Final = ("length", "url", "code", "metadata", "quality")
 
 Rows = npt.NDArray[np.int64]
 
@@ -52,18 +55,18 @@ Rows = npt.NDArray[np.int64]
 class FilterChain:
     """DOCUMENT batch -> (kept rows with signals, LEDGER rows of the dropped ones), both in the order of the input."""
 
-    def __init__(self, filters: Filters, rules: dict[str, tuple[str, ...]]) -> None:
+    def __init__(self, filters: Filters, rules: dict[str, tuple[str, ...]], seed: int) -> None:
         """`rules` are the rule sets of each source."""
-        self.filters, self.rules = filters, rules
+        self.filters, self.rules, self.seed = filters, rules, seed
         self.languages = Languages.of(filters)
         self.url = UrlRules.of(filters.url)
         self.schema = pa.schema([*DOCUMENT, *self.fields()])
 
     @classmethod
     def of(cls, recipe: Recipe) -> Self:
-        """The chain of a recipe. It reads the list of blocked domains; the language model is loaded when a row needs it."""
+        """The chain of a recipe. It reads the list of blocked domains; models are loaded when a batch needs them."""
         rules = {name: recipe.filters.rules if source.rules is None else source.rules for name, source in recipe.sources.items()}
-        return cls(recipe.filters, rules)
+        return cls(recipe.filters, rules, recipe.seed)
 
     def fields(self) -> list[pa.Field]:
         """What is appended to DOCUMENT: lang, lang_score, and `rule_set.signal` for each set that a source uses."""
@@ -175,11 +178,21 @@ class FilterChain:
     def _code(self, alive: Alive, limits: Limits) -> Verdict:
         return self._decide("code", alive, limits, code.measure(alive.text, alive.documents.column("meta")))
 
+    def _quality(self, alive: Alive, limits: Limits) -> Verdict:
+        doc_id = alive.documents.column("doc_id")
+        return self._decide("quality", alive, limits, classifier.measure(alive.text, doc_id, self.filters.quality, self.seed))
+
+    def _perplexity(self, alive: Alive, limits: Limits) -> Verdict:
+        measured, judged = ngram_score.measure(alive.text, alive.documents.column("lang"), self.filters.perplexity)
+        verdict = self._decide("perplexity", alive, limits, measured)
+        no_bucket = np.isnan(measured[1]) & (np.array(verdict.reasons)[verdict.failed] == "perplexity.max_bucket")
+        return dataclasses.replace(verdict, failed=np.where(judged & ~no_bucket, verdict.failed, -1))
+
     def _decide(self, rule_set: str, alive: Alive, limits: Limits, measured: Floats) -> Verdict:
         """`measured` is float64[signal, n] in the order of SIGNALS."""
         signals = dict(zip(SIGNALS[rule_set], measured, strict=True))
         for name, values in signals.items():
-            alive.set(f"{rule_set}.{name}", pa.array(values))
+            alive.set(f"{rule_set}.{name}", pa.array(values, from_pandas=True))
         return decide(rule_set, limits, signals, alive.profile)
 
 

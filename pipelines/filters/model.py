@@ -1,4 +1,4 @@
-"""Finding, checking and loading the fastText model that tells languages apart."""
+"""Finding, checking and loading the fastText model that tells languages apart, and opening any other."""
 
 from __future__ import annotations
 
@@ -46,11 +46,15 @@ def find(model: str | None) -> Path:
 @functools.cache
 def load(model: str | None) -> Any:
     """The fastText model at that path, or the cached default; loaded once per process."""
-    path = find(model)
+    return open_classifier(find(model), REMEDY)
+
+
+def open_classifier(path: Path, remedy: str) -> Any:
+    """The fastText classifier in that file; ModelError with the remedy if it holds none."""
     try:
         loaded = fasttext.load_model(str(path))
     except ValueError as error:
         raise ModelError(f"{path} cannot be loaded as a fastText model: {error}") from error
     if loaded.f.getArgs().model.name != "supervised":
-        raise ModelError(f"{path} holds word vectors, no classifier; {REMEDY}")
+        raise ModelError(f"{path} holds word vectors, no classifier; {remedy}")
     return loaded

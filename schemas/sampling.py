@@ -1,4 +1,4 @@
-"""Where a document goes: its place in the global shuffle, its split, and whether it is in a sample. All from its id and the seed."""
+"""Chance that a document's id and the seed decide: its place in a shuffle, its split, whether it is in a sample, a draw of a rule."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ def hash_ids(doc_id: pa.Array, seed: int, purpose: str) -> npt.NDArray[np.uint64
 def in_share(hashes: npt.NDArray[np.uint64], share: float) -> npt.NDArray[np.bool_]:
     """bool per hash: whether it lies in the first `share` (0 to 1) of the uint64 line."""
     return hashes.astype(np.float64) < share * 2.0**64
+
+
+def draws(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
+    """Uniform float64 in (0, 1) per hash: its upper 52 bits, and never a border."""
+    return ((hashes >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
 
 def _mix(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -1,0 +1,127 @@
+"""fastText's supervised training (arXiv 1607.01759) in one thread, from a first state that the seed alone decides.
+
+The library is asked for the dictionary and the file format only. Its own trainer fills as many tenths of the input matrix as it
+has threads and leaves the rest as the memory was found: with one thread the same data give another model each time, or "Encountered
+NaN"; with ten, which write over each other, no two are equal either. What is trained here scores in the library as any other.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import fasttext
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.text.view import text_view
+from pipelines.text.vocabulary import Vocabulary, number_of, word_end
+from schemas.errors import ModelError
+from schemas.recipe import ClassifierTraining
+
+
+def fit(path: Path, lines: pa.Array, targets: npt.NDArray[np.int64], config: ClassifierTraining) -> Any:
+    """The fastText model of `lines`, trained in their order; `targets` are places in the order of the model's labels sorted by name.
+
+    `path` holds the same lines with their labels, as fastText reads them.
+    """
+    model = fasttext.train_supervised(
+        str(path),
+        dim=config.dim,
+        epoch=0,
+        wordNgrams=config.word_ngrams,
+        minCount=config.min_count,
+        bucket=config.bucket,
+        thread=1,
+        verbose=0,
+    )
+    words, labels = model.get_words(), model.get_labels()
+    if not words:
+        raise ModelError(f"no word stands in the documents {config.min_count} times; lower min_count, or name more files")
+    shape = (len(words) + config.bucket, config.dim)
+    inputs = (np.random.default_rng(config.seed).random(shape, np.float32) * 2 - 1) * np.float32(1 / config.dim)
+    outputs = np.zeros((len(labels), config.dim), np.float32)
+    vocabulary = Vocabulary.of(pa.array(words, pa.large_string()))
+    data, offsets = text_view(lines)
+    target = np.argsort(labels)[targets]
+    size = (len(words), config.bucket, config.word_ngrams)
+    _train(data, offsets, target, vocabulary.keys, vocabulary.numbers, size, config.epoch, config.lr, inputs, outputs)
+    model.set_matrices(inputs, outputs)
+    return model
+
+
+@numba.njit(cache=True, nogil=True)
+def _fnv(data, start, end):  # type: ignore[no-untyped-def]
+    """fastText's hash of a word: FNV-1a on 32 bits with bytes as signed, the result read as signed too."""
+    h = np.uint32(2166136261)
+    for at in range(start, end):
+        h = np.uint32((h ^ np.uint32(np.int8(data[at]))) * np.uint32(16777619))
+    return np.int32(h)
+
+
+@numba.njit(cache=True, nogil=True)
+def _rows_of(data, start, end, keys, numbers, size, rows, hashes):  # type: ignore[no-untyped-def]
+    """Write the rows of the input matrix that a line sums up, words first and then their n-grams; how many."""
+    n_words, bucket, word_ngrams = size
+    n = n_hashes = 0
+    at = start
+    while at < end:
+        stop = word_end(data, at, end)
+        if stop > at:
+            number = number_of(data, at, stop, keys, numbers)
+            if number >= 0:
+                rows[n] = number
+                n += 1
+            hashes[n_hashes] = _fnv(data, at, stop)
+            n_hashes += 1
+        at = stop + 1
+    for i in range(n_hashes):
+        h = np.uint64(np.int64(hashes[i]))
+        for j in range(i + 1, min(i + word_ngrams, n_hashes)):
+            h = h * np.uint64(116049371) + np.uint64(np.int64(hashes[j]))
+            rows[n] = n_words + np.int64(h % np.uint64(bucket))
+            n += 1
+    return n
+
+
+@numba.njit(cache=True, nogil=True)
+def _step(rows, target, rate, inputs, outputs, hidden, gradient, chance):  # type: ignore[no-untyped-def]
+    """One step of gradient descent on the softmax loss of the mean of the rows."""
+    hidden[:] = 0
+    for row in rows:
+        hidden += inputs[row]
+    hidden /= np.float32(len(rows))
+    for label in range(len(outputs)):
+        chance[label] = (outputs[label] * hidden).sum()
+    chance[:] = np.exp(chance - chance.max())
+    chance /= chance.sum()
+    gradient[:] = 0
+    for label in range(len(outputs)):
+        alpha = np.float32(rate * ((label == target) - chance[label]))
+        gradient += alpha * outputs[label]
+        outputs[label] += alpha * hidden
+    gradient /= np.float32(len(rows))
+    for row in rows:
+        inputs[row] += gradient
+
+
+@numba.njit(cache=True, nogil=True)
+def _train(data, offsets, targets, keys, numbers, size, n_epochs, rate, inputs, outputs):  # type: ignore[no-untyped-def]
+    longest = 0
+    for i in range(len(offsets) - 1):
+        longest = max(longest, offsets[i + 1] - offsets[i])
+    hashes = np.empty(longest // 2 + 2, np.int32)
+    rows = np.empty((longest // 2 + 2) * size[2], np.int64)
+    hidden, gradient = np.empty(inputs.shape[1], np.float32), np.empty(inputs.shape[1], np.float32)
+    chance = np.empty(len(outputs), np.float32)
+    n_lines = len(offsets) - 1
+    total = float(n_epochs) * float(offsets[-1] - offsets[0])
+    done = 0.0
+    for _ in range(n_epochs):
+        for i in range(n_lines):
+            n = _rows_of(data, offsets[i], offsets[i + 1], keys, numbers, size, rows, hashes)
+            if n:
+                _step(rows[:n], targets[i], rate * (1 - done / total), inputs, outputs, hidden, gradient, chance)
+            done += offsets[i + 1] - offsets[i]

@@ -1,0 +1,245 @@
+"""Perplexity under an n-gram model in ARPA format, as KenLM queries it, and CCNet's buckets.
+
+Each line is a sentence between <s> and </s>. The perplexity of a text is 10^(-sum of log10 p / number of words), each </s> counted as
+a word, as in CCNet (arXiv 1911.00359). A word that the model lacks is <unk>.
+"""
+
+from __future__ import annotations
+
+import functools
+import mmap
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from pipelines.filters.ngram_counts import MARKS
+from pipelines.filters.normal import normalise
+from pipelines.filters.profiles import code_of
+from pipelines.text.hashing import append_hash, hash_bytes, slot_of, table_size
+from pipelines.text.view import text_view
+from pipelines.text.vocabulary import word_end
+from schemas.errors import ModelError
+from schemas.recipe import Perplexity
+
+SIGNALS: Final = ("perplexity", "bucket")
+HEAD, MIDDLE, TAIL = 0, 1, 2
+
+_NO_UNK: Final = -100.0  # log10 of the probability of <unk> where a model gives none, as in KenLM
+_ZERO: Final = np.uint64(0)
+_REMEDY: Final = "`python run_pipeline.py train-ngrams` makes such a file"
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class NgramModel:
+    """N-grams of all orders in one open-addressing table."""
+
+    order: int
+    keys: npt.NDArray[np.uint64]
+    log_p: npt.NDArray[np.float32]
+    backoff: npt.NDArray[np.float32]
+    """log10 both."""
+    marks: npt.NDArray[np.uint64]
+    """Hashes of <unk>, <s> and </s>."""
+
+
+def measure(text: pa.Array, lang: pa.Array, config: Perplexity) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """(SIGNALS of every row, float64[2, n], and whether there is a model of its language).
+
+    NaN: no perplexity without a model or a word; no bucket without cut-offs.
+    """
+    models = models_of(config)
+    encoded = lang.dictionary_encode()
+    rows_of = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    signals, judged = np.full((len(SIGNALS), len(text)), np.nan), np.zeros(len(text), np.bool_)
+    for number, label in enumerate(encoded.dictionary.to_pylist()):
+        key = label if label in models else code_of(label)
+        if key not in models:
+            continue
+        rows = np.flatnonzero(rows_of == number)
+        judged[rows] = True
+        signals[0, rows] = perplexity(normalise(text.take(pa.array(rows)), zero_digits=config.zero_digits), models[key])
+        if key in config.cutoffs:
+            signals[1, rows] = buckets(signals[0, rows], config.cutoffs[key])
+    return signals, judged
+
+
+def buckets(perplexities: Floats, cutoffs: tuple[float, float]) -> Floats:
+    """HEAD below the first cut-off, MIDDLE below the second, TAIL from there on; NaN of NaN."""
+    found = np.searchsorted(np.array(cutoffs), perplexities, side="right").astype(np.float64)
+    found[np.isnan(perplexities)] = np.nan
+    return found
+
+
+def perplexity(lines: pa.Array, model: NgramModel) -> Floats:
+    """float64 per row of a column as `normalise` writes it; NaN where there is no word."""
+    data, offsets = text_view(lines)
+    out = np.full(len(lines), np.nan)
+    _perplexity(data, offsets, model.order, model.keys, model.log_p, model.backoff, model.marks, out)
+    return out
+
+
+# --- Loading ---------------------------------------------------------------------------------------------------------
+
+
+def models_of(config: Perplexity) -> dict[str, NgramModel]:
+    """The models that the recipe names, by language."""
+    if not config.models:
+        raise ModelError(f'the rule set `perplexity` needs a model: set filters.perplexity.models.en = "en.arpa"; {_REMEDY}')
+    return {lang: load(path) for lang, path in config.models.items()}
+
+
+@functools.cache
+def load(path: str) -> NgramModel:
+    """The model in an ARPA file, loaded once per process; ModelError if it holds none."""
+    if not Path(path).is_file() or Path(path).stat().st_size == 0:
+        raise ModelError(f"filters.perplexity.models: there is no n-gram model at {path}; {_REMEDY}")
+    with Path(path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        head = re.match(rb"\s*\\data\\\s+((?:ngram \d+=\d+\s+)+)", content)
+        if head is None:
+            raise ModelError(f"{path} is no ARPA file: it does not begin with \\data\\ and its counts; {_REMEDY}")
+        counts = [int(count) for count in re.findall(rb"=(\d+)", head[1])]
+        del head
+        size = table_size(sum(counts) + 1)
+        model = NgramModel(
+            len(counts),
+            np.zeros(size, np.uint64),
+            np.zeros(size, np.float32),
+            np.zeros(size, np.float32),
+            _hashes(pa.array(MARKS, pa.large_string())),
+        )
+        for n, count in enumerate(counts, 1):
+            section = _section(content, n)
+            if section is None or section.height != count:
+                raise ModelError(f"{path}: damaged: its {n}-grams are not the {count} that it announces")
+            log_p, backoff = (section[name].to_numpy() for name in ("log_p", "backoff"))
+            _insert(log_p, backoff, _hashes(section["ngram"].to_arrow()), model)
+    if model.keys[slot_of(model.keys, model.marks[0])] == _ZERO:
+        _insert(np.array([_NO_UNK]), np.zeros(1), model.marks[:1], model)
+    return model
+
+
+def _section(content: mmap.mmap, n: int) -> pl.DataFrame | None:
+    """(log_p, ngram, backoff) of the n-grams of one length, back-off 0 where none is given; None where they cannot be read."""
+    start = content.find(b"\\%d-grams:" % n)
+    end = content.find(b"\n\\", start + 1)
+    if start < 0 or end < 0:
+        return None
+    rows = content[content.find(b"\n", start) : end].strip(b"\r\n")
+    if not rows:
+        return pl.DataFrame(schema={"log_p": pl.Float64, "ngram": pl.String, "backoff": pl.Float64})
+    try:
+        lines = pl.read_csv(rows, has_header=False, new_columns=["row"], separator="\x01", quote_char=None, schema={"row": pl.String})
+    except pl.exceptions.PolarsError:
+        return None
+    log_p, ngram, backoff = (pl.col("row").struct.field(f"field_{k}") for k in range(3))
+    table = lines.select(pl.col("row").str.strip_chars_end("\r").str.split_exact("\t", 2)).select(
+        log_p.cast(pl.Float64, strict=False).alias("log_p"),
+        ngram.alias("ngram"),
+        backoff.cast(pl.Float64, strict=False).fill_null(0).alias("backoff"),
+    )
+    return None if table["log_p"].null_count() + table["ngram"].null_count() else table
+
+
+def _insert(log_p: Floats, backoff: Floats, hashes: npt.NDArray[np.uint64], model: NgramModel) -> None:
+    _fill(hashes, log_p, backoff, model.keys, model.log_p, model.backoff)
+
+
+def _hashes(ngrams: pa.Array) -> npt.NDArray[np.uint64]:
+    """uint64 per n-gram, whose words one space sets apart."""
+    data, offsets = text_view(ngrams)
+    out = np.empty(len(ngrams), np.uint64)
+    _hash_ngrams(data, offsets, out)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _hash_ngrams(data, offsets, out):  # type: ignore[no-untyped-def]
+    for row in range(len(offsets) - 1):
+        at, stop = offsets[row], offsets[row + 1]
+        h = _ZERO
+        while at < stop:
+            end = word_end(data, at, stop)
+            h = append_hash(h, hash_bytes(data, at, end))
+            at = end + 1
+        out[row] = h
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill(hashes, log_p, backoff, keys, all_log_p, all_backoff):  # type: ignore[no-untyped-def]
+    for i in range(len(hashes)):
+        slot = slot_of(keys, hashes[i])
+        keys[slot] = hashes[i]
+        all_log_p[slot] = log_p[i]
+        all_backoff[slot] = backoff[i]
+
+
+# --- Scoring ---------------------------------------------------------------------------------------------------------
+
+
+@numba.njit(cache=True, nogil=True)
+def _hash_last(words, n_words, n):  # type: ignore[no-untyped-def]
+    """Hash of the last `n` of the first `n_words` words."""
+    h = _ZERO
+    for i in range(n_words - n, n_words):
+        h = append_hash(h, words[i])
+    return h
+
+
+@numba.njit(cache=True, nogil=True)
+def _log_p(words, n_words, keys, log_p, backoff):  # type: ignore[no-untyped-def]
+    """log10 p of the last word behind the others: that of the longest n-gram there is, and the back-off of each longer context."""
+    found = 0.0
+    for n in range(n_words, 0, -1):
+        key = _hash_last(words, n_words, n)
+        slot = slot_of(keys, key)
+        if keys[slot] == key:
+            return found + log_p[slot]
+        context = _hash_last(words, n_words - 1, n - 1)
+        slot = slot_of(keys, context)
+        if keys[slot] == context:
+            found += backoff[slot]
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _append(words, n_words, order, word):  # type: ignore[no-untyped-def]
+    """Add a word and forget the first one if that makes more than `order`; how many there are."""
+    if n_words == order:
+        words[:-1] = words[1:]
+        n_words -= 1
+    words[n_words] = word
+    return n_words + 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _perplexity(data, offsets, order, keys, log_p, backoff, marks, out):  # type: ignore[no-untyped-def]
+    words = np.empty(order, np.uint64)
+    for row in range(len(offsets) - 1):
+        at, stop = offsets[row], offsets[row + 1]
+        total = 0.0
+        n_total = n_words = 0
+        while at < stop:
+            if n_words == 0:
+                n_words = _append(words, 0, order, marks[1])
+            end = word_end(data, at, stop)
+            word = hash_bytes(data, at, end)  # which is the hash of the 1-gram, too
+            n_words = _append(words, n_words, order, word if keys[slot_of(keys, word)] == word else marks[0])
+            total += _log_p(words, n_words, keys, log_p, backoff)
+            n_total += 1
+            if end == stop or data[end] == 0x0A:
+                n_words = _append(words, n_words, order, marks[2])
+                total += _log_p(words, n_words, keys, log_p, backoff)
+                n_total += 1
+                n_words = 0
+            at = end + 1
+        if n_total:
+            out[row] = 10 ** (-total / n_total)

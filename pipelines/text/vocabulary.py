@@ -1,0 +1,54 @@
+"""Words by number: an open-addressing table from the hash of a word's bytes to its place in a list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.text.hashing import hash_bytes, slot_of, table_size
+from pipelines.text.view import text_view
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """For kernels: `number_of(data, start, end, keys, numbers)`."""
+
+    keys: npt.NDArray[np.uint64]
+    numbers: npt.NDArray[np.int64]
+
+    @staticmethod
+    def of(words: pa.Array) -> Vocabulary:
+        """The table of a large_string column of different words."""
+        keys = np.zeros(table_size(len(words)), np.uint64)
+        numbers = np.zeros(len(keys), np.int64)
+        _fill(*text_view(words), keys, numbers)
+        return Vocabulary(keys, numbers)
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill(data, offsets, keys, numbers):  # type: ignore[no-untyped-def]
+    for i in range(len(offsets) - 1):
+        key = hash_bytes(data, offsets[i], offsets[i + 1])
+        slot = slot_of(keys, key)
+        keys[slot] = key
+        numbers[slot] = i
+
+
+@numba.njit(cache=True, nogil=True)
+def number_of(data, start, end, keys, numbers):  # type: ignore[no-untyped-def]
+    """The number of the word `data[start:end]`, or -1."""
+    key = hash_bytes(data, start, end)
+    slot = slot_of(keys, key)
+    return numbers[slot] if keys[slot] == key else -1
+
+
+@numba.njit(cache=True, nogil=True)
+def word_end(data, at, end):  # type: ignore[no-untyped-def]
+    """End of the word that begins at `at` in words set apart by single spaces and line feeds."""
+    while at < end and data[at] != 0x20 and data[at] != 0x0A:
+        at += 1
+    return at
