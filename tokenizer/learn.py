@@ -77,10 +77,9 @@ def _learn(symbols, word_offsets, counts, data, offsets, n_tokens, min_frequency
         if bounds[token + 1] > bounds[token]:
             by_bytes[_place_of(bytes_, bounds[token], bounds[token + 1], by_bytes, bytes_, bounds)] = token
 
-    # Pairs: number by key in a table; count and waiting words by number.
-    table = np.full((1 << 16, 2), _NONE, np.int64)
-    keys = np.empty(1 << 15, np.int64)
-    pairs = np.full((1 << 15, 4), _NONE, np.int64)  # count, first of the waiting words, last step; one half of a cache line
+    # Pairs: their number by key in a table; count, first of the waiting words, last step, key by number.
+    table = np.full(1 << 16, _NONE, np.int32)
+    pairs = np.empty((1 << 15, 4), np.int64)
     n_pairs = 0
     # Nodes of lists of words; freed ones form a list themselves.
     nodes = np.empty((max(len(symbols), 1), 2), np.int32)  # word, next node
@@ -156,22 +155,20 @@ def _learn(symbols, word_offsets, counts, data, offsets, n_tokens, min_frequency
                 read += 1
                 write += 1
                 for change in range(n_changes):
-                    prefetch(table, 2 * _home(table, new_pairs[change]))
+                    prefetch(table, _home(table, new_pairs[change]))
                 for change in range(n_changes):
                     key = new_pairs[change]
-                    slot = _pair_slot(table, key)
-                    if table[slot, 0] == _NONE:
-                        if n_pairs == len(keys):
-                            keys = np.append(keys, np.empty_like(keys))
-                            pairs = np.concatenate((pairs, np.full_like(pairs, _NONE)))
-                        table[slot] = (key, n_pairs)
-                        keys[n_pairs] = key
-                        pairs[n_pairs] = (0, _NONE, _NONE, 0)
+                    slot = _pair_slot(table, pairs, key)
+                    if table[slot] == _NONE:
+                        if n_pairs == len(pairs):
+                            pairs = np.concatenate((pairs, np.empty((n_pairs // 2, 4), np.int64)))
+                        pairs[n_pairs] = (0, _NONE, _NONE, key)
+                        table[slot] = n_pairs
                         n_pairs += 1
                         if 2 * n_pairs > len(table):
-                            table = _larger_table(keys, n_pairs, 2 * len(table))
-                            slot = _pair_slot(table, key)
-                    pair = table[slot, 1]
+                            table = _larger_table(pairs, n_pairs, 2 * len(table))
+                            slot = _pair_slot(table, pairs, key)
+                    pair = np.int64(table[slot])
                     pairs[pair, 0] += changes[change] * count
                     if changes[change] < 0:
                         continue
@@ -189,7 +186,7 @@ def _learn(symbols, word_offsets, counts, data, offsets, n_tokens, min_frequency
                         free = np.int64(nodes[free, 1])
                     else:
                         if n_nodes == len(nodes):
-                            nodes = np.concatenate((nodes, np.empty_like(nodes)))
+                            nodes = np.concatenate((nodes, np.empty((len(nodes) // 8 + 16, 2), np.int32)))
                         node = np.int64(n_nodes)
                         n_nodes += 1
                     nodes[node] = (current, head)
@@ -202,8 +199,8 @@ def _learn(symbols, word_offsets, counts, data, offsets, n_tokens, min_frequency
             # A pair that is too rare yet waits outside of the heap.
             if pairs[pair, 0] >= min_frequency:
                 if n_heap == len(heap):
-                    heap = np.concatenate((heap, np.empty_like(heap)))
-                _rise(heap, n_heap, pairs[pair, 0], keys[pair], pair, pairs[pair, 1])
+                    heap = np.concatenate((heap, np.empty((n_heap // 2, 4), np.int64)))
+                _rise(heap, n_heap, pairs[pair, 0], pairs[pair, 3], pair, pairs[pair, 1])
                 n_heap += 1
                 pairs[pair, 1] = _NONE
         n_touched = 0
@@ -276,18 +273,18 @@ def _home(table, key):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _pair_slot(table, key):  # type: ignore[no-untyped-def]
+def _pair_slot(table, pairs, key):  # type: ignore[no-untyped-def]
     slot = _home(table, key)
-    while table[slot, 0] != key and table[slot, 0] != _NONE:
+    while table[slot] != _NONE and pairs[table[slot], 3] != key:
         slot = (slot + 1) & (len(table) - 1)
     return slot
 
 
 @numba.njit(cache=True, nogil=True)
-def _larger_table(keys, n_pairs, size):  # type: ignore[no-untyped-def]
-    table = np.full((size, 2), _NONE, np.int64)
+def _larger_table(pairs, n_pairs, size):  # type: ignore[no-untyped-def]
+    table = np.full(size, _NONE, np.int32)
     for pair in range(n_pairs):
-        table[_pair_slot(table, keys[pair])] = (keys[pair], pair)
+        table[_pair_slot(table, pairs, pairs[pair, 3])] = pair
     return table
 
 

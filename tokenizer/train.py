@@ -23,7 +23,7 @@ from schemas.buffers import Bytes, Offsets
 from schemas.errors import TokenizerError
 from schemas.recipe import Tokenizer as TokenizerConfig
 from tokenizer.classes import N_CODES, decode
-from tokenizer.counts import count_pretokens, merge_counts
+from tokenizer.counts import PretokenCounter
 from tokenizer.encode import Encoder
 from tokenizer.learn import Learned, learn_merges
 from tokenizer.merge import Ids
@@ -33,7 +33,7 @@ from tokenizer.scan import text_view
 from tokenizer.vocabulary import Form, byte_alphabet
 
 MOST_COUNTED_BYTES: Final = 512 * 1024 * 1024
-"""Of pre-tokens held at once; above it, those seen once are forgotten, then those seen twice, and so on."""
+"""Of distinct pre-tokens; above it, those seen once are forgotten, then those seen twice, and so on."""
 
 
 def train(columns: Iterable[pa.Array], config: TokenizerConfig) -> HuggingFaceTokenizer:
@@ -43,17 +43,15 @@ def train(columns: Iterable[pa.Array], config: TokenizerConfig) -> HuggingFaceTo
 
 def count_columns(columns: Iterable[pa.Array], scanner: Scanner, form: Form | None) -> pa.RecordBatch:
     """COUNTS of all columns together, within the bound."""
-    held: list[pa.RecordBatch] = []
-    held_bytes = 0
+    counter = PretokenCounter()
+    rarest = 0
     for column in columns:
-        held.append(count_pretokens(in_form(column, form) if form else column, scanner))
-        held_bytes += held[-1].nbytes
-        if held_bytes > MOST_COUNTED_BYTES:
-            merged, rarest = merge_counts(held), 1
-            while merged.nbytes > MOST_COUNTED_BYTES // 2:
-                merged, rarest = merged.filter(pc.greater(merged.column("count"), rarest)), rarest + 1
-            held, held_bytes = [merged], merged.nbytes
-    return merge_counts(held)
+        counter.add_text(in_form(column, form) if form else column, scanner)
+        while counter.nbytes > MOST_COUNTED_BYTES:
+            rarest += 1
+            counts, counter = counter.counts(), PretokenCounter()
+            counter.add_counts(counts.filter(pc.greater(counts.column("count"), rarest)))
+    return counter.counts()
 
 
 def train_from_counts(counts: pa.RecordBatch, config: TokenizerConfig) -> HuggingFaceTokenizer:
@@ -83,7 +81,7 @@ def train_from_counts(counts: pa.RecordBatch, config: TokenizerConfig) -> Huggin
         names, tokens = specials + chars, [*(name.encode() for name in specials), *(bytes([byte_of[char]]) for char in chars)]
         id_of_byte = np.zeros(256, np.int32)
         id_of_byte[[byte_of[char] for char in chars]] = np.arange(len(specials), len(names))
-        symbols, word_offsets = id_of_byte[data[offsets[0] : offsets[-1]]], offsets - offsets[0]
+        symbols, word_offsets = _bytes_as_ids(data, offsets, id_of_byte), offsets - offsets[0]
     learned = _learn(symbols, word_offsets, numbers, tokens, n_tokens, config)
     n_learned = len(learned.offsets) - 1
     if n_learned < n_tokens:
@@ -168,6 +166,14 @@ def _alphabet(data: Bytes, offsets: Offsets, numbers: npt.NDArray[np.int64], cov
     sums = np.cumsum(frequency[by_frequency])
     n_kept = int(np.searchsorted(sums, coverage * sums[-1])) + 1 if len(sums) else 0
     return [chr(code) for code in sorted(by_frequency[:n_kept].tolist())]
+
+
+@numba.njit(cache=True, nogil=True)
+def _bytes_as_ids(data: Bytes, offsets: Offsets, id_of_byte: Ids) -> Ids:
+    symbols = np.empty(offsets[-1] - offsets[0], np.int32)
+    for i in range(len(symbols)):
+        symbols[i] = id_of_byte[data[offsets[0] + i]]
+    return symbols
 
 
 @numba.njit(cache=True, nogil=True)
