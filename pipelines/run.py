@@ -278,7 +278,9 @@ class Run:
         write_index(
             index, {"format": FORMAT, "tokenizer": {**named, "end_of_text": end}, "dtype": dtype, "shards": entries, "sources": totals}
         )
-        details = {"n_tokens": sum(cast(int, shard["n_tokens"]) for shard in entries), "n_shards": len(shards), "sources": totals}
+        # "fast", or "tokenizers" where the file asks for what the compiled encoder does not do: then the reason is named.
+        how = {"encoder": encoder.path, "encoder_reason": encoder.reason}
+        details = {**how, "n_tokens": sum(cast(int, shard["n_tokens"]) for shard in entries), "n_shards": len(shards), "sources": totals}
         return Done(outputs=[*shards, entry(index, self.folder)], counts={"encode": counts}, details=details)
 
     def do_validate(self) -> Done:
