@@ -140,7 +140,7 @@ def _borders(counts: npt.NDArray[np.uint64], n_parts: int) -> npt.NDArray[np.int
 def _count(columns: Iterable[pa.Array], words: pl.Series, parts: Parts, config: NgramTraining) -> None:
     """Windows by last word."""
     vocabulary = Vocabulary.of(words.to_arrow().cast(pa.large_string()))
-    most = (config.memory_mb << 20) // (16 * config.order)
+    most = (config.memory_mb << 20) // (64 * config.order)  # 16 times their own size, for grouping and sorting
     held: list[pl.DataFrame] = []
     for lines in _pieces(columns):
         held.append(count_ngrams(lines, vocabulary, config.order))
