@@ -23,7 +23,7 @@ Documents = list[tuple[str, list[int]]]
 
 def write_tokenizer(path: Path, vocab_size: int = BYTES) -> None:
     text = "the quick brown fox jumps over the lazy dog; 大模型需要干净的语料。" * 3
-    bpe.save(bpe.train(iter([text]), Tokenizer(vocab_size=vocab_size)), path)
+    bpe.save(bpe.train([pa.array([text], pa.large_string())], Tokenizer(vocab_size=vocab_size)), path)
 
 
 def token_rows(documents: Documents, vocab_size: int = BYTES) -> pa.Table:
