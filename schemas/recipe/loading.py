@@ -1,0 +1,110 @@
+"""TOML and `--set` -> Recipe; a wrong key, type or value raises RecipeError."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+import types
+import typing
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from schemas.errors import RecipeError
+from schemas.recipe.base import unknown_key
+from schemas.recipe.whole import Recipe
+
+RECIPES_DIR: Final = Path(__file__).resolve().parents[2] / "pipelines" / "recipes"
+_T = typing.TypeVar("_T")
+
+
+def list_recipes() -> list[str]:
+    """Names of the built-in recipes."""
+    return sorted(path.stem for path in RECIPES_DIR.glob("*.toml"))
+
+
+def load(recipe: str, settings: typing.Sequence[str] = ()) -> Recipe:
+    """The built-in recipe of that name, or the TOML file at that path, with `section.key=value` settings applied."""
+    path = RECIPES_DIR / f"{recipe}.toml"
+    if not path.is_file():
+        path = Path(recipe)
+        if not path.is_file():
+            near = difflib.get_close_matches(recipe, list_recipes(), n=1)
+            advice = f"did you mean {near[0]!r}?" if near else f"built in are: {', '.join(list_recipes())}"
+            raise RecipeError(f"{recipe!r} is neither a built-in recipe nor a file; {advice}")
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not valid TOML: {error}") from error
+    data.setdefault("name", path.stem)
+    for setting in settings:
+        apply_setting(data, setting)
+    try:
+        return parse(data)
+    except RecipeError as error:
+        raise RecipeError(f"recipe {recipe!r}: {error}") from None
+
+
+def apply_setting(data: dict[str, Any], setting: str) -> None:
+    """Write one `section.key=value` into `data`; the value is read as TOML, or else taken as a string."""
+    key, equals, text = setting.partition("=")
+    if not equals or not key.strip():
+        raise RecipeError(f"--set {setting!r}: write it as section.key=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    *parents, leaf = (part.strip() for part in key.split("."))
+    for parent in parents:
+        data = data.setdefault(parent, {})
+        if not isinstance(data, dict):
+            raise RecipeError(f"--set {setting!r}: {parent!r} is a value, not a section")
+    data[leaf] = value
+
+
+def parse(data: dict[str, Any]) -> Recipe:
+    """The recipe that `data` (as read from TOML) states; a wrong key, type or value raises RecipeError."""
+    return _convert(Recipe, data)
+
+
+def section(kind: type[_T], settings: typing.Sequence[str]) -> _T:
+    """A section that stands alone, with `key=value` settings over its defaults."""
+    data: dict[str, Any] = {}
+    for setting in settings:
+        apply_setting(data, setting)
+    return _convert(kind, data)
+
+
+def _convert(kind: type[_T], data: dict[str, Any]) -> _T:
+    data = _prepare(kind, data, "")
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        cause = error.__cause__
+        if isinstance(cause, RecipeError):
+            raise cause from None
+        message, _, where = str(error).partition(" - at `$.")
+        raise RecipeError(f"{where.rstrip('`') or 'recipe'}: {message}") from None
+
+
+def _prepare(kind: Any, data: Any, where: str) -> Any:
+    """`data` with "off" made None and single strings made lists; unknown keys raise."""
+    alternatives = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if data == "off" and types.NoneType in alternatives:
+        return None
+    for alternative in alternatives:
+        origin = typing.get_origin(alternative)
+        if dataclasses.is_dataclass(alternative) and isinstance(data, dict):
+            hints = typing.get_type_hints(alternative)
+            for key in data:
+                if key not in hints:
+                    raise RecipeError(unknown_key(where, key, hints))
+            return {key: _prepare(hints[key], value, f"{where}.{key}".lstrip(".")) for key, value in data.items()}
+        if origin is dict and isinstance(data, dict):
+            inner = typing.get_args(alternative)[1]
+            return {key: _prepare(inner, value, f"{where}.{key}".lstrip(".")) for key, value in data.items()}
+        if origin is tuple and isinstance(data, str):
+            return [data]
+    return data

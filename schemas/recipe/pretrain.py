@@ -1,0 +1,37 @@
+"""The model that proves the shards."""
+
+from __future__ import annotations
+
+from schemas.recipe.base import config, require
+
+
+@config
+class Pretrain:
+    """The small decoder that proves the shards by training on them."""
+
+    enabled: bool = True
+    n_layers: int = 4
+    d_model: int = 256
+    n_heads: int = 4
+    n_kv_heads: int | None = None
+    """Fewer than n_heads means grouped-query attention; None means n_heads."""
+    seq_len: int = 256
+    batch_size: int = 16
+    steps: int = 200
+    learning_rate: float = 1e-3
+    warmup_steps: int = 20
+    weight_decay: float = 0.1
+    clip_norm: float = 1.0
+    valid_every: int = 50
+    valid_tokens: int = 65_536
+    """Validation tokens per source and evaluation, at most."""
+    checkpoint_every: int = 100
+
+    def __post_init__(self) -> None:
+        counts = ("n_layers", "d_model", "n_heads", "seq_len", "batch_size", "steps", "valid_every", "checkpoint_every")
+        for name in counts:
+            require(getattr(self, name) > 0, f"pretrain.{name}", getattr(self, name), "must be above 0")
+        multiple = 2 * self.n_heads
+        require(self.d_model % multiple == 0, "pretrain.d_model", self.d_model, f"must be a multiple of 2 x n_heads = {multiple}")
+        divides = self.n_heads % (self.n_kv_heads or self.n_heads) == 0
+        require(divides, "pretrain.n_kv_heads", self.n_kv_heads, f"must divide n_heads = {self.n_heads}")

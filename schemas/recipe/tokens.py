@@ -1,0 +1,57 @@
+"""The tokenizer and the shards."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from schemas.recipe.base import config, require
+
+
+@config
+class Tokenizer:
+    """Byte-level BPE, trained on a sample of the scrubbed text or taken by path."""
+
+    path: str | None = None
+    """An existing tokenizer.json; None trains one."""
+    vocab_size: int = 32_768
+    min_frequency: int = 2
+    pattern: Literal["gpt2", "cl100k", "qwen2", "o200k", "llama", "code"] = "cl100k"
+    """How text is cut into pre-tokens."""
+    special_tokens: tuple[str, ...] = ("<|endoftext|>",)
+    """The first one separates documents."""
+    sample_bytes: int = 200_000_000
+    """Bytes of text to train on; documents are sampled by hash(seed, doc_id)."""
+    normalization: Literal["NFC", "NFKC"] | None = None
+    """The Unicode form that text is put into before it is cut."""
+    pad_to_multiple: int = 1
+    """The vocabulary is made larger to a multiple of this."""
+    max_token_length: int | None = None
+    """Tokens have fewer bytes (pattern "llama": characters) than this."""
+    character_coverage: float = 0.9999
+    """Pattern "llama": the share of characters that get a token; the rest are spelled in bytes."""
+
+    def __post_init__(self) -> None:
+        require(self.pad_to_multiple > 0, "tokenizer.pad_to_multiple", self.pad_to_multiple, "must be above 0")
+        require(0 < self.character_coverage <= 1, "tokenizer.character_coverage", self.character_coverage, "must lie in (0, 1]")
+        require(bool(self.special_tokens), "tokenizer.special_tokens", [], "name at least the end-of-text token")
+        least = 256 + len(self.special_tokens)
+        require(
+            self.vocab_size >= least,
+            "tokenizer.vocab_size",
+            self.vocab_size,
+            f"the byte alphabet and the special tokens alone need {least}",
+        )
+
+
+@config
+class Encode:
+    """Token shards."""
+
+    shard_tokens: int = 50_000_000
+    """A shard holds at most this many tokens (a single longer document makes a larger one)."""
+    valid_ratio: float = 0.01
+    """Share of documents in the validation split, by hash(seed, doc_id)."""
+
+    def __post_init__(self) -> None:
+        require(self.shard_tokens > 0, "encode.shard_tokens", self.shard_tokens, "must be above 0")
+        require(0 <= self.valid_ratio < 1, "encode.valid_ratio", self.valid_ratio, "must lie in [0, 1)")

@@ -1,0 +1,65 @@
+"""The recipe as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import field
+from typing import Any
+
+import msgspec
+
+from schemas.recipe.base import Threshold, config, require
+from schemas.recipe.dedup import Dedup
+from schemas.recipe.filters import Filters, check_rules
+from schemas.recipe.pretrain import Pretrain
+from schemas.recipe.scrub import Scrub
+from schemas.recipe.sources import Read, Source
+from schemas.recipe.tokens import Encode, Tokenizer
+
+
+@config
+class Guards:
+    """Ceilings on loss: the share of a source or language that a stage may remove before the run stops."""
+
+    max_filtered: Threshold = 0.98
+    """Documents in a kept language that the filters removed, by source and by language."""
+    max_merged: Threshold = 0.90
+    """Documents that dedup merged, by source and by language."""
+    max_failed: Threshold = 0.90
+    """Records that could not be read, by source."""
+    min_documents: int = 100
+    """Groups smaller than this are not judged."""
+
+
+@config
+class Recipe:
+    """Everything a run is asked to do."""
+
+    name: str
+    description: str = ""
+    seed: int = 0
+    sources: dict[str, Source]
+    read: Read = field(default_factory=Read)
+    filters: Filters = field(default_factory=Filters)
+    dedup: Dedup = field(default_factory=Dedup)
+    scrub: Scrub = field(default_factory=Scrub)
+    tokenizer: Tokenizer = field(default_factory=Tokenizer)
+    encode: Encode = field(default_factory=Encode)
+    pretrain: Pretrain = field(default_factory=Pretrain)
+    guards: Guards = field(default_factory=Guards)
+
+    def __post_init__(self) -> None:
+        require(bool(self.sources), "sources", {}, "name at least one source, such as [sources.web]")
+        for name, source in self.sources.items():
+            if source.rules is not None:
+                check_rules(source.rules, f"sources.{name}.rules")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain lists, dicts and scalars, as they stand in run.json."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+    def digest(self) -> str:
+        """sha256 of the resolved recipe, independent of key order and layout of the file it came from."""
+        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
