@@ -248,7 +248,10 @@ def plan_table(recipe: Recipe, folder: Path) -> Table:
         mine = [split for split in splits if split.source == name]
         n_files = len({file for split in mine for file in split.files})
         table.add_row(f"source {name}", f"{n_files} files in {len(mine)} splits")
-    table.add_row("rules", ", ".join(recipe.filters.rules))
+    table.add_row("rules", ", ".join(recipes.shown(recipe.filters, name) for name in recipe.filters.rules))
+    for name, source in recipe.sources.items():
+        if source.rules is not None:
+            table.add_row(f"rules of {name}", ", ".join(recipes.shown(recipe.filters, rule) for rule in source.rules) or "none")
     table.add_row("dedup", ", ".join(recipe.dedup.kinds) or "none")
     if "minhash" in recipe.dedup.kinds:
         minhash = recipe.dedup.minhash

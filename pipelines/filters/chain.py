@@ -16,7 +16,19 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters import c4, classifier, code, fineweb, gopher_quality, gopher_repetition, ngram_score, refinedweb, roots
+from pipelines.filters import (
+    c4,
+    classifier,
+    code,
+    fineweb,
+    gopher_dolma,
+    gopher_nemo,
+    gopher_quality,
+    gopher_repetition,
+    ngram_score,
+    refinedweb,
+    roots,
+)
 from pipelines.filters.decide import Decider, drop, rules_of
 from pipelines.filters.language import identify
 from pipelines.filters.limits import Floats, Languages, Limits, Verdict
@@ -107,12 +119,19 @@ class FilterChain:
         return pc.utf8_length(alive.text).to_numpy(zero_copy_only=False).astype(np.float64)[None]
 
     def _gopher_repetition(self, alive: Alive, limits: Limits) -> Floats:
-        return gopher_repetition.measure(alive.text, alive.words)
+        variant = self.filters.gopher_repetition.variant
+        if variant == "datatrove":
+            return gopher_repetition.measure(alive.text, alive.words)
+        measure = gopher_dolma.repetition if variant == "dolma" else gopher_nemo.repetition
+        return measure(alive.text, split_on_space(alive.text))
 
     def _gopher_quality(self, alive: Alive, limits: Limits) -> Floats:
-        paper = self.filters.gopher_quality.variant == "paper"
-        words = split_on_space(alive.text) if paper else alive.words
-        return gopher_quality.measure(alive.text, words, alive.profile, self.languages.tables, count_punctuation=paper)
+        variant, tables = self.filters.gopher_quality.variant, self.languages.tables
+        words = alive.words if variant == "datatrove" else split_on_space(alive.text)
+        if variant in ("dolma", "nemo"):
+            measure = gopher_dolma.quality if variant == "dolma" else gopher_nemo.quality
+            return measure(alive.text, words, alive.profile, tables)
+        return gopher_quality.measure(alive.text, words, alive.profile, tables, count_punctuation=variant == "paper")
 
     def _c4(self, alive: Alive, limits: Limits) -> Floats:
         words, tables = split_on_space(alive.text), self.languages.tables

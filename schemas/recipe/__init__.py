@@ -26,6 +26,8 @@ from schemas.recipe.filters import (
     Roots,
     Url,
     check_rules,
+    shown,
+    variants_of,
 )
 from schemas.recipe.loading import RECIPES_DIR, apply_setting, list_recipes, load, parse, section
 from schemas.recipe.pretrain import Pretrain
@@ -74,4 +76,6 @@ __all__ = [
     "load",
     "parse",
     "section",
+    "shown",
+    "variants_of",
 ]

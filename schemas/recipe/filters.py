@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import typing
 from dataclasses import field
 from typing import Final, Literal
 
@@ -44,7 +45,9 @@ class Length:
 class GopherRepetition:
     """Repetition rules of Gopher (arXiv 2112.11446, table A1)."""
 
-    variant: Literal["datatrove"] = "datatrove"
+    variant: Literal["datatrove", "dolma", "nemo"] = "datatrove"
+    """Whose formulas compute the signals; the limits are the same in all. By those of `dolma` every copy counts, by those of `nemo` a text
+    of fewer than n words fails. `rules = ["gopher_repetition:dolma"]` says it too."""
     max_dup_line_ratio: Threshold = 0.30
     max_dup_paragraph_ratio: Threshold = 0.30
     max_dup_line_char_ratio: Threshold = 0.20
@@ -64,8 +67,9 @@ class GopherRepetition:
 class GopherQuality:
     """Quality rules of Gopher (arXiv 2112.11446, appendix A1)."""
 
-    variant: Literal["datatrove", "paper"] = "datatrove"
-    """`datatrove`: punctuation marks are words of their own; `paper`: words are what stands between white space."""
+    variant: Literal["datatrove", "paper", "dolma", "nemo"] = "datatrove"
+    """`datatrove`: punctuation marks are words of their own; in the others words are what stands between white space. `dolma` takes the
+    median of word lengths and counts stop words with repeats, `nemo` has other bullets and ellipses."""
     min_words: Threshold = 50
     max_words: Threshold = 100_000
     min_mean_word_length: Threshold = 3
@@ -244,6 +248,7 @@ class Filters:
     """Which rule sets judge a document, in which order, and with which limits."""
 
     rules: tuple[str, ...] = ("length",)
+    """In order. Where a set has variants, "gopher_repetition:dolma" chooses one, as gopher_repetition.variant does."""
     keep_dropped: bool = True
     """Measure every document by every rule set, and keep what the rules drop (scrubbed, in DIR/pool), so that `refilter` can decide
     again and the report can show what each rule removes by itself. Off: a document is measured no further than to the first limit that
@@ -278,7 +283,45 @@ class Filters:
 
 
 def check_rules(rules: tuple[str, ...], where: str) -> None:
-    """Raise unless every name is a rule set."""
-    for name in rules:
+    """Raise unless every name is a rule set, with one of its variants behind a colon or without: "gopher_repetition:dolma"."""
+    for rule in rules:
+        name, colon, variant = rule.partition(":")
         if name not in RULE_SETS:
             raise RecipeError(unknown_key(where, name, RULE_SETS))
+        known = variants_of(name)
+        if colon and variant not in known:
+            advice = f"its variants are: {', '.join(known)}" if known else f"it has no variants; write {name!r}"
+            raise RecipeError(f"{where}: {rule!r} is no variant of {name}; {advice}")
+
+
+def variants_of(rule_set: str) -> tuple[str, ...]:
+    """The formulas by which a rule set can be computed, the default first; none where there is but one."""
+    hint = typing.get_type_hints(RULE_SETS[rule_set]).get("variant")
+    return typing.get_args(hint)
+
+
+def shown(filters: Filters, rule_set: str) -> str:
+    """The rule set with the variant that it runs in, as a recipe may name it: "gopher_repetition:dolma"."""
+    variant = getattr(getattr(filters, rule_set), "variant", None)
+    return f"{rule_set}:{variant}" if variant else rule_set
+
+
+def with_variants(filters: Filters, rules: tuple[str, ...]) -> Filters:
+    """The filters with every variant that one of the rules names; a set can only run in one."""
+    chosen: dict[str, str] = {}
+    for rule in rules:
+        name, colon, variant = rule.partition(":")
+        if not colon:
+            continue
+        stated = getattr(filters, name).variant
+        other = chosen.get(name, stated if stated != variants_of(name)[0] else variant)
+        if other != variant:
+            raise RecipeError(f"{rule!r}: {name} runs in one variant, and {other!r} is asked for, too; make it a run of its own")
+        chosen[name] = variant
+    sections = {name: dataclasses.replace(getattr(filters, name), variant=variant) for name, variant in chosen.items()}
+    return dataclasses.replace(filters, rules=without_variants(filters.rules), **sections)
+
+
+def without_variants(rules: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of the rule sets alone."""
+    return tuple(rule.partition(":")[0] for rule in rules)
