@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.filters import c4, classifier, code, fineweb, gopher_quality, gopher_repetition, metadata, ngram_score, refinedweb, roots
+from pipelines.filters.labels import kept_labels
 from pipelines.filters.language import identify
 from pipelines.filters.limits import Floats, Languages, Limits, Verdict, decide
-from pipelines.filters.profiles import code_of
 from pipelines.filters.url import UrlRules, has_blocked_word, in_blocked_domain
 from pipelines.text.words import Words, split_on_space, split_words
 from schemas.hops import DOCUMENT, LEDGER, conform
@@ -115,11 +115,7 @@ class FilterChain:
     def _language(self, alive: Alive, limits: Limits) -> Verdict:
         lang, score = alive.documents.column("lang"), alive.documents.column("lang_score").to_numpy()
         by_score = decide("language", limits, {"score": score}, alive.profile)
-        labels = [
-            label
-            for label in lang.unique().to_pylist()
-            if label in self.filters.language.keep or code_of(label) in self.filters.language.keep
-        ]
+        labels = kept_labels(lang.unique().to_pylist(), self.filters.language.keep)
         unwanted = ~pc.is_in(lang, pa.array(labels, lang.type)).to_numpy(zero_copy_only=False) & bool(self.filters.language.keep)
         reasons = ("language.keep", *by_score.reasons)
         failed = np.where(unwanted, 0, np.where(by_score.failed < 0, -1, by_score.failed + 1))

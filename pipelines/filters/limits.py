@@ -16,7 +16,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters.profiles import NEUTRAL, PROFILES, LanguageProfile, code_of
+from pipelines.filters.labels import code_of, split_label
+from pipelines.filters.profiles import NEUTRAL, PROFILES, LanguageProfile
 from pipelines.filters.tables import ProfileTables, build
 from schemas.errors import RecipeError
 from schemas.recipe import RULE_SETS, Filters
@@ -51,9 +52,10 @@ class Languages:
     @staticmethod
     def of(filters: Filters) -> Languages:
         """Resolve every limit; RecipeError names one that cannot be meant."""
-        codes = sorted(PROFILES.keys() | filters.profiles.keys())
-        profiles = [NEUTRAL, *(PROFILES.get(code, NEUTRAL) for code in codes)]
-        own = [{}, *(filters.profiles.get(code, {}) for code in codes)]
+        named = _by_code(filters)
+        codes = sorted(PROFILES.keys() | named.keys())
+        profiles = [NEUTRAL, *(PROFILES.get(code_of(code), NEUTRAL) for code in codes)]
+        own = [{}, *(named.get(code, {}) for code in codes)]
         limits = {name: _limits(name, filters, profiles, own, ["", *codes]) for name in RULE_SETS}
         return Languages({code: number for number, code in enumerate(codes, 1)}, build(profiles), limits)
 
@@ -93,6 +95,18 @@ def decide(rule_set: str, limits: Limits, signals: Mapping[str, Floats], profile
     rows = np.arange(len(profile))
     failed = np.where(within.all(axis=0), -1, first)
     return Verdict(tuple(f"{rule_set}.{name}" for name in names), failed, values[first, rows], bounds[first, rows])
+
+
+def _by_code(filters: Filters) -> dict[str, dict[str, dict[str, float | str | None]]]:
+    """The recipe's own profiles by code, or by label where the recipe names a script: "eng" is "en", "zho_Hans" stays."""
+    named: dict[str, str] = {}
+    for label in filters.profiles:
+        code, script = split_label(label)
+        key = label if script else code
+        if key in named:
+            raise RecipeError(f"filters.profiles.{label}: {named[key]!r} is the same language; write its limits in one place")
+        named[key] = label
+    return {key: filters.profiles[label] for key, label in named.items()}
 
 
 def _limits(
