@@ -10,17 +10,20 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters.labels import code_of, split_label
+from pipelines.filters.labels import UNKNOWN, code_of, split_label
 from pipelines.filters.profiles import NEUTRAL, PROFILES, LanguageProfile
 from pipelines.filters.tables import ProfileTables, build
 from schemas.errors import RecipeError
 from schemas.recipe import RULE_SETS, Filters
+
+EVEN: Final = 0.5
 
 Floats = npt.NDArray[np.float64]
 
@@ -48,6 +51,8 @@ class Languages:
     tables: ProfileTables
     limits: dict[str, Limits]
     """By rule set."""
+    if_unsure: npt.NDArray[np.int32]
+    """[profile]: which one stands in for it where the language is not told with confidence."""
 
     @staticmethod
     def of(filters: Filters) -> Languages:
@@ -57,14 +62,22 @@ class Languages:
         profiles = [NEUTRAL, *(PROFILES.get(code_of(code), NEUTRAL) for code in codes)]
         own = [{}, *(named.get(code, {}) for code in codes)]
         limits = {name: _limits(name, filters, profiles, own, ["", *codes]) for name in RULE_SETS}
-        return Languages({code: number for number, code in enumerate(codes, 1)}, build(profiles), limits)
+        numbers = {code: number for number, code in enumerate(codes, 1)}
+        # What a word is in Chinese or Thai shows in the script, whichever language of that script it is.
+        if_unsure = np.array([number if profile.unspaced else numbers[UNKNOWN] for number, profile in enumerate(profiles)], np.int32)
+        return Languages(numbers, build(profiles), limits, if_unsure)
 
-    def profile(self, lang: pa.Array) -> npt.NDArray[np.int32]:
-        """int32 per row: the number of the language's profile."""
+    def profile(self, lang: pa.Array, score: npt.NDArray[np.float64] | None = None) -> npt.NDArray[np.int32]:
+        """int32 per row: the number of the language's profile.
+
+        Where the model's score is given and below EVEN, the language is as likely another one, whose stop words are others: such a
+        row has the profile of a language that is not known.
+        """
         encoded = lang.dictionary_encode()
         number = [self.numbers.get(label, self.numbers.get(code_of(label), 0)) for label in encoded.dictionary.to_pylist()]
         rows = pc.fill_null(encoded.indices, len(number)).to_numpy(zero_copy_only=False)
-        return np.array([*number, 0], np.int32)[rows]
+        found: npt.NDArray[np.int32] = np.array([*number, 0], np.int32)[rows]
+        return found if score is None else np.where(score < EVEN, self.if_unsure[found], found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +130,7 @@ def _limits(
     codes: list[str],
 ) -> Limits:
     config = getattr(filters, rule_set)
-    published = type(config)()
+    published, variant = type(config)(), getattr(config, "variant", None)
     names = tuple(field.name for field in dataclasses.fields(config) if field.name.startswith(("min_", "max_")))
     values = np.empty((len(names), len(profiles)))
     for k, name in enumerate(names):
@@ -125,7 +138,7 @@ def _limits(
             where = f"filters.{rule_set}.{name}"
             limit: object = getattr(config, name)
             if limit is not None and limit == getattr(published, name):
-                limit = profile.limits.get(f"{rule_set}.{name}", limit)
+                limit = profile.limits.get(f"{rule_set}:{variant}.{name}", profile.limits.get(f"{rule_set}.{name}", limit))
             if name in own[p].get(rule_set, {}):
                 where = f"filters.profiles.{codes[p]}.{rule_set}.{name}"
                 limit = own[p][rule_set][name]

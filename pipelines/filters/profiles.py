@@ -11,11 +11,13 @@ filters.profiles.<language> of the recipe wins over both. `python -m benchmarks.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from pipelines.filters.labels import UNKNOWN
+
 Limits = Mapping[str, float | None]
-"""Limits by "rule_set.limit"; None is off."""
+"""Limits by "rule_set.limit", or by "rule_set:variant.limit" for one variant alone; None is off."""
 
 LATIN_ENDS: Final = ".?!…"
 C4_LINE_ENDS: Final = ".?!\"'"
@@ -44,6 +46,8 @@ class LanguageProfile:
     """Characters of the n-grams in which ROOTS looks for repetition."""
     short_line_scale: float = 1.0
     """Characters that say as much as one English character: scales fineweb.short_line_chars."""
+    unspaced: bool = False
+    """Written without spaces: each character counts as a word."""
     limits: Limits = field(default_factory=dict)
 
 
@@ -66,7 +70,7 @@ _NOT_ENGLISH: Final[Limits] = {
     **_roots(10, 100_000, 0.2, 0.3, 0.4),  # its row for any other language
     # Gopher asks for letters in 0.8 of what stands between white space. In the words of this variant, where punctuation counts,
     # a document at that limit has letters in about 0.55 of them, in any language; 0.8 is what datatrove asks of English.
-    "gopher_quality.min_alpha_word_ratio": 0.5,
+    "gopher_quality:datatrove.min_alpha_word_ratio": 0.5,
     # The multilingual C4 gave up the ban on pages with a curly bracket, which is a rule against code: where much of what is
     # written about computing is documentation, it removes a quarter of the clean pages.
     "c4.max_curly_brackets": None,
@@ -141,6 +145,7 @@ def _cjk(stop_words: str, short_line_scale: float, limits: Limits, char_ngram: i
         terminal_punctuation=CJK_ENDS + CJK_CLOSERS,
         char_ngram=char_ngram,
         short_line_scale=short_line_scale,
+        unspaced=True,
         limits=limits,
     )
 
@@ -149,7 +154,9 @@ def _south_east_asian(own_ends: str, limits: Limits) -> LanguageProfile:
     """Without stop words: a word is several characters, and the rule sees them one by one."""
     ends = LATIN_ENDS + own_ends
     closed = ends + OTHER_CLOSERS
-    return LanguageProfile(sentence_ends=ends, line_ends=closed, terminal_punctuation=closed, short_line_scale=0.9, limits=limits)
+    return LanguageProfile(
+        sentence_ends=ends, line_ends=closed, terminal_punctuation=closed, short_line_scale=0.9, unspaced=True, limits=limits
+    )
 
 
 _ANY_ENDS: Final = LATIN_ENDS + "。！？；؟۔।॥" + OTHER_ENDS
@@ -158,9 +165,15 @@ NEUTRAL: Final = LanguageProfile(
     sentence_ends=_ANY_ENDS,
     line_ends=_ANY_ENDS + OTHER_CLOSERS + "」』",
     terminal_punctuation=_ANY_ENDS + OTHER_CLOSERS + "」』",
-    limits={**_SPACED, "gopher_quality.max_mean_word_length": 15},
+    limits=_SPACED,
 )
 """A language without a profile: no stop words, any script's sentence ends, wide bounds on word length."""
+
+UNDETERMINED: Final = replace(
+    NEUTRAL,
+    limits={**_SPACED, **_NO_SENTENCE_ENDS, "gopher_quality.min_mean_word_length": None, "refinedweb.max_line_upper_ratio": None},
+)
+"""A language that is not known: how its sentences end is not known either, and in some scripts every letter is a capital."""
 
 _CHINESE: Final = _cjk(
     "的 了 在 是 我 有 和 就 不 人 都 一 上 也 很 到 说 要 去 你 会 着 没 看 好 这 為 为 這 個 个 們 们 與 与 及 之 以 而 其 於 于",
@@ -179,6 +192,7 @@ _VIETNAMESE_NGRAMS: Final[Limits] = {
 _ARABIC: Final = _spaced("في من على إلى عن أن التي الذي هذا هذه مع ما لا كان أو و", _roots(20, 100_000, 0.2, 0.34, 0.3), own_ends="؟؛۔")
 
 PROFILES: Final[dict[str, LanguageProfile]] = {
+    UNKNOWN: UNDETERMINED,
     "en": LanguageProfile(stop_words=_words("the be to of and that have with")),
     **dict.fromkeys(("zh", "yue", "wuu", "gan", "lzh"), _CHINESE),
     "ja": _cjk("の は を に が と で も へ や か ら た て し な", short_line_scale=0.5, limits=_unspaced(2.0, max_dup_10gram_ratio=0.20)),

@@ -130,3 +130,11 @@ def test_one_language_under_two_names_is_refused() -> None:
     filters = recipe_of([], **{"filters.profiles.en.c4.min_sentences": 1, "filters.profiles.eng.c4.min_sentences": 2}).filters
     with pytest.raises(RecipeError, match=r"filters\.profiles\.eng: 'en' is the same language"):
         Languages.of(filters)
+
+
+def test_a_language_that_is_hardly_told_lends_no_stop_words() -> None:
+    languages = Languages.of(recipe_of([]).filters)
+    lang, unsure = column(["tr", "zh", "xx", "und"]), np.array([0.49, 0.49, 0.49, 0.0])
+    number = languages.numbers
+    assert languages.profile(lang, unsure).tolist() == [number["und"], number["zh"], number["und"], number["und"]]
+    assert languages.profile(lang, unsure + 0.5).tolist() == [number["tr"], number["zh"], 0, number["und"]]

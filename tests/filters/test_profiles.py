@@ -31,12 +31,13 @@ def test_english_has_the_published_limits() -> None:
 def test_a_profile_is_something_that_the_rules_can_use(code: str) -> None:
     profile = PROFILES[code]
     for limit in profile.limits:
-        rule_set, _, name = limit.partition(".")
+        rule_set, name = limit.split(".")
+        rule_set = rule_set.partition(":")[0]
         assert name in {field.name for field in dataclasses.fields(RULE_SETS[rule_set])}
-        assert name[4:] in SIGNALS[rule_set] or limit == "c4.min_line_words"
+        assert name[4:] in SIGNALS[rule_set] or limit in ("c4.min_line_words", "refinedweb.max_line_upper_ratio")
     assert split_words(column(sorted(profile.stop_words))).counts.tolist() == [1] * len(profile.stop_words)
     assert set(profile.sentence_ends) - set("…") <= set(profile.terminal_punctuation) & set(profile.line_ends)
-    assert len(profile.stop_words) >= 8 or code in ("th", "lo", "km", "my", "bo", "dz")
+    assert len(profile.stop_words) >= 8 or code in ("th", "lo", "km", "my", "bo", "dz", "und")
 
 
 def test_stop_words_that_the_rules_see_as_several_words_are_refused() -> None:
