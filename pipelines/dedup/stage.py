@@ -1,11 +1,11 @@
-"""Segments -> MERGE rows: which documents end in which others. Only keys, signatures and places are regrouped, never text."""
+"""The pool -> MERGE rows -> curated documents. Only keys, signatures and places are regrouped, never text."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby, pairwise
 from operator import itemgetter
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apache_beam as beam
 import numpy as np
@@ -20,9 +20,10 @@ from pipelines.dedup.minhash import CANDIDATE, MOST_GROUPS, UInt64s, band_keys, 
 from pipelines.dedup.places import SegmentIndex
 from pipelines.dedup.shingles import permutations, shingle_sets, signatures
 from pipelines.dedup.verify import EDGE, length_class, resolve_stars, similarities
-from pipelines.runtime import Decision, Exchange, Partition, Progress, count, ended, open_segment, passed, range_of, read_pieces
+from pipelines.runtime import Decision, Exchange, Partition, Progress, count, ended, open_segment, passed, range_of, read_pieces, tag
 from schemas.buffers import fixed_view
-from schemas.hops import signature_schema
+from schemas.hops import MERGE, signature_schema
+from schemas.ledger import Outcome, entries
 from schemas.recipe import Dedup, MinHash
 
 # Shares of dedup.memory_mb. Sorting a range takes several times its size; a text with its shingles about ten times its length.
@@ -31,21 +32,30 @@ VERIFY_SHARE: Final = 1 / 32
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing: the high bits of at * _SPREAD are well mixed
 
 Segment = tuple[int, str]
+Keeps = Callable[[pa.RecordBatch], npt.NDArray[np.bool_]]
+"""Which documents of a batch the rules before this room keep; the others take no part."""
+
+
+def all_of(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
+    """Keeps every document."""
+    return np.ones(batch.num_rows, bool)
 
 
 class Deduplicate(beam.PTransform):
     """(segment number, path) -> MERGE batches, each document at most once and every survivor one that stays."""
 
-    def __init__(self, dedup: Dedup, segments: list[str], n_documents: int, folder: Path, progress: Progress) -> None:
+    def __init__(
+        self, dedup: Dedup, segments: list[str], n_documents: int, folder: Path, progress: Progress, keeps: Keeps = all_of
+    ) -> None:
         super().__init__()
-        self.dedup, self.segments, self.folder, self.progress = dedup, segments, folder, progress
+        self.dedup, self.segments, self.folder, self.progress, self.keeps = dedup, segments, folder, progress, keeps
         minhash = dedup.minhash
         self.n_ranges = ranges_for(n_documents * (64 + 4 * minhash.bands * minhash.rows), dedup)
         self.n_band_ranges = ranges_for(n_documents * minhash.bands * (28 + 2 * min(minhash.bands, MOST_GROUPS)), dedup)
 
     def expand(self, segments: beam.PCollection[Segment]) -> beam.PCollection[pa.RecordBatch]:
         """Sign, then one kind after the other, each on what the kinds before it left."""
-        rows = segments | "sign" >> beam.ParDo(Sign(self.dedup, self.progress))
+        rows = segments | "sign" >> beam.ParDo(Sign(self.dedup, self.progress, self.keeps))
         merges: beam.PCollection[pa.RecordBatch] | None = None
         for kind in self.dedup.kinds:
             with_name = f"{kind}: "
@@ -72,8 +82,8 @@ class Deduplicate(beam.PTransform):
 class Sign(beam.DoFn):
     """A segment's documents -> SIGNATURE batches."""
 
-    def __init__(self, dedup: Dedup, progress: Progress) -> None:
-        self.dedup, self.progress = dedup, progress
+    def __init__(self, dedup: Dedup, progress: Progress, keeps: Keeps) -> None:
+        self.dedup, self.progress, self.keeps = dedup, progress, keeps
         n_permutations = dedup.minhash.bands * dedup.minhash.rows
         self.schema = signature_schema(n_permutations)
         self.a, self.b = permutations(n_permutations, dedup.minhash.seed)  # drawn in the driver, once
@@ -85,21 +95,23 @@ class Sign(beam.DoFn):
         first_row = 0
         for index in range(reader.num_record_batches):
             batch = reader.get_batch(index)
-            yield self.sign(batch, number, first_row)
+            stays = self.keeps(batch)
+            places = np.flatnonzero(stays).astype(np.uint64) + np.uint64((number << 32) + first_row)
+            yield self.sign(batch.select(["doc_id", "source", "url", "text"]).filter(pa.array(stays)), places)
             first_row += batch.num_rows
         self.progress.step()
 
-    def sign(self, batch: pa.RecordBatch, segment: int, first_row: int) -> pa.RecordBatch:
+    def sign(self, batch: pa.RecordBatch, places: npt.NDArray[np.uint64]) -> pa.RecordBatch:
         """The keys of each document; only those that the recipe's kinds ask for are computed."""
         n = batch.num_rows
-        text = batch.column("raw_text")
+        text = batch.column("text")
         kinds, minhash = self.dedup.kinds, self.dedup.minhash
         values, n_shingles = np.zeros((n, len(self.a)), np.uint32), np.zeros(n, np.uint32)
         if "minhash" in kinds:
             values, n_shingles = signatures(text, minhash.shingle, self.a, self.b)
         n_chars = pc.utf8_length(text).cast(pa.uint64()).to_numpy()
         columns = {
-            "at": pa.array((np.uint64(segment) << np.uint64(32)) + np.arange(first_row, first_row + n, dtype=np.uint64)),
+            "at": pa.array(places),
             "doc_id": batch.column("doc_id"),
             "rank": pa.array(ranks(self.priorities(batch), n_chars, batch.column("doc_id"))),
             "url_hash": url_hashes(batch.column("url")) if "url" in kinds else pa.nulls(n, pa.binary(16)),
@@ -209,8 +221,8 @@ class VerifyPairs:
         """EDGE rows: those of the pairs that reach the limit."""
         better, worse = (pairs.get_column(f"{side}_at").to_numpy() for side in ("better", "worse"))
         places = np.unique(np.concatenate([better, worse]))
-        documents = self.index.take(places, ("raw_text", "doc_id"))
-        hashes, offsets = shingle_sets(documents.column("raw_text"), self.config.shingle)
+        documents = self.index.take(places, ("text", "doc_id"))
+        hashes, offsets = shingle_sets(documents.column("text"), self.config.shingle)
         better, worse = np.searchsorted(places, better), np.searchsorted(places, worse)
         similarity = similarities(hashes, offsets, better, worse, self.config.min_containment is not None)
         reached = np.flatnonzero(similarity >= self.config.limit)
@@ -275,6 +287,60 @@ def by_rank(table: pa.Table, n_parts: int) -> Iterator[pa.Table]:
     for low, high in pairwise([0, *cuts.tolist(), None]):
         inside = pc.greater_equal(rank, pa.scalar(low, pa.uint64()))
         yield table.filter(inside if high is None else pc.and_(inside, pc.less(rank, pa.scalar(high, pa.uint64()))))
+
+
+class ApplyMerges(beam.PTransform):
+    """((segment number, path), MERGE batches) -> Decision: curated documents; ledger rows of merged and of kept ones."""
+
+    def __init__(self, folder: Path, progress: Progress, keeps: Keeps = all_of) -> None:
+        super().__init__()
+        self.folder, self.progress, self.keeps = folder, progress, keeps
+
+    def expand(self, inputs: Any) -> beam.PCollection[Decision]:
+        """Bring each segment its merges; the text stays where it is."""
+        segments: beam.PCollection[Segment]
+        merges: beam.PCollection[pa.RecordBatch]
+        segments, merges = inputs  # Beam reads annotations of single collections only
+        pieces = merges | "by segment" >> beam.Map(by_segment) | "pieces" >> Partition(self.folder)
+        grouped = {"path": segments, "pieces": pieces} | "join" >> beam.CoGroupByKey()
+        return grouped | "apply" >> beam.ParDo(_ApplyMerges(self.folder, self.progress, self.keeps))
+
+
+def by_segment(merges: pa.RecordBatch) -> pa.RecordBatch:
+    """MERGE rows ranged by the segment that holds the merged document."""
+    return merges.append_column("range", pc.shift_right(merges.column("at"), pa.scalar(32, pa.uint64())).cast(pa.uint32()))
+
+
+class _ApplyMerges(beam.DoFn):
+    def __init__(self, folder: Path, progress: Progress, keeps: Keeps) -> None:
+        self.folder, self.progress, self.keeps = folder, progress, keeps
+
+    def process(self, group: tuple[int, dict[str, Iterable[Any]]]) -> Iterator[Decision]:
+        segment, found = group
+        (path,) = found["path"]
+        merges = read_pieces(self.folder, found["pieces"])
+        merges = (merges.select(MERGE.names) if merges is not None else MERGE.empty_table()).sort_by("at").combine_chunks()
+        rows = (merges.column("at").to_numpy() & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        reader = open_segment(Path(path))
+        first = 0
+        for sequence in range(reader.num_record_batches):
+            batch = reader.get_batch(sequence)
+            low, high = np.searchsorted(rows, [first, first + batch.num_rows])
+            curated, ledger = self.decide(batch, merges.slice(low, high - low), rows[low:high] - first)
+            yield Decision(tag(curated, segment, sequence), tag(ledger, segment, sequence))
+            first += batch.num_rows
+        self.progress.step()
+
+    def decide(self, batch: pa.RecordBatch, merges: pa.Table, rows: npt.NDArray[np.int64]) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        """`rows` of the batch are merged; of the others those that the rules keep stay."""
+        stays = self.keeps(batch)
+        n_in = int(np.count_nonzero(stays))
+        stays[rows] = False
+        curated = batch.filter(pa.array(stays))
+        columns = {name: merges.column(name).combine_chunks() for name in ("reason", "value", "limit", "survivor_id")}
+        merged = entries(batch.take(pa.array(rows)), "dedup", Outcome.MERGED, **columns)
+        count("dedup", n_in=n_in, n_out=curated.num_rows, merged=merged.num_rows)
+        return curated, pa.concat_batches([merged, entries(curated, "dedup", Outcome.KEPT)])
 
 
 def under_one_key(piece: tuple[int, str]) -> tuple[int, tuple[int, str]]:

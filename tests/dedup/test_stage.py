@@ -12,7 +12,7 @@ import pytest
 from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.places import SegmentIndex
 from pipelines.dedup.stage import by_rank
-from schemas.hops import DOCUMENT
+from schemas.hops import SCRUBBED
 from schemas.recipe import Dedup, MinHash
 from tests.dedup.reference import jaccard, shingles
 
@@ -36,11 +36,11 @@ def write_segments(folder: Path, segments: list[list[str]], sources: list[str] |
             **{name: pa.array([source] * n, pa.large_string()) for name in ("source", "source_class", "origin_file")},
             "origin_offset": pa.array(range(n), pa.uint64()),
             "part": pa.array([0] * n, pa.uint32()),
-            "raw_text": pa.array(texts, pa.large_string()),
+            "text": pa.array(texts, pa.large_string()),
         }
         paths.append(folder / f"segment-{number}.arrow")
-        table = pa.Table.from_arrays([given.get(f.name, pa.nulls(n, f.type)) for f in DOCUMENT], schema=DOCUMENT)
-        with pa.ipc.new_file(str(paths[-1]), DOCUMENT) as writer:
+        table = pa.Table.from_arrays([given.get(f.name, pa.nulls(n, f.type)) for f in SCRUBBED], schema=SCRUBBED)
+        with pa.ipc.new_file(str(paths[-1]), SCRUBBED) as writer:
             writer.write_table(table, max_chunksize=50)
     return paths
 
@@ -143,7 +143,7 @@ def test_places_give_back_their_rows(tmp_path: Path) -> None:
     segments = write_segments(tmp_path, [[f"{number} {row}" for row in range(120)] for number in range(3)])
     index = SegmentIndex([str(path) for path in segments])
     places = [at(0, 0), at(0, 49), at(0, 50), at(2, 3), at(2, 119)]
-    assert index.take(pa.array(places, pa.uint64()).to_numpy(), ("raw_text",)).column(0).to_pylist() == [
+    assert index.take(pa.array(places, pa.uint64()).to_numpy(), ("text",)).column(0).to_pylist() == [
         "0 0",
         "0 49",
         "0 50",
