@@ -41,8 +41,10 @@ def identify(text: pa.Array, config: Language) -> tuple[pa.Array, pa.Array]:
     """(language large_string, score float64 in [0, 1]) of every row of a large_string column.
 
     The language is the model's label without its prefix ("en", "zho_Hans"), "und" with score 0 where the text is not in a script
-    of that language, and null with score 0 where the text has no word.
+    of that language, and null with score 0 where the text has no word. With `assume` it is that one, with score 1.
     """
+    if config.assume is not None:
+        return pa.repeat(pa.scalar(config.assume, pa.large_string()), len(text)), pa.array(np.ones(len(text)))
     samples = sample(text)
     langs, scores = predict(samples, config)
     written_in = {label: (scripts_of(label) if label else 0) or _ANY_SCRIPT for label in set(langs)}
