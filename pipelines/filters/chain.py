@@ -203,7 +203,7 @@ class Alive:
         """Note every row's language."""
         self.set("lang", lang)
         self.set("lang_score", score)
-        self.profile = languages.profile(lang)
+        self.profile = languages.profile(lang, score.to_numpy())
         self.identified = True
 
     def drop(self, verdict: Verdict) -> None:

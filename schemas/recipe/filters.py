@@ -18,6 +18,8 @@ class Language:
 
     model: str | None = None
     """Path of a fastText model; None takes the cached lid.176.ftz."""
+    assume: str | None = None
+    """A language that every document is taken for, with score 1, without asking a model."""
     keep: tuple[str, ...] = ()
     """Language codes that are kept; empty keeps all."""
     min_score: Threshold = 0.65
