@@ -13,11 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters import metadata
+from pipelines.filters import metadata, url
 from pipelines.filters.labels import code_of, kept_labels
 from pipelines.filters.limits import Languages, Verdict, decide
 from pipelines.filters.signals import SIGNALS
-from pipelines.filters.url import UrlRules, has_blocked_word, in_blocked_domain
 from schemas.ledger import Outcome, entries
 from schemas.recipe import Filters, Recipe
 
@@ -36,7 +35,7 @@ class Decider:
         """`rules` are the rule sets of each source."""
         self.filters, self.rules = filters, rules
         self.languages = Languages.of(filters)
-        self.url = UrlRules.of(filters.url)
+        self.url = url.UrlRules.of(filters.url)
 
     @classmethod
     def of(cls, recipe: Recipe) -> Self:
@@ -97,20 +96,10 @@ class Decider:
         )
 
     def _url(self, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
-        url, fails = documents.column("url"), np.zeros((2, documents.num_rows), bool)
-        if self.url.domains is not None:
-            fails[0] = in_blocked_domain(url, self.url.domains)
-        if self.url.words is not None:
-            fails[1] = has_blocked_word(url, self.url.words)
-        nothing = np.full(fails.shape, np.nan)
-        return Verdict(("url.block_domains", "url.block_words"), fails, nothing, nothing)
+        return _verdict(list(url.judge(documents.column("url"), self.url)), documents.num_rows)
 
     def _metadata(self, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
-        judged = list(metadata.judge(documents, self.filters.metadata))
-        fails, values, limits = (np.empty((len(judged), documents.num_rows), kind) for kind in (bool, float, float))
-        for number, (_, failed, value, limit) in enumerate(judged):
-            fails[number], values[number], limits[number] = failed, value, limit
-        return Verdict(tuple(name for name, *_ in judged), fails, values, limits)
+        return _verdict(list(metadata.judge(documents, self.filters.metadata)), documents.num_rows)
 
     def _perplexity(self, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
         """Documents of a language without a model are not judged, and those without cut-offs not by bucket."""
@@ -140,6 +129,14 @@ def tally(n: int, verdicts: Verdicts) -> dict[str, tuple[int, int]]:
             joint, alone = found.get(reason, (0, 0))
             found[reason] = joint + int(fails.sum()), alone + int((fails & (total[rows] == 1)).sum())
     return found
+
+
+def _verdict(judged: list[tuple[str, Mask, npt.NDArray[np.float64], float]], n: int) -> Verdict:
+    """Predicates as a verdict: (rule, which of n rows fail, their values, the limit) each."""
+    fails, values, limits = (np.empty((len(judged), n), kind) for kind in (bool, float, float))
+    for number, (_, failed, value, limit) in enumerate(judged):
+        fails[number], values[number], limits[number] = failed, value, limit
+    return Verdict(tuple(name for name, *_ in judged), fails, values, limits)
 
 
 def decides(rule_set: str, key: str) -> bool:

@@ -87,6 +87,9 @@ _SPACED: Final[Limits] = {
 """Limits of a language with spaces between words."""
 
 
+_TOP_NGRAMS: Final = {2: 0.20, 3: 0.18, 4: 0.16}
+
+
 def _unspaced(chars_per_word: float, max_dup_10gram_ratio: float) -> dict[str, float | None]:
     """Limits of a language whose characters count as words, `chars_per_word` of them to one English word.
 
@@ -107,6 +110,8 @@ def _unspaced(chars_per_word: float, max_dup_10gram_ratio: float) -> dict[str, f
         "gopher_repetition.max_top_2gram_ratio": 0.20 * 3 / 2,
         "gopher_repetition.max_top_3gram_ratio": 0.18 * 5 / 3,
         "gopher_repetition.max_top_4gram_ratio": 0.16 * 7 / 4,
+        # The other variants count no spaces where none stand.
+        **{f"gopher_repetition:{name}.max_top_{n}gram_ratio": limit for name in ("dolma", "nemo") for n, limit in _TOP_NGRAMS.items()},
         "gopher_repetition.max_dup_5gram_ratio": None,
         "gopher_repetition.max_dup_6gram_ratio": None,
         "gopher_repetition.max_dup_7gram_ratio": None,

@@ -115,6 +115,8 @@ def _limit(key: str, value: object) -> Limit:
         return value.isoformat()
     if key == "block_words" and isinstance(value, tuple):
         return f"{len(value)} words" if value else None
-    if key == "block_domains" and isinstance(value, str):
+    if key in ("block_domains", "keep_domains", "hard_words", "subwords") and isinstance(value, str):
         return Path(value).name
+    if key == "soft_score" and isinstance(value, int | float):
+        return value
     return None

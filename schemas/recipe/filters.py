@@ -27,12 +27,28 @@ class Language:
 
 @config
 class Url:
-    """URL rules."""
+    """Rules on a document's address; one without an address passes them, except keep_domains.
+
+    A domain in a list stands for itself and all below it, except that a public suffix, under which others register (co.uk, github.io),
+    stands for itself alone; write *.github.io for all below. The longest entry that fits a host decides.
+    """
 
     block_domains: str | None = None
-    """Path of a list of domains, one a line; a document from one of them or below it is dropped."""
+    """Path of a list of domains, one a line; a document from one of them is dropped."""
+    allow_domains: str | None = None
+    """Path of a list of domains that no other rule on addresses drops."""
+    keep_domains: str | None = None
+    """Path of a list of domains; a document from any other is dropped."""
     block_words: tuple[str, ...] = ()
     """A URL that holds one of these words (between non-letters) is dropped."""
+    hard_words: str | None = None
+    """Path of a list of words, one a line; a URL that holds one of them as a whole word is dropped."""
+    subwords: str | None = None
+    """Path of a list; a URL that holds one of them anywhere, also across punctuation, is dropped."""
+    soft_words: str | None = None
+    """Path of a list of words, each with its weight behind a space, or 1; a URL's score is the sum over the different ones in it."""
+    soft_score: Threshold = 2
+    """From this score on a URL is dropped. RefinedWeb (arXiv 2306.01116, section G.1) drops on two soft words."""
 
 
 @config
