@@ -28,6 +28,8 @@ from pipelines.filters import (
     ngram_score,
     refinedweb,
     roots,
+    sections,
+    word_lists,
 )
 from pipelines.filters.decide import Decider, drop, rules_of
 from pipelines.filters.language import identify
@@ -37,7 +39,7 @@ from pipelines.text.words import Words, split_on_space, split_words
 from schemas.hops import DOCUMENT, LEDGER, conform
 from schemas.recipe import RULE_SETS, Filters, Recipe
 
-_OF_NO_LANGUAGE: Final = ("length", "url", "code", "metadata", "quality")
+_OF_NO_LANGUAGE: Final = ("length", "url", "code", "metadata", "sections", "quality")
 
 Rows = npt.NDArray[np.int64]
 
@@ -151,11 +153,19 @@ class FilterChain:
         return signals
 
     def _roots(self, alive: Alive, limits: Limits) -> Floats:
+        config, lang = self.filters.roots, alive.documents.column("lang")
         char_ngram = self.languages.tables.char_ngram[alive.profile]
-        return roots.measure(alive.text, split_on_space(alive.text), char_ngram, self.filters.roots.word_ngram)
+        measured = roots.measure(alive.text, split_on_space(alive.text), char_ngram, config.word_ngram)
+        stop_words = word_lists.shares(alive.text, lang, config.stop_words, "filters.roots.stop_words")
+        flagged_words = word_lists.shares(alive.text, lang, config.flagged_words, "filters.roots.flagged_words")
+        score = alive.documents.column("lang_score").to_numpy(zero_copy_only=False)
+        return np.vstack([measured, stop_words, flagged_words, score])
 
     def _code(self, alive: Alive, limits: Limits) -> Floats:
         return code.measure(alive.text, alive.documents.column("meta"))
+
+    def _sections(self, alive: Alive, limits: Limits) -> Floats:
+        return sections.measure(alive.text, alive.documents.column("meta"), self.filters.sections)
 
     def _quality(self, alive: Alive, limits: Limits) -> Floats:
         doc_id = alive.documents.column("doc_id")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters import metadata, url
+from pipelines.filters import code, metadata, roots, url
 from pipelines.filters.labels import code_of, kept_labels
 from pipelines.filters.limits import Languages, Verdict, decide
 from pipelines.filters.signals import SIGNALS
@@ -101,6 +101,24 @@ class Decider:
     def _metadata(self, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
         return _verdict(list(metadata.judge(documents, self.filters.metadata)), documents.num_rows)
 
+    def _roots(self, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
+        """By a list of words a document is judged only if there is one of its language."""
+        verdict = self._by_limits("roots", documents, profile)
+        by_list = np.array([reason.partition(".")[2][4:] in roots.OF_LISTS for reason in verdict.reasons])[:, None]
+        return Verdict(verdict.reasons, verdict.fails & ~(by_list & np.isnan(verdict.values)), verdict.values, verdict.limits)
+
+    def _code(self, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
+        by_limits, extensions = self._by_limits("code", documents, profile), self.filters.code.extensions
+        if not extensions:
+            return by_limits
+        nothing = np.full((1, documents.num_rows), np.nan)
+        return Verdict(
+            ("code.extensions", *by_limits.reasons),
+            np.vstack([~code.has_extension(documents, extensions), by_limits.fails]),
+            np.vstack([nothing, by_limits.values]),
+            np.vstack([nothing, by_limits.limits]),
+        )
+
     def _perplexity(self, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
         """Documents of a language without a model are not judged, and those without cut-offs not by bucket."""
         verdict = self._by_limits("perplexity", documents, profile)
@@ -143,6 +161,8 @@ def decides(rule_set: str, key: str) -> bool:
     """Whether a setting of a rule set acts on signals alone, so that changing it leaves every measurement as it is."""
     if rule_set == "language":
         return key in ("keep", "min_score")
+    if (rule_set, key) == ("code", "extensions"):
+        return True
     return not SIGNALS[rule_set] or (key.startswith(("min_", "max_")) and key[4:] in SIGNALS[rule_set])
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pipelines.filters.labels import UNKNOWN
+from pipelines.filters.roots_table import OTHER, roots_limits
 
 Limits = Mapping[str, float | None]
 """Limits by "rule_set.limit", or by "rule_set:variant.limit" for one variant alone; None is off."""
@@ -55,19 +56,8 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def _roots(min_words: float, max_words: float, char_repetition: float, word_repetition: float, special_chars: float) -> Limits:
-    """A language's row in the table of ROOTS."""
-    return {
-        "roots.min_words": min_words,
-        "roots.max_words": max_words,
-        "roots.max_char_repetition_ratio": char_repetition,
-        "roots.max_word_repetition_ratio": word_repetition,
-        "roots.max_special_char_ratio": special_chars,
-    }
-
-
 _NOT_ENGLISH: Final[Limits] = {
-    **_roots(10, 100_000, 0.2, 0.3, 0.4),  # its row for any other language
+    **roots_limits(OTHER),
     # Gopher asks for letters in 0.8 of what stands between white space. In the words of this variant, where punctuation counts,
     # a document at that limit has letters in about 0.55 of them, in any language; 0.8 is what datatrove asks of English.
     "gopher_quality:datatrove.min_alpha_word_ratio": 0.5,
@@ -183,7 +173,7 @@ UNDETERMINED: Final = replace(
 _CHINESE: Final = _cjk(
     "的 了 在 是 我 有 和 就 不 人 都 一 上 也 很 到 说 要 去 你 会 着 没 看 好 这 為 为 這 個 个 們 们 與 与 及 之 以 而 其 於 于",
     short_line_scale=0.4,
-    limits={**_unspaced(1.5, max_dup_10gram_ratio=0.15), **_roots(1, 1_000_000, 0.2, 0.96, 0.3), **_terminal(0.106)},
+    limits={**_unspaced(1.5, max_dup_10gram_ratio=0.15), **roots_limits("zh"), **_terminal(0.106)},
     char_ngram=3,
 )
 # Its words are written syllable by syllable; FineWeb2's limits for it are of the same making as Gopher's, on Vietnamese.
@@ -194,7 +184,7 @@ _VIETNAMESE_NGRAMS: Final[Limits] = {
         *(("dup_7", 0.15), ("dup_8", 0.136), ("dup_9", 0.124), ("dup_10", 0.111)),
     )
 }
-_ARABIC: Final = _spaced("في من على إلى عن أن التي الذي هذا هذه مع ما لا كان أو و", _roots(20, 100_000, 0.2, 0.34, 0.3), own_ends="؟؛۔")
+_ARABIC: Final = _spaced("في من على إلى عن أن التي الذي هذا هذه مع ما لا كان أو و", roots_limits("ar"), own_ends="؟؛۔")
 
 PROFILES: Final[dict[str, LanguageProfile]] = {
     UNKNOWN: UNDETERMINED,
@@ -219,13 +209,13 @@ PROFILES: Final[dict[str, LanguageProfile]] = {
     "sr": _spaced("и је у да се на за од са не су што као i je u da se na za od sa ne su što kao"),
     **dict.fromkeys(("ar", "arz", "ary", "apc", "acm", "ars"), _ARABIC),
     "fa": _spaced("و در به از که این را با است برای آن یک هم تا بود می", own_ends="؟؛۔"),
-    "ur": _spaced("کے کی میں ہے اور سے کا کو اس نے پر کہ ہیں یہ نہیں", _roots(25, 100_000, 0.19, 0.5, 0.25), own_ends="؟؛۔"),
+    "ur": _spaced("کے کی میں ہے اور سے کا کو اس نے پر کہ ہیں یہ نہیں", roots_limits("ur"), own_ends="؟؛۔"),
     "he": _spaced("של את על לא הוא זה עם כי גם היא או אל כל אני בין"),
     "de": _spaced("der die und in den von zu das mit ist nicht ein eine auf für", _terminal(None)),
-    "fr": _spaced("de la le et les des en un une du que est pour dans qui", _roots(13, 100_000, 0.14, 0.13, 0.34), _terminal(0.1)),
-    "es": _spaced("de la que el en y a los se del las un por con para", _roots(16, 100_000, 0.14, 0.25, 0.34)),
-    "pt": _spaced("de a o que e do da em um para com não uma os no", _roots(19, 100_000, 0.25, 0.98, 0.35)),
-    "ca": _spaced("de la i el que a en les per un els una amb del no", _roots(15, 100_000, 0.2, 0.4, 0.25)),
+    "fr": _spaced("de la le et les des en un une du que est pour dans qui", roots_limits("fr"), _terminal(0.1)),
+    "es": _spaced("de la que el en y a los se del las un por con para", roots_limits("es")),
+    "pt": _spaced("de a o que e do da em um para com não uma os no", roots_limits("pt")),
+    "ca": _spaced("de la i el que a en les per un els una amb del no", roots_limits("ca")),
     "it": _spaced("di e il la che in un a per è una del con non le"),
     "ro": _spaced("de și în a la cu nu o din să pe că un care se"),
     "nl": _spaced("de van het een en in is dat op te zijn met voor niet die"),
@@ -244,15 +234,13 @@ PROFILES: Final[dict[str, LanguageProfile]] = {
     "el": _spaced("και το του να της η την που με για από είναι οι θα δεν", own_ends=";;··"),
     "hy": _spaced("և է որ են ու մեջ էր հետ նրա ի այս մի համար իր չէ", own_ends="։:՞՜"),
     "tr": _spaced("ve bir bu da de için ile olarak olan daha çok gibi en ne ya"),
-    "vi": _spaced(
-        "và của là có được trong cho không một những các người này đã với", _roots(30, 100_000, 0.15, 0.2, 0.34), _VIETNAMESE_NGRAMS
-    ),
+    "vi": _spaced("và của là có được trong cho không một những các người này đã với", roots_limits("vi"), _VIETNAMESE_NGRAMS),
     **dict.fromkeys(
         ("id", "ms"),
-        _spaced("yang dan di dengan untuk dari ini pada dalam adalah itu tidak ke akan atau", _roots(15, 100_000, 0.15, 0.2, 0.34)),
+        _spaced("yang dan di dengan untuk dari ini pada dalam adalah itu tidak ke akan atau", roots_limits("id")),
     ),
     "sw": _spaced("ya na wa kwa ni katika za la cha kama hii au lakini huo yake"),
-    "eu": _spaced("eta da ez du zen bat ere dira hau zuen baina izan dute egin", _roots(8, 100_000, 0.2, 0.4, 0.31)),
-    "hi": _spaced("के का में है की और से को यह कि पर एक हैं ने नहीं", _roots(38, 100_000, 0.18, 0.47, 0.45), _terminal(0.091), own_ends="।॥"),
-    "bn": _spaced("এই ও না করে থেকে এবং একটি তার হয় জন্য যে কি সঙ্গে এক তাদের", _roots(33, 100_000, 0.13, 0.21, 0.45), own_ends="।॥"),
+    "eu": _spaced("eta da ez du zen bat ere dira hau zuen baina izan dute egin", roots_limits("eu")),
+    "hi": _spaced("के का में है की और से को यह कि पर एक हैं ने नहीं", roots_limits("hi"), _terminal(0.091), own_ends="।॥"),
+    "bn": _spaced("এই ও না করে থেকে এবং একটি তার হয় জন্য যে কি সঙ্গে এক তাদের", roots_limits("bn"), own_ends="।॥"),
 }

@@ -6,7 +6,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from pipelines.filters import c4, classifier, code, fineweb, gopher_quality, gopher_repetition, ngram_score, refinedweb, roots
+from pipelines.filters import c4, classifier, code, fineweb, gopher_quality, gopher_repetition, ngram_score, refinedweb, roots, sections
 
 LANGUAGE_FIELDS: Final = (pa.field("lang", pa.large_string()), pa.field("lang_score", pa.float64()))
 SIGNALS: Final = {
@@ -21,6 +21,7 @@ SIGNALS: Final = {
     "roots": roots.SIGNALS,
     "code": code.SIGNALS,
     "metadata": (),
+    "sections": sections.SIGNALS,
     "quality": classifier.SIGNALS,
     "perplexity": ngram_score.SIGNALS,
 }

@@ -109,7 +109,9 @@ def _limit(key: str, value: object) -> Limit:
     """What a setting of a rule set limits, or None where it is off or no limit at all."""
     if key.startswith(("min_", "max_", "min.", "max.")) and isinstance(value, int | float):
         return value
-    if key.startswith(("keep", "drop.", "licences")) and isinstance(value, tuple):
+    if key.startswith(("keep_lists.", "drop_lists.")) and isinstance(value, str):
+        return Path(value).name
+    if key.startswith(("keep", "drop.", "licences", "extensions")) and isinstance(value, tuple):
         return ", ".join(value) or None
     if isinstance(value, datetime.date):
         return value.isoformat()

@@ -154,6 +154,13 @@ class Roots:
     max_char_repetition_ratio: Threshold = 0.106
     max_word_repetition_ratio: Threshold = 0.19
     max_special_char_ratio: Threshold = 0.4
+    stop_words: dict[str, str] = field(default_factory=dict)
+    """Paths of lists by language, one word or phrase a line: stop_words.en = "en.txt". In a language without one its rule is off."""
+    flagged_words: dict[str, str] = field(default_factory=dict)
+    min_stop_word_ratio: Threshold = 0.3
+    """ROOTS set it with its own long lists of closed-class words."""
+    max_flagged_word_ratio: Threshold = 0.01
+    min_language_score: Threshold = 0.8
 
     def __post_init__(self) -> None:
         require(self.word_ngram > 0, "filters.roots.word_ngram", self.word_ngram, "must be above 0")
@@ -172,6 +179,10 @@ class Code:
     max_generated_marks: Threshold = 0
     max_syntax_errors: Threshold = None
     """0 drops Python that does not parse."""
+    min_html_text_ratio: Threshold = None
+    """Of HTML, the share that is no mark-up; StarCoder asks for 0.2."""
+    extensions: tuple[str, ...] = ()
+    """Keep files whose name ends in one of these, such as ".py" or "Makefile"; empty keeps all."""
 
 
 @config
@@ -187,11 +198,15 @@ class Metadata:
     """By key of the document's metadata: min.score = 3 keeps a score of 3 or more."""
     max: dict[str, float] = field(default_factory=dict)
     keep: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """By key: keep.type = ["civil", "criminal"] keeps documents whose type is one of them."""
+    """By key: keep.type = ["civil", "criminal"] keeps documents whose type is one of them. The key `source` is the name of the document's
+    source in the recipe, `host` the host of its URL."""
     drop: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    keep_lists: dict[str, str] = field(default_factory=dict)
+    """The same with the path of a list, one value a line: keep_lists.host = "hosts.txt"."""
+    drop_lists: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("min", "max", "keep", "drop"):
+        for name in ("min", "max", "keep", "drop", "keep_lists", "drop_lists"):
             for key in getattr(self, name):
                 require(
                     "'" not in key and "\\" not in key,
@@ -199,6 +214,24 @@ class Metadata:
                     key,
                     "a key with a quote or backslash cannot be asked for",
                 )
+
+
+@config
+class Sections:
+    """Length of one section of a document. Lawformer (arXiv 2105.03887) keeps judgments whose facts have more than 50 tokens."""
+
+    key: str | None = None
+    """The key of the document's metadata that holds the section."""
+    heading: str | None = None
+    """A regular expression that a line begins with: the section is what follows, where the metadata does not hold it."""
+    next_heading: str | None = None
+    """A regular expression that the line behind the section begins with; without one it goes on to the end."""
+    min_tokens: Threshold = None
+    max_tokens: Threshold = None
+
+    def __post_init__(self) -> None:
+        plain = self.key is None or not {"'", "\\"} & set(self.key)
+        require(plain, "filters.sections.key", self.key, "a key with a quote or backslash cannot be asked for")
 
 
 @config
@@ -256,6 +289,7 @@ RULE_SETS: Final[dict[str, type]] = {
     "roots": Roots,
     "code": Code,
     "metadata": Metadata,
+    "sections": Sections,
     "quality": Quality,
     "perplexity": Perplexity,
 }
@@ -282,6 +316,7 @@ class Filters:
     roots: Roots = field(default_factory=Roots)
     code: Code = field(default_factory=Code)
     metadata: Metadata = field(default_factory=Metadata)
+    sections: Sections = field(default_factory=Sections)
     quality: Quality = field(default_factory=Quality)
     perplexity: Perplexity = field(default_factory=Perplexity)
     profiles: dict[str, dict[str, dict[str, float | str | None]]] = field(default_factory=dict)
