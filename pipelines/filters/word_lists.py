@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from pipelines.filters.labels import code_of
 from pipelines.text.hashing import append_hash, slot_of, table_size
-from pipelines.text.words import PUNCTUATION_ONLY, split_words
+from pipelines.text.words import HAS_LETTER, PUNCTUATION_ONLY, split_words
 from schemas.errors import RecipeError
 
 
@@ -37,7 +37,8 @@ class WordList:
 def shares(text: pa.Array, lang: pa.Array, paths: dict[str, str], key: str) -> npt.NDArray[np.float64]:
     """float64 per row of a large_string column: the share of its words that its language's list holds, NaN without a list.
 
-    Punctuation is no word; a text without words has 0. RecipeError names a file that is no list, `key` the setting it stands in.
+    What has no letter is no word, as in ROOTS; a text without words has 0. RecipeError names a file that is no list, and `key`, the
+    setting that it stands in.
     """
     out = np.full(len(text), np.nan)
     encoded = lang.dictionary_encode()
@@ -104,7 +105,7 @@ def _shares(hashes, flags, firsts, lasts, phrases, beginnings, longest):  # type
                     if phrases[slot_of(phrases, phrase)] == phrase:
                         found = k + 1
             n_listed += found
-            n_words += max(found, 1)
+            n_words += found if found else flags[i] & HAS_LETTER != 0
             i += max(found, 1)
         if n_words:
             out[row] = n_listed / n_words
