@@ -6,6 +6,7 @@ reaches the driver as `FileEntry` lists, so a file of a retried bundle is never 
 the stages are no strings (no `from __future__`): Beam chooses coders by them.
 """
 
+import _thread
 import os
 import re
 import resource
@@ -34,7 +35,7 @@ from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
 import schemas.errors
-from schemas.errors import CorpusmillError
+from schemas.errors import CorpusmillError, WorkerError
 from schemas.files import FileEntry, entry, whole_file
 
 RUNNERS: Final = ("local", "portable", "flink", "spark", "dataflow")
@@ -360,14 +361,45 @@ def run_graph(build: Callable[[beam.Pipeline], None], *, runner: str, workers: i
         pipeline = beam.Pipeline(runner=_runner(runner, workers), options=PipelineOptions(list(_options(runner, workers, beam_options))))
         build(pipeline)
         try:
-            result = pipeline.run()
-            result.wait_until_finish()
+            with _watch_workers():
+                result = pipeline.run()
+                result.wait_until_finish()
         except Exception as error:
             raised = _raised_on_purpose(error)
             if raised is None:
                 raise
             raise raised from None
     return Ran(_counters(result), watch.wall_s, watch.cpu_s)
+
+
+@contextmanager
+def _watch_workers() -> Iterator[None]:
+    """Raise WorkerError if a worker process of the local runner dies within the block: Beam would wait for its answers for ever.
+
+    Beam's thread that waits for the process raises an error of its own, which only reaches the hook for uncaught ones.
+    """
+    died: list[str] = []
+    before = threading.excepthook
+
+    def hook(uncaught: threading.ExceptHookArgs) -> None:
+        if uncaught.thread is not None and uncaught.thread.name == "run_worker":
+            died.append(str(uncaught.exc_value))
+            _thread.interrupt_main()
+        else:
+            before(uncaught)
+
+    threading.excepthook = hook
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not died:
+            raise
+        raise WorkerError(
+            f"a worker process ended before its work did ({died[0]}): it was killed, or the machine ran out of memory. "
+            "Run again with --resume, and with fewer --workers if memory was short"
+        ) from None
+    finally:
+        threading.excepthook = before
 
 
 class Stopwatch:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +31,7 @@ from pipelines.runtime import (
     run_graph,
     tag,
 )
-from schemas.errors import InputError
+from schemas.errors import InputError, WorkerError
 
 SCHEMA = pa.schema([pa.field("range", pa.uint32()), pa.field("value", pa.large_string())])
 
@@ -100,6 +103,18 @@ def raise_input_error(number: int) -> int:
 def test_an_error_raised_on_purpose_comes_out_as_itself(workers: int) -> None:
     with pytest.raises(InputError, match=r"^a\.parquet is no Parquet file \(really\); give another path$"):
         run_graph(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(raise_input_error), runner="local", workers=workers)
+
+
+def kill_its_process(number: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_a_worker_that_is_killed_ends_the_run_with_what_to_do() -> None:
+    """Beam alone would wait for its answer for ever."""
+    with pytest.raises(WorkerError, match=r"a worker process ended before its work did .* with fewer --workers if memory was short"):
+        run_graph(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(kill_its_process), runner="local", workers=2)
+    assert threading.excepthook is threading.__excepthook__
 
 
 def tagged(numbers: tuple[int, int]) -> pa.RecordBatch:
