@@ -42,6 +42,7 @@ RULE_SETS: Final = ("gopher_repetition", "gopher_quality", "c4", "fineweb", "ref
 PREFIX_CHARS: Final = 1000
 LONG_CHARS: Final = 10_000
 SURE: Final = 0.65
+N_TIMES: Final = 3
 MOST_REMOVED: Final = 0.05
 console = Console(width=150)
 
@@ -112,10 +113,14 @@ def _as_it_stands(text: pa.Array, config: Language) -> tuple[pa.Array, pa.Array]
 
 
 def _timed(way: Callable[[pa.Array], tuple[pa.Array, pa.Array]], table: pl.DataFrame) -> tuple[tuple[pa.Array, pa.Array], float]:
+    """(what is found, CPU seconds, the least of three times)."""
     text = table["text"].to_arrow().cast(pa.large_string())
-    start = time.process_time()
-    found = way(text)
-    return found, time.process_time() - start
+    seconds = []
+    for _ in range(N_TIMES):
+        start = time.process_time()
+        found = way(text)
+        seconds.append(time.process_time() - start)
+    return found, min(seconds)
 
 
 def print_told(table: pl.DataFrame, told: dict[str, Told]) -> dict[str, float]:
@@ -132,6 +137,11 @@ def print_told(table: pl.DataFrame, told: dict[str, Told]) -> dict[str, float]:
     shown.add_row(f"CPU s, {LONG_CHARS:,} characters or more", str(n_long), *(f"{way.long_cpu_s:.2f}" for way in told.values()))
     console.print(shown)
     windows, whole = told["windows"], told["whole"]
+    points = 100 * (windows.right.mean() - whole.right.mean())
+    times = f"{whole.cpu_s / max(windows.cpu_s, 1e-9):.1f} times"
+    if n_long:
+        times += f", of long documents {whole.long_cpu_s / max(windows.long_cpu_s, 1e-9):.1f} times"
+    console.print(f"windows: {points:+.2f} points of accuracy against the whole text, at {times} its speed")
     return {
         "windows_right": float(windows.right.mean()),
         "prefix_right": float(told["prefix"].right.mean()),

@@ -33,8 +33,10 @@ from pipelines.filters import (
 )
 from pipelines.filters.decide import Decider, drop, rules_of
 from pipelines.filters.language import identify
+from pipelines.filters.language_lines import mixed_lines
 from pipelines.filters.limits import Floats, Languages, Limits, Verdict
 from pipelines.filters.signals import LANGUAGE_FIELDS, SIGNALS
+from pipelines.text.segment import join_chinese
 from pipelines.text.words import Words, split_on_space, split_words
 from schemas.hops import DOCUMENT, LEDGER, conform
 from schemas.recipe import RULE_SETS, Filters, Recipe
@@ -120,6 +122,15 @@ class FilterChain:
     def _length(self, alive: Alive, limits: Limits) -> Floats:
         return pc.utf8_length(alive.text).to_numpy(zero_copy_only=False).astype(np.float64)[None]
 
+    def _language(self, alive: Alive, limits: Limits) -> Floats:
+        config = self.filters.language
+        if config.lines == "keep":
+            return np.full((1, len(alive.rows)), np.nan)
+        text, ratio = mixed_lines(alive.text, alive.documents.column("lang"), config)
+        if config.lines == "cut":
+            alive.set_text(text)
+        return ratio[None]
+
     def _gopher_repetition(self, alive: Alive, limits: Limits) -> Floats:
         variant = self.filters.gopher_repetition.variant
         if variant == "datatrove":
@@ -182,6 +193,7 @@ class Alive:
         """`rows` are their places in the whole batch."""
         self.documents, self.rows = documents, rows
         self.profile = np.zeros(len(rows), np.int32)
+        self.by_jieba = np.zeros(len(rows), np.bool_)
         self.identified = False
         self.ended: list[tuple[pa.RecordBatch, Rows]] = []
         self._words: Words | None = None
@@ -195,7 +207,8 @@ class Alive:
     def words(self) -> Words:
         """`split_words` of the text, split once for the sets in a row that share it."""
         if self._words is None:
-            self._words = split_words(self.text)
+            words = split_words(self.text)
+            self._words = join_chinese(words, self.text, self.by_jieba) if self.by_jieba.any() else words
         return self._words
 
     def set(self, name: str, column: pa.Array) -> None:
@@ -214,6 +227,7 @@ class Alive:
         self.set("lang", lang)
         self.set("lang_score", score)
         self.profile = languages.profile(lang, score.to_numpy())
+        self.by_jieba = languages.by_jieba[self.profile]
         self.identified = True
 
     def drop(self, verdict: Verdict) -> None:
@@ -226,7 +240,7 @@ class Alive:
         self.ended.append((drop(self.documents, fails, verdict.reasons, failed, value, limit), self.rows[fails]))
         stays = ~fails
         self.documents = self.documents.filter(pa.array(stays))
-        self.rows, self.profile = self.rows[stays], self.profile[stays]
+        self.rows, self.profile, self.by_jieba = self.rows[stays], self.profile[stays], self.by_jieba[stays]
         if self._words is not None:
             self._words = self._words.take(stays)
 

@@ -85,14 +85,15 @@ class Decider:
 
     def _language(self, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
         lang, score = documents.column("lang"), documents.column("lang_score").to_numpy(zero_copy_only=False)
-        by_score = decide("language", self.languages.limits["language"], {"score": score}, profile)
+        signals = {"score": score, "mixed_line_ratio": documents.column("language.mixed_line_ratio").to_numpy(zero_copy_only=False)}
+        by_limits = decide("language", self.languages.limits["language"], signals, profile)
         labels = kept_labels(lang.unique().to_pylist(), self.filters.language.keep)
         unwanted = ~pc.is_in(lang, pa.array(labels, lang.type)).to_numpy(zero_copy_only=False) & bool(self.filters.language.keep)
         return Verdict(
-            ("language.keep", *by_score.reasons),
-            np.vstack([unwanted, by_score.fails]),
-            np.vstack([score, by_score.values]),
-            np.vstack([np.full(len(score), np.nan), by_score.limits]),
+            ("language.keep", *by_limits.reasons),
+            np.vstack([unwanted, by_limits.fails]),
+            np.vstack([score, by_limits.values]),
+            np.vstack([np.full(len(score), np.nan), by_limits.limits]),
         )
 
     def _url(self, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
@@ -160,7 +161,7 @@ def _verdict(judged: list[tuple[str, Mask, npt.NDArray[np.float64], float]], n: 
 def decides(rule_set: str, key: str) -> bool:
     """Whether a setting of a rule set acts on signals alone, so that changing it leaves every measurement as it is."""
     if rule_set == "language":
-        return key in ("keep", "min_score")
+        return key in ("keep", "min_score", "max_mixed_line_ratio")
     if (rule_set, key) == ("code", "extensions"):
         return True
     return not SIGNALS[rule_set] or (key.startswith(("min_", "max_")) and key[4:] in SIGNALS[rule_set])

@@ -47,11 +47,15 @@ def identify(text: pa.Array, config: Language) -> tuple[pa.Array, pa.Array]:
         return pa.repeat(pa.scalar(config.assume, pa.large_string()), len(text)), pa.array(np.ones(len(text)))
     samples = sample(text)
     langs, scores = predict(samples, config)
-    written_in = {label: (scripts_of(label) if label else 0) or _ANY_SCRIPT for label in set(langs)}
-    scripts = np.array([written_in[label] for label in langs], np.int64)
-    alien = share_in_scripts(samples, scripts) < _LEAST_OWN
+    alien = is_alien(samples, langs)
     scores[alien] = 0
     return pa.array(np.where(alien, UNKNOWN, np.array(langs, object)), pa.large_string()), pa.array(scores)
+
+
+def is_alien(samples: pa.Array, langs: list[str | None]) -> npt.NDArray[np.bool_]:
+    """bool per row: whether next to none of its letters are of a script that the label's language is written in."""
+    written_in = {label: (scripts_of(label) if label else 0) or _ANY_SCRIPT for label in set(langs)}
+    return share_in_scripts(samples, np.array([written_in[label] for label in langs], np.int64)) < _LEAST_OWN
 
 
 def predict(samples: pa.Array, config: Language) -> tuple[list[str | None], npt.NDArray[np.float64]]:

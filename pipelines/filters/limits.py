@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.filters.labels import UNKNOWN, code_of, split_label
-from pipelines.filters.profiles import NEUTRAL, PROFILES, LanguageProfile
+from pipelines.filters.profiles import CHINESE_BY_JIEBA, NEUTRAL, PROFILES, LanguageProfile
 from pipelines.filters.tables import ProfileTables, build
 from schemas.errors import RecipeError
 from schemas.recipe import RULE_SETS, Filters
@@ -53,19 +53,21 @@ class Languages:
     """By rule set."""
     if_unsure: npt.NDArray[np.int32]
     """[profile]: which one stands in for it where the language is not told with confidence."""
+    by_jieba: npt.NDArray[np.bool_]
+    """[profile]: whether words are jieba's."""
 
     @staticmethod
     def of(filters: Filters) -> Languages:
         """Resolve every limit; RecipeError names one that cannot be meant."""
         named = _by_code(filters)
         codes = sorted(PROFILES.keys() | named.keys())
-        profiles = [NEUTRAL, *(PROFILES.get(code_of(code), NEUTRAL) for code in codes)]
+        profiles = [NEUTRAL, *(_profile_of(code_of(code), filters) for code in codes)]
         own = [{}, *(named.get(code, {}) for code in codes)]
         limits = {name: _limits(name, filters, profiles, own, ["", *codes]) for name in RULE_SETS}
         numbers = {code: number for number, code in enumerate(codes, 1)}
         # What a word is in Chinese or Thai shows in the script, whichever language of that script it is.
         if_unsure = np.array([number if profile.unspaced else numbers[UNKNOWN] for number, profile in enumerate(profiles)], np.int32)
-        return Languages(numbers, build(profiles), limits, if_unsure)
+        return Languages(numbers, build(profiles), limits, if_unsure, np.array([profile.by_jieba for profile in profiles]))
 
     def profile(self, lang: pa.Array, score: npt.NDArray[np.float64] | None = None) -> npt.NDArray[np.int32]:
         """int32 per row: the number of the language's profile.
@@ -114,6 +116,11 @@ def decide(rule_set: str, limits: Limits, signals: Mapping[str, Floats], profile
     is_min = np.array([name.startswith("min_") for name in names])[:, None]
     within = np.where(is_min, values >= bounds, values <= bounds) | np.isinf(bounds)
     return Verdict(tuple(f"{rule_set}.{name}" for name in names), ~within, values, bounds)
+
+
+def _profile_of(code: str, filters: Filters) -> LanguageProfile:
+    profile = PROFILES.get(code, NEUTRAL)
+    return CHINESE_BY_JIEBA if filters.language.zh_words == "jieba" and profile is PROFILES["zh"] else profile
 
 
 def _by_code(filters: Filters) -> dict[str, dict[str, dict[str, float | str | None]]]:

@@ -11,7 +11,7 @@ from pipelines.filters import c4, classifier, code, fineweb, gopher_quality, gop
 LANGUAGE_FIELDS: Final = (pa.field("lang", pa.large_string()), pa.field("lang_score", pa.float64()))
 SIGNALS: Final = {
     "length": ("chars",),
-    "language": (),  # its score is lang_score
+    "language": ("mixed_line_ratio",),  # its score is lang_score
     "url": (),
     "gopher_repetition": gopher_repetition.SIGNALS,
     "gopher_quality": gopher_quality.SIGNALS,

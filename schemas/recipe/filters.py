@@ -23,6 +23,19 @@ class Language:
     keep: tuple[str, ...] = ()
     """Language codes that are kept; empty keeps all."""
     min_score: Threshold = 0.65
+    lines: Literal["keep", "measure", "cut"] = "keep"
+    """What is done about lines in another language than the document's: nothing, measure their share, or cut them out as well."""
+    line_score: float = 0.8
+    """How sure the model must be of such a line."""
+    max_mixed_line_ratio: Threshold = None
+    """Of the document's characters, those in such lines, before they are cut."""
+
+    zh_words: Literal["chars", "jieba"] = "chars"
+    """What a word of Chinese is to rules that count words: a character, or what jieba finds, which takes twenty times as long."""
+
+    def __post_init__(self) -> None:
+        measured = self.max_mixed_line_ratio is None or self.lines != "keep"
+        require(measured, "filters.language.max_mixed_line_ratio", self.max_mixed_line_ratio, 'needs lines = "measure" or "cut"')
 
 
 @config
