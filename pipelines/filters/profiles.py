@@ -107,12 +107,26 @@ _CHINESE: Final = _cjk(
     limits={**unspaced(1.5, max_dup_10gram_ratio=0.15), **roots_limits("zh"), **terminal(0.106)},
     char_ngram=3,
 )
+
+
+def _by_characters(limits: Limits) -> Limits:
+    """Gopher's limits for the variants that count characters even where jieba finds words: all but datatrove's."""
+    found: dict[str, float | None] = {}
+    for key, limit in sorted(limits.items()):  # those of one variant come after those of all
+        rule_set, _, name = key.partition(".")
+        base, _, own = rule_set.partition(":")
+        if base.startswith("gopher_"):
+            found |= {f"{base}:{variant}.{name}": limit for variant in ("paper", "dolma", "nemo") if own in ("", variant)}
+    return found
+
+
 CHINESE_BY_JIEBA: Final = replace(
     _CHINESE,
     by_jieba=True,
     # Words as in other languages, so the published numbers of words hold; n-grams and lengths are FineWeb2's, which counts such words.
     limits={
         **{name: limit for name, limit in _CHINESE.limits.items() if not name.startswith(("gopher_", "fineweb."))},
+        **_by_characters(_CHINESE.limits),
         **NOT_ENGLISH,
         **terminal(0.106),
         **roots_limits("zh"),
