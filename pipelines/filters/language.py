@@ -8,13 +8,14 @@ characters as they stood, for 72 % with a score of 0.65 or more; about 99.5 % of
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numba
 import numpy as np
 import pyarrow as pa
 
-from pipelines.filters.model import load
+from pipelines.filters.fasttext_predict import predict
+from pipelines.filters.model import load, load_tree
 from pipelines.text.lines import class_of
 from pipelines.text.unicode import LETTER, MARK, SPACE, char_classes, decode
 from pipelines.text.view import text_view
@@ -34,13 +35,23 @@ def identify(text: pa.Array, config: Language) -> tuple[pa.Array, pa.Array]:
 
     The language is the model's label without its prefix ("en", "zho_Hans"); null with score 0 where the text has no word.
     """
-    samples = sample(text).to_pylist()
+    samples = sample(text)
+    tree = load_tree(config.model)
+    if tree is None:
+        return _identify_by_library(samples.to_pylist(), load(config.model))
+    numbers, likely = predict(samples, tree)
+    langs = tree.labels.take(pa.array(numbers, mask=numbers < 0))
+    return langs, pa.array(np.minimum(likely.astype(np.float64), 1.0))
+
+
+def _identify_by_library(samples: list[str], model: Any) -> tuple[pa.Array, pa.Array]:
+    """For models that no kernel of ours can read."""
     rows = [row for row, words in enumerate(samples) if words]
     langs: list[str | None] = [None] * len(samples)
     scores = np.zeros(len(samples))
     if rows:
         # A list, since `predict` of a single string is broken under NumPy 2.
-        labels, likely = load(config.model).predict([samples[row] for row in rows])
+        labels, likely = model.predict([samples[row] for row in rows])
         for row, label, score in zip(rows, labels, likely, strict=True):
             langs[row] = label[0].removeprefix(_PREFIX)
             scores[row] = min(score[0], 1.0)
