@@ -244,7 +244,7 @@ class Alive:
             return
         reason = pa.array(verdict.reasons, pa.large_string()).take(pa.array(verdict.failed[fails]))
         value, limit = (pa.array(column[fails], from_pandas=True) for column in (verdict.value, verdict.limit))
-        documents = self.documents.filter(pa.array(fails))
+        documents = self.documents.drop_columns(["raw_text"]).filter(pa.array(fails))
         self.ended.append((entries(documents, STAGE, Outcome.DROPPED, reason=reason, value=value, limit=limit), self.rows[fails]))
         stays = ~fails
         self.documents = self.documents.filter(pa.array(stays))
