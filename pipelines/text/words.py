@@ -19,13 +19,15 @@ import pyarrow as pa
 
 from pipelines.text.hashing import hash_bytes
 from pipelines.text.lines import class_of
-from pipelines.text.unicode import LETTER, MARK, NUMBER, SPACE, UNSPACED, UPPER, char_classes, decode
+from pipelines.text.unicode import ASCII, LETTER, MARK, NUMBER, SPACE, UNSPACED, UPPER, char_classes, decode
 from pipelines.text.view import text_view
 
 HAS_LETTER: Final = 1
 PUNCTUATION_ONLY: Final = 2  # neither letter nor number: punctuation, symbols, emoji
 
+_ALNUM: Final = np.uint8(LETTER | NUMBER)
 _WORD: Final = LETTER | MARK | NUMBER
+_SPACED: Final = np.uint8(0xFF ^ SPACE)
 _UNDERSCORE, _COLON, _SLASH, _STOP, _COMMA, _AT = (ord(char) for char in "_:/.,@")
 _APOSTROPHES: Final = (0x27, 0x2019)
 _URL_BORDERS: Final = tuple(ord(char) for char in '"<>()[]{}|\\^`')
@@ -133,26 +135,25 @@ def _url_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _ascii_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
-    """(end, class bits seen) of the run of ASCII letters and digits that begins at `at`."""
-    seen = 0
-    while at < stop and data[at] < 0x80:
-        bits = classes[data[at]]
-        if not bits & (LETTER | NUMBER):
-            break
+def _ascii_end(data, start, stop, wanted):  # type: ignore[no-untyped-def]
+    """(end, class bits seen) of the run of ASCII characters of the wanted classes that begins at `start`."""
+    seen = np.uint8(0)
+    for at in range(np.uint64(start), np.uint64(stop)):  # an unsigned index needs no look at its sign
+        bits = ASCII[data[at]]
+        if not bits & wanted:
+            return np.int64(at), np.int64(seen)
         seen |= bits
-        at += 1
-    return at, seen
+    return stop, np.int64(seen)
 
 
 @numba.njit(cache=True, nogil=True)
 def _word_end(data, start, stop, classes):  # type: ignore[no-untyped-def]
     """(end, characters, class bits seen) of the word that begins at `start` with a letter, mark, number or `_`."""
-    at, seen = _ascii_end(data, start, stop, classes)
+    at, seen = _ascii_end(data, start, stop, _ALNUM)
     n_chars = at - start
-    if at == stop or (data[at] < 0x80 and classes[data[at]] & SPACE):  # nearly all words of nearly all texts
+    if at == stop or ASCII[data[at]] & SPACE:  # nearly all words of nearly all texts
         return at, n_chars, seen
-    last = int(classes[data[at - 1]]) if n_chars else 0
+    last = int(ASCII[data[at - 1]]) if n_chars else 0
     url_end = at
     while at < stop:
         code, size = decode(data, at)
@@ -187,6 +188,9 @@ def _split_words(data, offsets, classes, starts, ends, lengths, flags, hashes, w
     for row in range(len(offsets) - 1):
         at, stop = offsets[row], offsets[row + 1]
         while at < stop:
+            if ASCII[data[at]] & SPACE:
+                at += 1
+                continue
             code, size = decode(data, at)
             bits = class_of(code, classes)
             if bits & SPACE or (bits == 0 and code != _UNDERSCORE):
@@ -224,12 +228,12 @@ def _split_on_space(data, offsets, classes, starts, ends, lengths, flags, hashes
                 touches = False
                 continue
             start = at
-            at += size
-            n_chars = 1
             if seen & UNSPACED:
-                at, n_chars = _after_marks(data, at, stop, 1, classes)
+                at, n_chars = _after_marks(data, at + size, stop, 1, classes)
                 touches = True
             else:
+                at, seen = _ascii_end(data, at, stop, _SPACED)
+                n_chars = at - start
                 while at < stop:
                     code, size = decode(data, at)
                     bits = class_of(code, classes)
