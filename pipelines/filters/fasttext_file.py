@@ -46,6 +46,8 @@ class TreeClassifier:
     """[inner node, dim], one row more than there are."""
     children: npt.NDArray[np.int32]
     """[node, 2]: labels first, then inner nodes, the root last; -1 for labels."""
+    order: npt.NDArray[np.int32]
+    """[label]: its place among the leaves from left to right."""
     labels: pa.Array
     """large_string, without prefix."""
 
@@ -83,6 +85,7 @@ def _read(data: bytes) -> TreeClassifier | None:
     if file.flag():
         return None
     spelled = [word for word, _ in words]
+    children = _huffman([count for _, count in labels])
     return TreeClassifier(
         Vocabulary.of(pa.array(spelled, pa.large_string())),
         spelled.index(END_OF_LINE) if END_OF_LINE in spelled else -1,
@@ -90,7 +93,8 @@ def _read(data: bytes) -> TreeClassifier | None:
         (shortest, longest),
         rows,
         file.dense(),
-        _huffman([count for _, count in labels]),
+        children,
+        _from_left_to_right(children),
         pa.array([label.removeprefix(_PREFIX) for label, _ in labels], pa.large_string()),
     )
 
@@ -162,3 +166,16 @@ def _huffman(counts: list[int]) -> npt.NDArray[np.int32]:
                 node += 1
         weights[parent] = weights[children[parent, 0]] + weights[children[parent, 1]]
     return children
+
+
+def _from_left_to_right(children: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    order = np.zeros((len(children) + 1) // 2, np.int32)
+    nodes, n = [len(children) - 1], 0
+    while nodes:
+        node = nodes.pop()
+        if node < len(order):
+            order[node] = n
+            n += 1
+        else:
+            nodes += [int(children[node, 1]), int(children[node, 0])]
+    return order

@@ -17,7 +17,7 @@ import pyarrow as pa
 from pipelines.filters.fasttext_predict import predict
 from pipelines.filters.model import load, load_tree
 from pipelines.text.lines import class_of
-from pipelines.text.unicode import LETTER, MARK, SPACE, char_classes, decode
+from pipelines.text.unicode import ASCII, LETTER, MARK, SPACE, char_classes, decode
 from pipelines.text.view import text_view
 from schemas.buffers import string_column
 from schemas.recipe import Language
@@ -73,6 +73,17 @@ def sample(text: pa.Array) -> pa.Array:
 
 
 @numba.njit(cache=True, nogil=True)
+def _behind_chars(data, start, end, most):  # type: ignore[no-untyped-def]
+    """Where the first `most` characters from `start` end, or `end`."""
+    n = 0
+    for at in range(np.uint64(start), np.uint64(end)):  # an unsigned index needs no look at its sign
+        n += data[at] & 0xC0 != 0x80
+        if n > most:
+            return np.int64(at)
+    return end
+
+
+@numba.njit(cache=True, nogil=True)
 def _copy_windows(data, start, stop, window):  # type: ignore[no-untyped-def]
     """Write the first characters of each part of the text to `window`, a space wherever some are left out; bytes written."""
     n = 0
@@ -86,13 +97,10 @@ def _copy_windows(data, start, stop, window):  # type: ignore[no-untyped-def]
                 at += 1
             window[n] = 0x20
             n += 1
-        n_chars = 0
-        while at < end and n_chars < WINDOW_CHARS:
-            size = decode(data, at)[1]
-            window[n : n + size] = data[at : at + size]
-            n += size
-            at += size
-            n_chars += 1
+        last = _behind_chars(data, at, end, WINDOW_CHARS)
+        window[n : n + last - at] = data[at:last]
+        n += last - at
+        at = last
     return n
 
 
@@ -132,6 +140,15 @@ def _copy_letters(window, at, end, classes, out, to):  # type: ignore[no-untyped
 
 
 @numba.njit(cache=True, nogil=True)
+def _ascii_word_end(window, start, stop):  # type: ignore[no-untyped-def]
+    """Where the ASCII characters from `start` that are no white space end."""
+    for at in range(np.uint64(start), np.uint64(stop)):
+        if window[at] & 0x80 or ASCII[window[at]] & SPACE:
+            return np.int64(at)
+    return stop
+
+
+@numba.njit(cache=True, nogil=True)
 def _sample(data, offsets, classes, out, ends):  # type: ignore[no-untyped-def]
     window = np.empty(N_WINDOWS * (4 * WINDOW_CHARS + 1), np.uint8)
     to = 0
@@ -141,6 +158,7 @@ def _sample(data, offsets, classes, out, ends):  # type: ignore[no-untyped-def]
         at = 0
         while at < n:
             word = at
+            at = _ascii_word_end(window, at, n)
             high = np.uint8(0)
             size = 1
             while at < n:

@@ -79,11 +79,11 @@ def append_hash(gram: np.uint64, word: np.uint64) -> np.uint64:
 @numba.njit(cache=True, nogil=True)
 def slot_of(keys: npt.NDArray[np.uint64], key: np.uint64) -> int:
     """Where `key` stands in the table, or the free slot where it belongs; the table must have a free slot."""
-    mask = len(keys) - 1
-    at = int(np.int64(key)) & mask
+    mask = np.uint64(len(keys) - 1)
+    at = key & mask
     while keys[at] != _ZERO and keys[at] != key:
-        at = (at + 1) & mask
-    return at
+        at = (at + _ONE) & mask
+    return int(np.int64(at))
 
 
 @numba.njit(cache=True, nogil=True)
