@@ -62,6 +62,7 @@ class Decider:
 
     def verdicts(self, documents: pa.RecordBatch) -> Verdicts:
         """Everything that the rules say, about every document."""
+        documents = without_text(documents)
         source = documents.column("source").dictionary_encode()
         of_source = source.indices.to_numpy(zero_copy_only=False)
         found = []
@@ -172,6 +173,11 @@ def rules_of(recipe: Recipe) -> dict[str, tuple[str, ...]]:
     return {name: recipe.filters.rules if source.rules is None else source.rules for name, source in recipe.sources.items()}
 
 
+def without_text(documents: pa.RecordBatch) -> pa.RecordBatch:
+    """All other columns, so that choosing rows copies no text."""
+    return documents.select([name for name in documents.schema.names if name not in ("raw_text", "text")])
+
+
 def drop(
     documents: pa.RecordBatch,
     fails: Mask,
@@ -186,4 +192,4 @@ def drop(
         "value": pa.array(value[fails], from_pandas=True),
         "limit": pa.array(limit[fails], from_pandas=True),
     }
-    return entries(documents.filter(pa.array(fails)), STAGE, Outcome.DROPPED, **given)
+    return entries(without_text(documents).filter(pa.array(fails)), STAGE, Outcome.DROPPED, **given)
