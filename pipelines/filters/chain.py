@@ -16,7 +16,19 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters import c4, classifier, code, fineweb, gopher_quality, gopher_repetition, ngram_score, refinedweb, roots
+from pipelines.filters import (
+    c4,
+    classifier,
+    code,
+    fineweb,
+    gopher_quality,
+    gopher_repetition,
+    integrity,
+    ngram_score,
+    refinedweb,
+    roots,
+    safety,
+)
 from pipelines.filters.decide import Decider, drop, rules_of
 from pipelines.filters.language import identify
 from pipelines.filters.limits import Floats, Languages, Limits, Verdict
@@ -25,7 +37,7 @@ from pipelines.text.words import Words, split_on_space, split_words
 from schemas.hops import DOCUMENT, LEDGER, conform
 from schemas.recipe import RULE_SETS, Filters, Recipe
 
-_OF_NO_LANGUAGE: Final = ("length", "url", "code", "metadata", "quality")
+_OF_NO_LANGUAGE: Final = ("length", "url", "code", "metadata", "quality", "integrity")
 
 Rows = npt.NDArray[np.int64]
 
@@ -144,6 +156,12 @@ class FilterChain:
 
     def _perplexity(self, alive: Alive, limits: Limits) -> Floats:
         return ngram_score.measure(alive.text, alive.documents.column("lang"), self.filters.perplexity)
+
+    def _safety(self, alive: Alive, limits: Limits) -> Floats:
+        return safety.measure(alive.text, alive.documents.column("lang"), self.filters.safety)
+
+    def _integrity(self, alive: Alive, limits: Limits) -> Floats:
+        return integrity.measure(alive.text)
 
 
 class Alive:

@@ -6,7 +6,19 @@ from typing import Final
 
 import pyarrow as pa
 
-from pipelines.filters import c4, classifier, code, fineweb, gopher_quality, gopher_repetition, ngram_score, refinedweb, roots
+from pipelines.filters import (
+    c4,
+    classifier,
+    code,
+    fineweb,
+    gopher_quality,
+    gopher_repetition,
+    integrity,
+    ngram_score,
+    refinedweb,
+    roots,
+    safety,
+)
 
 LANGUAGE_FIELDS: Final = (pa.field("lang", pa.large_string()), pa.field("lang_score", pa.float64()))
 SIGNALS: Final = {
@@ -23,4 +35,6 @@ SIGNALS: Final = {
     "metadata": (),
     "quality": classifier.SIGNALS,
     "perplexity": ngram_score.SIGNALS,
+    "safety": safety.SIGNALS,
+    "integrity": integrity.SIGNALS,
 }

@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 
 from schemas.recipe.base import Threshold, config, require
+from schemas.recipe.clean import Clean, check_steps
 from schemas.recipe.dedup import Dedup
+from schemas.recipe.domains import Domains
 from schemas.recipe.filters import Filters, check_rules
 from schemas.recipe.pretrain import Pretrain
 from schemas.recipe.scrub import Scrub
@@ -41,7 +43,9 @@ class Recipe:
     seed: int = 0
     sources: dict[str, Source]
     read: Read = field(default_factory=Read)
+    clean: Clean = field(default_factory=Clean)
     filters: Filters = field(default_factory=Filters)
+    domains: Domains = field(default_factory=Domains)
     dedup: Dedup = field(default_factory=Dedup)
     scrub: Scrub = field(default_factory=Scrub)
     tokenizer: Tokenizer = field(default_factory=Tokenizer)
@@ -54,6 +58,8 @@ class Recipe:
         for name, source in self.sources.items():
             if source.rules is not None:
                 check_rules(source.rules, f"sources.{name}.rules")
+            if source.clean is not None:
+                check_steps(source.clean, f"sources.{name}.clean")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain lists, dicts and scalars, as they stand in run.json."""

@@ -58,7 +58,7 @@ def all_off() -> dict[str, Any]:
     }
 
 
-WITH_MODEL = ("language", "quality", "perplexity")
+WITH_MODEL = ("language", "quality", "perplexity", "safety")
 PAGE_LIMITS = sorted(key for key in all_off() if key.split(".")[1] not in WITH_MODEL)
 
 
