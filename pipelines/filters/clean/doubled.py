@@ -49,7 +49,8 @@ def _drop_second_lines(text: pa.Array) -> pa.Array:
     plain, n_chars = pl.col("plain"), pl.col("plain").str.len_chars()
     before, ahead = (plain.shift(n).over("row") for n in (1, -1))
     long_ago = plain.shift(2).over("row")
-    heading = (n_chars <= MAX_CHARS) & plain.str.contains(r"\p{L}.*\p{L}") & ~plain.str.contains(_ENDS)
+    enough = n_chars >= pl.when(plain.str.contains(r"\p{Han}|\p{Hiragana}|\p{Katakana}")).then(MIN_HAN_CHARS).otherwise(MIN_OTHER_CHARS)
+    heading = enough & (n_chars <= MAX_CHARS) & plain.str.contains(r"\p{L}.*\p{L}") & ~plain.str.contains(_ENDS)
     twice = (plain == before) & (plain != long_ago).fill_null(True) & (ahead.str.len_chars() > n_chars)
     second = filled.filter(heading & twice).select("at", second=pl.lit(True))
     if second.is_empty():

@@ -30,6 +30,7 @@ SLACK: Final = 10
 """A full line may be a tenth narrower than the page, since printed letters differ in width."""
 
 _BULLETS: Final = tuple(ord(char) for char in "-*+•·◦▪■□●○–—➢➤✓\uf0b7\uf06c\uf0d8")
+_MARKUP: Final = tuple(ord(char) for char in "|{<>#=`")  # rows of tables, headings, quotations: lines of their own
 _AFTER_NUMBER: Final = tuple(ord(char) for char in ".)、）．")
 _SENTENCE_ENDS: Final = tuple(ord(char) for char in ".!?…。！？：:；")
 _HYPHENS: Final = (0x2D, 0x2010, 0xAD)
@@ -42,13 +43,14 @@ _DIGIT: Final = 4
 _LOWER: Final = 8
 _CAPITAL: Final = 16
 _ENDED: Final = 32
+_ALONE: Final = 64
 
 
 def unwrap(text: pa.Array) -> pa.Array:
     """The text with its paragraphs on one line each, where it comes from pages; other rows as they are.
 
     Blank lines part paragraphs, unless one stands behind nearly every line. Nothing is put between characters of scripts without spaces,
-    a hyphen between small letters goes, and elsewhere a space stands for the break. List items and indented lines begin anew.
+    a hyphen between small letters goes, and elsewhere a space stands for the break. List items, indented lines and table rows begin anew.
     """
     data, offsets = text_view(text)
     n_bytes = int(offsets[-1] - offsets[0])
@@ -90,6 +92,8 @@ def _describe(data, at, end, classes, table, line):  # type: ignore[no-untyped-d
         flags |= _DIGIT
     if code in _BULLETS and at + size < end and class_of(decode(data, at + size)[0], classes) & SPACE:
         flags |= _ITEM
+    if code in _MARKUP:
+        flags |= _ALONE
     if code_before(data, end) in _SENTENCE_ENDS:
         flags |= _ENDED
     n_chars = 0
@@ -179,7 +183,9 @@ def _step(lines, n):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True, nogil=True)
 def _joins(lines, k, j, width, step):  # type: ignore[no-untyped-def]
     """Whether line j goes on where line k ends."""
-    if j - k > step or not _is_full(lines, k, j, width) or lines[j, _FLAGS] & _ITEM or lines[j, _INDENT] > lines[k, _INDENT] + 1:
+    if j - k > step or not _is_full(lines, k, j, width) or lines[j, _INDENT] > lines[k, _INDENT] + 1:
+        return False
+    if lines[j, _FLAGS] & _ITEM or (lines[k, _FLAGS] | lines[j, _FLAGS]) & _ALONE:
         return False
     return not (lines[k, _FLAGS] & _ENDED and (step == 2 or lines[j, _FLAGS] & _DIGIT))
 

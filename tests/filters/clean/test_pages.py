@@ -92,6 +92,7 @@ def test_list_items_and_indented_lines_begin_anew() -> None:
         "\n\n".join(ENGLISH),
         "\n\n".join(CHINESE),
         "def run(x):\n    if x:\n        return x\n    return None\n\n\nclass A:\n    pass\n",
+        "\n".join(f"| column {n} | the same words in every row of it |" for n in range(9)),
         "Apples\nPears\nPlums and damsons\nCherries of the early kind\nQuinces\n",
         "白日依山尽，\n黄河入海流。\n欲穷千里目，\n更上一层楼。",
         "one line",
@@ -184,6 +185,7 @@ def test_headings_that_stand_twice_stand_once(text: str, left: str) -> None:
         "la la la\nla la la\nla la la\nand on it goes",
         "It rained.\nIt rained.\nNobody came to the river that day.",
         "a\na\nb",
+        "    end\nend\nprint the whole of it",
         "",
     ],
 )
