@@ -24,8 +24,10 @@ _MARKS: Final = (
     r"(?i:\[(?:citation needed|clarification needed|edit|note [0-9]{1,3}|来源请求|需要引用|要出典|編集|编辑)\])",
 )
 _BLANKS: Final = r"[ \t\x{3000}]"
-# At the start of a line a mark is the label of what follows; before ( or : it is a link of Markdown.
-_CITATION: Final = rf"(?m)(^{_BLANKS}*(?:{'|'.join(_MARKS)})|{_BLANKS}*(?:{'|'.join(_MARKS)})[(:\[（：])|{_BLANKS}*(?:{'|'.join(_MARKS)})"
+# At the start of a line a mark is the label of what follows; beside brackets, colons and equals signs it is a link or code.
+_ANY: Final = f"(?:{'|'.join(_MARKS)})"
+_KEPT_MARK: Final = rf"^{_BLANKS}*{_ANY}|[\]:：=(（]{_BLANKS}*{_ANY}|{_BLANKS}*{_ANY}(?:[(:（：={{}}/]|\.[a-z_])"
+_CITATION: Final = rf"(?m)({_KEPT_MARK})|{_BLANKS}*{_ANY}"
 
 
 def resolve_entities(text: pa.Array) -> pa.Array:
@@ -53,6 +55,6 @@ def _character(entity: re.Match[str]) -> str:
 def drop_citations(text: pa.Array) -> pa.Array:
     """The text without marks such as [1], [12-14], ^[3], ^{1*} and [citation needed], and the blanks before them.
 
-    At the start of a line they stay, since there they name what follows, and before a bracket or colon.
+    At the start of a line they stay, since there they name what follows, and beside brackets, colons and equals signs.
     """
     return pl.Series(pl.from_arrow(text), dtype=pl.String).str.replace_all(_CITATION, "${1}").to_arrow().cast(pa.large_string())

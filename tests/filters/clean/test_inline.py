@@ -42,6 +42,8 @@ def test_entities_are_those_of_the_standard_library(pieces: list[str]) -> None:
         ("so it is said [citation needed]; 出典[要出典]。", "so it is said; 出典。"),
         ("[1] J. Smith, A Title.\n  [2] W. Li", "[1] J. Smith, A Title.\n  [2] W. Li"),
         ("see [1](http://a.b) or a[0]: x", "see [1](http://a.b) or a[0]: x"),
+        ("[a link][1] and batch: [4, 5] and items[6].name", "[a link][1] and batch: [4, 5] and items[6].name"),
+        ("known[1][2] and said.[3] [4]", "known and said."),
         ("items[0] and x[0, 1]", "items[0] and x[0, 1]"),
         ("the year [1984] and [a] and [] and array[i]", "the year [1984] and [a] and [] and array[i]"),
     ],
