@@ -1,5 +1,6 @@
 """The rule sets of a recipe as one kernel: documents in, the same with their signals out; `decide` says which of them stay.
 
+A source's cleaning steps come first: what they leave is what every rule set sees; what they took out is a column each.
 Each source has its rule sets, in order; signals of sets that a source does not have are null. C4 and RefinedWeb cut lines out of
 `raw_text`: what they leave is what the sets behind them see and what goes on.
 A language is told for rows that meet `language` or a set whose limits depend on it, on the text as it is then, even where
@@ -25,12 +26,15 @@ from pipelines.filters import (
     gopher_nemo,
     gopher_quality,
     gopher_repetition,
+    integrity,
     ngram_score,
     refinedweb,
     roots,
+    safety,
     sections,
     word_lists,
 )
+from pipelines.filters.clean.steps import clean, steps_of
 from pipelines.filters.decide import Decider, drop, rules_of
 from pipelines.filters.language import identify
 from pipelines.filters.language_lines import mixed_lines
@@ -39,9 +43,9 @@ from pipelines.filters.signals import LANGUAGE_FIELDS, SIGNALS
 from pipelines.text.segment import join_chinese
 from pipelines.text.words import Words, split_on_space, split_words
 from schemas.hops import DOCUMENT, LEDGER, conform
-from schemas.recipe import RULE_SETS, Filters, Recipe
+from schemas.recipe import CLEANING_STEPS, RULE_SETS, Filters, Recipe
 
-_OF_NO_LANGUAGE: Final = ("length", "url", "code", "metadata", "sections", "quality")
+_OF_NO_LANGUAGE: Final = ("length", "url", "code", "metadata", "sections", "quality", "integrity")
 
 Rows = npt.NDArray[np.int64]
 
@@ -49,9 +53,11 @@ Rows = npt.NDArray[np.int64]
 class FilterChain:
     """DOCUMENT batch -> its rows with signals: all of them by `measure`, or by calling it those that no rule drops."""
 
-    def __init__(self, filters: Filters, rules: dict[str, tuple[str, ...]], seed: int) -> None:
-        """`rules` are the rule sets of each source."""
-        self.filters, self.rules, self.seed = filters, rules, seed
+    def __init__(
+        self, filters: Filters, rules: dict[str, tuple[str, ...]], seed: int, steps: dict[str, tuple[str, ...]] | None = None
+    ) -> None:
+        """`rules` and `steps` are the rule sets and cleaning steps of each source."""
+        self.filters, self.rules, self.seed, self.steps = filters, rules, seed, steps or {}
         self.decider = Decider(filters, rules)
         self.languages = self.decider.languages
         self.schema = pa.schema([*DOCUMENT, *self.fields()])
@@ -59,13 +65,15 @@ class FilterChain:
     @classmethod
     def of(cls, recipe: Recipe) -> Self:
         """The chain of a recipe. It reads the list of blocked domains; models are loaded when a batch needs them."""
-        return cls(recipe.filters, rules_of(recipe), recipe.seed)
+        return cls(recipe.filters, rules_of(recipe), recipe.seed, steps_of(recipe))
 
     def fields(self) -> list[pa.Field]:
-        """What is appended to DOCUMENT: lang, lang_score, and `rule_set.signal` for each set that a source uses."""
+        """What is appended to DOCUMENT: lang, lang_score, `clean.step` and `rule_set.signal` for each step and set that a source has."""
+        taken = {name for steps in self.steps.values() for name in steps}
         used = {name for rules in self.rules.values() for name in rules}
         signals = [f"{name}.{signal}" for name in RULE_SETS if name in used for signal in SIGNALS[name]]
-        return [*LANGUAGE_FIELDS, *(pa.field(name, pa.float64()) for name in signals)]
+        cleaning = [f"clean.{name}" for name in CLEANING_STEPS if name in taken]
+        return [*LANGUAGE_FIELDS, *(pa.field(name, pa.float64()) for name in (*cleaning, *signals))]
 
     def measure(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Every row with every signal of its source's rule sets, whatever they say about it."""
@@ -91,7 +99,9 @@ class FilterChain:
         of_source = source.indices.to_numpy(zero_copy_only=False)
         for number, name in enumerate(source.dictionary.to_pylist()):
             rows = np.flatnonzero(of_source == number)
-            yield Alive(batch if len(rows) == batch.num_rows else batch.take(pa.array(rows)), rows), self.rules[name]
+            alive = Alive(batch if len(rows) == batch.num_rows else batch.take(pa.array(rows)), rows)
+            alive.clean(self.steps.get(name, ()))
+            yield alive, self.rules[name]
 
     def _completed(self, documents: pa.RecordBatch) -> pa.RecordBatch:
         for field in self.schema:
@@ -185,6 +195,12 @@ class FilterChain:
     def _perplexity(self, alive: Alive, limits: Limits) -> Floats:
         return ngram_score.measure(alive.text, alive.documents.column("lang"), self.filters.perplexity)
 
+    def _safety(self, alive: Alive, limits: Limits) -> Floats:
+        return safety.measure(alive.text, alive.documents.column("lang"), self.filters.safety)
+
+    def _integrity(self, alive: Alive, limits: Limits) -> Floats:
+        return integrity.measure(alive.text)
+
 
 class Alive:
     """The rows of one source that no rule has dropped yet, and the ledger rows of those that one has."""
@@ -210,6 +226,14 @@ class Alive:
             words = split_words(self.text)
             self._words = join_chinese(words, self.text, self.by_jieba) if self.by_jieba.any() else words
         return self._words
+
+    def clean(self, steps: tuple[str, ...]) -> None:
+        """Mend the text, and note how many characters each step took out."""
+        if steps:
+            text, counts = clean(self.text, steps)
+            self.set_text(text)
+            for name, taken in zip(steps, counts, strict=True):
+                self.set(f"clean.{name}", pa.array(taken))
 
     def set(self, name: str, column: pa.Array) -> None:
         """Set or replace a column."""

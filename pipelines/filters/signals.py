@@ -6,7 +6,20 @@ from typing import Final
 
 import pyarrow as pa
 
-from pipelines.filters import c4, classifier, code, fineweb, gopher_quality, gopher_repetition, ngram_score, refinedweb, roots, sections
+from pipelines.filters import (
+    c4,
+    classifier,
+    code,
+    fineweb,
+    gopher_quality,
+    gopher_repetition,
+    integrity,
+    ngram_score,
+    refinedweb,
+    roots,
+    safety,
+    sections,
+)
 
 LANGUAGE_FIELDS: Final = (pa.field("lang", pa.large_string()), pa.field("lang_score", pa.float64()))
 SIGNALS: Final = {
@@ -24,4 +37,6 @@ SIGNALS: Final = {
     "sections": sections.SIGNALS,
     "quality": classifier.SIGNALS,
     "perplexity": ngram_score.SIGNALS,
+    "safety": safety.SIGNALS,
+    "integrity": integrity.SIGNALS,
 }

@@ -8,8 +8,11 @@ Unknown keys are errors that name the nearest valid key.
 from __future__ import annotations
 
 from schemas.recipe.base import Threshold
+from schemas.recipe.clean import CLEANING_STEPS, Clean
 from schemas.recipe.dedup import Dedup, MinHash, best_banding
+from schemas.recipe.domains import Domains
 from schemas.recipe.filters import (
+    ANY_LANGUAGE,
     C4,
     RULE_SETS,
     Code,
@@ -17,6 +20,7 @@ from schemas.recipe.filters import (
     FineWeb,
     GopherQuality,
     GopherRepetition,
+    Integrity,
     Language,
     Length,
     Metadata,
@@ -24,6 +28,7 @@ from schemas.recipe.filters import (
     Quality,
     RefinedWeb,
     Roots,
+    Safety,
     Sections,
     Url,
     check_rules,
@@ -39,20 +44,25 @@ from schemas.recipe.training import ClassifierTraining, NgramTraining
 from schemas.recipe.whole import Guards, Recipe
 
 __all__ = [
+    "ANY_LANGUAGE",
     "C4",
+    "CLEANING_STEPS",
     "PII_KINDS",
     "RECIPES_DIR",
     "RULE_SETS",
     "ClassifierTraining",
+    "Clean",
     "Code",
     "Crawl",
     "Dedup",
+    "Domains",
     "Encode",
     "Filters",
     "FineWeb",
     "GopherQuality",
     "GopherRepetition",
     "Guards",
+    "Integrity",
     "Language",
     "Length",
     "Metadata",
@@ -65,6 +75,7 @@ __all__ = [
     "Recipe",
     "RefinedWeb",
     "Roots",
+    "Safety",
     "Scrub",
     "Sections",
     "Source",

@@ -11,6 +11,8 @@ from typing import Final, Literal
 from schemas.errors import RecipeError
 from schemas.recipe.base import Threshold, config, require, unknown_key
 
+ANY_LANGUAGE: Final = "any"
+
 
 @config
 class Language:
@@ -290,6 +292,44 @@ class Perplexity:
             require(0 < middle <= tail, where, [middle, tail], "give where the middle begins, then where the tail begins")
 
 
+@config
+class Safety:
+    """Listed words, and a fastText model of adult or toxic text."""
+
+    words: dict[str, str] = field(default_factory=dict)
+    """Paths of lists by language, one word or phrase a line: words.en = "en.txt". words.any is for every language without one."""
+    allow: tuple[str, ...] = ("性", "sm", "グロ", "女の子")
+    """Listed words that are no reason; the default is what the multilingual C4 allows."""
+    max_flagged_words: Threshold = None
+    """Places; 0 is C4's rule."""
+    max_flagged_word_ratio: Threshold = 0.01
+    """ROOTS' limit for English."""
+    model: str | None = None
+    label: str = "toxic"
+    """The model's label of harmful documents; the score is its probability."""
+    reads: Literal["words", "text"] = "text"
+    """What the model was trained on: words as `train-classifier` writes them, or the text with line feeds as spaces."""
+    max_score: Threshold = None
+
+    def __post_init__(self) -> None:
+        judged = self.max_score is None or self.model is not None
+        require(judged, "filters.safety.max_score", self.max_score, "give filters.safety.model, or leave the limit out")
+
+
+@config
+class Integrity:
+    """Characters that nobody sees or that a wrong decoding leaves, over all characters. The limits let single slips pass."""
+
+    max_zero_width_ratio: Threshold = 0.01
+    max_bidi_ratio: Threshold = 0.01
+    max_tag_ratio: Threshold = 0
+    """Outside of flags tags have no use but to hide text."""
+    max_private_use_ratio: Threshold = 0.05
+    max_replacement_ratio: Threshold = 0.01
+    max_control_ratio: Threshold = 0.01
+    max_mojibake_ratio: Threshold = 0.01
+
+
 RULE_SETS: Final[dict[str, type]] = {
     "length": Length,
     "language": Language,
@@ -305,6 +345,8 @@ RULE_SETS: Final[dict[str, type]] = {
     "sections": Sections,
     "quality": Quality,
     "perplexity": Perplexity,
+    "safety": Safety,
+    "integrity": Integrity,
 }
 
 
@@ -332,6 +374,8 @@ class Filters:
     sections: Sections = field(default_factory=Sections)
     quality: Quality = field(default_factory=Quality)
     perplexity: Perplexity = field(default_factory=Perplexity)
+    safety: Safety = field(default_factory=Safety)
+    integrity: Integrity = field(default_factory=Integrity)
     profiles: dict[str, dict[str, dict[str, float | str | None]]] = field(default_factory=dict)
     """Limits for one language, over those above: profiles.zh.gopher_quality.min_words = 100."""
 

@@ -13,7 +13,9 @@ from typing import Any
 import msgspec
 
 from schemas.recipe.base import Threshold, config, require
+from schemas.recipe.clean import Clean, check_steps
 from schemas.recipe.dedup import Dedup
+from schemas.recipe.domains import Domains
 from schemas.recipe.filters import Filters, check_rules, with_variants, without_variants
 from schemas.recipe.pretrain import Pretrain
 from schemas.recipe.scrub import Scrub
@@ -44,7 +46,9 @@ class Recipe:
     seed: int = 0
     sources: dict[str, Source]
     read: Read = field(default_factory=Read)
+    clean: Clean = field(default_factory=Clean)
     filters: Filters = field(default_factory=Filters)
+    domains: Domains = field(default_factory=Domains)
     dedup: Dedup = field(default_factory=Dedup)
     scrub: Scrub = field(default_factory=Scrub)
     tokenizer: Tokenizer = field(default_factory=Tokenizer)
@@ -62,6 +66,9 @@ class Recipe:
             every = tuple(rule for rules in (self.filters.rules, *own.values()) for rule in rules)
             object.__setattr__(self, "filters", with_variants(self.filters, every))
             object.__setattr__(self, "sources", {**self.sources, **sources})
+        for name, source in self.sources.items():
+            if source.clean is not None:
+                check_steps(source.clean, f"sources.{name}.clean")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain lists, dicts and scalars, as they stand in run.json."""

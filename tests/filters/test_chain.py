@@ -58,7 +58,7 @@ def all_off() -> dict[str, Any]:
     }
 
 
-WITH_MODEL = ("language", "quality", "perplexity")
+WITH_MODEL = ("language", "quality", "perplexity", "safety")
 WITH_LIST = ("filters.roots.min_stop_word_ratio", "filters.roots.max_flagged_word_ratio")
 PAGE_LIMITS = sorted(key for key in all_off() if key.split(".")[1] not in WITH_MODEL and key not in WITH_LIST)
 
