@@ -16,9 +16,12 @@ import pyarrow.compute as pc
 
 from pipelines.dedup.exact import compose, content_hashes, merge_equal, url_hashes
 from pipelines.dedup.frames import as_frame
+from pipelines.dedup.memory import RANGE_SHARE, VERIFY_SHARE, memory_share, ranges_for
 from pipelines.dedup.minhash import CANDIDATE, MOST_GROUPS, UInt64s, band_keys, candidate_pairs, chars_of, ranks
 from pipelines.dedup.places import SegmentIndex
 from pipelines.dedup.shingles import permutations, shingle_sets, signatures
+from pipelines.dedup.spans.rewrite import STAYS, Mend, unchanged
+from pipelines.dedup.spans.stage import CutSpans, Job, by_segment
 from pipelines.dedup.verify import EDGE, length_class, resolve_stars, similarities
 from pipelines.runtime import Decision, Exchange, Partition, Progress, count, ended, open_segment, passed, range_of, read_pieces, tag
 from schemas.buffers import fixed_view
@@ -26,9 +29,6 @@ from schemas.hops import MERGE, signature_schema
 from schemas.ledger import Outcome, entries
 from schemas.recipe import Dedup, MinHash
 
-# Shares of dedup.memory_mb. Sorting a range takes several times its size; a text with its shingles about ten times its length.
-RANGE_SHARE: Final = 1 / 12
-VERIFY_SHARE: Final = 1 / 32
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing: the high bits of at * _SPREAD are well mixed
 
 Segment = tuple[int, str]
@@ -41,42 +41,70 @@ def all_of(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
     return np.ones(batch.num_rows, bool)
 
 
+def stays_so_far(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
+    """Keeps the documents of a rewritten segment that no kind before has ended."""
+    return batch.column(STAYS).to_numpy(zero_copy_only=False).copy()
+
+
 class Deduplicate(beam.PTransform):
-    """(segment number, path) -> MERGE batches, each document at most once and every survivor one that stays."""
+    """(segment number, path) -> (the segments to take the documents from, MERGE batches).
+
+    Each document has at most one MERGE row, and every survivor stays. The segments are the given ones, or, row by row the same,
+    those that the kinds which cut have written.
+    """
 
     def __init__(
-        self, dedup: Dedup, segments: list[str], n_documents: int, folder: Path, progress: Progress, keeps: Keeps = all_of
+        self,
+        dedup: Dedup,
+        segments: list[str],
+        n_documents: int,
+        folder: Path,
+        progress: Progress,
+        keeps: Keeps = all_of,
+        mend: Mend = unchanged,
     ) -> None:
         super().__init__()
-        self.dedup, self.segments, self.folder, self.progress, self.keeps = dedup, segments, folder, progress, keeps
+        self.dedup, self.segments, self.folder, self.progress, self.keeps, self.mend = dedup, segments, folder, progress, keeps, mend
+        self.n_bytes = sum(Path(segment).stat().st_size for segment in segments)
         minhash = dedup.minhash
         self.n_ranges = ranges_for(n_documents * (64 + 4 * minhash.bands * minhash.rows), dedup)
         self.n_band_ranges = ranges_for(n_documents * minhash.bands * (28 + 2 * min(minhash.bands, MOST_GROUPS)), dedup)
 
-    def expand(self, segments: beam.PCollection[Segment]) -> beam.PCollection[pa.RecordBatch]:
-        """Sign, then one kind after the other, each on what the kinds before it left."""
-        rows = segments | "sign" >> beam.ParDo(Sign(self.dedup, self.progress, self.keeps))
+    def expand(self, segments: beam.PCollection[Segment]) -> Any:
+        """One kind after the other, each on what the kinds before it left; texts that were cut are signed anew."""
+        paths, keeps = self.segments, self.keeps
+        rows: beam.PCollection[pa.RecordBatch] | None = None
         merges: beam.PCollection[pa.RecordBatch] | None = None
         for kind in self.dedup.kinds:
             with_name = f"{kind}: "
-            if kind == "minhash":
-                new = rows | kind >> FindNearDuplicates(self.dedup, self.segments, self.folder / kind, self.n_band_ranges)
+            if kind in self.dedup.cut_kinds:
+                job = Job(kind, self.dedup, paths, self.n_bytes, self.folder / kind, keeps, Ranks(self.dedup), self.mend)
+                before = {"path": segments} if merges is None else {"path": segments, "merges": merges}
+                segments, new = before | kind >> CutSpans(job)
+                paths, keeps, rows = job.outputs(), stays_so_far, None
             else:
-                column = f"{kind}_hash"
-                keyed = rows | f"{with_name}key" >> beam.Map(by_hash, column=column, n_ranges=self.n_ranges)
-                decided = keyed | kind >> Exchange(self.folder / kind, MergeEqual(column, kind), Decision)
-                rows = decided | f"{with_name}stay" >> beam.Map(passed)
-                new = decided | f"{with_name}merge" >> beam.Map(ended)
+                if rows is None:
+                    rows = segments | f"{with_name}sign" >> beam.ParDo(Sign(self.dedup, self.progress, keeps))
+                rows, new = self.merged(kind, rows, paths)
             if merges is None:
                 merges = new
             else:
-                before = merges | f"{with_name}before" >> beam.Map(by_place, column="survivor_at", later=False, n_ranges=self.n_ranges)
+                earlier = merges | f"{with_name}before" >> beam.Map(by_place, column="survivor_at", later=False, n_ranges=self.n_ranges)
                 now = new | f"{with_name}now" >> beam.Map(by_place, column="at", later=True, n_ranges=self.n_ranges)
-                both = (before, now) | f"{with_name}join" >> beam.Flatten()
+                both = (earlier, now) | f"{with_name}join" >> beam.Flatten()
                 merges = both | f"{with_name}compose" >> Exchange(self.folder / f"{kind}-compose", compose_range)
         if merges is None:
-            merges = rows | "no kinds" >> beam.ParDo(nothing)
-        return merges
+            merges = segments | "no kinds" >> beam.ParDo(nothing)
+        return segments, merges
+
+    def merged(self, kind: str, rows: beam.PCollection[pa.RecordBatch], paths: list[str]) -> Any:
+        """(rows that go on, MERGE batches) of a kind that compares whole documents."""
+        if kind == "minhash":
+            return rows, rows | kind >> FindNearDuplicates(self.dedup, paths, self.folder / kind, self.n_band_ranges)
+        column = f"{kind}_hash"
+        keyed = rows | f"{kind}: key" >> beam.Map(by_hash, column=column, n_ranges=self.n_ranges)
+        decided = keyed | kind >> Exchange(self.folder / kind, MergeEqual(column, kind), Decision)
+        return decided | f"{kind}: stay" >> beam.Map(passed), decided | f"{kind}: merge" >> beam.Map(ended)
 
 
 class Sign(beam.DoFn):
@@ -109,11 +137,10 @@ class Sign(beam.DoFn):
         values, n_shingles = np.zeros((n, len(self.a)), np.uint32), np.zeros(n, np.uint32)
         if "minhash" in kinds:
             values, n_shingles = signatures(text, minhash.shingle, self.a, self.b)
-        n_chars = pc.utf8_length(text).cast(pa.uint64()).to_numpy()
         columns = {
             "at": pa.array(places),
             "doc_id": batch.column("doc_id"),
-            "rank": pa.array(ranks(self.priorities(batch), n_chars, batch.column("doc_id"))),
+            "rank": pa.array(Ranks(self.dedup)(batch)),
             "url_hash": url_hashes(batch.column("url")) if "url" in kinds else pa.nulls(n, pa.binary(16)),
             "exact_hash": content_hashes(text) if "exact" in kinds else batch.column("doc_id"),
             "n_shingles": pa.array(n_shingles),
@@ -121,11 +148,18 @@ class Sign(beam.DoFn):
         }
         return pa.RecordBatch.from_arrays([columns[name] for name in self.schema.names], schema=self.schema)
 
-    def priorities(self, batch: pa.RecordBatch) -> npt.NDArray[np.uint8]:
-        """uint8[n]: the place of each document's source in the recipe's order."""
-        order = self.dedup.priority
-        found = pc.index_in(batch.column("source"), value_set=pa.array(order, pa.large_string()))
-        return found.fill_null(len(order)).to_numpy().astype(np.uint8)
+
+class Ranks:
+    """Documents -> uint64[n], the smaller the better: priority of the source, then length, then doc_id."""
+
+    def __init__(self, dedup: Dedup) -> None:
+        self.order = dedup.priority
+
+    def __call__(self, batch: pa.RecordBatch) -> UInt64s:
+        """The rank of each document of a batch with doc_id, source and text."""
+        found = pc.index_in(batch.column("source"), value_set=pa.array(self.order, pa.large_string()))
+        priority = found.fill_null(len(self.order)).to_numpy().astype(np.uint8)
+        return ranks(priority, pc.utf8_length(batch.column("text")).cast(pa.uint64()).to_numpy(), batch.column("doc_id"))
 
 
 class FindNearDuplicates(beam.PTransform):
@@ -162,7 +196,8 @@ def by_hash(batch: pa.RecordBatch, column: str, n_ranges: int) -> pa.RecordBatch
 def by_place(batch: pa.RecordBatch, column: str, later: bool, n_ranges: int) -> pa.RecordBatch:
     """MERGE rows ranged by a place, marked as of the kind that just ran or not."""
     marked = batch.append_column("later", pa.repeat(pa.scalar(later), batch.num_rows))
-    return _ranged(marked, range_of(_places(batch.column(column)), n_ranges))
+    places = pc.coalesce(batch.column(column), batch.column("at"))  # a document may have ended without a survivor
+    return _ranged(marked, range_of(_places(places), n_ranges))
 
 
 def bands_by_range(batch: pa.RecordBatch, config: MinHash, n_ranges: int) -> pa.RecordBatch:
@@ -306,11 +341,6 @@ class ApplyMerges(beam.PTransform):
         return grouped | "apply" >> beam.ParDo(_ApplyMerges(self.folder, self.progress, self.keeps))
 
 
-def by_segment(merges: pa.RecordBatch) -> pa.RecordBatch:
-    """MERGE rows ranged by the segment that holds the merged document."""
-    return merges.append_column("range", pc.shift_right(merges.column("at"), pa.scalar(32, pa.uint64())).cast(pa.uint32()))
-
-
 class _ApplyMerges(beam.DoFn):
     def __init__(self, folder: Path, progress: Progress, keeps: Keeps) -> None:
         self.folder, self.progress, self.keeps = folder, progress, keeps
@@ -332,15 +362,20 @@ class _ApplyMerges(beam.DoFn):
         self.progress.step()
 
     def decide(self, batch: pa.RecordBatch, merges: pa.Table, rows: npt.NDArray[np.int64]) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """`rows` of the batch are merged; of the others those that the rules keep stay."""
+        """`rows` of the batch end here; of the others those that the rules keep stay."""
         stays = self.keeps(batch)
         n_in = int(np.count_nonzero(stays))
         stays[rows] = False
-        curated = batch.filter(pa.array(stays))
-        columns = {name: merges.column(name).combine_chunks() for name in ("reason", "value", "limit", "survivor_id")}
-        merged = entries(batch.take(pa.array(rows)), "dedup", Outcome.MERGED, **columns)
-        count("dedup", n_in=n_in, n_out=curated.num_rows, merged=merged.num_rows)
-        return curated, pa.concat_batches([merged, entries(curated, "dedup", Outcome.KEPT)])
+        curated = batch.select([name for name in batch.schema.names if name != STAYS]).filter(pa.array(stays))
+        ledger = [entries(curated, "dedup", Outcome.KEPT)]
+        count("dedup", n_in=n_in, n_out=curated.num_rows)
+        has_survivor = merges.column("survivor_at").is_valid().to_numpy()
+        for outcome, chosen in ((Outcome.MERGED, has_survivor), (Outcome.DROPPED, ~has_survivor)):
+            part = merges.filter(pa.array(chosen))
+            columns = {name: part.column(name).combine_chunks() for name in ("reason", "value", "limit", "survivor_id")}
+            ledger.insert(0, entries(batch.take(pa.array(rows[chosen])), "dedup", outcome, **columns))
+            count("dedup", **{outcome.value: part.num_rows})
+        return curated, pa.concat_batches(ledger)
 
 
 def under_one_key(piece: tuple[int, str]) -> tuple[int, tuple[int, str]]:
@@ -353,19 +388,9 @@ def compose_range(number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
     yield compose(table)
 
 
-def nothing(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+def nothing(segment: Segment) -> Iterator[pa.RecordBatch]:
     """No merges: the recipe names no kind."""
     yield from ()
-
-
-def memory_share(dedup: Dedup, share: float) -> int:
-    """Bytes."""
-    return int(dedup.memory_mb * 1024 * 1024 * share)
-
-
-def ranges_for(n_bytes: int, dedup: Dedup) -> int:
-    """How many ranges an exchange of `n_bytes` needs, so that one of them fits the memory."""
-    return max(4, math.ceil(n_bytes / memory_share(dedup, RANGE_SHARE)))
 
 
 def _portions(pairs: pl.DataFrame, most_chars: int) -> Iterator[pl.DataFrame]:

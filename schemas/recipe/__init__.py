@@ -8,7 +8,7 @@ Unknown keys are errors that name the nearest valid key.
 from __future__ import annotations
 
 from schemas.recipe.base import Threshold
-from schemas.recipe.dedup import Dedup, MinHash, best_banding
+from schemas.recipe.dedup import Cuts, Dedup, Lines, MinHash, Sentences, Substring, Templates, best_banding
 from schemas.recipe.filters import (
     C4,
     RULE_SETS,
@@ -43,6 +43,7 @@ __all__ = [
     "ClassifierTraining",
     "Code",
     "Crawl",
+    "Cuts",
     "Dedup",
     "Encode",
     "Filters",
@@ -52,6 +53,7 @@ __all__ = [
     "Guards",
     "Language",
     "Length",
+    "Lines",
     "Metadata",
     "MinHash",
     "NgramTraining",
@@ -63,7 +65,10 @@ __all__ = [
     "RefinedWeb",
     "Roots",
     "Scrub",
+    "Sentences",
     "Source",
+    "Substring",
+    "Templates",
     "Threshold",
     "Tokenizer",
     "Url",

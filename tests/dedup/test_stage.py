@@ -133,7 +133,8 @@ def test_every_merge_states_the_true_similarity_and_memory_does_not_matter(tmp_p
         assert merge["value"] == pytest.approx(similarity)
         assert similarity >= merge["limit"] == 0.75
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipelines.dedup.stage.RANGE_SHARE", 1e-5)
+        for module in ("memory", "stage"):
+            patch.setattr(f"pipelines.dedup.{module}.RANGE_SHARE", 1e-5)
         patch.setattr("pipelines.dedup.stage.VERIFY_SHARE", 1e-4)
         small, _ = deduplicate(Dedup(memory_mb=64), segments, tmp_path / "small")
     assert small.equals(merges)
