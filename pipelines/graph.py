@@ -16,6 +16,7 @@ from pathlib import Path
 import apache_beam as beam
 import pyarrow as pa
 
+from pipelines.dedup.clusters import CLUSTER_SIZE
 from pipelines.dedup.spans.rewrite import cut_fields
 from pipelines.dedup.stage import ApplyMerges, Deduplicate
 from pipelines.encode.stage import EncodeShards
@@ -49,8 +50,8 @@ def curated_schema(recipe: Recipe) -> pa.Schema:
 
 
 def documents_schema(recipe: Recipe) -> pa.Schema:
-    """The documents: the pool's columns, and how much dedup cut of each text."""
-    return pa.schema([*curated_schema(recipe), *cut_fields(recipe.dedup)])
+    """The documents: the pool's columns, how much dedup cut of each text, and how many copies each stands for."""
+    return pa.schema([*curated_schema(recipe), *cut_fields(recipe.dedup), CLUSTER_SIZE])
 
 
 def collect(pipeline: beam.Pipeline, recipe: Recipe, splits: list[Split], run: Path, report: Path, progress: Progress) -> None:
@@ -82,7 +83,7 @@ def refine(
     numbered = pipeline | "segments" >> beam.Create(list(enumerate(paths))) | "spread" >> beam.Reshuffle()
     mend = partial(scrub_again, config=recipe.scrub)
     left = numbered | "dedup" >> Deduplicate(recipe.dedup, paths, n_documents, work, progress, keeps, mend)
-    refined = left | "apply merges" >> ApplyMerges(work / "merges", progress, keeps)
+    refined = left | "apply merges" >> ApplyMerges(recipe.dedup, n_documents, work / "merges", progress, keeps)
     files = (
         refined | "curated" >> beam.Map(passed) | "documents" >> WriteSegments(run, DOCUMENTS, "documents", documents_schema(recipe)),
         refined | "merged" >> beam.Map(ended) | "ledger" >> WriteSegments(run, LEDGER_FOLDER, "refine", LEDGER, ".parquet"),

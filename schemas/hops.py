@@ -93,6 +93,8 @@ def signature_schema(n_permutations: int) -> pa.Schema:
             pa.field("exact_hash", pa.binary(16), nullable=False),
             pa.field("n_shingles", pa.uint32(), nullable=False),
             pa.field("minhash", pa.list_(pa.field("item", pa.uint32(), nullable=False), n_permutations)),
+            pa.field("n_simhash", pa.uint32(), nullable=False),
+            pa.field("simhash", pa.uint64(), nullable=False),
         ]
     )
 

@@ -14,12 +14,14 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.dedup.clusters import CLUSTER_SIZE, cluster_sizes
 from pipelines.dedup.exact import compose, content_hashes, merge_equal, url_hashes
 from pipelines.dedup.frames import as_frame
 from pipelines.dedup.memory import RANGE_SHARE, VERIFY_SHARE, memory_share, ranges_for
 from pipelines.dedup.minhash import CANDIDATE, MOST_GROUPS, UInt64s, band_keys, candidate_pairs, chars_of, ranks
 from pipelines.dedup.places import SegmentIndex
 from pipelines.dedup.shingles import permutations, shingle_sets, signatures
+from pipelines.dedup.simhash import block_keys, block_masks, near_pairs, simhashes
 from pipelines.dedup.spans.rewrite import STAYS, Mend, unchanged
 from pipelines.dedup.spans.stage import CutSpans, Job, by_segment
 from pipelines.dedup.verify import EDGE, length_class, resolve_stars, similarities
@@ -27,7 +29,7 @@ from pipelines.runtime import Decision, Exchange, Partition, Progress, count, en
 from schemas.buffers import fixed_view
 from schemas.hops import MERGE, signature_schema
 from schemas.ledger import Outcome, entries
-from schemas.recipe import Dedup, MinHash
+from schemas.recipe import Dedup, MinHash, SimHash
 
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing: the high bits of at * _SPREAD are well mixed
 
@@ -68,6 +70,7 @@ class Deduplicate(beam.PTransform):
         self.n_bytes = sum(Path(segment).stat().st_size for segment in segments)
         minhash = dedup.minhash
         self.n_ranges = ranges_for(n_documents * (64 + 4 * minhash.bands * minhash.rows), dedup)
+        self.n_block_ranges = ranges_for(n_documents * 36 * len(block_masks(dedup.simhash)), dedup)
         self.n_band_ranges = ranges_for(n_documents * minhash.bands * (28 + 2 * min(minhash.bands, MOST_GROUPS)), dedup)
 
     def expand(self, segments: beam.PCollection[Segment]) -> Any:
@@ -101,6 +104,8 @@ class Deduplicate(beam.PTransform):
         """(rows that go on, MERGE batches) of a kind that compares whole documents."""
         if kind == "minhash":
             return rows, rows | kind >> FindNearDuplicates(self.dedup, paths, self.folder / kind, self.n_band_ranges)
+        if kind == "simhash":
+            return rows, rows | kind >> FindNearHashes(self.dedup, paths, self.folder / kind, self.n_block_ranges)
         column = f"{kind}_hash"
         keyed = rows | f"{kind}: key" >> beam.Map(by_hash, column=column, n_ranges=self.n_ranges)
         decided = keyed | kind >> Exchange(self.folder / kind, MergeEqual(column, kind), Decision)
@@ -137,6 +142,9 @@ class Sign(beam.DoFn):
         values, n_shingles = np.zeros((n, len(self.a)), np.uint32), np.zeros(n, np.uint32)
         if "minhash" in kinds:
             values, n_shingles = signatures(text, minhash.shingle, self.a, self.b)
+        near, n_near = (
+            simhashes(text, self.dedup.simhash.shingle) if "simhash" in kinds else (np.zeros(n, np.uint64), np.zeros(n, np.uint32))
+        )
         columns = {
             "at": pa.array(places),
             "doc_id": batch.column("doc_id"),
@@ -144,6 +152,8 @@ class Sign(beam.DoFn):
             "url_hash": url_hashes(batch.column("url")) if "url" in kinds else pa.nulls(n, pa.binary(16)),
             "exact_hash": content_hashes(text) if "exact" in kinds else batch.column("doc_id"),
             "n_shingles": pa.array(n_shingles),
+            "n_simhash": pa.array(n_near),
+            "simhash": pa.array(near),
             "minhash": pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), type=self.schema.field("minhash").type),
         }
         return pa.RecordBatch.from_arrays([columns[name] for name in self.schema.names], schema=self.schema)
@@ -177,7 +187,7 @@ class FindNearDuplicates(beam.PTransform):
             | "bands" >> beam.Map(bands_by_range, config=config, n_ranges=self.n_ranges)
             | "candidates" >> Exchange(self.folder / "bands", ProposePairs(config, self.n_ranges))
             | "verify" >> Exchange(self.folder / "pairs", VerifyPairs(self.dedup, self.segments))
-            | "resolve" >> ResolveStars(self.dedup, self.segments, self.folder / "edges")
+            | "resolve" >> ResolveStars(self.dedup, self.segments, self.folder / "edges", "minhash")
         )
 
 
@@ -204,6 +214,18 @@ def bands_by_range(batch: pa.RecordBatch, config: MinHash, n_ranges: int) -> pa.
     """One row per document and band, ranged by band key."""
     bands = band_keys(batch, config)
     return _ranged(bands, range_of(bands.column("key").to_numpy(), n_ranges))
+
+
+def blocks_by_range(batch: pa.RecordBatch, config: SimHash, n_ranges: int) -> pa.RecordBatch:
+    """One row per document and choice of blocks, ranged by key."""
+    keys = block_keys(batch, config)
+    return _ranged(keys, range_of(keys.column("key").to_numpy(), n_ranges))
+
+
+def by_length_class(edges: pa.RecordBatch) -> pa.RecordBatch:
+    """EDGE rows ranged by the length class of the worse document."""
+    rank = edges.column("worse_rank").to_numpy()
+    return _ranged(edges, length_class(chars_of(rank), rank >> np.uint64(60)))
 
 
 class MergeEqual:
@@ -248,8 +270,7 @@ class VerifyPairs:
         for portion in _portions(pairs, self.most_chars):
             edges = self.verified(portion)
             n_verified += edges.num_rows
-            classes = length_class(chars_of(edges.column("worse_rank").to_numpy()), edges.column("worse_rank").to_numpy() >> np.uint64(60))
-            yield _ranged(edges, classes)
+            yield by_length_class(edges)
         count("dedup", candidate_pairs=pairs.height, verified_pairs=n_verified)
 
     def verified(self, pairs: pl.DataFrame) -> pa.RecordBatch:
@@ -266,6 +287,41 @@ class VerifyPairs:
         return pa.RecordBatch.from_arrays([*columns, ids, pa.array(similarity[reached])], schema=EDGE)
 
 
+class FindNearHashes(beam.PTransform):
+    """SIGNATURE batches -> MERGE batches: hashes that agree in some blocks meet, and those that are near are resolved like MinHash's."""
+
+    def __init__(self, dedup: Dedup, segments: list[str], folder: Path, n_ranges: int) -> None:
+        super().__init__()
+        self.dedup, self.segments, self.folder, self.n_ranges = dedup, segments, folder, n_ranges
+
+    def expand(self, rows: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
+        """Blocks -> near pairs -> merges."""
+        return (
+            rows
+            | "blocks" >> beam.Map(blocks_by_range, config=self.dedup.simhash, n_ranges=self.n_ranges)
+            | "near" >> Exchange(self.folder / "blocks", PairNear(self.dedup, self.segments))
+            | "resolve" >> ResolveStars(self.dedup, self.segments, self.folder / "edges", "simhash")
+        )
+
+
+class PairNear:
+    """Exchange reducer: rows of `block_keys` -> edges between hashes that differ in few bits."""
+
+    def __init__(self, dedup: Dedup, segments: list[str]) -> None:
+        self.config, self.index = dedup.simhash, SegmentIndex(segments)
+
+    def __call__(self, number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
+        """Pair the members of each bucket."""
+        better_at, better_rank, worse_at, worse_rank, distance, n_crowded = near_pairs(table, self.config)
+        count("dedup", near_hashes=len(distance), crowded_buckets=n_crowded)
+        if not len(distance):
+            return
+        places, which = np.unique(better_at, return_inverse=True)
+        ids = self.index.take(places, ("doc_id",)).column("doc_id").take(pa.array(which))
+        columns = [pa.array(column) for column in (better_at, better_rank, worse_at, worse_rank)]
+        yield by_length_class(pa.RecordBatch.from_arrays([*columns, ids, pa.array(1 - distance / 64)], schema=EDGE))
+
+
 class ResolveStars(beam.PTransform):
     """EDGE batches ranged by length class -> MERGE batches.
 
@@ -273,26 +329,28 @@ class ResolveStars(beam.PTransform):
     documents is one bit each. It only compares numbers, so a hundred million edges are minutes.
     """
 
-    def __init__(self, dedup: Dedup, segments: list[str], folder: Path) -> None:
+    def __init__(self, dedup: Dedup, segments: list[str], folder: Path, kind: str) -> None:
         super().__init__()
-        self.dedup, self.segments, self.folder = dedup, segments, folder
+        self.dedup, self.segments, self.folder, self.kind = dedup, segments, folder, kind
 
     def expand(self, edges: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
         """Write the classes, name their pieces to one worker, resolve."""
         pieces = edges | Partition(self.folder) | "in one place" >> beam.Map(under_one_key) | beam.GroupByKey()
-        return pieces | "from the best down" >> beam.ParDo(_ResolveStars(self.dedup, self.segments, self.folder))
+        resolve = _ResolveStars(self.dedup, self.segments, self.folder, self.kind)
+        return pieces | "from the best down" >> beam.ParDo(resolve)
 
 
 class _ResolveStars(beam.DoFn):
-    def __init__(self, dedup: Dedup, segments: list[str], folder: Path) -> None:
-        self.dedup, self.index, self.folder = dedup, SegmentIndex(segments), folder
+    def __init__(self, dedup: Dedup, segments: list[str], folder: Path, kind: str) -> None:
+        self.dedup, self.index, self.folder, self.kind = dedup, SegmentIndex(segments), folder, kind
+        self.limit = getattr(dedup, kind).limit
         self.most_bytes = memory_share(dedup, RANGE_SHARE)
 
     def process(self, group: tuple[int, Iterable[tuple[int, str]]]) -> Iterator[pa.RecordBatch]:
         first_rows = self.index.first_rows()
         merged = np.zeros((int(first_rows[-1]) >> 3) + 1, np.uint8)
         for part in self.parts(sorted(group[1])):
-            yield resolve_stars(part, merged, first_rows, self.dedup.minhash.limit, "minhash")
+            yield resolve_stars(part, merged, first_rows, self.limit, self.kind)
 
     def parts(self, pieces: list[tuple[int, str]]) -> Iterator[pa.Table]:
         """The edges in parts of about `most_bytes`, better worse documents in earlier parts."""
@@ -327,9 +385,10 @@ def by_rank(table: pa.Table, n_parts: int) -> Iterator[pa.Table]:
 class ApplyMerges(beam.PTransform):
     """((segment number, path), MERGE batches) -> Decision: curated documents; ledger rows of merged and of kept ones."""
 
-    def __init__(self, folder: Path, progress: Progress, keeps: Keeps = all_of) -> None:
+    def __init__(self, dedup: Dedup, n_documents: int, folder: Path, progress: Progress, keeps: Keeps = all_of) -> None:
         super().__init__()
-        self.folder, self.progress, self.keeps = folder, progress, keeps
+        self.dedup, self.folder, self.progress, self.keeps = dedup, folder, progress, keeps
+        self.n_ranges = ranges_for(n_documents * 64, dedup)
 
     def expand(self, inputs: Any) -> beam.PCollection[Decision]:
         """Bring each segment its merges; the text stays where it is."""
@@ -337,18 +396,32 @@ class ApplyMerges(beam.PTransform):
         merges: beam.PCollection[pa.RecordBatch]
         segments, merges = inputs  # Beam reads annotations of single collections only
         pieces = merges | "by segment" >> beam.Map(by_segment) | "pieces" >> Partition(self.folder)
-        grouped = {"path": segments, "pieces": pieces} | "join" >> beam.CoGroupByKey()
-        return grouped | "apply" >> beam.ParDo(_ApplyMerges(self.folder, self.progress, self.keeps))
+        clusters = merges | "by survivor" >> beam.Map(by_place, column="survivor_at", later=False, n_ranges=self.n_ranges)
+        sizes = clusters | "clusters" >> Exchange(self.folder / "clusters", ClusterSizes(self.dedup)) | Partition(self.folder / "sizes")
+        grouped = {"path": segments, "pieces": pieces, "sizes": sizes} | "join" >> beam.CoGroupByKey()
+        return grouped | "apply" >> beam.ParDo(_ApplyMerges(self.dedup, self.folder, self.progress, self.keeps))
+
+
+class ClusterSizes:
+    """Exchange reducer: MERGE rows by survivor -> (at, cluster_size) of everything in the clusters, ranged by segment."""
+
+    def __init__(self, dedup: Dedup) -> None:
+        self.kinds = dedup.document_kinds
+
+    def __call__(self, number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
+        """Count."""
+        yield by_segment(cluster_sizes(table, self.kinds))
 
 
 class _ApplyMerges(beam.DoFn):
-    def __init__(self, folder: Path, progress: Progress, keeps: Keeps) -> None:
-        self.folder, self.progress, self.keeps = folder, progress, keeps
+    def __init__(self, dedup: Dedup, folder: Path, progress: Progress, keeps: Keeps) -> None:
+        self.weighs, self.folder, self.progress, self.keeps = dedup.copies == "weigh", folder, progress, keeps
 
     def process(self, group: tuple[int, dict[str, Iterable[Any]]]) -> Iterator[Decision]:
         segment, found = group
         (path,) = found["path"]
-        merges = read_pieces(self.folder, found["pieces"])
+        merges = None if self.weighs else read_pieces(self.folder, found["pieces"])
+        sizes = self.cluster_sizes(found["sizes"])
         merges = (merges.select(MERGE.names) if merges is not None else MERGE.empty_table()).sort_by("at").combine_chunks()
         rows = (merges.column("at").to_numpy() & np.uint64(0xFFFFFFFF)).astype(np.int64)
         reader = open_segment(Path(path))
@@ -356,10 +429,20 @@ class _ApplyMerges(beam.DoFn):
         for sequence in range(reader.num_record_batches):
             batch = reader.get_batch(sequence)
             low, high = np.searchsorted(rows, [first, first + batch.num_rows])
+            batch = with_cluster_size(batch, first, sizes)
             curated, ledger = self.decide(batch, merges.slice(low, high - low), rows[low:high] - first)
             yield Decision(tag(curated, segment, sequence), tag(ledger, segment, sequence))
             first += batch.num_rows
         self.progress.step()
+
+    def cluster_sizes(self, pieces: Iterable[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
+        """(rows, sizes) of the segment's documents that have copies, ascending."""
+        sizes = read_pieces(self.folder / "sizes", pieces)
+        if sizes is None:
+            return np.zeros(0, np.int64), np.zeros(0, np.uint32)
+        rows = (sizes.column("at").to_numpy() & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        order = np.argsort(rows)
+        return rows[order], sizes.column(CLUSTER_SIZE.name).to_numpy()[order]
 
     def decide(self, batch: pa.RecordBatch, merges: pa.Table, rows: npt.NDArray[np.int64]) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         """`rows` of the batch end here; of the others those that the rules keep stay."""
@@ -376,6 +459,15 @@ class _ApplyMerges(beam.DoFn):
             ledger.insert(0, entries(batch.take(pa.array(rows[chosen])), "dedup", outcome, **columns))
             count("dedup", **{outcome.value: part.num_rows})
         return curated, pa.concat_batches(ledger)
+
+
+def with_cluster_size(batch: pa.RecordBatch, first: int, sizes: tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]) -> pa.RecordBatch:
+    """The batch, whose first row is number `first` of its segment, with the column `cluster_size`."""
+    rows, of_row = sizes
+    low, high = np.searchsorted(rows, [first, first + batch.num_rows])
+    column = np.ones(batch.num_rows, np.uint32)
+    column[rows[low:high] - first] = of_row[low:high]
+    return batch.append_column(CLUSTER_SIZE, pa.array(column))
 
 
 def under_one_key(piece: tuple[int, str]) -> tuple[int, tuple[int, str]]:

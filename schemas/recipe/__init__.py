@@ -8,7 +8,7 @@ Unknown keys are errors that name the nearest valid key.
 from __future__ import annotations
 
 from schemas.recipe.base import Threshold
-from schemas.recipe.dedup import Cuts, Dedup, Lines, MinHash, Sentences, Substring, Templates, best_banding
+from schemas.recipe.dedup import Cuts, Dedup, Lines, MinHash, Sentences, SimHash, Substring, Templates, best_banding
 from schemas.recipe.filters import (
     C4,
     RULE_SETS,
@@ -66,6 +66,7 @@ __all__ = [
     "Roots",
     "Scrub",
     "Sentences",
+    "SimHash",
     "Source",
     "Substring",
     "Templates",

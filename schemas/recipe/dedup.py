@@ -63,6 +63,32 @@ class MinHash:
 
 
 @config
+class SimHash:
+    """64-bit SimHash, with the numbers of ROOTS."""
+
+    shingle: int = 6
+    """Words (characters in languages written without spaces) per shingle."""
+    distance: int = 4
+    """Bits in which a document may differ from its survivor."""
+    blocks: int = 6
+    """Pieces of the hash; more of them make buckets smaller and more numerous."""
+    max_comparisons: int = 256
+    """A document is compared with at most this many better ones of one bucket; larger ones are counted."""
+
+    @property
+    def limit(self) -> float:
+        """What the share of equal bits must reach."""
+        return 1 - self.distance / 64
+
+    def __post_init__(self) -> None:
+        require(0 <= self.distance <= 16, "dedup.simhash.distance", self.distance, "must lie in [0, 16]")
+        fits = self.distance < self.blocks <= 20
+        require(fits, "dedup.simhash.blocks", self.blocks, f"must be above the distance, {self.distance}, and at most 20")
+        for name in ("shingle", "max_comparisons"):
+            require(getattr(self, name) > 0, f"dedup.simhash.{name}", getattr(self, name), "must be above 0")
+
+
+@config
 class Cuts:
     """What becomes of a document with repeated spans: they are cut, and it ends if too little is left.
 
@@ -134,9 +160,15 @@ class Substring(Cuts):
 class Dedup:
     """Which copies are merged. The one of the first source in `priority` stays, of those the longest, then the smallest doc_id."""
 
-    kinds: tuple[Literal["url", "exact", "minhash", "lines", "sentences", "templates", "substring"], ...] = ("exact", "minhash")
+    kinds: tuple[Literal["url", "exact", "minhash", "simhash", "lines", "sentences", "templates", "substring"], ...] = ("exact", "minhash")
     """In order: each sees the documents and the texts that the kinds before it left."""
+    copies: Literal["drop", "weigh"] = "drop"
+    """Whether a document that is merged leaves the corpus, or stays, with the size of its cluster as a weight for sampling (Baichuan 2).
+
+    Every document has that size in its column `cluster_size`.
+    """
     minhash: MinHash = field(default_factory=MinHash)
+    simhash: SimHash = field(default_factory=SimHash)
     lines: Lines = field(default_factory=Lines)
     sentences: Sentences = field(default_factory=Sentences)
     templates: Templates = field(default_factory=Templates)
@@ -147,6 +179,11 @@ class Dedup:
     """What deduplication may hold in memory per worker; more is worked through in parts, from disk. Beam and Python come on top."""
 
     @property
+    def document_kinds(self) -> tuple[str, ...]:
+        """The kinds that compare whole documents."""
+        return tuple(kind for kind in self.kinds if kind not in self.cut_kinds)
+
+    @property
     def cut_kinds(self) -> tuple[str, ...]:
         """The kinds that cut spans out of texts."""
         return tuple(kind for kind in self.kinds if isinstance(getattr(self, kind, None), Cuts))
@@ -154,5 +191,9 @@ class Dedup:
     def __post_init__(self) -> None:
         require(self.memory_mb >= 64, "dedup.memory_mb", self.memory_mb, "must be at least 64")
         require(len(set(self.kinds)) == len(self.kinds), "dedup.kinds", list(self.kinds), "name each kind once")
+        weighs_alone = self.copies == "drop" or not self.cut_kinds
+        require(
+            weighs_alone, "dedup.copies", self.copies, f"the kinds {', '.join(self.cut_kinds)} cut copies; take them out or drop copies"
+        )
         require(len(self.priority) < 16, "dedup.priority", list(self.priority), "name at most 15 sources")
         require(len(set(self.priority)) == len(self.priority), "dedup.priority", list(self.priority), "name each source once")
