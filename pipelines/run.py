@@ -20,17 +20,15 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines import graph
-from pipelines.crawl.crawler import CrawlProgress, crawl
 from pipelines.encode.shards import FORMAT, numbered, shard_counts, source_totals, write_index
 from pipelines.filters.decide import Decider
+from pipelines.filters.stage import FAILING, FAILING_ALONE
 from pipelines.filters.warm import warm
 from pipelines.guards import check_filters, check_merges, check_reading
-from pipelines.pretrain.loop import validate
 from pipelines.read.splits import Split, describe_inputs, plan
-from pipelines.report.page import write_report
 from pipelines.runtime import Progress, Ran, open_segment, read_report, run_graph, stopwatch, watch_progress
 from pipelines.scrub.scrub import digest as scrub_digest
-from schemas.errors import EmptyCorpusError, OutputError, TokenizerError
+from schemas.errors import CorpusmillError, EmptyCorpusError, OutputError, TokenizerError
 from schemas.files import FileEntry, entry, sha256_of
 from schemas.hops import tokens_schema
 from schemas.ledger import check_run, check_stage
@@ -93,7 +91,11 @@ class Run:
         self.prepare(resume=resume)
         for stage in STAGES:
             self.tell(stage, 0, None)
-            self.records[stage] = self.bring_up_to_date(stage)
+            try:
+                self.records[stage] = self.bring_up_to_date(stage)
+            except CorpusmillError as error:
+                self.write_state(complete=False, stopped=f"{stage}: {error}")
+                raise
             self.tell(stage, 1, 1)
             self.write_state(complete=stage in STAGES[-2:])
         return list(self.records.values())
@@ -144,21 +146,24 @@ class Run:
         """What the stage reads, one line each."""
         if stage == "collect":
             self.splits = plan(self.recipe.sources, self.folder)
-            return describe_inputs(self.splits)
+            return describe_inputs(self.splits) + self.recipe.files_named_in("filters", "scrub")
         if stage == "report":
             return tuple(line for record in self.records.values() for line in lines_of(record.outputs))
         before = {"crawl": (), "refine": ("collect",), "tokenizer": ("refine",), "encode": ("refine", "tokenizer"), "validate": ("encode",)}
-        return tuple(line for name in before[stage] for line in lines_of(self.records[name].intermediates or self.records[name].outputs))
+        made = (line for name in before[stage] for line in lines_of(self.records[name].intermediates or self.records[name].outputs))
+        named = {"refine": "dedup", "tokenizer": "tokenizer"}.get(stage)
+        return (*made, *(self.recipe.files_named_in(named) if named else ()))
 
     def used_up(self, marker: StageRecord) -> bool:
         """Whether the next stage has been done with exactly the marker's intermediates."""
         following = read_marker(self.folder, STAGES[STAGES.index(marker.stage) + 1]) if marker.intermediates else None
         return following is not None and following.inputs == lines_of(marker.intermediates)
 
-    def write_state(self, *, complete: bool) -> None:
-        """DIR/run.json as of now."""
+    def write_state(self, *, complete: bool, stopped: str | None = None) -> None:
+        """DIR/run.json as of now; `stopped` says what ended the run."""
         records = list(self.records.values())
-        write_run(self.folder, self.recipe, records, workers=self.engine.workers, runner=self.engine.runner, complete=complete)
+        workers, runner = self.engine.workers, self.engine.runner
+        write_run(self.folder, self.recipe, records, workers=workers, runner=runner, complete=complete, stopped=stopped)
 
     # --- The stages --------------------------------------------------------------------------------------------------
 
@@ -168,6 +173,8 @@ class Run:
         for name, source in self.recipe.sources.items():
             if source.crawl is None:
                 continue
+            from pipelines.crawl.crawler import CrawlProgress, crawl  # noqa: PLC0415 - heavy, and most runs crawl nothing
+
             most = source.crawl.max_pages
 
             def on_page(progress: CrawlProgress, most: int = most) -> None:
@@ -191,9 +198,9 @@ class Run:
         check_stage("files of collect", n_ended + ran.counters.get("scrub", {}).get("n_out", 0), sum(file.n_rows or 0 for file in files), 0)
         pool = [file for file in files if file.path.startswith(graph.pool_folder(self.recipe))]
         self.check_kept(pool, counts)
-        details = {"n_splits": len(self.splits)}
+        details: dict[str, Any] = {"n_splits": len(self.splits)}
         if self.recipe.filters.keep_dropped:
-            return Done(outputs=files, counts=counts, details=details)
+            return Done(outputs=files, counts=counts, details=details | failing(ran))
         outputs = [file for file in files if file not in pool]
         return Done(outputs=outputs, intermediates=pool, counts=counts, details=details)
 
@@ -315,6 +322,8 @@ class Run:
         """Train the small decoder on the shards."""
         if not self.recipe.pretrain.enabled:
             return Done(outputs=[], details={"skipped": "pretrain.enabled = false"})
+        from pipelines.pretrain.loop import validate  # noqa: PLC0415 - heavy
+
         metrics = validate(
             self.folder, self.recipe.pretrain, self.recipe.seed, on_step=lambda step, steps, loss: self.tell("validate", step, steps)
         )
@@ -322,6 +331,8 @@ class Run:
 
     def do_report(self) -> Done:
         """The HTML report and the dataset card."""
+        from pipelines.report.page import write_report  # noqa: PLC0415 - heavy
+
         self.write_state(complete=True)
         return Done(outputs=[entry(path, self.folder) for path in write_report(self.folder)])
 
@@ -369,6 +380,11 @@ class Run:
                 FileEntry(path=str(target.relative_to(self.folder)), n_bytes=file.n_bytes, sha256=file.sha256, n_rows=file.n_rows)
             )
         return sorted(renamed, key=lambda file: file.path)
+
+
+def failing(ran: Ran) -> dict[str, dict[str, int]]:
+    """By rule, how many documents fail it, and how many it alone."""
+    return {name: dict(sorted(ran.counters.get(name, {}).items())) for name in (FAILING, FAILING_ALONE)}
 
 
 class Sample:

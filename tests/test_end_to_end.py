@@ -162,6 +162,20 @@ def test_a_full_folder_is_refused_without_resume_and_another_recipe_with_it(site
 def test_an_empty_corpus_says_which_rules_emptied_it(site: Path) -> None:
     with pytest.raises(EmptyCorpusError, match=r"no document is left of 15 records .* gopher_quality\.min_words"):
         execute(site_recipe(site, **{"filters.gopher_quality.min_words": 5000}), site / "empty")
+    state = json.loads((site / "empty" / "run.json").read_text())
+    assert state["stopped"].startswith("collect: no document is left of 15 records")
+    assert not state["complete"]
+
+
+def test_a_list_that_changes_under_a_run_is_read_again_on_resume(site: Path, done: Path) -> None:
+    """The recipe is the same, the file that it names is not."""
+    recipe = site_recipe(site, **{"filters.url.block_domains": str(site / "growing.txt")})
+    (site / "growing.txt").write_text("blocked.example\n")
+    execute(recipe, site / "growing")
+    assert shard_digests(site / "growing") != {}
+    (site / "growing.txt").write_text("site.example\n")
+    with pytest.raises(EmptyCorpusError):
+        execute(recipe, site / "growing", resume=True)
 
 
 def test_too_large_a_vocabulary_ends_the_run_with_the_size_that_fits(site: Path) -> None:
