@@ -190,6 +190,29 @@ def train_ngrams(
 
 
 @app.command()
+def calibrate(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs of good documents in one language.")],
+    lang: Annotated[str, typer.Option(help="The language, by the code that recipes use, such as sw.")],
+    rules: Annotated[list[str] | None, typer.Option(help="A rule set to propose limits for; repeatable.")] = None,
+    keep: Annotated[float, typer.Option(help="The share of the documents that each limit lets pass.")] = 0.99,
+    out: Annotated[Path | None, typer.Option(help="Also write the proposed section to this TOML file.")] = None,
+) -> None:
+    """Propose a language's limits from a sample of its documents, and show what they rest on."""
+    from pipelines.calibrate import DEFAULT_RULES, calibrate_files
+    from pipelines.filters.calibrate import as_toml
+    from pipelines.report.calibration import calibration_table, says
+    from schemas.files import whole_file
+
+    found = calibrate_files(paths, lang, rules or DEFAULT_RULES, keep)
+    console.print(calibration_table(found))
+    console.print(says(found), highlight=False)
+    console.print(as_toml(found), markup=False, highlight=False)
+    if out is not None:
+        with whole_file(out) as temporary:
+            temporary.write_text(as_toml(found))
+
+
+@app.command()
 def report(folder: Folder) -> None:
     """Write the report and the dataset card of a run again, and print its summary."""
     from pipelines.report.page import write_report
@@ -248,7 +271,10 @@ def plan_table(recipe: Recipe, folder: Path) -> Table:
         mine = [split for split in splits if split.source == name]
         n_files = len({file for split in mine for file in split.files})
         table.add_row(f"source {name}", f"{n_files} files in {len(mine)} splits")
-    table.add_row("rules", ", ".join(recipe.filters.rules))
+    table.add_row("rules", ", ".join(recipes.shown(recipe.filters, name) for name in recipe.filters.rules))
+    for name, source in recipe.sources.items():
+        if source.rules is not None:
+            table.add_row(f"rules of {name}", ", ".join(recipes.shown(recipe.filters, rule) for rule in source.rules) or "none")
     table.add_row("dedup", ", ".join(recipe.dedup.kinds) or "none")
     if "minhash" in recipe.dedup.kinds:
         minhash = recipe.dedup.minhash

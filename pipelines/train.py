@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,9 @@ from pipelines.filters.normal import normalise
 from pipelines.read.reader import read_split
 from pipelines.read.splits import plan
 from schemas.recipe import ClassifierTraining, NgramTraining, Read, Source
+
+SOURCE: Final = "training"
+"""The name of the source that documents read by path come from."""
 
 
 def train_classifier(positive: Sequence[str], negative: Sequence[str], config: ClassifierTraining, out: Path) -> Trained:
@@ -52,7 +56,7 @@ def perplexities(paths: Sequence[str], model: Path, *, zero_digits: bool) -> npt
 def documents(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """DOCUMENT batches of files, folders and globs; records that hold no document are passed over."""
     source = Source(path=tuple(paths))
-    for split in plan({"training": source}, Path()):
+    for split in plan({SOURCE: source}, Path()):
         for found in read_split(split, source, Read()):
             if found.documents.num_rows:
                 yield found.documents

@@ -97,6 +97,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(
     assert status_of(monkeypatch, "run", "fineweb", "--out", str(out), *web(warc), "--dry-run") == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "1 files in 1 splits" in shown
+    assert "gopher_repetition:datatrove" in shown
     assert "56.5% at 0.7, 92.4% at 0.8" in shown
     assert not out.exists()
 

@@ -16,16 +16,32 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters import c4, classifier, code, fineweb, gopher_quality, gopher_repetition, ngram_score, refinedweb, roots
+from pipelines.filters import (
+    c4,
+    classifier,
+    code,
+    fineweb,
+    gopher_dolma,
+    gopher_nemo,
+    gopher_quality,
+    gopher_repetition,
+    ngram_score,
+    refinedweb,
+    roots,
+    sections,
+    word_lists,
+)
 from pipelines.filters.decide import Decider, drop, rules_of
 from pipelines.filters.language import identify
+from pipelines.filters.language_lines import mixed_lines
 from pipelines.filters.limits import Floats, Languages, Limits, Verdict
 from pipelines.filters.signals import LANGUAGE_FIELDS, SIGNALS
+from pipelines.text.segment import join_chinese
 from pipelines.text.words import Words, split_on_space, split_words
 from schemas.hops import DOCUMENT, LEDGER, conform
 from schemas.recipe import RULE_SETS, Filters, Recipe
 
-_OF_NO_LANGUAGE: Final = ("length", "url", "code", "metadata", "quality")
+_OF_NO_LANGUAGE: Final = ("length", "url", "code", "metadata", "sections", "quality")
 
 Rows = npt.NDArray[np.int64]
 
@@ -106,13 +122,29 @@ class FilterChain:
     def _length(self, alive: Alive, limits: Limits) -> Floats:
         return pc.utf8_length(alive.text).to_numpy(zero_copy_only=False).astype(np.float64)[None]
 
+    def _language(self, alive: Alive, limits: Limits) -> Floats:
+        config = self.filters.language
+        if config.lines == "keep":
+            return np.full((1, len(alive.rows)), np.nan)
+        text, ratio = mixed_lines(alive.text, alive.documents.column("lang"), config)
+        if config.lines == "cut":
+            alive.set_text(text)
+        return ratio[None]
+
     def _gopher_repetition(self, alive: Alive, limits: Limits) -> Floats:
-        return gopher_repetition.measure(alive.text, alive.words)
+        variant = self.filters.gopher_repetition.variant
+        if variant == "datatrove":
+            return gopher_repetition.measure(alive.text, alive.words)
+        measure = gopher_dolma.repetition if variant == "dolma" else gopher_nemo.repetition
+        return measure(alive.text, split_on_space(alive.text))
 
     def _gopher_quality(self, alive: Alive, limits: Limits) -> Floats:
-        paper = self.filters.gopher_quality.variant == "paper"
-        words = split_on_space(alive.text) if paper else alive.words
-        return gopher_quality.measure(alive.text, words, alive.profile, self.languages.tables, count_punctuation=paper)
+        variant, tables = self.filters.gopher_quality.variant, self.languages.tables
+        words = alive.words if variant == "datatrove" else split_on_space(alive.text)
+        if variant in ("dolma", "nemo"):
+            measure = gopher_dolma.quality if variant == "dolma" else gopher_nemo.quality
+            return measure(alive.text, words, alive.profile, tables)
+        return gopher_quality.measure(alive.text, words, alive.profile, tables, count_punctuation=variant == "paper")
 
     def _c4(self, alive: Alive, limits: Limits) -> Floats:
         words, tables = split_on_space(alive.text), self.languages.tables
@@ -132,11 +164,19 @@ class FilterChain:
         return signals
 
     def _roots(self, alive: Alive, limits: Limits) -> Floats:
+        config, lang = self.filters.roots, alive.documents.column("lang")
         char_ngram = self.languages.tables.char_ngram[alive.profile]
-        return roots.measure(alive.text, split_on_space(alive.text), char_ngram, self.filters.roots.word_ngram)
+        measured = roots.measure(alive.text, split_on_space(alive.text), char_ngram, config.word_ngram)
+        stop_words = word_lists.shares(alive.text, lang, config.stop_words, "filters.roots.stop_words")
+        flagged_words = word_lists.shares(alive.text, lang, config.flagged_words, "filters.roots.flagged_words")
+        score = alive.documents.column("lang_score").to_numpy(zero_copy_only=False)
+        return np.vstack([measured, stop_words, flagged_words, score])
 
     def _code(self, alive: Alive, limits: Limits) -> Floats:
         return code.measure(alive.text, alive.documents.column("meta"))
+
+    def _sections(self, alive: Alive, limits: Limits) -> Floats:
+        return sections.measure(alive.text, alive.documents.column("meta"), self.filters.sections)
 
     def _quality(self, alive: Alive, limits: Limits) -> Floats:
         doc_id = alive.documents.column("doc_id")
@@ -153,6 +193,7 @@ class Alive:
         """`rows` are their places in the whole batch."""
         self.documents, self.rows = documents, rows
         self.profile = np.zeros(len(rows), np.int32)
+        self.by_jieba = np.zeros(len(rows), np.bool_)
         self.identified = False
         self.ended: list[tuple[pa.RecordBatch, Rows]] = []
         self._words: Words | None = None
@@ -166,7 +207,8 @@ class Alive:
     def words(self) -> Words:
         """`split_words` of the text, split once for the sets in a row that share it."""
         if self._words is None:
-            self._words = split_words(self.text)
+            words = split_words(self.text)
+            self._words = join_chinese(words, self.text, self.by_jieba) if self.by_jieba.any() else words
         return self._words
 
     def set(self, name: str, column: pa.Array) -> None:
@@ -184,7 +226,8 @@ class Alive:
         """Note every row's language."""
         self.set("lang", lang)
         self.set("lang_score", score)
-        self.profile = languages.profile(lang)
+        self.profile = languages.profile(lang, score.to_numpy())
+        self.by_jieba = languages.by_jieba[self.profile]
         self.identified = True
 
     def drop(self, verdict: Verdict) -> None:
@@ -197,7 +240,7 @@ class Alive:
         self.ended.append((drop(self.documents, fails, verdict.reasons, failed, value, limit), self.rows[fails]))
         stays = ~fails
         self.documents = self.documents.filter(pa.array(stays))
-        self.rows, self.profile = self.rows[stays], self.profile[stays]
+        self.rows, self.profile, self.by_jieba = self.rows[stays], self.profile[stays], self.by_jieba[stays]
         if self._words is not None:
             self._words = self._words.take(stays)
 

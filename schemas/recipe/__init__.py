@@ -24,8 +24,11 @@ from schemas.recipe.filters import (
     Quality,
     RefinedWeb,
     Roots,
+    Sections,
     Url,
     check_rules,
+    shown,
+    variants_of,
 )
 from schemas.recipe.loading import RECIPES_DIR, apply_setting, list_recipes, load, parse, section
 from schemas.recipe.pretrain import Pretrain
@@ -65,6 +68,7 @@ __all__ = [
     "RefinedWeb",
     "Roots",
     "Scrub",
+    "Sections",
     "Sentences",
     "SimHash",
     "Source",
@@ -80,4 +84,6 @@ __all__ = [
     "load",
     "parse",
     "section",
+    "shown",
+    "variants_of",
 ]

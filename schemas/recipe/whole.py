@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import msgspec
 
 from schemas.recipe.base import Threshold, config, require
 from schemas.recipe.dedup import Dedup
-from schemas.recipe.filters import Filters, check_rules
+from schemas.recipe.filters import Filters, check_rules, with_variants, without_variants
 from schemas.recipe.pretrain import Pretrain
 from schemas.recipe.scrub import Scrub
 from schemas.recipe.sources import Read, Source
@@ -53,9 +54,14 @@ class Recipe:
 
     def __post_init__(self) -> None:
         require(bool(self.sources), "sources", {}, "name at least one source, such as [sources.web]")
-        for name, source in self.sources.items():
-            if source.rules is not None:
-                check_rules(source.rules, f"sources.{name}.rules")
+        own = {name: source.rules for name, source in self.sources.items() if source.rules is not None}
+        for name, rules in own.items():
+            check_rules(rules, f"sources.{name}.rules")
+        if any(":" in rule for rules in (self.filters.rules, *own.values()) for rule in rules):
+            sources = {name: dataclasses.replace(self.sources[name], rules=without_variants(rules)) for name, rules in own.items()}
+            every = tuple(rule for rules in (self.filters.rules, *own.values()) for rule in rules)
+            object.__setattr__(self, "filters", with_variants(self.filters, every))
+            object.__setattr__(self, "sources", {**self.sources, **sources})
 
     def as_dict(self) -> dict[str, Any]:
         """Plain lists, dicts and scalars, as they stand in run.json."""
