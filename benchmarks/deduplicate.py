@@ -21,7 +21,7 @@ def deduplicate(config: Dedup, segments: list[Path], folder: Path, workers: int 
 
     def build(pipeline: beam.Pipeline) -> None:
         numbered = pipeline | beam.Create(list(enumerate(paths))) | beam.Reshuffle()
-        found = numbered | Deduplicate(config, paths, n_documents, folder / "work", Progress(folder / "progress"))
+        _, found = numbered | Deduplicate(config, paths, n_documents, folder / "work", Progress(folder / "progress"))
         _ = found | "one range" >> beam.Map(under_one_range) | "gather" >> Exchange(folder / "work" / "merges", Write(merges), str)
 
     ran = run_graph(build, runner="local", workers=workers)

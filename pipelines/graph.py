@@ -10,11 +10,14 @@ Text never passes a shuffle: dedup sends back which rows of which pool file end 
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import apache_beam as beam
 import pyarrow as pa
 
+from pipelines.dedup.clusters import CLUSTER_SIZE
+from pipelines.dedup.spans.rewrite import cut_fields
 from pipelines.dedup.stage import ApplyMerges, Deduplicate
 from pipelines.encode.stage import EncodeShards
 from pipelines.filters.chain import FilterChain
@@ -23,7 +26,7 @@ from pipelines.filters.stage import Decide, DecideAgain, Measure
 from pipelines.read.splits import Split
 from pipelines.read.stage import ReadSplits
 from pipelines.runtime import Progress, ReportFiles, WriteSegments, ended, passed
-from pipelines.scrub.scrub import redaction_fields
+from pipelines.scrub.scrub import redaction_fields, scrub_again
 from pipelines.scrub.stage import ScrubDocuments
 from schemas.hops import DOCUMENT, LEDGER
 from schemas.recipe import Recipe
@@ -41,9 +44,14 @@ def pool_folder(recipe: Recipe) -> str:
 
 
 def curated_schema(recipe: Recipe) -> pa.Schema:
-    """The pool and the documents: DOCUMENT with every signal, `text` for `raw_text`, and how much was redacted of each kind."""
+    """The pool: DOCUMENT with every signal, `text` for `raw_text`, and how much was redacted of each kind."""
     fields = [field for field in (*DOCUMENT, *FilterChain.of(recipe).fields()) if field.name != "raw_text"]
     return pa.schema([*fields, pa.field("text", pa.large_string(), nullable=False), *redaction_fields(recipe.scrub)])
+
+
+def documents_schema(recipe: Recipe) -> pa.Schema:
+    """The documents: the pool's columns, how much dedup cut of each text, and how many copies each stands for."""
+    return pa.schema([*curated_schema(recipe), *cut_fields(recipe.dedup), CLUSTER_SIZE])
 
 
 def collect(pipeline: beam.Pipeline, recipe: Recipe, splits: list[Split], run: Path, report: Path, progress: Progress) -> None:
@@ -73,10 +81,11 @@ def refine(
     work, keeps = run / "work" / "refine", Decider.of(recipe).keeps
     paths = [str(path) for path in segments]
     numbered = pipeline | "segments" >> beam.Create(list(enumerate(paths))) | "spread" >> beam.Reshuffle()
-    merges = numbered | "dedup" >> Deduplicate(recipe.dedup, paths, n_documents, work, progress, keeps)
-    refined = (numbered, merges) | "apply merges" >> ApplyMerges(work / "merges", progress, keeps)
+    mend = partial(scrub_again, config=recipe.scrub)
+    left = numbered | "dedup" >> Deduplicate(recipe.dedup, paths, n_documents, work, progress, keeps, mend)
+    refined = left | "apply merges" >> ApplyMerges(recipe.dedup, n_documents, work / "merges", progress, keeps)
     files = (
-        refined | "curated" >> beam.Map(passed) | "documents" >> WriteSegments(run, DOCUMENTS, "documents", curated_schema(recipe)),
+        refined | "curated" >> beam.Map(passed) | "documents" >> WriteSegments(run, DOCUMENTS, "documents", documents_schema(recipe)),
         refined | "merged" >> beam.Map(ended) | "ledger" >> WriteSegments(run, LEDGER_FOLDER, "refine", LEDGER, ".parquet"),
     )
     files | "files" >> beam.Flatten() | "report" >> ReportFiles(report)

@@ -241,7 +241,12 @@ class Run:
         )
         counts = self.balance(ran, "dedup")
         check_stage("filters to dedup", n_documents, counts["dedup"].n_in, 0)
-        check_stage("files of refine", counts["dedup"].merged + 2 * counts["dedup"].n_out, sum(file.n_rows or 0 for file in files), 0)
+        check_stage(
+            "files of refine",
+            counts["dedup"].merged + counts["dedup"].dropped + 2 * counts["dedup"].n_out,
+            sum(file.n_rows or 0 for file in files),
+            0,
+        )
         ledger = self.folder / graph.LEDGER_FOLDER
         check_merges(ledger, self.recipe.guards)
         check_run(ledger, self.records["collect"].counts["read"].n_in)

@@ -60,13 +60,19 @@ def compose(merges: pa.Table) -> pa.RecordBatch:
     """MERGE rows whose survivors ended themselves, pointed at the survivor of the survivor.
 
     `merges` has a column `later`: false for merges made before, true for those of the kind that just ran. A document merged
-    before into one that is merged now goes to that one's survivor; its value stays that of its own comparison.
+    before into one that is merged now goes to that one's survivor; its value stays that of its own comparison. Where that one
+    ended without a survivor, it ends for the same reason.
     """
     frame = as_frame(merges)
     before, now = frame.filter(~pl.col("later")), frame.filter(pl.col("later"))
-    onward = now.select(pl.col("at").alias("survivor_at"), pl.col("survivor_at").alias("next_at"), pl.col("survivor_id").alias("next_id"))
-    before = before.join(onward, on="survivor_at", how="left").with_columns(
-        pl.coalesce("next_at", "survivor_at").alias("survivor_at"), pl.coalesce("next_id", "survivor_id").alias("survivor_id")
+    names = ("survivor_at", "survivor_id", "reason", "value", "limit")
+    onward = now.select(
+        pl.col("at").alias("survivor_at"), pl.lit(True).alias("ended"), *(pl.col(name).alias(f"next_{name}") for name in names)
+    )
+    before = before.join(onward, on="survivor_at", how="left")
+    moved, alone = pl.col("ended").fill_null(False), pl.col("ended").fill_null(False) & pl.col("next_survivor_at").is_null()
+    before = before.with_columns(
+        pl.when(moved if name.startswith("survivor") else alone).then(f"next_{name}").otherwise(name).alias(name) for name in names
     )
     return as_batch(pl.concat([before.select(MERGE.names), now.select(MERGE.names)]), MERGE)
 

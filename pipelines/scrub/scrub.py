@@ -68,6 +68,16 @@ def scrub_batch(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
 
+def scrub_again(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
+    """A scrubbed batch whose texts were changed: `text` scrubbed once more, and what was found added to the counts."""
+    text, counts = scrub_text(batch.column("text"), _strings(batch, "lang"), _strings(batch, "url"), config)
+    new = {"text": text}
+    for kind, more in zip(config.kinds, counts.T, strict=True):
+        name = f"n_redacted_{kind}"
+        new[name] = pc.add(batch.column(name), pa.array(more))
+    return pa.RecordBatch.from_arrays([new.get(name, batch.column(name)) for name in batch.schema.names], schema=batch.schema)
+
+
 def scrub_url(url: pa.Array, config: Scrub) -> pa.Array:
     """large_string[n]: the URLs without e-mail addresses, those that are written with %40 included; nulls stay."""
     if "email" not in config.kinds or not pc.any(pc.match_substring_regex(url, "@|%40")).as_py():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from schemas.recipe.base import Threshold
 from schemas.recipe.clean import CLEANING_STEPS, Clean
-from schemas.recipe.dedup import Dedup, MinHash, best_banding
+from schemas.recipe.dedup import Cuts, Dedup, Lines, MinHash, Sentences, SimHash, Substring, Templates, best_banding
 from schemas.recipe.domains import Domains
 from schemas.recipe.filters import (
     ANY_LANGUAGE,
@@ -54,6 +54,7 @@ __all__ = [
     "Clean",
     "Code",
     "Crawl",
+    "Cuts",
     "Dedup",
     "Domains",
     "Encode",
@@ -65,6 +66,7 @@ __all__ = [
     "Integrity",
     "Language",
     "Length",
+    "Lines",
     "Metadata",
     "MinHash",
     "NgramTraining",
@@ -78,7 +80,11 @@ __all__ = [
     "Safety",
     "Scrub",
     "Sections",
+    "Sentences",
+    "SimHash",
     "Source",
+    "Substring",
+    "Templates",
     "Threshold",
     "Tokenizer",
     "Url",

@@ -133,7 +133,8 @@ def test_every_merge_states_the_true_similarity_and_memory_does_not_matter(tmp_p
         assert merge["value"] == pytest.approx(similarity)
         assert similarity >= merge["limit"] == 0.75
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipelines.dedup.stage.RANGE_SHARE", 1e-5)
+        for module in ("memory", "stage"):
+            patch.setattr(f"pipelines.dedup.{module}.RANGE_SHARE", 1e-5)
         patch.setattr("pipelines.dedup.stage.VERIFY_SHARE", 1e-4)
         small, _ = deduplicate(Dedup(memory_mb=64), segments, tmp_path / "small")
     assert small.equals(merges)
@@ -159,3 +160,12 @@ def test_a_class_of_edges_is_cut_by_rank_without_losing_or_parting_any() -> None
     assert len(parts) == 3
     assert sorted(rank for part in parts for rank in part) == sorted(table.column(0).to_pylist())
     assert all(max(a) < min(b) for a, b in pairwise(parts))
+
+
+def test_near_hashes_are_merged_into_a_document_that_stays(tmp_path: Path) -> None:
+    base = words(400, "simhash")
+    texts = [" ".join(base) + " the longest", " ".join(near(base, 1, "n")), " ".join(words(400, "other")), "few words", ""]
+    segments = write_segments(tmp_path / "segments", [texts[:1], texts[1:]])
+    merges, _ = deduplicate(Dedup(kinds=("simhash",)), segments, tmp_path / "run")
+    assert [(m["at"], m["survivor_at"], m["reason"]) for m in merges.to_pylist()] == [(at(1, 0), at(0, 0), "simhash")]
+    assert merges["limit"].to_pylist() == [1 - 4 / 64] <= merges["value"].to_pylist()
