@@ -25,7 +25,9 @@ TOKEN: Final = 4
 KEY: Final = 5
 MAC: Final = 6
 HANDLE: Final = 7
-PHRASE: Final = 8
+BEGIN: Final = 8
+"""The BEGIN of a text in PEM."""
+PHRASE: Final = 9
 """Found by a regular expression, see `phrases`."""
 
 SPACE: Final = 1
@@ -149,6 +151,7 @@ def _byte_classes() -> npt.NDArray[np.uint8]:
         if char.isalnum() or char in ".-":
             table[byte] |= _DOMAIN
     table[ord("@")] |= _START
+    table[ord("-")] |= _START
     table[128:] |= _DOMAIN  # internationalised names
     table.flags.writeable = False
     return table
@@ -173,11 +176,17 @@ def _scan(data, offsets, active, classes, rows, starts, ends, forms, numbers):  
                 at += 1
                 continue
             before = n
+            if data[at] == 0x2D:
+                if _begins_pem(data, first, at, stop):
+                    starts[n], ends[n], forms[n], rows[n] = at + 1, at + 6, BEGIN, row
+                    n += 1
+                at += 1
+                continue
             if not bits & _DIGIT:
                 start, end = _around_at(data, classes, first, at, stop)
                 form = AT
-                if not end and start == at:
-                    end = _handle_end(data, classes, first, at, stop)
+                if not end:
+                    start, end = at, _handle_end(data, classes, first, at, stop)
                     form = HANDLE
                 if end:
                     starts[n], ends[n], forms[n] = start, end, form
@@ -218,6 +227,14 @@ def _token_end(data, classes, at, stop):  # type: ignore[no-untyped-def]
     while at < stop and classes[data[at]] & _TOKEN:
         at += 1
     return at
+
+
+@numba.njit(cache=True, nogil=True)
+def _begins_pem(data, first, at, stop):  # type: ignore[no-untyped-def]
+    """Whether the hyphen at `at` is the last of "-----BEGIN "."""
+    if at + 6 >= stop or at - first < 4 or data[at + 1] != 0x42 or data[at + 2] != 0x45 or data[at + 6] != 0x20:
+        return False
+    return data[at - 1] == 0x2D and data[at - 4] == 0x2D and data[at + 5] == 0x4E
 
 
 @numba.njit(cache=True, nogil=True)
@@ -319,7 +336,7 @@ def _handle_end(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _around_at(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
-    """(start, end) of the address-like text around the `@`; (0, 0) where it has no name or no dot."""
+    """(start, end) of the address-like text around the `@`; (0, 0) where it has no name, or a short host without a dot."""
     start = at
     while start > first and at - start < _LONGEST_LOCAL and classes[data[start - 1]] & _LOCAL:
         start -= 1
@@ -328,7 +345,10 @@ def _around_at(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
     while end < stop and end - at <= _LONGEST_DOMAIN and classes[data[end]] & _DOMAIN:
         dotted |= data[end] == 0x2E
         end += 1
-    return (start, end) if start < at and dotted else (0, 0)
+    if start < at:
+        return (start, end) if dotted or end - at > 3 else (0, 0)
+    # No name, but perhaps the end of a password: https://jane:secret!@host.
+    return (at, end) if dotted and at > first and data[at - 1] > 0x20 and data[at - 1] != 0x40 else (0, 0)
 
 
 @numba.njit(cache=True, nogil=True)

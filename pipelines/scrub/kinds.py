@@ -120,6 +120,19 @@ def _whole(window: Window, place: Place) -> Iterator[tuple[int, int]]:
     yield 0, len(window.value)
 
 
+_PASSPORTS: Final = (
+    *(word(letters, n) for letters in (1, 2) for n in range(6, 10)),
+    word(1, 2, 2, 4),
+    shape(2, 2, 5),
+    word(1, 1, 1, 2, 1, 1, 1, 1),
+)
+_LICENCES: Final = (
+    *(word(letters, n) for letters in (1, 2, 3) for n in range(5, 18)),
+    *(word(letters, n, last) for letters in (1, 2, 3) for n in range(5, 18) for last in (1, 2)),
+    word(5, 6, 2, 1, 2),
+    word(5, 6, 3, 1, 1),
+    word(5, 6, 2, 3),
+)
 KINDS: Final[dict[str, Kind]] = {
     "private_key": Kind(phrases.PRIVATE_KEYS, _whole, "PEM"),
     "secret": Kind(_form(KEY), _alone(find_secret), "format of the service"),
@@ -153,11 +166,11 @@ KINDS: Final[dict[str, Kind]] = {
     "sg_nric": Kind(_words(word(1, 7, 1)), _alone(national.find_sg_nric), "check letter, words before"),
     "us_routing": Kind(_shapes(shape(9)), _alone(national.find_us_routing), "mod 10, words before"),
     "bank_account": Kind(_digits(6, 20), _alone(named.find_account), "words before"),
-    "passport": Kind(_either(_lengths(6, 11), _shapes(shape(8), shape(9))), _alone(named.find_passport), "words before"),
-    "driving_licence": Kind(_either(_lengths(6, 20), _digits(7, 14)), _alone(named.find_driving_licence), "words before"),
+    "passport": Kind(_either(_words(*_PASSPORTS), _shapes(shape(8), shape(9))), _alone(named.find_passport), "words before"),
+    "driving_licence": Kind(_either(_words(*_LICENCES), _digits(7, 14)), _alone(named.find_driving_licence), "words before"),
     "number_plate": Kind(phrases.NUMBER_PLATE, _whole, "format, words before"),
     "date_of_birth": Kind(phrases.DATE_OF_BIRTH, _whole, "date, words before"),
-    "phone": Kind(_digits(7, 40), find_phone, "phonenumbers, words before"),
+    "phone": Kind(_digits(6, 40), find_phone, "phonenumbers, words before"),
     "gps": Kind(_decimals, _alone(find_gps), "range"),
     "user": Kind(_form(HANDLE), _alone(find_user), "format"),
     "key": Kind(_lengths(20, 128), _alone(find_key), "entropy, words before"),

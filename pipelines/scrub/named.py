@@ -21,7 +21,7 @@ _GOES_ON: Final = re.compile(rb"[A-Za-z0-9_]|[.-][A-Za-z0-9]")
 
 def named(label: str, value: bytes) -> Callable[[Window], Iterator[Span]]:
     """A finder of values that match, directly after the label."""
-    before, form = re.compile(rf"(?:{label}){_LINK}", re.IGNORECASE), re.compile(value)
+    before, form = re.compile(rf"(?:{label}){_LINK}", re.IGNORECASE), re.compile(value, re.IGNORECASE)
 
     def find(window: Window) -> Iterator[Span]:
         if form.fullmatch(window.value) and not _GOES_ON.match(window.after) and before.search(words(window.before)):

@@ -41,7 +41,7 @@ _IPV6_END: Final = re.compile(rb"[0-9A-Fa-f:]*[0-9A-Fa-f](?:::)?")
 _DISGUISE: Final = re.compile(rb"[(\[{<]\s?(?:at|@)\s?[)\]}>]|\sdot\s|[(\[{<]\s?dot\s?[)\]}>]|_at_", re.IGNORECASE)
 _WRITTEN_DOT: Final = re.compile(rb"\s?[(\[{<]\s?(?:dot|\.)\s?[)\]}>]\s?|\sdot\s", re.IGNORECASE)
 _WRITTEN_AT: Final = re.compile(rb"\s?[(\[{<]\s?(?:at|@)\s?[)\]}>]\s?|\s_at_\s|\sat\s", re.IGNORECASE)
-_CREDENTIALS: Final = re.compile(rb"//(?P<pair>[^\s/@:<>\"']{1,64}:[^\s/@<>\"']{0,64})$")
+_CREDENTIALS: Final = re.compile(rb"[A-Za-z0-9]://(?P<pair>[^\s/@:<>\"']{1,64}:[^\s/@<>\"']{0,64})$")
 _NO_CREDENTIALS: Final = re.compile(rb"\$|\{|^(?:user|username|name|login|foo)?:(?:pass|password|passwd|pwd|secret|bar)?$", re.IGNORECASE)
 _ROLES: Final = re.compile(
     rb"(?:info|contact|support|sales|admin|administrator|webmaster|postmaster|hostmaster|abuse|noreply|no-reply|press|media|help|office"
@@ -51,6 +51,25 @@ _ROLES: Final = re.compile(
 _HANDLE: Final = re.compile(rb"@(?=[A-Za-z0-9_]*[A-Za-z])[A-Za-z0-9_]{2,39}")
 _CODE_AROUND_HANDLE: Final = re.compile(rb"^[ \t]*$|[\w)\]}\"'`=;/\\.:*#-]$")
 _CODE_AFTER_HANDLE: Final = re.compile(rb"[(/{=:]|\.[A-Za-z]")
+# Hosts without a dot that banks in India give to payment addresses (UPI).
+_PAYMENT_HANDLES: Final = frozenset(
+    (
+        b"oksbi",
+        b"okaxis",
+        b"okicici",
+        b"okhdfcbank",
+        b"ybl",
+        b"ibl",
+        b"axl",
+        b"paytm",
+        b"upi",
+        b"apl",
+        b"axisbank",
+        b"hdfcbank",
+        b"icici",
+        b"sbi",
+    )
+)
 _GLOBAL_UNICAST: Final = ipaddress.ip_network("2000::/3")
 
 
@@ -71,7 +90,7 @@ def find_email(window: Window) -> Iterator[Span]:
         return
     if not start and (window.before.endswith(b"@") or _IN_URL.search(window.before)):
         return
-    domain = _domain(host.decode("utf-8", "ignore"))
+    domain = _domain(host.decode("utf-8", "ignore")) or (host.decode() if host.lower() in _PAYMENT_HANDLES else "")
     if not domain:
         return
     end = len(name) + 1 + len(domain.encode())
@@ -148,7 +167,7 @@ def find_gps(window: Window) -> Iterator[Span]:
     """A pair of decimal degrees with four places or more, told apart from other decimals by their range."""
     if not re.fullmatch(rb"\d{1,2}\.\d{4,15}", window.value):
         return
-    match = re.match(rb"\s?[,;]\s?-?(\d{1,3}\.\d{4,15})(?![\d.])", window.after)
+    match = re.match(rb"\s?[,;]\s?-?(\d{1,3}\.\d{4,15})(?!\d|\.\d)", window.after)
     if match and float(window.value) <= 90 and float(match[1]) <= 180 and not window.before[-1:].isalnum() and window.before[-1:] != b".":
         yield -(window.before[-1:] == b"-"), len(window.value) + match.end()
 

@@ -1,4 +1,4 @@
-"""Private values that are told by a phrase and not by their bytes alone; a literal hint finds the rows that are worth a search.
+"""Private values that are told by a phrase and not by their bytes alone; literal hints find the places that are worth a search.
 
 Every pattern is bounded, so a search costs time linear in the text. A group named `value` is what is replaced.
 """
@@ -12,27 +12,30 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.scrub.candidates import Candidates, phrases_at
+from pipelines.scrub.candidates import BEGIN, PHRASE, Candidates, phrases_at
 from pipelines.scrub.secrets import PRIVATE_KEY
 from schemas.buffers import Bytes, Offsets
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """What to search for in rows that have one of the hints."""
+    """What to search for around every hint, or around every candidate of a form."""
 
-    hints: tuple[bytes, ...]
     pattern: re.Pattern[bytes]
+    hints: tuple[bytes, ...] = ()
+    form: int = PHRASE
+    before: int = 128
+    """Bytes before a hint that a match may start at."""
+    after: int = 256
 
-    def search(self, data: Bytes, offsets: Offsets, active: npt.NDArray[np.bool_]) -> Candidates:
-        """Where the pattern matches in active rows: its group `value`."""
+    def search(self, data: Bytes, offsets: Offsets, active: npt.NDArray[np.bool_], candidates: Candidates) -> Candidates:
+        """Where the pattern matches near hints in active rows: its group `value`."""
         rows: list[int] = []
         starts: list[int] = []
         ends: list[int] = []
-        text = data[int(offsets[0]) : int(offsets[-1])].tobytes()
-        for row in self._hinted(text, offsets, active):
-            first = int(offsets[row])
-            for match in self.pattern.finditer(data[first : int(offsets[row + 1])].tobytes()):
+        hinted = self._hinted(data, offsets) if self.hints else candidates.starts[candidates.forms == self.form].tolist()
+        for row, first, stop in self._neighbourhoods(hinted, data, offsets, active):
+            for match in self.pattern.finditer(data[first:stop].tobytes()):
                 start, end = match.span("value")
                 while end < len(match.string) and match.string[end] & 0xC0 == 0x80:  # never within a character
                     end += 1
@@ -41,20 +44,40 @@ class Phrase:
                 ends.append(end + first)
         return phrases_at(rows, starts, ends)
 
-    def _hinted(self, text: bytes, offsets: Offsets, active: npt.NDArray[np.bool_]) -> list[int]:
-        found = set()
+    def _hinted(self, data: Bytes, offsets: Offsets) -> list[int]:
+        """Places in the buffer where a hint stands, in order."""
+        base = int(offsets[0])
+        text = data[base : int(offsets[-1])].tobytes()
+        found = []
         for hint in self.hints:
             at = text.find(hint)
             while at >= 0:
-                row = int(np.searchsorted(offsets, at + offsets[0], side="right")) - 1
-                if active[row]:
-                    found.add(row)
-                at = text.find(hint, int(offsets[row + 1] - offsets[0]))
+                found.append(at + base)
+                at = text.find(hint, at + 1)
         return sorted(found)
+
+    def _neighbourhoods(
+        self, hinted: list[int], data: Bytes, offsets: Offsets, active: npt.NDArray[np.bool_]
+    ) -> list[tuple[int, int, int]]:
+        """(row, first, stop) of what stands around hints; neighbourhoods that touch are one."""
+        found: list[tuple[int, int, int]] = []
+        for at, row in zip(hinted, (np.searchsorted(offsets, hinted, side="right") - 1).tolist(), strict=True):
+            if not active[row]:
+                continue
+            first, stop = max(int(offsets[row]), at - self.before), min(int(offsets[row + 1]), at + self.after)
+            while first > offsets[row] and data[first] & 0xC0 == 0x80:
+                first -= 1
+            while stop < offsets[row + 1] and data[stop] & 0xC0 == 0x80:
+                stop += 1
+            if found and found[-1][0] == row and found[-1][2] >= first:
+                found[-1] = (row, found[-1][1], stop)
+            else:
+                found.append((row, first, stop))
+        return found
 
 
 def _phrase(pattern: str, *hints: str) -> Phrase:
-    return Phrase(tuple(hint.encode() for hint in hints), re.compile(pattern.encode(), re.IGNORECASE))
+    return Phrase(re.compile(pattern.encode(), re.IGNORECASE), tuple(hint.encode() for hint in hints))
 
 
 _MONTH: Final = (
@@ -66,15 +89,15 @@ _DATE: Final = (
     rf"|{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?,?\s\d{{4}}|\d{{4}}\s?年\s?\d{{1,2}}\s?月\s?\d{{1,2}}\s?日|\d{{4}}년\s?\d{{1,2}}월\s?\d{{1,2}}일)"
 )
 DATE_OF_BIRTH: Final = _phrase(
-    r"(?:\bdate of birth|\bbirth\s?da(?:te|y)|\bd\.?o\.?b\b\.?|\bborn(?: on)?|geburtsdatum|geboren am|\bn(?:é|e)e? le|date de naissance"
+    r"(?<![A-Za-z])(?:date of birth|birth\s?da(?:te|y)|d\.?o\.?b(?![A-Za-z])\.?|born(?: on)?|geburtsdatum|geboren am|n(?:é|e)e? le|date de naissance"
     r"|fecha de nacimiento|nacid[oa] el|data di nascita|data de nascimento|出生(?:日期|年月日)?|生日|生年月日|생년월일|дата рождения)"
     r"(?:：|[\s:,.?!'\"()*-]){0,6}(?:(?:it['’]s|is|was|am|为|是)[\s:]{1,3}|为|是)?(?P<value>" + _DATE + r")(?!\d)",
     "irth", "IRTH", "orn", "DOB", "dob", "D.O.B", "eburt", "ebor", "aissance", "née", "né ", "nacim", "nacid", "nascit", "nascim",
     "出生", "生日", "生年月日", "생년월일", "рожден",
 )  # fmt: skip
 POSTAL_ADDRESS: Final = _phrase(
-    r"(?:\b(?:home|mailing|postal|street|billing|shipping|residential|work|new|my|our)?\s?address(?:\sis|\sto)?(?:\s?:|(?<=is)|(?<=to))"
-    r"|\banschrift\s?:|\badresse\s?:|\bdirecci(?:ó|o)n\s?:|\bindirizzo\s?:|\bendere(?:ç|c)o\s?:|(?:地址|住址|住所|주소)\s?(?::|：|是|为))"
+    r"(?<![A-Za-z])(?:(?:home|mailing|postal|street|billing|shipping|residential|work|new|my|our)?\s?address(?:\sis|\sto)?(?:\s?:|(?<=is)|(?<=to))"
+    r"|anschrift\s?:|adresse\s?:|direcci(?:ó|o)n\s?:|indirizzo\s?:|endere(?:ç|c)o\s?:|(?:地址|住址|住所|주소)\s?(?::|：|是|为))"
     r"\s{0,3}(?P<value>(?=[^\n]{0,60}\d)[^\n@<>{}]{6,120})",
     "ddress", "DDRESS", "nschrift", "dresse", "irecci", "ndirizzo", "ndere", "地址", "住址", "住所", "주소",
 )  # fmt: skip
@@ -96,4 +119,4 @@ OBFUSCATED_EMAIL: Final = _phrase(
     rf"(?:(?:\.|{_DOT})[A-Za-z0-9-]{{1,63}}){{0,4}}(?:\.|{_DOT})[A-Za-z]{{2,24}})(?![A-Za-z0-9_-])",
     "at]", "at)", "at}", "at>", "AT]", "AT)", "AT}", "[@", "(@", "_at_", " dot ", " DOT ", "dot]", "DOT]", "dot)", "DOT)",
 )  # fmt: skip
-PRIVATE_KEYS: Final = Phrase((b"PRIVATE KEY",), re.compile(rb"(?P<value>" + PRIVATE_KEY + rb")"))
+PRIVATE_KEYS: Final = Phrase(re.compile(rb"(?P<value>" + PRIVATE_KEY + rb")"), form=BEGIN, before=8, after=25_000)

@@ -111,7 +111,7 @@ def verify_clean(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
     text, lang, url = batch.column("text"), _strings(batch, "lang"), _strings(batch, "url")
     data, offsets = text_view(text)
     active = np.ones(len(text), np.bool_)
-    spans = settle(_find(data, offsets, scan(data, offsets, active), active, lang, url, config))
+    spans = settle(_find(data, offsets, scan(data, offsets, active), None, active, lang, url, config))
     doc_id = batch.column("doc_id").cast(pa.binary(16)) if _has_ids(batch) else pa.nulls(batch.num_rows, pa.binary(16))
     return _audit(spans, text, doc_id, ["text"] * batch.num_rows, config)
 
@@ -172,10 +172,7 @@ def scrub_column(text: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) -
     active = np.ones(len(text), np.bool_)
     fresh: Spans | None = None
     while active.any():
-        candidates = scan(data, offsets, active)
-        if fresh is not None:
-            candidates = candidates.where(_near(candidates, fresh))
-        spans = settle(_find(data, offsets, candidates, active, lang, url, config))
+        spans = settle(_find(data, offsets, scan(data, offsets, active), fresh, active, lang, url, config))
         if not len(spans):
             break
         np.add.at(counts, (spans.rows, spans.kinds), 1)
@@ -208,14 +205,25 @@ def _replacements(data: Bytes, offsets: Offsets, spans: Spans, config: Scrub, ke
 
 
 def _find(
-    data: Bytes, offsets: Offsets, candidates: Candidates, active: npt.NDArray[np.bool_], lang: pa.Array, url: pa.Array, config: Scrub
+    data: Bytes,
+    offsets: Offsets,
+    seen: Candidates,
+    near: Spans | None,
+    active: npt.NDArray[np.bool_],
+    lang: pa.Array,
+    url: pa.Array,
+    config: Scrub,
 ) -> Spans:
+    """What the finders accept of the candidates that were seen, of those near replacements where there were any, and of phrases."""
     view = data.data
+    candidates = seen if near is None else seen.where(_near(seen, near))
     found: list[tuple[int, int, int, int]] = []
     for name in config.kinds:
         number, kind = _NUMBER_OF[name], KINDS[name]
         keeps = config.mode(name) == "pseudonym" or (name == "email" and config.keep_role_addresses)
-        picked = kind.picks.search(data, offsets, active) if isinstance(kind.picks, Phrase) else candidates.where(kind.picks(candidates))
+        picked = (
+            kind.picks.search(data, offsets, active, seen) if isinstance(kind.picks, Phrase) else candidates.where(kind.picks(candidates))
+        )
         for row, start, end in zip(picked.rows.tolist(), picked.starts.tolist(), picked.ends.tolist(), strict=True):
             first, stop = offsets[row], offsets[row + 1]
             before = hide_placeholders(view[max(first, start - CONTEXT) : start].tobytes())
