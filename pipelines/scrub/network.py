@@ -49,7 +49,7 @@ _ROLES: Final = re.compile(
     re.IGNORECASE,
 )
 _HANDLE: Final = re.compile(rb"@(?=[A-Za-z0-9_]*[A-Za-z])[A-Za-z0-9_]{2,39}")
-_CODE_AROUND_HANDLE: Final = re.compile(rb"^[ \t]*$|[\w)\]}\"'`=;/\\.:*#-]$")
+_CODE_AROUND_HANDLE: Final = re.compile(rb"^[\s/*#;!-]*$|[\w)\]}\"'`=;/\\.:*#-]$")
 _CODE_AFTER_HANDLE: Final = re.compile(rb"[(/{=:]|\.[A-Za-z]")
 # Hosts without a dot that banks in India give to payment addresses (UPI).
 _PAYMENT_HANDLES: Final = frozenset(

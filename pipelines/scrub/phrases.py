@@ -81,7 +81,8 @@ def _phrase(pattern: str, *hints: str) -> Phrase:
 
 
 _MONTH: Final = (
-    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|märz|mai|okt|dez|enero|abril|ago|dic|janv|f(?:é|e)v|avr|juin|juil|ao(?:û|u)t|d(?:é|e)c)"
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|märz|mai|okt|dez|enero|abril|ago|dic|janv|f(?:é|e)v|avr|juin|juil"
+    r"|ao(?:û|u)t|d(?:é|e)c)"
     r"[a-z]{0,7}\.?"
 )
 _DATE: Final = (
@@ -89,14 +90,17 @@ _DATE: Final = (
     rf"|{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?,?\s\d{{4}}|\d{{4}}\s?年\s?\d{{1,2}}\s?月\s?\d{{1,2}}\s?日|\d{{4}}년\s?\d{{1,2}}월\s?\d{{1,2}}일)"
 )
 DATE_OF_BIRTH: Final = _phrase(
-    r"(?<![A-Za-z])(?:date of birth|birth\s?da(?:te|y)|d\.?o\.?b(?![A-Za-z])\.?|born(?: on)?|geburtsdatum|geboren am|n(?:é|e)e? le|date de naissance"
-    r"|fecha de nacimiento|nacid[oa] el|data di nascita|data de nascimento|出生(?:日期|年月日)?|生日|生年月日|생년월일|дата рождения)"
+    r"(?<![A-Za-z])(?:date of birth|birth\s?da(?:te|y)|d\.?o\.?b(?![A-Za-z])\.?|born(?: on)?|geburtsdatum"
+    r"|geboren am|n(?:é|e)e? le|date de naissance|fecha de nacimiento|nacid[oa] el|data di nascita|data de nascimento"
+    r"|出生(?:日期|年月日)?|生日|生年月日|생년월일|дата рождения)"
     r"(?:：|[\s:,.?!'\"()*-]){0,6}(?:(?:it['’]s|is|was|am|为|是)[\s:]{1,3}|为|是)?(?P<value>" + _DATE + r")(?!\d)",
     "irth", "IRTH", "orn", "DOB", "dob", "D.O.B", "eburt", "ebor", "aissance", "née", "né ", "nacim", "nacid", "nascit", "nascim",
     "出生", "生日", "生年月日", "생년월일", "рожден",
 )  # fmt: skip
 POSTAL_ADDRESS: Final = _phrase(
-    r"(?<![A-Za-z])(?:(?:home|mailing|postal|street|billing|shipping|residential|work|new|my|our)?\s?address(?:\sis|\sto)?(?:\s?:|(?<=is)|(?<=to))"
+    r"(?<![A-Za-z])(?:"
+    r"(?:home|mailing|postal|street|billing|shipping|residential|work|new|my|our)?\s?address(?:\sis|\sto)?"
+    r"(?:\s?:|(?<=is)|(?<=to))"
     r"|anschrift\s?:|adresse\s?:|direcci(?:ó|o)n\s?:|indirizzo\s?:|endere(?:ç|c)o\s?:|(?:地址|住址|住所|주소)\s?(?::|：|是|为))"
     r"\s{0,3}(?P<value>(?=[^\n]{0,60}\d)[^\n@<>{}]{6,120})",
     "ddress", "DDRESS", "nschrift", "dresse", "irecci", "ndirizzo", "ndere", "地址", "住址", "住所", "주소",

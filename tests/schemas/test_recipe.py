@@ -28,6 +28,8 @@ def parse(**sections: Any) -> recipes.Recipe:
         ({"filters": {"profiles": {"zh": {"c4": {"min_sentence": 1}}}}}, "did you mean 'min_sentences'?"),
         ({"tokenizer": {"vocab_size": 100}}, "the byte alphabet and the special tokens alone need 257"),
         ({"scrub": {"kinds": ["e-mail"]}}, "did you mean 'email'?"),
+        ({"scrub": {"modes": {"email": "hide"}}}, "scrub.modes.email = 'hide': choose one of placeholder"),
+        ({"scrub": {"modes": {"user": "pseudonym"}}}, "scrub.modes.user = 'pseudonym': add the kind to scrub.kinds"),
         ({"sources": {}}, "name at least one source"),
         ({"sources": {"web": {"source_class": "blog"}}}, "use one of book, commoncrawl"),
         ({"pretrain": {"d_model": 100, "n_heads": 3}}, "must be a multiple of 2 x n_heads = 6"),

@@ -74,6 +74,7 @@ def test_credentials_and_handles_are_found(text: str, expected: str) -> None:
         "2024-01-02-03-04-05-06",
         "look at bakery.org (at home)",
         "@Override\npublic void run1()",
+        " * @param name\n// @ts_ignore",
         "commit = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b'",
         "key = 'the_name_of_the_thing_1'",
     ],
