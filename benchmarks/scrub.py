@@ -220,7 +220,8 @@ def false_alarms(files: Iterable[Path], kinds: tuple[str, ...]) -> dict[str, Any
         for text, spans in zip(texts, found, strict=True):
             for kind, start, end in spans:
                 word = re.search(r"(\w{0,12})\W{0,3}$", text[max(0, start - 16) : start])
-                before = re.sub(r"\d", "9", word[1]) if word else ""
+                before = word[1] if word else ""
+                before = before if before.islower() else shape_of(before)  # a capital may begin a name
                 causes[kind, f"{before} {shape_of(text[start:end])}"] += 1
         alarms[path.name] = {"chars": sum(map(len, texts)), "counts": dict(counts), "causes": causes.most_common(20)}
     return alarms

@@ -90,7 +90,8 @@ def find_email(window: Window) -> Iterator[Span]:
         return
     if not start and (window.before.endswith(b"@") or _IN_URL.search(window.before)):
         return
-    domain = _domain(host.decode("utf-8", "ignore")) or (host.decode() if host.lower() in _PAYMENT_HANDLES else "")
+    # An invalid byte becomes a character that is no letter, and keeps its place.
+    domain = _domain(host.decode("utf-8", "surrogateescape")) or (host.decode() if host.lower() in _PAYMENT_HANDLES else "")
     if not domain:
         return
     end = len(name) + 1 + len(domain.encode())

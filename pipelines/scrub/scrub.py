@@ -30,7 +30,7 @@ from pipelines.scrub.context import hide_placeholders
 from pipelines.scrub.kinds import KINDS, placeholder
 from pipelines.scrub.network import is_role
 from pipelines.scrub.phrases import Phrase
-from pipelines.scrub.places import place_of
+from pipelines.scrub.places import Place, place_of
 from pipelines.scrub.rewrite import Spans, rewrite, settle, whole_lines
 from pipelines.scrub.stand_ins import is_stand_in, key_of, pseudonym
 from pipelines.text.view import text_view
@@ -218,6 +218,7 @@ def _find(
     view = data.data
     candidates = seen if near is None else seen.where(_near(seen, near))
     found: list[tuple[int, int, int, int]] = []
+    places: dict[int, Place] = {}
     for name in config.kinds:
         number, kind = _NUMBER_OF[name], KINDS[name]
         keeps = config.mode(name) == "pseudonym" or (name == "email" and config.keep_role_addresses)
@@ -228,8 +229,9 @@ def _find(
             first, stop = offsets[row], offsets[row + 1]
             before = hide_placeholders(view[max(first, start - CONTEXT) : start].tobytes())
             window = Window(before, view[start:end].tobytes(), view[end : min(stop, end + CONTEXT)].tobytes())
-            place = place_of(lang[row].as_py(), url[row].as_py(), config.phone_regions)
-            for i, j in kind.find(window, place):
+            if row not in places:
+                places[row] = place_of(lang[row].as_py(), url[row].as_py(), config.phone_regions)
+            for i, j in kind.find(window, places[row]):
                 if not (keeps and _stays(name, view[start + i : start + j].tobytes(), config)):
                     found.append((row, start + i, start + j, number))
     return Spans.of(found)

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,3 +77,18 @@ def test_bytes_that_continue_a_character_are_no_characters() -> None:
     data, offsets = text_view(texts(["日本", "aé"]).slice(1))
     rows = np.zeros(3, np.int64)
     assert in_characters(data, offsets, rows, offsets[0] + np.array([0, 1, 3])).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("email", [b"jane@bakery.org", b"jane@bak\xffery.org", b"ja\xe6ne@bakery.org"])
+def test_invalid_bytes_shift_nothing(email: bytes) -> None:
+    raw = b"\xff\xe6\x97 \xf0\x9f\x98\x80 write to " + email + b" or 93.184.216.34 now \xff"
+    offsets, data = pa.py_buffer(np.array([0, len(raw)])), pa.py_buffer(raw)
+    column = pa.LargeStringArray.from_buffers(1, offsets, data)
+    scrubbed, audit = scrub_with_audit(pa.RecordBatch.from_arrays([column], ["raw_text"]), Scrub())
+    spans = [(row["start_byte"], row["end_byte"]) for row in audit.to_pylist()]
+    found = [raw[start:end] for start, end in sorted(spans)]
+    assert found[-1] == b"93.184.216.34"
+    assert found[:-1] in ([email], [b"ne@bakery.org"], [])
+    after = scrubbed.column("text").cast(pa.large_binary())[0].as_py()
+    assert after.endswith(b" or <IPV4> now \xff")
+    assert after.startswith(raw[: raw.index(b"write to ") + 9])
