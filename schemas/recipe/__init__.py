@@ -37,7 +37,7 @@ from schemas.recipe.filters import (
 )
 from schemas.recipe.loading import RECIPES_DIR, apply_setting, list_recipes, load, parse, section
 from schemas.recipe.pretrain import Pretrain
-from schemas.recipe.scrub import PII_KINDS, Scrub
+from schemas.recipe.scrub import DEFAULT_KINDS, PII_KINDS, Scrub
 from schemas.recipe.sources import Crawl, Read, Source
 from schemas.recipe.tokens import Encode, Tokenizer
 from schemas.recipe.training import ClassifierTraining, NgramTraining
@@ -47,6 +47,7 @@ __all__ = [
     "ANY_LANGUAGE",
     "C4",
     "CLEANING_STEPS",
+    "DEFAULT_KINDS",
     "PII_KINDS",
     "RECIPES_DIR",
     "RULE_SETS",

@@ -32,6 +32,8 @@ def parse(**sections: Any) -> recipes.Recipe:
         ({"filters": {"rules": ["c4", "gopher_quality:nemo"], "gopher_quality": {"variant": "paper"}}}, "and 'paper' is asked for, too"),
         ({"tokenizer": {"vocab_size": 100}}, "the byte alphabet and the special tokens alone need 257"),
         ({"scrub": {"kinds": ["e-mail"]}}, "did you mean 'email'?"),
+        ({"scrub": {"modes": {"email": "hide"}}}, "scrub.modes.email = 'hide': choose one of placeholder"),
+        ({"scrub": {"modes": {"user": "pseudonym"}}}, "scrub.modes.user = 'pseudonym': add the kind to scrub.kinds"),
         ({"sources": {}}, "name at least one source"),
         ({"sources": {"web": {"source_class": "blog"}}}, "use one of book, commoncrawl"),
         ({"pretrain": {"d_model": 100, "n_heads": 3}}, "must be a multiple of 2 x n_heads = 6"),
