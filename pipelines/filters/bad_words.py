@@ -24,6 +24,7 @@ from pipelines.text.lines import class_of
 from pipelines.text.unicode import LETTER, MARK, NUMBER, TABLE_SIZE, UNSPACED, char_classes, decode
 from pipelines.text.view import text_view
 from schemas.errors import RecipeError
+from schemas.files import cached_by_file
 
 _WORD: Final = LETTER | NUMBER | MARK
 _BLANK: Final = 0x20
@@ -46,7 +47,7 @@ class WordList:
     """Per state the code points of the listed word that ends there, 0 where none does."""
 
 
-@functools.cache
+@cached_by_file
 def read_list(path: str, allow: tuple[str, ...], where: str) -> WordList:
     """The list in a file, one word or phrase a line in UTF-8, without those in `allow`; empty lines and those after # say nothing."""
     try:

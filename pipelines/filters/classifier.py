@@ -7,7 +7,6 @@ the same file, byte for byte.
 
 from __future__ import annotations
 
-import functools
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from pipelines.filters.fasttext_sgd import fit
 from pipelines.filters.model import open_classifier
 from pipelines.filters.normal import normalise
 from schemas.errors import InputError, ModelError
-from schemas.files import whole_file
+from schemas.files import cached_by_file, whole_file
 from schemas.recipe import ClassifierTraining, Quality
 from schemas.sampling import draws, hash_ids, in_share
 
@@ -59,7 +58,7 @@ def pareto_margin(score: Floats, doc_id: pa.Array, alpha: float, seed: int) -> F
     return drawn - (1 - score)
 
 
-@functools.cache
+@cached_by_file
 def load(model: str | None, label: str, where: str = "filters.quality") -> Any:
     """The fastText classifier at that path, loaded once per process; ModelError if it is not there or lacks the label."""
     if model is None:

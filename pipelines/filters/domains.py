@@ -18,6 +18,7 @@ import pyarrow as pa
 import tldextract
 
 from schemas.errors import RecipeError
+from schemas.files import cached_by_file
 
 # A scheme only before `//`, since in example.com:80 there is none; whatever stands before the last @ is no host.
 _HOST = r"^(?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,})?(?:[^/?#\\]*@)?([^/?#:\\]*)"
@@ -37,7 +38,7 @@ class Domains:
     """How many labels those in `below` have: 2 for example.com."""
 
 
-@functools.cache
+@cached_by_file
 def read_domains(path: str, key: str = "block_domains") -> Domains:
     """The domains in the file, one a line, in Unicode or punycode; empty lines and those that begin with # say nothing.
 

@@ -5,7 +5,6 @@ A rule whose value is missing fails: a document without a licence has none of th
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ import pyarrow as pa
 
 from pipelines.filters.domains import hosts_of
 from schemas.errors import RecipeError
+from schemas.files import cached_by_file
 from schemas.recipe import Metadata
 
 Fails = npt.NDArray[np.bool_]
@@ -58,7 +58,7 @@ def _listed(config: Metadata) -> Iterator[tuple[str, str, tuple[str, ...]]]:
             yield f"{name}_lists", key, read_values(path, f"filters.metadata.{name}_lists.{key}")
 
 
-@functools.cache
+@cached_by_file
 def read_values(path: str, key: str) -> tuple[str, ...]:
     """The values in the file, one a line; empty lines say nothing. RecipeError if it cannot be read."""
     try:

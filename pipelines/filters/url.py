@@ -7,7 +7,6 @@ undone. A listed word of a script without spaces is looked for inside the runs, 
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import pyarrow as pa
 from pipelines.filters.domains import Domains, covered, hosts_of, read_domains, read_lines
 from pipelines.text.unicode import TABLE_SIZE, UNSPACED, char_classes
 from schemas.errors import RecipeError
+from schemas.files import cached_by_file
 from schemas.recipe import Url
 
 Mask = npt.NDArray[np.bool_]
@@ -145,7 +145,7 @@ def _label(match: re.Match[str]) -> str:
         return match[0]
 
 
-@functools.cache
+@cached_by_file
 def read_words(path: str, key: str) -> ScoredWords:
     """The words in the file, one a line, each with its weight behind a space or 1."""
     spaced: list[tuple[str, float]] = []

@@ -7,7 +7,6 @@ word the longest counts, and the search goes on behind it.
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from pipelines.filters.labels import code_of
 from pipelines.text.hashing import append_hash, slot_of, table_size
 from pipelines.text.words import HAS_LETTER, PUNCTUATION_ONLY, split_words
 from schemas.errors import RecipeError
+from schemas.files import cached_by_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def shares(text: pa.Array, lang: pa.Array, paths: dict[str, str], key: str) -> n
     return out
 
 
-@functools.cache
+@cached_by_file
 def read_word_list(path: str, key: str) -> WordList:
     """The list in the file, one word or phrase a line; empty lines and those that begin with # say nothing."""
     try:
