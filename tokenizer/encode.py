@@ -54,7 +54,10 @@ class Encoder:
 
     def __call__(self, text: pa.Array) -> pa.Array:
         """large_list<uint16 or uint32>, row-aligned with the large_string column; a null is an empty text."""
-        ids, offsets = self._fast(text) if self.path == "fast" else self._with_the_library(text)
+        if self.path == "fast":
+            ids, offsets = self.encode_with(self.vocabulary.scanner, self.prepared(text))
+        else:
+            ids, offsets = self._with_the_library(text)
         item = pa.field("item", self.id_type, nullable=False)
         return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(ids), type=pa.large_list(item))
 
@@ -79,13 +82,12 @@ class Encoder:
         )
         return out[:n].copy(), bounds
 
-    def _fast(self, text: pa.Array) -> tuple[npt.NDArray[np.unsignedinteger[Any]], Offsets]:
+    def prepared(self, text: pa.Array) -> pa.Array:
+        """The column as it is cut: in the vocabulary's Unicode form, with its spaces; only where `path` is "fast"."""
         vocabulary = self.vocabulary
         if vocabulary.normalizer:
             text = in_form(text, vocabulary.normalizer)
-        if vocabulary.metaspace:
-            text = with_spaces(text, vocabulary.first_space)
-        return self.encode_with(vocabulary.scanner, text)
+        return with_spaces(text, vocabulary.first_space) if vocabulary.metaspace else text
 
     def _scratch(self) -> Scratch:
         if not hasattr(self._threads, "scratch"):

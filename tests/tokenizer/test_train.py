@@ -18,13 +18,11 @@ from schemas.errors import TokenizerError
 from schemas.recipe import Tokenizer
 from tests.tokenizer.random_text import random_texts
 from tests.tokenizer.test_encode import CORPUS, DATA, column
-from tokenizer import counts as counting
-from tokenizer import train as training
 from tokenizer.counts import count_pretokens, merge_counts
 from tokenizer.encode import Encoder
 from tokenizer.files import save
 from tokenizer.patterns import PATTERNS, SCANNERS
-from tokenizer.train import extend, train, train_from_counts
+from tokenizer.train import count_for, extend, train, train_from_counts
 
 
 def by_the_library(texts: list[str], config: Tokenizer) -> dict[str, Any]:
@@ -99,18 +97,9 @@ def test_counting_many_words_grows_its_tables() -> None:
     assert as_dict(count_pretokens(column(texts), SCANNERS["gpt2"])) == expected
 
 
-def test_a_word_without_an_end_is_counted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "MAX_PRETOKEN_BYTES", 16)
-    counts = as_dict(count_pretokens(column(["语" * 12]), SCANNERS["gpt2"]))
-    assert counts == {("语" * 5).encode(): 2, ("语" * 2).encode(): 1}
-
-
-def test_rare_words_are_forgotten_above_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "MOST_COUNTED_BYTES", 1000)
-    columns = [column(["the fox", f"a{i:05d}b"]) for i in range(100)]
-    counts = as_dict(training.count_columns(columns, SCANNERS["gpt2"], None))
-    assert counts[b"the"] == 100
-    assert sum(len(word) + 16 for word in counts) <= 1000
+def test_a_word_of_any_length_is_counted_whole() -> None:
+    text = "语" * 100_000
+    assert as_dict(count_pretokens(column([text, "语", text]), SCANNERS["gpt2"])) == {text.encode(): 2, "语".encode(): 1}
 
 
 def test_characters_have_tokens_up_to_the_coverage_and_bytes_beyond(tmp_path: Path) -> None:
@@ -151,8 +140,8 @@ def test_an_extended_vocabulary_keeps_every_old_id(tmp_path: Path) -> None:
     config = Tokenizer(vocab_size=320, pattern="gpt2")
     save(train([column(CORPUS[:1] + CORPUS[2:3])], config), tmp_path / "old.json")
     old = Encoder(tmp_path / "old.json").tokenizer
-    counts = count_pretokens(column(CORPUS[1:2] + CORPUS[4:5]), SCANNERS["gpt2"])
-    save(extend(tmp_path / "old.json", counts, 350, config), tmp_path / "new.json")
+    counts = count_for(tmp_path / "old.json", [column(CORPUS[1:2] + CORPUS[4:5])])
+    save(extend(tmp_path / "old.json", counts, Tokenizer(vocab_size=350, pattern="gpt2")), tmp_path / "new.json")
     new = Encoder(tmp_path / "new.json")
     assert new.path == "fast"
     assert new.vocab_size == 350
