@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tokenizer.classes import code_classes
+from tokenizer.memory import kernel
 from tokenizer.patterns import Scanner
 from tokenizer.scan import part_end, pretoken_end, text_view
 
@@ -60,9 +61,7 @@ class PretokenCounter:
         numbers = counts.column("count").to_numpy(zero_copy_only=False).astype(np.uint64)
         row, missing = 0, 0
         while row < len(numbers):
-            row, missing, self._n = _add_counts(
-                self._slots, self._numbers, self._bounds, self._kept, self._n, data, offsets, row, numbers
-            )
+            row, missing, self._n = _add_counts(self._slots, self._numbers, self._bounds, self._kept, self._n, data, offsets, row, numbers)
             self._make_room(missing)
 
     def counts(self) -> pa.RecordBatch:
@@ -101,9 +100,9 @@ def merge_counts(batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
     return counter.counts()
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _count_text(slots, numbers, bounds, kept, n, data, offsets, row, at, part, kind, max_digits, split_digits, classes):  # type: ignore[no-untyped-def]
-    """Count on from byte `at` of a row. Returns where it stopped: row, byte, end of its part, bytes that it had no room for; and rows so far."""
+    """Count on from byte `at` of a row. Returns where it stopped (row, byte, end of its part, bytes without room) and the rows so far."""
     while row < len(offsets) - 1:
         stop = offsets[row + 1]
         while at < stop:
@@ -119,7 +118,7 @@ def _count_text(slots, numbers, bounds, kept, n, data, offsets, row, at, part, k
     return row, at, part, 0, n
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _add_counts(slots, numbers, bounds, kept, n, data, offsets, row, added):  # type: ignore[no-untyped-def]
     while row < len(added):
         n, has_room = _add(slots, numbers, bounds, kept, n, data, offsets[row], offsets[row + 1], added[row])
@@ -129,7 +128,7 @@ def _add_counts(slots, numbers, bounds, kept, n, data, offsets, row, added):  # 
     return row, 0, n
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _add(slots, numbers, bounds, kept, n, data, at, end, number):  # type: ignore[no-untyped-def]
     """(rows, whether there was room for it)."""
     key = hash_bytes(data, at, end)
@@ -164,7 +163,7 @@ def _table(bounds, kept, n, size):  # type: ignore[no-untyped-def]
     return slots
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def hash_bytes(data, at, end):  # type: ignore[no-untyped-def]
     value = np.uint64(end - at)
     while at < end:
@@ -174,7 +173,7 @@ def hash_bytes(data, at, end):  # type: ignore[no-untyped-def]
     return value ^ (value >> np.uint64(29))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def same_bytes(data, at, end, kept, start, stop):  # type: ignore[no-untyped-def]
     if end - at != stop - start:
         return False

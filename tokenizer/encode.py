@@ -67,6 +67,7 @@ class Encoder:
         # A token has at least one byte; pages of this array that stay unused are never touched and cost nothing.
         out = np.empty(int(offsets[-1] - offsets[0]) + SLACK, self.id_type.to_pandas_dtype())
         bounds = np.zeros(len(offsets), np.int64)
+        impossible = np.zeros(int(np.diff(offsets).max(initial=0)) + 1, np.bool_)
         n = encode(
             data,
             offsets,
@@ -77,6 +78,7 @@ class Encoder:
             code_classes(),
             self.matcher,
             self._scratch(),
+            impossible,
             out,
             bounds,
         )

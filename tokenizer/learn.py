@@ -21,14 +21,14 @@ import numpy.typing as npt
 
 from schemas.buffers import Bytes, Offsets
 from tokenizer.counts import hash_bytes, same_bytes
-from tokenizer.memory import prefetch
+from tokenizer.memory import kernel, prefetch
 from tokenizer.merge import Ids
 
 _NONE: Final = -1
 _BRANCHES: Final = 4  # of a node of the heap
 _AHEAD: Final = 16
 """Places asked for from memory before their turn."""
-_FALL: Final = 8
+_FALL: Final = 16
 """What the threshold is divided by."""
 _BLOCK_BITS: Final = 4  # places in a block of `_word_index`
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -49,7 +49,7 @@ class Learned(NamedTuple):
 class Words(NamedTuple):
     """Words as places: word i has the places offsets[i] to offsets[i + 1] and occurs counts[i] times."""
 
-    places: npt.NDArray[np.unsignedinteger]  # type: ignore[type-arg]
+    places: npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
     """uint16 or uint32 per place: a token's id at its first place and its last one; those between do not matter."""
     offsets: Offsets
     counts: npt.NDArray[np.int64]
@@ -71,7 +71,7 @@ def place_type(n_tokens: int) -> type[np.uint16] | type[np.uint32]:
 
 
 def learn_merges(
-    words: Words, tokens: Tokens, *, n_tokens: int, min_frequency: int, max_token_length: int | None, all_pairs: bool
+    words: Words, tokens: Tokens, n_tokens: int, min_frequency: int, max_token_length: int | None, *, all_pairs: bool
 ) -> Learned | None:
     """Merges until there are n_tokens, or no pair occurs min_frequency times.
 
@@ -104,7 +104,7 @@ def _learn(words, nothing, tokens, n_tokens, min_frequency, max_length, all_pair
     left_ids, right_ids, merged_ids = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
     n_merges = 0
     index = _word_index(words.offsets)
-    # Of the pairs that the merged token forms with what stands before it (0) and after it (1): change of count, places, next place to write.
+    # Of the pairs of the merged token with what is before it (0) and after it (1): change of count, places, next place to write to.
     changes = np.zeros((room, 2, 3), np.int64)
     met = np.empty(2 * room, np.int64)
     events = np.empty((1 << 12, 2), np.int32)  # neighbour << 1 | side, place
@@ -116,8 +116,7 @@ def _learn(words, nothing, tokens, n_tokens, min_frequency, max_length, all_pair
     live = n_places
     while n < n_tokens:
         while n_heap > 0 and heap[0, _COUNT] != pairs[heap[0, _PAIR], 0]:
-            heap[0, _COUNT] = pairs[heap[0, _PAIR], 0]
-            _sink(heap, n_heap, heap[0].copy())
+            _sink(heap, n_heap, 0, pairs[heap[0, _PAIR], 0])
         if n_heap == 0 or heap[0, _COUNT] < max(threshold, min_frequency):
             if threshold <= min_frequency:
                 break
@@ -128,7 +127,7 @@ def _learn(words, nothing, tokens, n_tokens, min_frequency, max_length, all_pair
             continue
         key, start, size = heap[0, _KEY], heap[0, _START], heap[0, _SIZE]
         n_heap -= 1
-        _sink(heap, n_heap, heap[n_heap].copy())
+        _sink(heap, n_heap, n_heap, heap[n_heap, _COUNT])
         live -= size
 
         left, right = key >> 32, key & 0xFFFFFFFF
@@ -157,8 +156,12 @@ def _learn(words, nothing, tokens, n_tokens, min_frequency, max_length, all_pair
         left_ids[n_merges], right_ids[n_merges], merged_ids[n_merges] = left, right, merged
         n_merges += 1
 
-        events, n_events, n_met = _merge(
-            words, nothing, index, spans, lengths, max_length, left, right, merged, lists[start : start + size], all_pairs, table, pairs, changes, met, events
+        places = lists[start : start + size]
+        most = 2 * (_n_words_places(words, index, places) if all_pairs else size)
+        if most > len(events):
+            events = np.empty((most + most // 4, 2), np.int32)
+        n_events, n_met = _merge(
+            words, nothing, index, spans, lengths, max_length, left, right, merged, places, all_pairs, table, pairs, changes, met, events
         )
         for i in range(n_met):
             neighbour, side = met[i] >> 1, met[i] & 1
@@ -193,11 +196,7 @@ def _learn(words, nothing, tokens, n_tokens, min_frequency, max_length, all_pair
             n_heap += 1
             n_places += size
             live += size
-        for i in range(n_events):
-            neighbour, side = events[i, 0] >> 1, events[i, 0] & 1
-            if changes[neighbour, side, 2] != _NONE:
-                lists[changes[neighbour, side, 2]] = events[i, 1]
-                changes[neighbour, side, 2] += 1
+        _note_events(events, n_events, changes, lists)
         for i in range(n_met):
             changes[met[i] >> 1, met[i] & 1] = 0
     return (
@@ -209,11 +208,11 @@ def _learn(words, nothing, tokens, n_tokens, min_frequency, max_length, all_pair
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _merge(words, nothing, index, spans, lengths, max_length, left, right, merged, places, all_pairs, table, pairs, changes, met, events):  # type: ignore[no-untyped-def]
     """Merge at these places. Counts of old pairs change at once, those of pairs with the merged token in `changes`.
 
-    Returns (events, number of them, number of the neighbours `met`).
+    Returns the number of events and of the neighbours `met`.
     """
     symbols, offsets, counts = words
     n_events = n_met = 0
@@ -247,8 +246,6 @@ def _merge(words, nothing, index, spans, lengths, max_length, left, right, merge
             end = between + spans[right]
             symbols[between] = symbols[between - 1] = nothing
             symbols[at] = symbols[end - 1] = merged
-            if n_events + 2 > len(events):
-                events = np.concatenate((events, np.empty_like(events)))
             if at > first:
                 before = np.int64(symbols[at - 1])
                 if before == merged:
@@ -275,10 +272,33 @@ def _merge(words, nothing, index, spans, lengths, max_length, left, right, merge
             if not all_pairs:
                 break
             at = end
-    return events, n_events, n_met
+    return n_events, n_met
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
+def _note_events(events, n_events, changes, lists):  # type: ignore[no-untyped-def]
+    for i in range(n_events):
+        neighbour, side = events[i, 0] >> 1, events[i, 0] & 1
+        if changes[neighbour, side, 2] != _NONE:
+            lists[changes[neighbour, side, 2]] = events[i, 1]
+            changes[neighbour, side, 2] += 1
+
+
+@kernel
+def _n_words_places(words, index, places):  # type: ignore[no-untyped-def]
+    """Places of all words in which these places lie."""
+    n, stop = 0, np.int64(0)
+    for i in range(len(places)):
+        if places[i] >= stop or i == 0 or places[i] < places[i - 1]:
+            word = np.int64(index[places[i] >> _BLOCK_BITS])
+            while words.offsets[word + 1] <= places[i]:
+                word += 1
+            stop = words.offsets[word + 1]
+            n += stop - words.offsets[word]
+    return n
+
+
+@kernel
 def _meet(changes, met, n_met, neighbour, side):  # type: ignore[no-untyped-def]
     if changes[neighbour, side, 2] == 0:
         changes[neighbour, side, 2] = 1
@@ -287,7 +307,7 @@ def _meet(changes, met, n_met, neighbour, side):  # type: ignore[no-untyped-def]
     return n_met
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _lower(table, pairs, key, count):  # type: ignore[no-untyped-def]
     pair = np.int64(table[_pair_slot(table, pairs, key)])
     if pair != _NONE:
@@ -300,71 +320,100 @@ def _follow(words, spans, lengths, n_first, max_length, min_frequency, threshold
 
     Three times: counts by hash of a pair tell which ones may reach it; those are counted; then their places are noted.
     """
-    symbols, offsets, counts = words
-    buckets = np.zeros(_power_of_two(min(len(symbols) // 8, 1 << 20)), np.int64)
+    buckets = np.zeros(_power_of_two(min(len(words.places) // 8, 1 << 20)), np.int64)
+    _count_buckets(words, spans, lengths, n_first, max_length, buckets)
+    if not all_pairs:
+        most = buckets.max()
+        threshold = max((min(most, threshold) if threshold else most) // _FALL, min_frequency)
+    pairs, sizes = np.empty((1 << 11, 2), np.int64), np.zeros(1 << 11, np.int64)  # count, key; places
     table = np.full(1 << 12, _NONE, np.int32)
-    pairs = np.empty((1 << 11, 2), np.int64)  # count, key
-    sizes = np.zeros(1 << 11, np.int64)
-    n_pairs = 0
-    cursors = np.zeros(0, np.int64)
-    heap = np.empty((1 << 10, 5), np.int64)
-    n_heap = 0
-    lists = np.empty(0, np.int32)
-    n_places = np.int64(0)
-    for turn in range(3):
-        for word in range(len(counts)):
-            at, stop, count = offsets[word], offsets[word + 1], counts[word]
-            while at < stop:
-                left = np.int64(symbols[at])
-                between = at + spans[left]
-                if between >= stop:
-                    break
-                right = np.int64(symbols[between])
-                place = at
-                at = between
-                if lengths[left] + lengths[right] >= max_length and (left >= n_first or right >= n_first):
-                    continue
-                key = (left << 32) | right
-                bucket = _home(buckets, key)
-                if turn == 0:
-                    buckets[bucket] += count
-                    continue
-                if buckets[bucket] < threshold:
-                    continue
+    n_pairs = word = at = 0
+    while word < len(words.counts):
+        n_pairs, word, at = _count_pairs(
+            words, spans, lengths, n_first, max_length, buckets, threshold, table, pairs, sizes, n_pairs, word, at
+        )
+        if 2 * (n_pairs + 1) > len(table):
+            table = _larger_table(pairs, n_pairs, 2 * len(table))
+        if n_pairs == len(pairs):
+            pairs = np.concatenate((pairs, np.empty_like(pairs)))
+            sizes = np.append(sizes, np.zeros_like(sizes))
+
+    heap = np.empty((np.count_nonzero(pairs[:n_pairs, 0] >= threshold) + 16, 5), np.int64)
+    n_heap, n_places = 0, np.int64(0)
+    cursors = np.full(n_pairs, _NONE, np.int64)
+    for pair in range(n_pairs):
+        if pairs[pair, 0] >= threshold:
+            _rise(heap, n_heap, pairs[pair, 0], pairs[pair, 1], pair, n_places, sizes[pair])
+            n_heap += 1
+            cursors[pair] = n_places
+            n_places += sizes[pair]
+    lists = np.empty(n_places + n_places // 4 + 1024, np.int32)
+    _note_places(words, spans, buckets, threshold, table, pairs, cursors, lists)
+    return table, pairs, n_pairs, heap, n_heap, lists, n_places, threshold
+
+
+@kernel
+def _count_buckets(words, spans, lengths, n_first, max_length, buckets):  # type: ignore[no-untyped-def]
+    symbols, offsets, counts = words
+    for word in range(len(counts)):
+        at, stop, count = offsets[word], offsets[word + 1], counts[word]
+        right = np.int64(symbols[at])
+        at += spans[right]
+        while at < stop:
+            left, right = right, np.int64(symbols[at])
+            at += spans[right]
+            if lengths[left] + lengths[right] < max_length or (left < n_first and right < n_first):
+                buckets[_home(buckets, (left << 32) | right)] += count
+
+
+@kernel
+def _count_pairs(words, spans, lengths, n_first, max_length, buckets, threshold, table, pairs, sizes, n_pairs, word, at):  # type: ignore[no-untyped-def]
+    """Count on from the token at `at` of a word, or from its beginning for 0; returns where there was no room for a further pair."""
+    symbols, offsets, counts = words
+    while word < len(counts):
+        stop, count = offsets[word + 1], counts[word]
+        place = max(at, offsets[word])
+        right = np.int64(symbols[place])
+        at = place + spans[right]
+        while at < stop:
+            left, right = right, np.int64(symbols[at])
+            key = (left << 32) | right
+            if buckets[_home(buckets, key)] >= threshold and (
+                lengths[left] + lengths[right] < max_length or (left < n_first and right < n_first)
+            ):
                 slot = _pair_slot(table, pairs, key)
-                if turn == 2:
-                    pair = np.int64(table[slot])
-                    if cursors[pair] != _NONE:
-                        lists[cursors[pair]] = place
-                        cursors[pair] += 1
-                    continue
                 if table[slot] == _NONE:
-                    if n_pairs == len(pairs):
-                        pairs = np.concatenate((pairs, np.empty_like(pairs)))
-                        sizes = np.append(sizes, np.zeros_like(sizes))
-                    pairs[n_pairs] = (0, key)
+                    if n_pairs == len(pairs) or 2 * (n_pairs + 1) > len(table):
+                        return n_pairs, word, place
+                    pairs[n_pairs, 0], pairs[n_pairs, 1] = 0, key
                     table[slot] = n_pairs
                     n_pairs += 1
-                    if 2 * n_pairs > len(table):
-                        table = _larger_table(pairs, n_pairs, 2 * len(table))
-                        slot = _pair_slot(table, pairs, key)
                 pairs[table[slot], 0] += count
                 sizes[table[slot]] += 1
-        if turn == 0 and not all_pairs:
-            most = buckets.max()
-            threshold = max((min(most, threshold) if threshold else most) // _FALL, min_frequency)
-        elif turn == 1:
-            cursors = np.full(n_pairs, _NONE, np.int64)
-            for pair in range(n_pairs):
-                if pairs[pair, 0] >= threshold:
-                    if n_heap == len(heap):
-                        heap = np.concatenate((heap, np.empty_like(heap)))
-                    _rise(heap, n_heap, pairs[pair, 0], pairs[pair, 1], pair, n_places, sizes[pair])
-                    n_heap += 1
-                    cursors[pair] = n_places
-                    n_places += sizes[pair]
-            lists = np.empty(n_places + n_places // 4 + 1024, np.int32)
-    return table, pairs, n_pairs, heap, n_heap, lists, n_places, threshold
+            place = at
+            at += spans[right]
+        word += 1
+        at = 0
+    return n_pairs, word, at
+
+
+@kernel
+def _note_places(words, spans, buckets, threshold, table, pairs, cursors, lists):  # type: ignore[no-untyped-def]
+    symbols, offsets, counts = words
+    for word in range(len(counts)):
+        place, stop = offsets[word], offsets[word + 1]
+        right = np.int64(symbols[place])
+        at = place + spans[right]
+        while at < stop:
+            left, right = right, np.int64(symbols[at])
+            key = (left << 32) | right
+            if buckets[_home(buckets, key)] >= threshold:
+                pair = np.int64(table[_pair_slot(table, pairs, key)])
+                if pair != _NONE and cursors[pair] != _NONE:
+                    lists[cursors[pair]] = place
+                    cursors[pair] += 1
+            place = at
+            at += spans[right]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -401,7 +450,7 @@ def _power_of_two(least):  # type: ignore[no-untyped-def]
     return size
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _place_of(data, at, end, by_bytes, bytes_, bounds):  # type: ignore[no-untyped-def]
     """Where in the table the token data[at:end] stands, or would stand."""
     place = np.int64(hash_bytes(data, at, end) >> np.uint64(20)) & (len(by_bytes) - 1)
@@ -413,12 +462,12 @@ def _place_of(data, at, end, by_bytes, bytes_, bounds):  # type: ignore[no-untyp
     return place
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _home(table, key):  # type: ignore[no-untyped-def]
     return np.int64((np.uint64(key) * _MIX) >> np.uint64(32)) & (len(table) - 1)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _pair_slot(table, pairs, key):  # type: ignore[no-untyped-def]
     slot = _home(table, key)
     while table[slot] != _NONE and pairs[table[slot], 1] != key:
@@ -434,35 +483,38 @@ def _larger_table(pairs, n_pairs, size):  # type: ignore[no-untyped-def]
     return table
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _is_before(count, key, other_count, other_key):  # type: ignore[no-untyped-def]
     """The larger count first; of equal ones the smaller ids."""
     return count > other_count or (count == other_count and key < other_key)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _rise(heap, place, count, key, pair, start, size):  # type: ignore[no-untyped-def]
     """Put an entry into the hole at the end of the heap, and up from there."""
     while place > 0:
         parent = (place - 1) // _BRANCHES
         if not _is_before(count, key, heap[parent, _COUNT], heap[parent, _KEY]):
             break
-        heap[place] = heap[parent]
+        for i in range(5):
+            heap[place, i] = heap[parent, i]
         place = parent
-    heap[place] = (count, key, pair, start, size)
+    heap[place, _COUNT], heap[place, _KEY], heap[place, _PAIR], heap[place, _START], heap[place, _SIZE] = count, key, pair, start, size
 
 
-@numba.njit(cache=True, nogil=True)
-def _sink(heap, n_heap, entry):  # type: ignore[no-untyped-def]
-    """Put an entry into the hole at the top of a heap of n_heap entries, and down from there."""
+@kernel
+def _sink(heap, n_heap, entry, count):  # type: ignore[no-untyped-def]
+    """Put the entry at row `entry`, with this count, into the hole at the top of a heap of n_heap entries, and down from there."""
+    key, pair, start, size = heap[entry, _KEY], heap[entry, _PAIR], heap[entry, _START], heap[entry, _SIZE]
     place = 0
     while _BRANCHES * place + 1 < n_heap:
         best = _BRANCHES * place + 1
         for child in range(best + 1, min(best + _BRANCHES, n_heap)):
             if _is_before(heap[child, _COUNT], heap[child, _KEY], heap[best, _COUNT], heap[best, _KEY]):
                 best = child
-        if not _is_before(heap[best, _COUNT], heap[best, _KEY], entry[_COUNT], entry[_KEY]):
+        if not _is_before(heap[best, _COUNT], heap[best, _KEY], count, key):
             break
-        heap[place] = heap[best]
+        for i in range(5):
+            heap[place, i] = heap[best, i]
         place = best
-    heap[place] = entry
+    heap[place, _COUNT], heap[place, _KEY], heap[place, _PAIR], heap[place, _START], heap[place, _SIZE] = count, key, pair, start, size

@@ -10,7 +10,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -134,18 +134,11 @@ def learnable(scanner: Scanner) -> Scanner:
 
 def _learn(words: Callable[[], Words], tokens: Tokens, n_tokens: int, config: TokenizerConfig) -> Learned:
     """TokenizerError where the words cannot fill the vocabulary."""
-    for all_pairs in (False, True):
-        learned = learn_merges(
-            words(),
-            tokens,
-            n_tokens=n_tokens,
-            min_frequency=config.min_frequency,
-            max_token_length=config.max_token_length,
-            all_pairs=all_pairs,
-        )
-        if learned is not None:
-            break
-    assert learned is not None
+
+    def learned_from(all_pairs: bool) -> Learned | None:
+        return learn_merges(words(), tokens, n_tokens, config.min_frequency, config.max_token_length, all_pairs=all_pairs)
+
+    learned = cast(Learned, learned_from(all_pairs=False) or learned_from(all_pairs=True))
     n_learned = len(learned.offsets) - 1
     if n_learned < n_tokens:
         raise TokenizerError(

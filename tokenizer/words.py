@@ -11,6 +11,7 @@ from schemas.buffers import Bytes, Offsets
 from tokenizer.classes import N_CODES, decode
 from tokenizer.encode import Encoder
 from tokenizer.learn import Tokens, Words, place_type
+from tokenizer.memory import kernel
 from tokenizer.merge import Ids
 from tokenizer.patterns import WHOLE_ROW, Scanner
 from tokenizer.scan import text_view
@@ -60,13 +61,13 @@ def _view(counts: pa.RecordBatch) -> tuple[Bytes, Offsets, npt.NDArray[np.int64]
     return data, offsets, counts.column("count").to_numpy().view(np.int64)
 
 
-def _words(places: npt.NDArray[np.uint16], offsets: Offsets, numbers: npt.NDArray[np.int64]) -> Words:
+def _words(places: npt.NDArray[np.uint16] | npt.NDArray[np.uint32], offsets: Offsets, numbers: npt.NDArray[np.int64]) -> Words:
     offsets, numbers = (offsets if offsets[0] == 0 else offsets - offsets[0]).view(), numbers.view()
     offsets.flags.writeable = numbers.flags.writeable = False  # so that the kernel is compiled for one kind of array
     return Words(places, offsets, numbers)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fill_bytes(places, data, start, id_of_byte):  # type: ignore[no-untyped-def]
     for i in range(len(places)):
         places[i] = id_of_byte[data[start + i]]
