@@ -138,6 +138,36 @@ def train_classifier(
 
 
 @app.command()
+def train_tokenizer(
+    out: Annotated[Path, typer.Option(help="The folder for tokenizer.json.")],
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH...]", help="Documents to learn from: files, folders or globs, or run folders.")
+    ] = None,
+    inputs: Annotated[list[str] | None, typer.Option("--input", metavar="PATH", help="The same; repeatable.")] = None,
+    vocab_size: Annotated[int | None, typer.Option(help="Tokens.")] = None,
+    pattern: Annotated[str | None, typer.Option(help="How text is cut: gpt2, cl100k, qwen2, o200k, llama or code.")] = None,
+    compare: Annotated[list[Path] | None, typer.Option(help="A tokenizer.json to measure beside it; repeatable.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the draw, where there is more text than tokenizer.sample_bytes.")] = 0,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A key of schemas.recipe.Tokenizer; repeatable.")
+    ] = None,
+) -> None:
+    """Train a tokenizer from files and measure it, beside others if asked to."""
+    given = [*(inputs or ()), *(paths or ())]
+    if not given:
+        raise InputError("train-tokenizer has nothing to learn from; name files, folders or globs with --input")
+    chosen = {"vocab_size": vocab_size, "pattern": pattern}
+    short = [f"{key}={value}" for key, value in chosen.items() if value is not None]
+    config = recipes.section(recipes.Tokenizer, [*short, *(settings or ())])
+    from pipelines.report.tokenizers import tables
+    from pipelines.train import train_tokenizer as train
+
+    for table in tables(train(given, config, seed, out, compare or ())):
+        console.print(table)
+    console.print(f"in {out / 'tokenizer.json'}", markup=False, highlight=False)
+
+
+@app.command()
 def train_ngrams(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs of documents in one language.")],
     out: Annotated[Path, typer.Option(help="The ARPA file, such as en.arpa.")],

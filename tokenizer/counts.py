@@ -5,7 +5,7 @@ Counting is a map-reduce: counts of parts, from any number of workers, add up to
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numba
@@ -100,6 +100,38 @@ def merge_counts(batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
     return counter.counts()
 
 
+def ranges(counts: pa.RecordBatch, n_ranges: int) -> pa.Array:
+    """uint32 per row of COUNTS: which of so many parts its pre-token belongs to, the same wherever it was counted."""
+    data, offsets = text_view(counts.column("pretoken"))
+    found = np.zeros(counts.num_rows, np.uint32)
+    _ranges(data, offsets, np.uint64(n_ranges), found)
+    return pa.array(found)
+
+
+def most_frequent(parts: Sequence[pa.RecordBatch], most_bytes: int) -> pa.RecordBatch:
+    """COUNTS of all parts, which have no pre-token in common, in the order of the bytes.
+
+    Where they would take more than most_bytes (as `PretokenCounter.nbytes` counts), those below the lowest count with which they fit
+    are left out.
+    """
+    sizes: dict[int, int] = {}
+    for part in parts:
+        costs = pc.binary_length(part.column("pretoken")).to_numpy() + BYTES_PER_ROW
+        numbers, places = np.unique(part.column("count").to_numpy(), return_inverse=True)
+        for number, cost in zip(numbers.tolist(), np.bincount(places, costs).tolist(), strict=True):
+            sizes[number] = sizes.get(number, 0) + int(cost)
+    held, least = 0, 1
+    for number in sorted(sizes, reverse=True):
+        held += sizes[number]
+        if held > most_bytes:
+            least = number + 1
+            break
+    kept = [part.filter(pc.greater_equal(part.column("count"), least)) for part in parts]
+    table = pa.Table.from_batches(kept, COUNTS).combine_chunks()
+    batches = table.take(pc.sort_indices(table.column("pretoken"))).combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], COUNTS)
+
+
 @kernel
 def _count_text(slots, numbers, bounds, kept, n, data, offsets, row, at, part, kind, max_digits, split_digits, classes):  # type: ignore[no-untyped-def]
     """Count on from byte `at` of a row. Returns where it stopped (row, byte, end of its part, bytes without room) and the rows so far."""
@@ -161,6 +193,12 @@ def _table(bounds, kept, n, size):  # type: ignore[no-untyped-def]
             slot = (slot + 1) & (size - 1)
         slots[slot] = (key & _TAG_MASK) | np.uint64(row + 1)
     return slots
+
+
+@kernel
+def _ranges(data, offsets, n_ranges, found):  # type: ignore[no-untyped-def]
+    for row in range(len(found)):
+        found[row] = (hash_bytes(data, offsets[row], offsets[row + 1]) >> np.uint64(32)) * n_ranges >> np.uint64(32)
 
 
 @kernel

@@ -84,6 +84,20 @@ class Encoder:
         )
         return out[:n].copy(), bounds
 
+    def token_bytes(self) -> npt.NDArray[np.int64]:
+        """int64 per id: the bytes of text that the token stands for; 0 for special tokens and ids without a token."""
+        sizes = np.zeros(1 + max(self.tokenizer.get_vocab().values(), default=0), np.int64)
+        if self.path == "fast":
+            known = np.diff(self.vocabulary.offsets)
+            sizes[: len(known)] = known
+            sizes[self.vocabulary.byte_ids] = 1
+        else:
+            for index in self.tokenizer.get_vocab().values():
+                sizes[index] = len(self.tokenizer.decode([index]).encode())
+        for index, token in self.tokenizer.get_added_tokens_decoder().items():
+            sizes[index] = 0 if token.special else sizes[index]
+        return sizes
+
     def prepared(self, text: pa.Array) -> pa.Array:
         """The column as it is cut: in the vocabulary's Unicode form, with its spaces; only where `path` is "fast"."""
         vocabulary = self.vocabulary

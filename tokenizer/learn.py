@@ -163,6 +163,10 @@ def _learn(words, nothing, tokens, n_tokens, min_frequency, max_length, all_pair
         n_events, n_met = _merge(
             words, nothing, index, spans, lengths, max_length, left, right, merged, places, all_pairs, table, pairs, changes, met, events
         )
+        if n_places + n_events > len(lists) or n_places > 2 * live + (1 << 20):
+            n_places = _close_up(heap, n_heap, lists)
+        while n_places + n_events > len(lists):
+            lists = np.append(lists, np.empty(len(lists) // 2 + 16, np.int32))
         for i in range(n_met):
             neighbour, side = met[i] >> 1, met[i] & 1
             change, size = changes[neighbour, side, 0], changes[neighbour, side, 1]
@@ -185,10 +189,6 @@ def _learn(words, nothing, tokens, n_tokens, min_frequency, max_length, all_pair
             pairs[pair, 0] += change
             if size == 0 or pairs[pair, 0] < threshold:
                 continue
-            if n_places + size > len(lists) or n_places > 2 * live + (1 << 20):
-                n_places = _close_up(heap, n_heap, lists)
-            while n_places + size > len(lists):
-                lists = np.append(lists, np.empty(len(lists) // 2 + 16, np.int32))
             changes[neighbour, side, 2] = n_places
             if n_heap == len(heap):
                 heap = np.concatenate((heap, np.empty((n_heap // 2, 5), np.int64)))

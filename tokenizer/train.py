@@ -23,23 +23,38 @@ from tokenizer.classes import N_CODES
 from tokenizer.counts import PretokenCounter
 from tokenizer.encode import Encoder
 from tokenizer.learn import Learned, Tokens, Words, learn_merges
+from tokenizer.library import train_with_the_library
 from tokenizer.patterns import PATTERNS, SCANNERS, SPACES_AND_WORD, WHOLE_ROW, Scanner
 from tokenizer.prepare import in_form
-from tokenizer.vocabulary import Form, byte_alphabet
+from tokenizer.vocabulary import byte_alphabet
 from tokenizer.words import frequent_characters, tokens_of, words_of_bytes, words_of_characters, words_of_tokens
 
 
 def train(columns: Iterable[pa.Array], config: TokenizerConfig) -> HuggingFaceTokenizer:
     """A tokenizer of config.vocab_size tokens (made a multiple of config.pad_to_multiple) from large_string columns."""
-    return train_from_counts(count_columns(columns, SCANNERS[config.pattern], config.normalization), config)
-
-
-def count_columns(columns: Iterable[pa.Array], scanner: Scanner, form: Form | None) -> pa.RecordBatch:
-    """COUNTS of all columns together."""
-    counter = PretokenCounter()
+    if config.model != "bpe":
+        return train_with_the_library(columns, config)
+    counter, add = PretokenCounter(), counting(config)
     for column in columns:
-        counter.add_text(in_form(column, form) if form else column, scanner)
-    return counter.counts()
+        add(counter, column)
+    return train_from_counts(counter.counts(), config)
+
+
+def counting(config: TokenizerConfig) -> Callable[[PretokenCounter, pa.Array], None]:
+    """What counts a column's pre-tokens as training needs them: cut by the pattern, or as the tokenizer that is extended cuts."""
+    if config.extend is None:
+        scanner, form = SCANNERS[config.pattern], config.normalization
+        return lambda counter, column: counter.add_text(in_form(column, form) if form else column, scanner)
+    encoder = Encoder(Path(config.extend))
+    if encoder.path != "fast":
+        raise TokenizerError(f"{config.extend} cannot be extended: {encoder.reason}")
+    scanner = learnable(encoder.vocabulary.scanner)
+    return lambda counter, column: counter.add_text(encoder.prepared(column), scanner)
+
+
+def most_counted_bytes(config: TokenizerConfig) -> int:
+    """What counts may take for training to keep within config.memory_mb: learning holds about four times as much."""
+    return config.memory_mb * 1_000_000 // 5
 
 
 def train_from_counts(counts: pa.RecordBatch, config: TokenizerConfig) -> HuggingFaceTokenizer:
@@ -47,6 +62,8 @@ def train_from_counts(counts: pa.RecordBatch, config: TokenizerConfig) -> Huggin
 
     Raises TokenizerError where the counts cannot fill the vocabulary.
     """
+    if config.extend:
+        return extend(Path(config.extend), counts, config)
     specials = list(config.special_tokens)
     n_tokens = padded_size(config)
     if config.pattern == "llama":
@@ -66,7 +83,8 @@ def train_from_counts(counts: pa.RecordBatch, config: TokenizerConfig) -> Huggin
         byte_of = byte_alphabet()
         chars = sorted(byte_of)
         names = specials + chars
-        strings = [*(name.encode() for name in specials), *(bytes([byte_of[char]]) for char in chars)]
+        # A special token that text can spell is made by a merge, too, as in the library.
+        strings = [bytes(byte_of[char] for char in name) if set(name) <= byte_of.keys() else b"" for name in names]
         id_of_byte = np.zeros(256, np.int32)
         id_of_byte[[byte_of[char] for char in chars]] = np.arange(len(specials), len(names))
         tokens = tokens_of(strings, [len(string) for string in strings])
@@ -77,7 +95,7 @@ def train_from_counts(counts: pa.RecordBatch, config: TokenizerConfig) -> Huggin
 def extend(path: Path, counts: pa.RecordBatch, config: TokenizerConfig) -> HuggingFaceTokenizer:
     """The tokenizer at `path` grown to config.vocab_size tokens by merges on top of its own: every old token keeps its id.
 
-    `counts` must come from `count_for`. A vocabulary of characters first gets those that it lacks, as many as make up
+    `counts` must come from `counting`. A vocabulary of characters first gets those that it lacks, as many as make up
     config.character_coverage of the text. Of the config the pattern and the special tokens are not used.
     """
     document: dict[str, Any] = json.loads(path.read_bytes())
@@ -109,17 +127,6 @@ def extend(path: Path, counts: pa.RecordBatch, config: TokenizerConfig) -> Huggi
         vocab[names[merged]] = merged
         document["model"]["merges"].append([names[left], names[right]])
     return HuggingFaceTokenizer.from_str(json.dumps(document))
-
-
-def count_for(path: Path, columns: Iterable[pa.Array]) -> pa.RecordBatch:
-    """COUNTS of pre-tokens as the tokenizer at `path` cuts them."""
-    encoder = Encoder(path)
-    if encoder.path != "fast":
-        raise TokenizerError(f"{path} cannot be extended: {encoder.reason}")
-    counter = PretokenCounter()
-    for column in columns:
-        counter.add_text(encoder.prepared(column), learnable(encoder.vocabulary.scanner))
-    return counter.counts()
 
 
 def padded_size(config: TokenizerConfig) -> int:
