@@ -209,6 +209,31 @@ def report(folder: Folder) -> None:
     console.print(summary(folder))
 
 
+@app.command()
+def inspect(
+    shard: Annotated[Path, typer.Argument(metavar="SHARD", help="A token shard, such as DIR/shards/train-00000-of-00001.arrow.")],
+    tokens: Annotated[int, typer.Option(min=0, help="Also show the first so many tokens of the first document.")] = 0,
+    tokenizer: Annotated[Path | None, typer.Option(help="The tokenizer.json of the shard; that of its run if not given.")] = None,
+) -> None:
+    """Show what a token shard holds: counts, schema, metadata, lengths; tokens only on request."""
+    from pipelines.encode.inspect import describe, open_shard
+
+    table = Table(title=str(shard), show_header=False)
+    for name, value in describe(shard).items():
+        lines = [f"{key}: {found}" for key, found in value.items()] if isinstance(value, dict) else [str(value)]
+        table.add_row(name, "\n".join(lines))
+    if tokens:
+        from tokenizer import bpe
+
+        ids = open_shard(shard).column("tokens").slice(0, 1).to_pylist()
+        loaded = bpe.load(tokenizer or shard.parents[1] / "tokenizer" / "tokenizer.json")
+        table.add_row(
+            "first tokens",
+            " ".join(f"{index}:{loaded.decode([index], skip_special_tokens=False)!r}" for index in (ids[0] if ids else ())[:tokens]),
+        )
+    console.print(table)
+
+
 @app.command("recipes")
 def list_recipes() -> None:
     """List the built-in recipes."""
