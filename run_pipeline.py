@@ -158,6 +158,36 @@ def train_classifier(
 
 
 @app.command()
+def train_tokenizer(
+    out: Annotated[Path, typer.Option(help="The folder for tokenizer.json.")],
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH...]", help="Documents to learn from: files, folders or globs, or run folders.")
+    ] = None,
+    inputs: Annotated[list[str] | None, typer.Option("--input", metavar="PATH", help="The same; repeatable.")] = None,
+    vocab_size: Annotated[int | None, typer.Option(help="Tokens.")] = None,
+    pattern: Annotated[str | None, typer.Option(help="How text is cut: gpt2, cl100k, qwen2, o200k, llama or code.")] = None,
+    compare: Annotated[list[Path] | None, typer.Option(help="A tokenizer.json to measure beside it; repeatable.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the draw, where there is more text than tokenizer.sample_bytes.")] = 0,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A key of schemas.recipe.Tokenizer; repeatable.")
+    ] = None,
+) -> None:
+    """Train a tokenizer from files and measure it, beside others if asked to."""
+    given = [*(inputs or ()), *(paths or ())]
+    if not given:
+        raise InputError("train-tokenizer has nothing to learn from; name files, folders or globs with --input")
+    chosen = {"vocab_size": vocab_size, "pattern": pattern}
+    short = [f"{key}={value}" for key, value in chosen.items() if value is not None]
+    config = recipes.section(recipes.Tokenizer, [*short, *(settings or ())])
+    from pipelines.report.tokenizers import tables
+    from pipelines.train import train_tokenizer as train
+
+    for table in tables(train(given, config, seed, out, compare or ())):
+        console.print(table)
+    console.print(f"in {out / 'tokenizer.json'}", markup=False, highlight=False)
+
+
+@app.command()
 def train_ngrams(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs of documents in one language.")],
     out: Annotated[Path, typer.Option(help="The ARPA file, such as en.arpa.")],
@@ -220,6 +250,31 @@ def report(folder: Folder) -> None:
 
     write_report(folder)
     console.print(summary(folder))
+
+
+@app.command()
+def inspect(
+    shard: Annotated[Path, typer.Argument(metavar="SHARD", help="A token shard, such as DIR/shards/train-00000-of-00001.arrow.")],
+    tokens: Annotated[int, typer.Option(min=0, help="Also show the first so many tokens of the first document.")] = 0,
+    tokenizer: Annotated[Path | None, typer.Option(help="The tokenizer.json of the shard; that of its run if not given.")] = None,
+) -> None:
+    """Show what a token shard holds: counts, schema, metadata, lengths; tokens only on request."""
+    from pipelines.encode.inspect import describe, open_shard
+
+    table = Table(title=str(shard), show_header=False)
+    for name, value in describe(shard).items():
+        lines = [f"{key}: {found}" for key, found in value.items()] if isinstance(value, dict) else [str(value)]
+        table.add_row(name, "\n".join(lines))
+    if tokens:
+        from tokenizer import bpe
+
+        ids = open_shard(shard).column("tokens").slice(0, 1).to_pylist()
+        loaded = bpe.load(tokenizer or shard.parents[1] / "tokenizer" / "tokenizer.json")
+        table.add_row(
+            "first tokens",
+            " ".join(f"{index}:{loaded.decode([index], skip_special_tokens=False)!r}" for index in (ids[0] if ids else ())[:tokens]),
+        )
+    console.print(table)
 
 
 @app.command("recipes")

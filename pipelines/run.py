@@ -20,13 +20,17 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines import graph
+from pipelines.encode.counting import parts_of
+from pipelines.encode.evaluate import EVALUATED_BYTES, evaluate
+from pipelines.encode.sample import Group, drawn, group_sizes, shares
 from pipelines.encode.shards import FORMAT, numbered, shard_counts, source_totals, write_index
+from pipelines.encode.stage import CountPretokens
 from pipelines.filters.decide import Decider
 from pipelines.filters.stage import FAILING, FAILING_ALONE
 from pipelines.filters.warm import warm
 from pipelines.guards import check_filters, check_merges, check_reading
 from pipelines.read.splits import Split, describe_inputs, plan
-from pipelines.runtime import Progress, Ran, open_segment, read_report, run_graph, stopwatch, watch_progress
+from pipelines.runtime import Progress, Ran, ReportFiles, open_segment, read_report, run_graph, stopwatch, watch_progress
 from pipelines.scrub.scrub import digest as scrub_digest
 from schemas.errors import CorpusmillError, EmptyCorpusError, OutputError, TokenizerError
 from schemas.files import FileEntry, entry, sha256_of
@@ -34,16 +38,17 @@ from schemas.hops import tokens_schema
 from schemas.ledger import check_run, check_stage
 from schemas.manifest import Counts, StageRecord, lines_of, read_marker, still_holds, write_marker, write_run
 from schemas.recipe import Recipe
-from schemas.sampling import hash_ids, in_share
 from tokenizer import bpe
 
 STAGES: Final = ("crawl", "collect", "refine", "tokenizer", "encode", "validate", "report")
 TOKENIZER_FILE: Final = "tokenizer/tokenizer.json"
+COUNTS_RANGE_BYTES: Final = 256 * 1024 * 1024
+"""Sampled text for each range of pre-tokens that counts are added up in."""
 OWNS: Final = {
     "crawl": ("crawl",),
     "collect": ("work", "pool", "ledger"),
     "refine": ("work/refine", "documents", "ledger/refine-*.parquet"),
-    "tokenizer": ("tokenizer",),
+    "tokenizer": ("work/tokenizer", "tokenizer"),
     "encode": ("work/encode", "shards"),
     "validate": (),  # a checkpoint there may be gone on with
     "report": ("report", "README.md"),
@@ -138,8 +143,8 @@ class Run:
             cpu_s=round(watch.cpu_s, 3),
         )
         write_marker(self.folder, record)
-        if stage in ("refine", "encode"):
-            shutil.rmtree(self.folder / "work")
+        if stage in ("refine", "tokenizer", "encode"):
+            shutil.rmtree(self.folder / "work", ignore_errors=stage == "tokenizer")
         return record
 
     def inputs_of(self, stage: str) -> tuple[str, ...]:
@@ -260,23 +265,49 @@ class Run:
         return Done(outputs=files, counts=counts, details=details)
 
     def do_tokenizer(self) -> Done:
-        """Train on a sample, or take the given file."""
-        path = self.folder / TOKENIZER_FILE
+        """Train on a sample, or take the given file; then measure it on the documents."""
+        path, config = self.folder / TOKENIZER_FILE, self.recipe.tokenizer
+        sizes = group_sizes(self.texts())
         details: dict[str, Any] = {}
-        if self.recipe.tokenizer.path:
-            bpe.save(bpe.load(Path(self.recipe.tokenizer.path)), path)
+        if config.path:
+            bpe.save(bpe.load(Path(config.path)), path)
         else:
-            sample = Sample(self.documents(), self.recipe.tokenizer.sample_bytes, self.recipe.seed)
-            bpe.save(bpe.train(sample.columns(), self.recipe.tokenizer), path)
-            details = {"sample_documents": sample.n_documents, "sample_bytes": sample.n_bytes}
+            taken = shares(sizes, config.sample_bytes, config.alpha)
+            if config.model == "bpe":
+                tokenizer, details = self.train_bpe(taken, sum(sizes[group] * share for group, share in taken.items()))
+            else:
+                sample = [drawn(batch, taken, self.recipe.seed, "tokenizer") for batch in self.texts()]
+                tokenizer = bpe.train((batch.column("text") for batch in sample), config)
+                details = {"sample_documents": sum(batch.num_rows for batch in sample), "sample_bytes": sum(group_sizes(sample).values())}
+            bpe.save(tokenizer, path)
         tokenizer = bpe.load(path)
-        end = self.recipe.tokenizer.special_tokens[0]
+        end = config.special_tokens[0]
         if tokenizer.token_to_id(end) is None:
-            raise TokenizerError(
-                f"{self.recipe.tokenizer.path} has no token {end!r} to separate documents; name the one it has in tokenizer.special_tokens"
-            )
-        details["vocab_size"] = tokenizer.get_vocab_size()
+            given = config.path or config.extend
+            raise TokenizerError(f"{given} has no token {end!r} to separate documents; name the one it has in tokenizer.special_tokens")
+        measured = shares(sizes, EVALUATED_BYTES, 1.0)
+        (evaluation,) = evaluate({"this one": path}, (drawn(batch, measured, self.recipe.seed, "evaluation") for batch in self.texts()))
+        details |= {"vocab_size": tokenizer.get_vocab_size(), "evaluation": evaluation}
         return Done(outputs=[entry(path, self.folder)], details=details)
+
+    def train_bpe(self, taken: dict[Group, float], n_bytes: float) -> tuple[Any, dict[str, Any]]:
+        """The tokenizer and how much text it saw: exact counts by all workers, then the learning."""
+        work = self.folder / "work" / "tokenizer"
+        n_ranges = math.ceil(n_bytes / COUNTS_RANGE_BYTES)
+        documents = [str(path) for path in self.documents()]
+
+        def build(pipeline: beam.Pipeline, report: Path, progress: Progress) -> None:
+            paths = pipeline | "documents" >> beam.Create(documents)
+            counts = CountPretokens(self.recipe.tokenizer, self.recipe.seed, taken, self.folder, work, n_ranges, progress)
+            paths | "count" >> counts | "report" >> ReportFiles(report)
+
+        ran, files = self.graph("tokenizer", len(documents), build)
+        parts = parts_of(self.folder / file.path for file in files)
+        counted = ran.counters.get("tokenizer", {})
+        details = {"sample_documents": counted.get("n_documents", 0), "sample_bytes": counted.get("n_bytes", 0)}
+        counts = bpe.most_frequent(parts, bpe.most_counted_bytes(self.recipe.tokenizer))
+        details |= {"distinct_pretokens": sum(part.num_rows for part in parts), "learned_from_pretokens": counts.num_rows}
+        return bpe.train_from_counts(counts, self.recipe.tokenizer), details
 
     def do_encode(self) -> Done:
         """Encode, shuffle, write shards, number them and write their index."""
@@ -361,6 +392,13 @@ class Run:
         folder = graph.pool_folder(self.recipe)
         return [file for file in (*record.intermediates, *record.outputs) if file.path.startswith(f"{folder}/")]
 
+    def texts(self) -> Iterator[pa.RecordBatch]:
+        """What a tokenizer needs of the curated documents, batch by batch."""
+        for path in self.documents():
+            reader = open_segment(path)
+            for index in range(reader.num_record_batches):
+                yield reader.get_batch(index).select(["doc_id", "source", "lang", "text"])
+
     def documents(self) -> list[Path]:
         """The files of curated documents, in order."""
         return [self.folder / file.path for file in self.records["refine"].outputs if file.path.startswith(graph.DOCUMENTS)]
@@ -385,24 +423,3 @@ class Run:
 def failing(ran: Ran) -> dict[str, dict[str, int]]:
     """By rule, how many documents fail it, and how many it alone."""
     return {name: dict(sorted(ran.counters.get(name, {}).items())) for name in (FAILING, FAILING_ALONE)}
-
-
-class Sample:
-    """The documents whose hash(seed, doc_id) lies in the share of the text that the trainer may see."""
-
-    def __init__(self, documents: list[Path], most_bytes: int, seed: int) -> None:
-        self.documents, self.seed = documents, seed
-        n_bytes = sum(open_segment(path).read_all().column("text").nbytes for path in documents)
-        self.share = min(1.0, most_bytes / max(1, n_bytes))
-        self.n_documents = self.n_bytes = 0
-
-    def columns(self) -> Iterator[pa.Array]:
-        """The sampled texts, in the order of the files."""
-        for path in self.documents:
-            reader = open_segment(path)
-            for index in range(reader.num_record_batches):
-                batch = reader.get_batch(index)
-                batch = batch.filter(in_share(hash_ids(batch.column("doc_id"), self.seed, "tokenizer"), self.share))
-                self.n_documents += batch.num_rows
-                self.n_bytes += batch.column("text").nbytes
-                yield batch.column("text")

@@ -81,6 +81,8 @@ def _outcome(facts: Facts) -> Table:
     if facts.done("tokenizer"):
         vocab_size = formats.count(facts.details("tokenizer").get("vocab_size"))
         origin = "taken by path" if facts.recipe.tokenizer.path else "trained here"
+        if reason := facts.details("encode").get("encoder_reason"):
+            origin += f", encoded by the `tokenizers` library since {reason}"
         per_token = f", {facts.n_bytes / facts.n_tokens:.2f} bytes per token" if facts.n_tokens else ""
         table.add_row("tokenizer", f"{vocab_size} tokens, {origin}{per_token}")
     if facts.metrics:
