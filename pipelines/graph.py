@@ -21,13 +21,15 @@ from pipelines.dedup.spans.rewrite import cut_fields
 from pipelines.dedup.stage import ApplyMerges, Deduplicate
 from pipelines.encode.stage import EncodeShards
 from pipelines.filters.chain import FilterChain
-from pipelines.filters.decide import Decider
+from pipelines.filters.decide import Decider, Judge
 from pipelines.filters.stage import Decide, DecideAgain, Measure
 from pipelines.read.splits import Split
 from pipelines.read.stage import ReadSplits
 from pipelines.runtime import Progress, ReportFiles, WriteSegments, ended, passed
-from pipelines.scrub.scrub import redaction_fields, scrub_again
-from pipelines.scrub.stage import ScrubDocuments
+from pipelines.scrub import density
+from pipelines.scrub.audit import AUDIT
+from pipelines.scrub.scrub import redaction_fields
+from pipelines.scrub.stage import ScrubDocuments, audit_of, mend
 from schemas.hops import DOCUMENT, LEDGER
 from schemas.recipe import Recipe
 
@@ -35,12 +37,23 @@ POOL = "pool"
 WORK_POOL = "work/pool"
 """Where the pool lies if what the rules drop is not kept: it is gone after `refine`."""
 LEDGER_FOLDER = "ledger"
+AUDIT_FOLDER = "scrub_audit"
 DOCUMENTS = "documents"
 
 
 def pool_folder(recipe: Recipe) -> str:
     """Where measured and scrubbed documents wait for a decision."""
     return POOL if recipe.filters.keep_dropped else WORK_POOL
+
+
+def decider_of(recipe: Recipe) -> Decider:
+    """What decides about the pool's documents."""
+    return Decider.of(recipe, density_rules(recipe))
+
+
+def density_rules(recipe: Recipe) -> Judge:
+    """The rules on private values, which judge after all others."""
+    return partial(density.judge, config=recipe.scrub)
 
 
 def curated_schema(recipe: Recipe) -> pa.Schema:
@@ -58,8 +71,10 @@ def collect(pipeline: beam.Pipeline, recipe: Recipe, splits: list[Split], run: P
     """Sources -> the pool, and the ledger of what could not be read or is dropped by a rule."""
     read = pipeline | "splits" >> beam.Create(splits) | "read" >> ReadSplits(recipe, progress)
     measured = read | "documents" >> beam.Map(passed) | "measure" >> Measure(recipe)
-    decided = measured | "scrub" >> ScrubDocuments(recipe.scrub) | "decide" >> Decide(recipe)
+    scrubbed = measured | "scrub" >> ScrubDocuments(recipe.scrub)
+    decided = scrubbed | "decide" >> Decide(recipe, density_rules(recipe))
     files = (
+        scrubbed | "audited" >> beam.Map(audit_of) | "audit" >> WriteSegments(run, AUDIT_FOLDER, "audit", AUDIT, ".parquet"),
         decided | "pool" >> beam.Map(passed) | "segments" >> WriteSegments(run, pool_folder(recipe), "segment", curated_schema(recipe)),
         read | "unread" >> beam.Map(ended) | "read ledger" >> WriteSegments(run, LEDGER_FOLDER, "read", LEDGER, ".parquet"),
         decided | "dropped" >> beam.Map(ended) | "filter ledger" >> WriteSegments(run, LEDGER_FOLDER, "filters", LEDGER, ".parquet"),
@@ -70,7 +85,7 @@ def collect(pipeline: beam.Pipeline, recipe: Recipe, splits: list[Split], run: P
 def decide_again(pipeline: beam.Pipeline, recipe: Recipe, segments: list[Path], run: Path, report: Path, progress: Progress) -> None:
     """The pool's signals -> the ledger of what is dropped by a rule."""
     paths = pipeline | "segments" >> beam.Create([str(path) for path in segments])
-    dropped = paths | "decide" >> DecideAgain(recipe, progress)
+    dropped = paths | "decide" >> DecideAgain(recipe, density_rules(recipe), progress)
     dropped | "ledger" >> WriteSegments(run, LEDGER_FOLDER, "filters", LEDGER, ".parquet") | "report" >> ReportFiles(report)
 
 
@@ -78,11 +93,11 @@ def refine(
     pipeline: beam.Pipeline, recipe: Recipe, segments: list[Path], n_documents: int, run: Path, report: Path, progress: Progress
 ) -> None:
     """The pool's rows that no rule drops -> DIR/documents, and the ledger of what was merged and what is kept."""
-    work, keeps = run / "work" / "refine", Decider.of(recipe).keeps
+    work, keeps = run / "work" / "refine", decider_of(recipe).keeps
     paths = [str(path) for path in segments]
     numbered = pipeline | "segments" >> beam.Create(list(enumerate(paths))) | "spread" >> beam.Reshuffle()
-    mend = partial(scrub_again, config=recipe.scrub)
-    left = numbered | "dedup" >> Deduplicate(recipe.dedup, paths, n_documents, work, progress, keeps, mend)
+    again = partial(mend, scrub=recipe.scrub)
+    left = numbered | "dedup" >> Deduplicate(recipe.dedup, paths, n_documents, work, progress, keeps, again)
     refined = left | "apply merges" >> ApplyMerges(recipe.dedup, n_documents, work / "merges", progress, keeps)
     files = (
         refined | "curated" >> beam.Map(passed) | "documents" >> WriteSegments(run, DOCUMENTS, "documents", documents_schema(recipe)),

@@ -6,6 +6,7 @@ DIR/work serve the next stage only; they are deleted as soon as it is done.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import shutil
 from collections.abc import Callable, Iterator
@@ -25,19 +26,20 @@ from pipelines.encode.evaluate import EVALUATED_BYTES, evaluate
 from pipelines.encode.sample import Group, drawn, group_sizes, shares
 from pipelines.encode.shards import FORMAT, numbered, shard_counts, source_totals, write_index
 from pipelines.encode.stage import CountPretokens
-from pipelines.filters.decide import Decider
 from pipelines.filters.stage import FAILING, FAILING_ALONE
 from pipelines.filters.warm import warm
 from pipelines.guards import check_filters, check_merges, check_reading
 from pipelines.read.splits import Split, describe_inputs, plan
 from pipelines.runtime import Progress, Ran, ReportFiles, open_segment, read_report, run_graph, stopwatch, watch_progress
 from pipelines.scrub.scrub import digest as scrub_digest
+from pipelines.scrub.scrub import special_tokens
+from pipelines.scrub.stand_ins import key_of
 from schemas.errors import CorpusmillError, EmptyCorpusError, OutputError, TokenizerError
 from schemas.files import FileEntry, entry, sha256_of
 from schemas.hops import tokens_schema
 from schemas.ledger import check_run, check_stage
 from schemas.manifest import Counts, StageRecord, lines_of, read_marker, still_holds, write_marker, write_run
-from schemas.recipe import Recipe
+from schemas.recipe import Recipe, Tokenizer
 from tokenizer import bpe
 
 STAGES: Final = ("crawl", "collect", "refine", "tokenizer", "encode", "validate", "report")
@@ -46,7 +48,7 @@ COUNTS_RANGE_BYTES: Final = 256 * 1024 * 1024
 """Sampled text for each range of pre-tokens that counts are added up in."""
 OWNS: Final = {
     "crawl": ("crawl",),
-    "collect": ("work", "pool", "ledger"),
+    "collect": ("work", "pool", "ledger", "scrub_audit"),
     "refine": ("work/refine", "documents", "ledger/refine-*.parquet"),
     "tokenizer": ("work/tokenizer", "tokenizer"),
     "encode": ("work/encode", "shards"),
@@ -193,6 +195,7 @@ class Run:
     def do_collect(self) -> Done:
         """Read, measure and scrub every record, and decide by what was measured."""
         warm(self.recipe)
+        key_of(self.recipe.scrub)  # a missing key is told before anything is read
         ran, files = self.graph(
             "collect",
             len(self.splits),
@@ -200,7 +203,8 @@ class Run:
         )
         counts = self.balance(ran, "read", "filters")
         n_ended = sum(c.dropped + c.failed for c in counts.values())
-        check_stage("files of collect", n_ended + ran.counters.get("scrub", {}).get("n_out", 0), sum(file.n_rows or 0 for file in files), 0)
+        n_rows = sum(file.n_rows or 0 for file in files if not file.path.startswith(graph.AUDIT_FOLDER))
+        check_stage("files of collect", n_ended + ran.counters.get("scrub", {}).get("n_out", 0), n_rows, 0)
         pool = [file for file in files if file.path.startswith(graph.pool_folder(self.recipe))]
         self.check_kept(pool, counts)
         details: dict[str, Any] = {"n_splits": len(self.splits)}
@@ -225,7 +229,7 @@ class Run:
 
     def kept(self, pool: list[FileEntry]) -> pl.DataFrame:
         """(source, lang) of every document of the pool that no rule drops."""
-        keeps = Decider.of(self.recipe).keeps
+        keeps = graph.decider_of(self.recipe).keeps
         schema = pa.schema([pa.field("source", pa.large_string()), pa.field("lang", pa.large_string())])
         found = []
         for file in pool:
@@ -266,7 +270,7 @@ class Run:
 
     def do_tokenizer(self) -> Done:
         """Train on a sample, or take the given file; then measure it on the documents."""
-        path, config = self.folder / TOKENIZER_FILE, self.recipe.tokenizer
+        path, config = self.folder / TOKENIZER_FILE, self.tokenizer_config
         sizes = group_sizes(self.texts())
         details: dict[str, Any] = {}
         if config.path:
@@ -298,16 +302,16 @@ class Run:
 
         def build(pipeline: beam.Pipeline, report: Path, progress: Progress) -> None:
             paths = pipeline | "documents" >> beam.Create(documents)
-            counts = CountPretokens(self.recipe.tokenizer, self.recipe.seed, taken, self.folder, work, n_ranges, progress)
+            counts = CountPretokens(self.tokenizer_config, self.recipe.seed, taken, self.folder, work, n_ranges, progress)
             paths | "count" >> counts | "report" >> ReportFiles(report)
 
         ran, files = self.graph("tokenizer", len(documents), build)
         parts = parts_of(self.folder / file.path for file in files)
         counted = ran.counters.get("tokenizer", {})
         details = {"sample_documents": counted.get("n_documents", 0), "sample_bytes": counted.get("n_bytes", 0)}
-        counts = bpe.most_frequent(parts, bpe.most_counted_bytes(self.recipe.tokenizer))
+        counts = bpe.most_frequent(parts, bpe.most_counted_bytes(self.tokenizer_config))
         details |= {"distinct_pretokens": sum(part.num_rows for part in parts), "learned_from_pretokens": counts.num_rows}
-        return bpe.train_from_counts(counts, self.recipe.tokenizer), details
+        return bpe.train_from_counts(counts, self.tokenizer_config), details
 
     def do_encode(self) -> Done:
         """Encode, shuffle, write shards, number them and write their index."""
@@ -385,6 +389,12 @@ class Run:
         for first, second in pairwise(rooms):
             check_stage(f"{first} to {second}", counts[first].n_out, counts[second].n_in, 0)
         return counts
+
+    @property
+    def tokenizer_config(self) -> Tokenizer:
+        """The recipe's, with the placeholders of private values as special tokens if it wants them."""
+        config = self.recipe.tokenizer
+        return dataclasses.replace(config, special_tokens=(*config.special_tokens, *special_tokens(self.recipe.scrub)))
 
     def pool(self) -> list[FileEntry]:
         """The files of measured documents, in order."""

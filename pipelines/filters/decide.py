@@ -5,7 +5,7 @@ The rule sets of a document's source judge in their order, and it goes by the fi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Self
 
 import numpy as np
@@ -24,6 +24,8 @@ STAGE: Final = "filters"
 
 Mask = npt.NDArray[np.bool_]
 Profiles = npt.NDArray[np.int32]
+Judge = Callable[[pa.RecordBatch], Iterable[tuple[str, Mask, npt.NDArray[np.float64], float]]]
+"""Documents -> (rule, which rows fail it, their values, the limit) for each rule."""
 Verdicts = list[tuple[npt.NDArray[np.int64], Verdict]]
 """(rows, what a rule set says about them), by source and then in the order in which its sets judge."""
 
@@ -31,16 +33,16 @@ Verdicts = list[tuple[npt.NDArray[np.int64], Verdict]]
 class Decider:
     """Documents with their signals -> what becomes of them."""
 
-    def __init__(self, filters: Filters, rules: dict[str, tuple[str, ...]]) -> None:
-        """`rules` are the rule sets of each source."""
-        self.filters, self.rules = filters, rules
+    def __init__(self, filters: Filters, rules: dict[str, tuple[str, ...]], more: Judge | None = None) -> None:
+        """`rules` are the rule sets of each source; `more` judges documents of all sources after them."""
+        self.filters, self.rules, self.more = filters, rules, more
         self.languages = Languages.of(filters)
         self.url = url.UrlRules.of(filters.url)
 
     @classmethod
-    def of(cls, recipe: Recipe) -> Self:
+    def of(cls, recipe: Recipe, more: Judge | None = None) -> Self:
         """The limits of a recipe. It reads the list of blocked domains."""
-        return cls(recipe.filters, rules_of(recipe))
+        return cls(recipe.filters, rules_of(recipe), more)
 
     def keeps(self, documents: pa.RecordBatch) -> Mask:
         """bool[n]: which documents stay."""
@@ -62,6 +64,7 @@ class Decider:
 
     def verdicts(self, documents: pa.RecordBatch) -> Verdicts:
         """Everything that the rules say, about every document."""
+        more = _verdict(list(self.more(documents)), documents.num_rows) if self.more else None
         documents = without_text(documents)
         source = documents.column("source").dictionary_encode()
         of_source = source.indices.to_numpy(zero_copy_only=False)
@@ -71,6 +74,8 @@ class Decider:
             part = documents if len(rows) == documents.num_rows else documents.take(pa.array(rows))
             profile = self.languages.profile(part.column("lang"), part.column("lang_score").to_numpy(zero_copy_only=False))
             found += [(rows, self.verdict(rule_set, part, profile)) for rule_set in self.rules[name]]
+        if more is not None:
+            found.append((np.arange(documents.num_rows), more))
         return found
 
     def verdict(self, rule_set: str, documents: pa.RecordBatch, profile: Profiles) -> Verdict:

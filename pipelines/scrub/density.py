@@ -1,12 +1,14 @@
 """Documents and hosts with too many private values: rules over the counts that scrub leaves behind.
 
+They judge as the rules of the filters do, in their ledger.
+
 Dolma drops documents with more than five values (arXiv 2402.00159); LLaMA 2 leaves out sites known for a high volume of personal
 data (arXiv 2307.09288), which `by_host` finds.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -17,35 +19,16 @@ import pyarrow.compute as pc
 from schemas.recipe import Scrub
 
 
-class Verdict(NamedTuple):
-    """Why documents are dropped: a reason code or null, the value and the limit that it passed."""
-
-    reason: pa.Array
-    value: pa.Array
-    limit: pa.Array
-
-
-def decide(scrubbed: pa.RecordBatch, config: Scrub) -> Verdict:
-    """large_string[n], float64[n], float64[n]: the first rule that a batch of `scrub_batch` breaks; null where it breaks none."""
-    n = scrubbed.num_rows
+def judge(scrubbed: pa.RecordBatch, config: Scrub) -> Iterator[tuple[str, npt.NDArray[np.bool_], npt.NDArray[np.float64], float]]:
+    """(rule, which rows break it, their values, the limit) for each rule that is set, on a batch of `scrub_batch`."""
     counts = {kind: scrubbed.column(f"n_redacted_{kind}").to_numpy().astype(np.float64) for kind in config.kinds}
-    values = sum(counts.values(), np.zeros(n))
-    rules: list[tuple[str, npt.NDArray[np.float64], float]] = [
-        (f"scrub.modes.{kind}", counts[kind], 0.0) for kind in config.kinds if config.mode(kind) == "drop_document"
-    ]
+    values = sum(counts.values(), np.zeros(scrubbed.num_rows))
+    rules = [(f"scrub.modes.{kind}", counts[kind], 0.0) for kind in config.kinds if config.mode(kind) == "drop_document"]
     if config.max_values is not None:
         rules.append(("scrub.max_values", values, config.max_values))
     if config.max_values_per_1000_chars is not None:
         rules.append(("scrub.max_values_per_1000_chars", per_1000_chars(scrubbed, values), config.max_values_per_1000_chars))
-    reason, value, limit = np.full(n, None, object), np.full(n, np.nan), np.full(n, np.nan)
-    for name, signal, most in reversed(rules):
-        broken = signal > most
-        reason[broken], value[broken], limit[broken] = name, signal[broken], most
-    return Verdict(
-        pa.array(reason, pa.large_string()),
-        pa.array(value, pa.float64(), from_pandas=True),
-        pa.array(limit, pa.float64(), from_pandas=True),
-    )
+    yield from ((name, signal > most, signal, most) for name, signal, most in rules)
 
 
 def per_1000_chars(scrubbed: pa.RecordBatch, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

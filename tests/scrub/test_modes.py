@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.scrub.density import by_host, decide
+from pipelines.scrub.density import by_host, judge
 from pipelines.scrub.scrub import digest, scrub_batch, special_tokens
 from pipelines.scrub.stand_ins import key_of, pseudonym
 from schemas.errors import RecipeError
@@ -83,11 +83,16 @@ def test_a_line_goes_with_the_values_that_it_holds() -> None:
 def test_documents_are_dropped_by_kind_by_number_and_by_density() -> None:
     raw = texts(["a@bakery.org " * 6, "4111111111111111 " + "word " * 400, "a@bakery.org", "nothing", ""])
     config = Scrub(modes={"payment_card": "drop_document"}, max_values=5, max_values_per_1000_chars=100)
-    verdict = decide(scrub_batch(pa.RecordBatch.from_pydict({"raw_text": raw}), config), config)
-    assert verdict.reason.to_pylist() == ["scrub.max_values", "scrub.modes.payment_card", "scrub.max_values_per_1000_chars", None, None]
-    assert verdict.value.to_pylist()[:2] == [6.0, 1.0]
-    assert verdict.limit.to_pylist() == [5.0, 0.0, 100.0, None, None]
-    assert decide(scrub_batch(pa.RecordBatch.from_pydict({"raw_text": raw}), Scrub()), Scrub()).reason.null_count == 5
+    found = {
+        rule: (fails.tolist(), limit)
+        for rule, fails, _, limit in judge(scrub_batch(pa.RecordBatch.from_pydict({"raw_text": raw}), config), config)
+    }
+    assert found == {
+        "scrub.modes.payment_card": ([False, True, False, False, False], 0.0),
+        "scrub.max_values": ([True, False, False, False, False], 5.0),
+        "scrub.max_values_per_1000_chars": ([False, False, True, False, False], 100.0),
+    }
+    assert not list(judge(scrub_batch(pa.RecordBatch.from_pydict({"raw_text": raw}), Scrub()), Scrub()))
 
 
 def test_hosts_are_ranked_by_the_density_of_private_values() -> None:
