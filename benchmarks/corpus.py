@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import gzip
+import json
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +14,26 @@ import polars as pl
 import pyarrow as pa
 
 from schemas.hops import DOCUMENT, MAX_BATCH_ROWS
+
+
+def texts_of(corpus: Path) -> Path:
+    """A folder with those *.jsonl.gz of `corpus` that hold texts: itself, or links to some of its files where others lie beside them."""
+    files = sorted(corpus.glob("*.jsonl.gz")) if corpus.is_dir() else [corpus]
+    with_text = [file for file in files if _has_text(file)]
+    if not with_text:
+        raise SystemExit(f"{corpus}: no *.jsonl.gz with a column text; give a folder that has some")
+    if corpus.is_dir() and with_text == files:
+        return corpus
+    folder = Path(tempfile.mkdtemp(prefix="corpusmill-corpus-"))
+    atexit.register(shutil.rmtree, folder)
+    for file in with_text:
+        (folder / file.name).symlink_to(file.resolve())
+    return folder
+
+
+def _has_text(file: Path) -> bool:
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        return isinstance(json.loads(next(lines, "{}")).get("text"), str)
 
 
 def documents(path: Path, most_rows: int = MAX_BATCH_ROWS) -> Iterator[pa.RecordBatch]:
