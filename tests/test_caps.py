@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def recipe_of(**settings: Any) -> Recipe:
     return recipes.parse(data)
 
 
-def write_pool(folder: Path, rows: list[tuple[str | None, int, int]], n_files: int = 1) -> list[Path]:
+def write_pool(folder: Path, rows: Sequence[tuple[str | None, int, int]], n_files: int = 1) -> list[Path]:
     """Documents (url, characters, e-mail addresses), dealt out to files."""
     schema = pa.schema([*SCRUBBED, pa.field("n_redacted_email", pa.uint32())])
     paths = []
@@ -66,9 +67,7 @@ def test_a_recipe_without_caps_has_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("n_files", [1, 3])
 def test_a_large_domain_is_thinned_to_its_share_whatever_the_order(tmp_path: Path, n_files: int) -> None:
-    rows: list[tuple[str | None, int, int]] = [(f"http://www.large.org/{i}", 10, 0) for i in range(600)] + [
-        (f"http://small{i}.org/", 10, 0) for i in range(400)
-    ]
+    rows = [(f"http://www.large.org/{i}", 10, 0) for i in range(600)] + [(f"http://small{i}.org/", 10, 0) for i in range(400)]
     recipe = recipe_of(**{"domains.max_share": 0.2, "domains.by": "documents"})
     paths = write_pool(tmp_path, rows, n_files)
     caps = caps_of(recipe, paths, all_of)
@@ -88,7 +87,7 @@ def test_a_large_domain_is_thinned_to_its_share_whatever_the_order(tmp_path: Pat
 
 
 def test_all_of_a_host_full_of_private_values_goes_and_no_other(tmp_path: Path) -> None:
-    rows: list[tuple[str | None, int, int]] = [
+    rows = [
         ("http://list.org/1", 100, 9),
         ("http://LIST.org/2", 900, 0),
         ("http://other.org/", 1000, 2),
@@ -105,7 +104,7 @@ def test_all_of_a_host_full_of_private_values_goes_and_no_other(tmp_path: Path) 
 
 
 def test_what_other_rules_drop_counts_for_nothing(tmp_path: Path) -> None:
-    rows: list[tuple[str | None, int, int]] = [("http://a.org/", 10, 0)] * 8 + [("http://b.org/", 10, 0), ("http://c.org/", 10, 0)]
+    rows = [("http://a.org/", 10, 0)] * 8 + [("http://b.org/", 10, 0), ("http://c.org/", 10, 0)]
     paths = write_pool(tmp_path, rows)
 
     def last_three(batch: pa.RecordBatch) -> np.ndarray[Any, np.dtype[np.bool_]]:
