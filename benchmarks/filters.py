@@ -32,6 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.corpus import documents as read_documents
+from benchmarks.corpus import texts_of
 from benchmarks.filters_ours import recipe
 from benchmarks.measure import Cost, cost_of_process, finish, print_costs
 from pipelines.filters import c4
@@ -107,6 +108,7 @@ def compare_costs(corpus: Path, datatrove: str | None, model: str, folder: Path)
     command = [sys.executable, "-m", "benchmarks.filters_ours", str(corpus)]
     cost_of_process("warm", [*command, str(folder / "warm"), model])  # compiles the kernels, once per machine
     costs = [cost_of_process("filters: corpusmill", [*command, str(folder / "ours"), model], n_bytes, n_documents)]
+    costs.append(cost_of_process("corpusmill, all signals of all", [*command, str(folder / "all"), model, "all"], n_bytes, n_documents))
     sets = [our_sets(folder / "ours")]
     if datatrove is not None:
         os.environ["HF_HOME"] = str(folder / "cache")
@@ -334,7 +336,7 @@ def main(
     out: Annotated[Path | None, typer.Option(help="Also write the figures to this JSON file.")] = None,
 ) -> None:
     """Compare costs, then decisions."""
-    path = str(find(model))
+    path, name, corpus = str(find(model)), corpus.name, texts_of(corpus)
     measured: list[Cost] = []
     sets: list[dict[str, SetRow]] = []
     found: dict[str, Any] = {}
@@ -352,9 +354,11 @@ def main(
         ratios["agreement_least"] = 1 - max(row["differ"] for row in found["rules"].values()) / found["documents"]
     if measured:
         print_sets(sets)
-        print_costs(f"filters on {corpus.name}", measured)
+        print_costs(f"filters on {name}", measured)
     if len(measured) > 1:
-        ratios["datatrove"] = measured[1].cpu_s / measured[0].cpu_s
+        ratios["every_signal"] = measured[1].cpu_s / measured[0].cpu_s
+    if len(measured) > 2:
+        ratios["datatrove"] = measured[2].cpu_s / measured[0].cpu_s
     finish(out, measured, ratios, sets=[{name: asdict(row) for name, row in side.items()} for side in sets], decisions=found)
 
 

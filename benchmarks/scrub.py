@@ -28,6 +28,7 @@ import zstandard
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.corpus import texts_of
 from benchmarks.measure import Cost, finish, measured, print_costs
 from pipelines.scrub.kinds import KINDS
 from pipelines.scrub.scrub import scrub_with_audit
@@ -167,7 +168,7 @@ def print_quality(scores: dict[str, dict[str, dict[str, Score]]]) -> None:
 
 def compare_speed(corpus: Path, peers: str | None, folder: Path, sample: int) -> tuple[list[Cost], dict[str, float]]:
     """CPU seconds of ours on all documents and on a sample, of the peers on the sample, and the ratios on the sample."""
-    frame = pl.concat([pl.read_ndjson(path, schema={"text": pl.String}) for path in sorted(corpus.glob("*.jsonl.gz"))])
+    frame = pl.concat([pl.read_ndjson(path, schema={"text": pl.String}) for path in sorted(texts_of(corpus).glob("*.jsonl.gz"))])
     column = frame.get_column("text").drop_nulls().to_arrow().cast(pa.large_string())
     scrubbed(column.slice(0, 10))
     costs = [cost_of("corpusmill", column), cost_of("corpusmill, every kind", column, PII_KINDS)]

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 
-from benchmarks.corpus import documents
+from benchmarks.corpus import documents, texts_of
 from benchmarks.deduplicate import deduplicate
 from benchmarks.measure import finish, measured, print_costs
 from pipelines.dedup.minhash import ranks
@@ -175,6 +175,7 @@ def main(
     out: Path | None = None,
 ) -> None:
     """Measure the whole corpus, then check a part of it."""
+    corpus = texts_of(corpus)
     config = Dedup(kinds=("substring",), substring=Substring(min_words=min_words), memory_mb=memory_mb)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

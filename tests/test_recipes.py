@@ -74,7 +74,7 @@ def test_a_recipes_rules_judge_documents_of_every_source(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "rule_set"), NEED_MODELS.items())
 def test_a_recipe_that_needs_a_model_by_path_says_so(name: str, rule_set: str) -> None:
-    with pytest.raises(ModelError, match=rf"`{rule_set}` needs a .*filters\.{rule_set}\.model"):
+    with pytest.raises(ModelError, match=rf"filters\.{rule_set}\.model"):
         warm(recipes.load(name))
     others = [other for other in recipes.list_recipes() if other not in NEED_MODELS]
     for other in others:

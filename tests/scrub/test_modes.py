@@ -90,7 +90,7 @@ def test_documents_are_dropped_by_kind_by_number_and_by_density() -> None:
     assert found == {
         "scrub.modes.payment_card": ([False, True, False, False, False], 0.0),
         "scrub.max_values": ([True, False, False, False, False], 5.0),
-        "scrub.max_values_per_1000_chars": ([False, False, True, False, False], 100.0),
+        "scrub.max_values_per_1000_chars": ([True, False, True, False, False], 100.0),
     }
     assert not list(judge(scrub_batch(pa.RecordBatch.from_pydict({"raw_text": raw}), Scrub()), Scrub()))
 
