@@ -40,8 +40,7 @@ CLEAN_PROSE: Final[Limits] = {
     # twice is enough, and 11 % of clean English goes. FineWeb2 has 0.1; this is what Gopher asks of the same characters.
     "fineweb.max_dup_line_char_ratio": 0.2,
     # Published: 0.67 of the lines up to 30 characters. Clean prose stays below 0.57; this is the 97th percentile of documentation as it
-    # is written, whose lists and code are short lines. Three in four menus and footers are above it, so that the two limits above, by
-    # which they fail, too, can be this loose.
+    # is written, whose lists and code are short lines. Menus and footers are what it is for, so that the two limits above can be loose.
     "fineweb.max_short_line_ratio": 0.75,
     # The English and French rows (0.106 and 0.19, 0.14 and 0.13) remove 23 % and 5 % of clean prose. No language's row is stricter
     # than the one that ROOTS has for all others, which is the 99th percentile of clean English.
