@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.dedup.shingles import UInt32s, UInt64s, next_word
+from pipelines.dedup.shingles import WORD, UInt32s, UInt64s, next_word
 from pipelines.text.hashing import finish, slot_of, table_size
-from pipelines.text.unicode import char_classes, fold_table
+from pipelines.text.unicode import TABLE_SIZE, char_classes, decode, fold_table
 from pipelines.text.view import text_view
 from schemas.buffers import Bytes, Offsets
 
@@ -61,9 +61,32 @@ def find_items(text: pa.Array, index: EvalIndex) -> tuple[Ints, Floats]:
 
     Of equally covered items the one with the most grams, then the first.
     """
+    row, item, share = matches(text, index, 0.0)
+    order = np.lexsort((item, -index.n_grams[item], -share, row))
+    row, item, share = row[order], item[order], share[order]
+    best = np.flatnonzero(np.diff(row, prepend=-1))
+    items, coverage = np.full(len(text), -1, np.int64), np.zeros(len(text))
+    items[row[best]], coverage[row[best]] = item[best], share[best]
+    return items, coverage
+
+
+def matches(text: pa.Array, index: EvalIndex, least: float) -> tuple[Ints, Ints, Floats]:
+    """(row, item, coverage), one entry per text and item of which at least one gram and the share `least` stand in it; rows ascend."""
     data, offsets = text_view(text)
-    tables = (index.table, index.first, index.last, index.items, index.n_grams, index.lengths)
-    return _find(data, offsets, *tables, char_classes(), fold_table())
+    return _matches(data, offsets, *_tables(index), least)
+
+
+def match_spans(text: pa.Array, index: EvalIndex, rows: Ints, items: Ints) -> tuple[Ints, Ints, Ints]:
+    """(row, start, end): the bytes of each text in which grams of the given (row, item) pairs stand, joined where they touch.
+
+    `rows` ascend; so do the spans, which begin and end with a word. Offsets count from the start of the row's text.
+    """
+    data, offsets = text_view(text)
+    return _match_spans(data, offsets, *_tables(index), np.asarray(rows, np.int64), np.asarray(items, np.int64))
+
+
+def _tables(index: EvalIndex) -> tuple[UInt64s, Ints, Ints, Ints, Ints, Ints, npt.NDArray[np.uint8], UInt32s]:
+    return index.table, index.first, index.last, index.items, index.n_grams, index.lengths, char_classes(), fold_table()
 
 
 @numba.njit(cache=True, nogil=True)
@@ -125,7 +148,7 @@ def _fill(table: UInt64s, first: Ints, last: Ints, grams: UInt64s, starts: Ints,
 
 
 @numba.njit(cache=True, nogil=True)
-def _find(
+def _matches(
     data: Bytes,
     offsets: Offsets,
     table: UInt64s,
@@ -136,13 +159,14 @@ def _find(
     lengths: Ints,
     classes: npt.NDArray[np.uint8],
     fold: UInt32s,
-) -> tuple[Ints, Floats]:
-    n = len(offsets) - 1
-    best, coverage = np.full(n, -1, np.int64), np.zeros(n, np.float64)
+    least: float,
+) -> tuple[Ints, Ints, Floats]:
+    rows, matched = [np.int64(0) for _ in range(0)], [np.int64(0) for _ in range(0)]
+    shares = [np.float64(0) for _ in range(0)]
     powers = np.array([_power(length) for length in lengths], np.uint64)
-    seen_in = np.full(len(items), -1, np.int64)  # the last row in which each (gram, item) was seen
+    seen_in = np.full(len(table), -1, np.int64)  # the last row in which the gram of each slot was seen
     found = np.zeros(len(n_grams), np.int64)
-    for row in range(n):
+    for row in range(len(offsets) - 1):
         prefixes = np.empty(offsets[row + 1] - offsets[row] + 1, np.uint64)
         n_words = _prefixes(data, offsets[row], offsets[row + 1], classes, fold, prefixes)
         touched = [np.int64(0) for _ in range(0)]
@@ -152,19 +176,97 @@ def _find(
                     break
                 gram = _gram(prefixes, end, lengths[k], powers[k])
                 slot = slot_of(table, gram)
-                if table[slot] != gram:
+                if table[slot] != gram or seen_in[slot] == row:
                     continue
+                seen_in[slot] = row
                 for posting in range(first[slot], last[slot]):
-                    if seen_in[posting] != row:
-                        seen_in[posting] = row
-                        item = items[posting]
-                        if found[item] == 0:
-                            touched.append(item)
-                        found[item] += 1
+                    item = items[posting]
+                    if found[item] == 0:
+                        touched.append(item)
+                    found[item] += 1
         for item in touched:
             share = found[item] / n_grams[item]
-            better = share > coverage[row] or (share == coverage[row] and n_grams[item] > n_grams[best[row]])
-            if better or (share == coverage[row] and n_grams[item] == n_grams[best[row]] and item < best[row]):
-                best[row], coverage[row] = item, share
+            if share >= least:
+                rows.append(row)
+                matched.append(item)
+                shares.append(share)
             found[item] = 0
-    return best, coverage
+    return np.array(rows, np.int64), np.array(matched, np.int64), np.array(shares, np.float64)
+
+
+@numba.njit(cache=True, nogil=True)
+def _match_spans(
+    data: Bytes,
+    offsets: Offsets,
+    table: UInt64s,
+    first: Ints,
+    last: Ints,
+    items: Ints,
+    n_grams: Ints,
+    lengths: Ints,
+    classes: npt.NDArray[np.uint8],
+    fold: UInt32s,
+    rows: Ints,
+    wanted: Ints,
+) -> tuple[Ints, Ints, Ints]:
+    in_rows, starts, ends = [np.int64(0) for _ in range(0)], [np.int64(0) for _ in range(0)], [np.int64(0) for _ in range(0)]
+    powers = np.array([_power(length) for length in lengths], np.uint64)
+    wanted_in = np.full(len(n_grams), -1, np.int64)
+    pair = 0
+    while pair < len(rows):
+        row = rows[pair]
+        while pair < len(rows) and rows[pair] == row:
+            wanted_in[wanted[pair]] = row
+            pair += 1
+        base, stop = offsets[row], offsets[row + 1]
+        prefixes = np.empty(stop - base + 1, np.uint64)
+        word_starts, word_ends = np.empty(stop - base + 1, np.int64), np.empty(stop - base + 1, np.int64)
+        prefixes[0] = 0
+        n_words = 0
+        at = base
+        open_span = False
+        while True:
+            at = _skip(data, at, stop, classes)
+            word_starts[n_words] = at - base
+            at, word = next_word(data, at, stop, classes, fold, True)
+            if word == 0:
+                break
+            prefixes[n_words + 1] = prefixes[n_words] * _ROLL + word
+            word_ends[n_words] = at - base
+            n_words += 1
+            for k in range(len(lengths)):
+                if lengths[k] > n_words:
+                    break
+                gram = _gram(prefixes, n_words, lengths[k], powers[k])
+                slot = slot_of(table, gram)
+                if table[slot] != gram or not _any_in(items, first[slot], last[slot], wanted_in, row):
+                    continue
+                begin = word_starts[n_words - lengths[k]]
+                if open_span and begin <= ends[-1]:
+                    starts[-1] = min(starts[-1], begin)
+                    ends[-1] = word_ends[n_words - 1]
+                else:
+                    in_rows.append(row)
+                    starts.append(begin)
+                    ends.append(word_ends[n_words - 1])
+                    open_span = True
+    return np.array(in_rows, np.int64), np.array(starts, np.int64), np.array(ends, np.int64)
+
+
+@numba.njit(cache=True, nogil=True)
+def _skip(data: Bytes, at: int, end: int, classes: npt.NDArray[np.uint8]) -> int:
+    """Where the next word begins, or `end`."""
+    while at < end:
+        code, width = decode(data, at)
+        if code < TABLE_SIZE and classes[code] & WORD:
+            return at
+        at += width
+    return end
+
+
+@numba.njit(cache=True, nogil=True)
+def _any_in(items: Ints, first: int, last: int, wanted_in: Ints, row: int) -> bool:
+    for posting in range(first, last):
+        if wanted_in[items[posting]] == row:
+            return True
+    return False

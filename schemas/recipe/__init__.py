@@ -8,6 +8,7 @@ Unknown keys are errors that name the nearest valid key.
 from __future__ import annotations
 
 from schemas.recipe.base import Threshold
+from schemas.recipe.decontaminate import Decontaminate
 from schemas.recipe.dedup import Dedup, MinHash, best_banding
 from schemas.recipe.filters import (
     C4,
@@ -43,6 +44,7 @@ __all__ = [
     "ClassifierTraining",
     "Code",
     "Crawl",
+    "Decontaminate",
     "Dedup",
     "Encode",
     "Filters",

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from schemas.recipe.base import Threshold, config, require
+from schemas.recipe.decontaminate import Decontaminate
 from schemas.recipe.dedup import Dedup
 from schemas.recipe.filters import Filters, check_rules
 from schemas.recipe.pretrain import Pretrain
@@ -42,6 +43,7 @@ class Recipe:
     sources: dict[str, Source]
     read: Read = field(default_factory=Read)
     filters: Filters = field(default_factory=Filters)
+    decontaminate: Decontaminate = field(default_factory=Decontaminate)
     dedup: Dedup = field(default_factory=Dedup)
     scrub: Scrub = field(default_factory=Scrub)
     tokenizer: Tokenizer = field(default_factory=Tokenizer)
