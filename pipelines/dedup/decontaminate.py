@@ -92,11 +92,10 @@ def _read_items(path: Path, config: Decontaminate) -> pl.DataFrame:
         else:
             frame = pl.DataFrame({"text": path.read_text("utf-8").splitlines()}).with_row_index("id").filter(pl.col("text") != "")
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path} cannot be read as an evaluation set ({type(error).__name__}); give JSONL, Parquet or UTF-8 text"
-        ) from error
-    columns = [column for column in ("text", *config.columns) if column in frame.columns and column in config.columns]
-    column = next((column for column in config.columns if column in frame.columns), columns[0] if columns else None)
+        message = f"{path} cannot be read as an evaluation set ({type(error).__name__}); give JSONL, Parquet or UTF-8 text"
+        raise InputError(message) from error
+    wanted = config.columns if name.endswith((".parquet", *_JSONL)) else ("text",)
+    column = next((column for column in wanted if column in frame.columns), None)
     if column is None:
         raise InputError(f"{path} has none of the columns {', '.join(config.columns)}; name its own in decontaminate.columns")
     if "id" not in frame.columns:

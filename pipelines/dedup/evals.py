@@ -41,19 +41,23 @@ class EvalIndex:
     """Distinct grams of each item; 0 where an item is too short to be looked for."""
     lengths: Ints
     """Words per gram: the lengths that occur."""
+    ends: npt.NDArray[np.bool_]
+    """By hash: whether a gram may end in these `lengths[0]` words. Most of a corpus is done with after one look here."""
 
 
 def index_items(text: pa.Array, n: int = 13, least: int = 8) -> EvalIndex:
     """The index of one text per item, a question with or without its answer."""
     data, offsets = text_view(text)
-    grams, items, sizes = _item_grams(data, offsets, n, least, char_classes(), fold_table())
+    grams, tails, items, sizes = _item_grams(data, offsets, n, least, char_classes(), fold_table())
+    ends = np.zeros(8 * table_size(len(grams)), bool)
+    ends[tails & np.uint64(len(ends) - 1)] = True
     pairs = np.unique(np.rec.fromarrays([grams, items]))
     grams, items = pairs["f0"], pairs["f1"]
     distinct, starts = np.unique(grams, return_index=True)
     table = np.zeros(table_size(len(distinct)), np.uint64)
     first, last = np.zeros(len(table), np.int64), np.zeros(len(table), np.int64)
     _fill(table, first, last, distinct, starts, np.append(starts[1:], len(grams)))
-    return EvalIndex(table, first, last, items, np.bincount(items, minlength=len(text)), np.unique(sizes[sizes > 0]))
+    return EvalIndex(table, first, last, items, np.bincount(items, minlength=len(text)), np.unique(sizes[sizes > 0]), ends)
 
 
 def find_items(text: pa.Array, index: EvalIndex) -> tuple[Ints, Floats]:
@@ -85,8 +89,8 @@ def match_spans(text: pa.Array, index: EvalIndex, rows: Ints, items: Ints) -> tu
     return _match_spans(data, offsets, *_tables(index), np.asarray(rows, np.int64), np.asarray(items, np.int64))
 
 
-def _tables(index: EvalIndex) -> tuple[UInt64s, Ints, Ints, Ints, Ints, Ints, npt.NDArray[np.uint8], UInt32s]:
-    return index.table, index.first, index.last, index.items, index.n_grams, index.lengths, char_classes(), fold_table()
+def _tables(index: EvalIndex) -> tuple[UInt64s, Ints, Ints, Ints, Ints, Ints, npt.NDArray[np.bool_], npt.NDArray[np.uint8], UInt32s]:
+    return index.table, index.first, index.last, index.items, index.n_grams, index.lengths, index.ends, char_classes(), fold_table()
 
 
 @numba.njit(cache=True, nogil=True)
@@ -120,24 +124,30 @@ def _gram(prefixes: UInt64s, end: int, length: int, power: np.uint64) -> np.uint
 @numba.njit(cache=True, nogil=True)
 def _item_grams(
     data: Bytes, offsets: Offsets, n: int, least: int, classes: npt.NDArray[np.uint8], fold: UInt32s
-) -> tuple[UInt64s, Ints, Ints]:
-    """(grams, their items, words per gram of each item)."""
-    grams = np.empty(offsets[-1] - offsets[0], np.uint64)
-    items = np.empty(len(grams), np.int64)
+) -> tuple[UInt64s, UInt64s, Ints, Ints]:
+    """(grams, the hashes of as many of their last words as the shortest gram has, their items, words per gram of each item)."""
     sizes = np.zeros(len(offsets) - 1, np.int64)
+    prefixes = np.empty(offsets[-1] - offsets[0] + 1, np.uint64)
+    shortest = n
+    for row in range(len(sizes)):
+        n_words = _prefixes(data, offsets[row], offsets[row + 1], classes, fold, prefixes)
+        if n_words >= least:
+            sizes[row] = min(n, n_words)
+            shortest = min(shortest, sizes[row])
+    grams = np.empty(offsets[-1] - offsets[0], np.uint64)
+    tails, items = np.empty_like(grams), np.empty(len(grams), np.int64)
     filled = 0
     for row in range(len(offsets) - 1):
-        prefixes = np.empty(offsets[row + 1] - offsets[row] + 1, np.uint64)
         n_words = _prefixes(data, offsets[row], offsets[row + 1], classes, fold, prefixes)
-        if n_words < least:
+        length = sizes[row]
+        if length == 0:
             continue
-        length = min(n, n_words)
-        sizes[row] = length
         for end in range(length, n_words + 1):
             grams[filled] = _gram(prefixes, end, length, _power(length))
+            tails[filled] = _gram(prefixes, end, shortest, _power(shortest))
             items[filled] = row
             filled += 1
-    return grams[:filled].copy(), items[:filled].copy(), sizes
+    return grams[:filled].copy(), tails[:filled].copy(), items[:filled].copy(), sizes
 
 
 @numba.njit(cache=True, nogil=True)
@@ -157,6 +167,7 @@ def _matches(
     items: Ints,
     n_grams: Ints,
     lengths: Ints,
+    tails: npt.NDArray[np.bool_],
     classes: npt.NDArray[np.uint8],
     fold: UInt32s,
     least: float,
@@ -164,13 +175,17 @@ def _matches(
     rows, matched = [np.int64(0) for _ in range(0)], [np.int64(0) for _ in range(0)]
     shares = [np.float64(0) for _ in range(0)]
     powers = np.array([_power(length) for length in lengths], np.uint64)
+    if len(lengths) == 0:
+        return np.array(rows, np.int64), np.array(matched, np.int64), np.array(shares, np.float64)
     seen_in = np.full(len(table), -1, np.int64)  # the last row in which the gram of each slot was seen
     found = np.zeros(len(n_grams), np.int64)
     for row in range(len(offsets) - 1):
         prefixes = np.empty(offsets[row + 1] - offsets[row] + 1, np.uint64)
         n_words = _prefixes(data, offsets[row], offsets[row + 1], classes, fold, prefixes)
         touched = [np.int64(0) for _ in range(0)]
-        for end in range(n_words + 1):
+        for end in range(lengths[0], n_words + 1):
+            if not tails[_gram(prefixes, end, lengths[0], powers[0]) & np.uint64(len(tails) - 1)]:
+                continue
             for k in range(len(lengths)):
                 if lengths[k] > end:
                     break
@@ -187,7 +202,7 @@ def _matches(
         for item in touched:
             share = found[item] / n_grams[item]
             if share >= least:
-                rows.append(row)
+                rows.append(np.int64(row))
                 matched.append(item)
                 shares.append(share)
             found[item] = 0
@@ -204,6 +219,7 @@ def _match_spans(
     items: Ints,
     n_grams: Ints,
     lengths: Ints,
+    tails: npt.NDArray[np.bool_],
     classes: npt.NDArray[np.uint8],
     fold: UInt32s,
     rows: Ints,
@@ -211,6 +227,8 @@ def _match_spans(
 ) -> tuple[Ints, Ints, Ints]:
     in_rows, starts, ends = [np.int64(0) for _ in range(0)], [np.int64(0) for _ in range(0)], [np.int64(0) for _ in range(0)]
     powers = np.array([_power(length) for length in lengths], np.uint64)
+    if len(lengths) == 0:
+        return np.array(in_rows, np.int64), np.array(starts, np.int64), np.array(ends, np.int64)
     wanted_in = np.full(len(n_grams), -1, np.int64)
     pair = 0
     while pair < len(rows):
@@ -234,6 +252,8 @@ def _match_spans(
             prefixes[n_words + 1] = prefixes[n_words] * _ROLL + word
             word_ends[n_words] = at - base
             n_words += 1
+            if n_words < lengths[0] or not tails[_gram(prefixes, n_words, lengths[0], powers[0]) & np.uint64(len(tails) - 1)]:
+                continue
             for k in range(len(lengths)):
                 if lengths[k] > n_words:
                     break
@@ -266,7 +286,7 @@ def _skip(data: Bytes, at: int, end: int, classes: npt.NDArray[np.uint8]) -> int
 
 @numba.njit(cache=True, nogil=True)
 def _any_in(items: Ints, first: int, last: int, wanted_in: Ints, row: int) -> bool:
-    for posting in range(first, last):
-        if wanted_in[items[posting]] == row:
-            return True
-    return False
+    posting = first
+    while posting < last and wanted_in[items[posting]] != row:
+        posting += 1
+    return posting < last
