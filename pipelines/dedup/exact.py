@@ -14,10 +14,11 @@ import pyarrow as pa
 
 from pipelines.dedup.frames import as_batch, as_frame
 from pipelines.text.unicode import SPACE, TABLE_SIZE, char_classes, decode
-from schemas.buffers import Bytes, Offsets, fixed_column, string_view
+from schemas.buffers import Bytes, Offsets, fixed_column, fixed_view, string_view
 from schemas.hops import MERGE
 
 _DIGEST_BYTES: Final = 16
+LEAST_MORTAL: Final = 1 << 60  # a smaller rank is that of a document which never ends
 
 
 def content_hashes(text: pa.Array) -> pa.Array:
@@ -35,6 +36,15 @@ def url_hashes(url: pa.Array) -> pa.Array:
     return pa.compute.if_else(url.is_valid(), hashes, pa.scalar(None, hashes.type))
 
 
+def salted(hashes: pa.Array, salts: npt.NDArray[np.uint64]) -> pa.Array:
+    """binary[16] per hash: others where the salts differ; null stays null."""
+    if not salts.any():
+        return hashes
+    values = fixed_view(hashes.fill_null(b"\0" * _DIGEST_BYTES)).copy().view(np.uint64) ^ salts[:, None]
+    mixed = fixed_column(values.view(np.uint8))
+    return pa.compute.if_else(hashes.is_valid(), mixed, pa.scalar(None, mixed.type))
+
+
 def canonical_url(url: pl.Expr) -> pl.Expr:
     """Without scheme, user, "www.", default port, fragment and trailing slash, the host in lower case."""
     parts = url.str.strip_chars().str.extract_groups(r"^(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[^/?#@]*@)?(?:[Ww]{3}\.)?([^/?#]*)([^#]*)")
@@ -42,14 +52,19 @@ def canonical_url(url: pl.Expr) -> pl.Expr:
     return pl.concat_str(host, parts.struct.field("2").str.replace(r"/+$", ""))
 
 
-def merge_equal(table: pa.Table, key: str, reason: str) -> tuple[pa.Table, pa.RecordBatch]:
-    """(rows that stay, MERGE batch): of the rows with one value in column `key` the best stays; null equals nothing."""
-    frame = as_frame(table.select([key, "rank", "at", "doc_id"]))
-    frame = frame.with_row_index("row").filter(pl.col(key).is_not_null()).sort(key, "rank", "at")
+def merge_equal(table: pa.Table, key: str, reason: str, earlier: pl.DataFrame | None = None) -> tuple[pa.Table, pa.RecordBatch]:
+    """(rows that stay, MERGE batch): of the rows with one value in column `key` the best stays; null equals nothing.
+
+    `earlier` are documents of earlier runs (the same columns), which rows may be merged into. Protected rows stay in any case.
+    """
+    frame = as_frame(table.select([key, "rank", "at", "doc_id"])).with_row_index("row")
+    if earlier is not None:
+        frame = pl.concat([frame, earlier], how="diagonal")
+    frame = frame.filter(pl.col(key).is_not_null()).sort(key, "rank", "at")
     frame = frame.with_columns(
         pl.col("at").first().over(key).alias("survivor_at"),
         pl.col("doc_id").first().over(key).alias("survivor_id"),
-    ).filter(pl.col("at") != pl.col("survivor_at"))
+    ).filter((pl.col("at") != pl.col("survivor_at")) & (pl.col("rank") >= LEAST_MORTAL))
     merges = frame.with_columns(pl.lit(reason).alias("reason"), pl.lit(1.0).alias("value"), pl.lit(1.0).alias("limit"))
     stays = np.ones(table.num_rows, bool)
     stays[merges.get_column("row").to_numpy()] = False

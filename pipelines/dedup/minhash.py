@@ -40,12 +40,19 @@ def detection_probability(jaccard: npt.ArrayLike, bands: int, rows: int) -> npt.
 def ranks(priority: npt.NDArray[np.uint8], n_chars: UInt64s, doc_id: pa.Array) -> UInt64s:
     """uint64[n], smaller is better: 4 bits of source priority, 28 of length (the longest first), the first 32 of the doc_id.
 
+    Priority 0 is that of documents which never end: protected ones, and those of earlier runs.
+
     >>> ranks(0, 3, b"...") < ranks(0, 2, b"...") < ranks(1, 9, b"...")
     """
     most = np.uint64((1 << _CHARS_BITS) - 1)
     shorter = most - np.minimum(n_chars, most)
     prefix = fixed_view(doc_id)[:, :4].copy().view(">u4").reshape(-1).astype(np.uint64)
     return (priority.astype(np.uint64) << np.uint64(60)) | (shorter << np.uint64(32)) | prefix
+
+
+def may_end(rank: UInt64s) -> npt.NDArray[np.bool_]:
+    """bool[n]: whether a document of this rank may be merged at all."""
+    return rank >> np.uint64(60) != np.uint64(0)
 
 
 def chars_of(rank: UInt64s) -> UInt64s:
@@ -63,7 +70,8 @@ def band_keys(signature: pa.RecordBatch, config: MinHash) -> pa.RecordBatch:
     n = signature.num_rows
     values = signature.column("minhash").flatten().to_numpy(zero_copy_only=False).reshape(n, config.bands * config.rows)
     keys = _band_keys(np.ascontiguousarray(values), config.bands, config.rows)
-    groups = (keys[:, : min(config.bands, MOST_GROUPS)] >> np.uint64(48)).astype(np.uint16)
+    groups = _prints(keys)
+    keys ^= signature.column("salt").to_numpy()[:, None]
     return pa.RecordBatch.from_pydict(
         {
             "key": pa.array(keys.reshape(-1)),
@@ -72,6 +80,15 @@ def band_keys(signature: pa.RecordBatch, config: MinHash) -> pa.RecordBatch:
             "groups": fixed_column(np.repeat(groups, config.bands, axis=0).view(np.uint8)),
         }
     )
+
+
+def group_prints(values: npt.NDArray[np.uint32], config: MinHash) -> UInt16s:
+    """uint16[n, groups]: the fingerprints that `band_keys` makes of signatures uint32[n, bands * rows]."""
+    return _prints(_band_keys(values, config.bands, config.rows))
+
+
+def _prints(keys: UInt64s) -> UInt16s:
+    return (keys[:, :MOST_GROUPS] >> np.uint64(48)).astype(np.uint16)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -114,6 +131,7 @@ def candidate_pairs(bands: pa.Table, most: int) -> tuple[pa.RecordBatch, int]:
         n_crowded = len(np.unique(keys[crowd]))
         found += _pair_crowd(crowd, keys[crowd], groups, most, 0, _DEPTH)
     pairs = np.concatenate(found)
+    pairs = pairs[may_end(rank[pairs[:, 1]])]
     pairs = pairs[_first_of_each(at[pairs[:, 0]], at[pairs[:, 1]])]
     better, worse = pairs[:, 0], pairs[:, 1]
     return pa.RecordBatch.from_arrays(

@@ -1,5 +1,6 @@
 """Segments -> MERGE rows: which documents end in which others. Only keys, signatures and places are regrouped, never text."""
 
+import hashlib
 import math
 from collections.abc import Iterable, Iterator
 from itertools import groupby, pairwise
@@ -14,20 +15,22 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.dedup.exact import compose, content_hashes, merge_equal, url_hashes
+from pipelines.dedup.exact import compose, content_hashes, merge_equal, salted, url_hashes
 from pipelines.dedup.frames import as_frame
 from pipelines.dedup.minhash import CANDIDATE, MOST_GROUPS, UInt64s, band_keys, candidate_pairs, chars_of, ranks
 from pipelines.dedup.places import SegmentIndex
 from pipelines.dedup.shingles import permutations, shingle_sets, signatures
+from pipelines.dedup.snapshots.index import Earlier, hash_keys
 from pipelines.dedup.verify import EDGE, length_class, resolve_stars, similarities
 from pipelines.runtime import Decision, Exchange, Partition, Progress, count, ended, open_segment, passed, range_of, read_pieces
-from schemas.buffers import fixed_view
+from schemas.buffers import Offsets
 from schemas.hops import signature_schema
 from schemas.recipe import Dedup, MinHash
 
 # Shares of dedup.memory_mb. Sorting a range takes several times its size; a text with its shingles about ten times its length.
 RANGE_SHARE: Final = 1 / 12
 VERIFY_SHARE: Final = 1 / 32
+EARLIER_SHARE: Final = 8  # of one bucket, so many times max_comparisons earlier documents are looked at
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing: the high bits of at * _SPREAD are well mixed
 
 Segment = tuple[int, str]
@@ -36,9 +39,11 @@ Segment = tuple[int, str]
 class Deduplicate(beam.PTransform):
     """(segment number, path) -> MERGE batches, each document at most once and every survivor one that stays."""
 
-    def __init__(self, dedup: Dedup, segments: list[str], n_documents: int, folder: Path, progress: Progress) -> None:
+    def __init__(
+        self, dedup: Dedup, segments: list[str], n_documents: int, folder: Path, progress: Progress, earlier: Earlier | None = None
+    ) -> None:
         super().__init__()
-        self.dedup, self.segments, self.folder, self.progress = dedup, segments, folder, progress
+        self.dedup, self.segments, self.folder, self.progress, self.earlier = dedup, segments, folder, progress, earlier
         minhash = dedup.minhash
         self.n_ranges = ranges_for(n_documents * (64 + 4 * minhash.bands * minhash.rows), dedup)
         self.n_band_ranges = ranges_for(n_documents * minhash.bands * (28 + 2 * min(minhash.bands, MOST_GROUPS)), dedup)
@@ -50,11 +55,11 @@ class Deduplicate(beam.PTransform):
         for kind in self.dedup.kinds:
             with_name = f"{kind}: "
             if kind == "minhash":
-                new = rows | kind >> FindNearDuplicates(self.dedup, self.segments, self.folder / kind, self.n_band_ranges)
+                new = rows | kind >> FindNearDuplicates(self.dedup, self.segments, self.folder / kind, self.n_band_ranges, self.earlier)
             else:
                 column = f"{kind}_hash"
                 keyed = rows | f"{with_name}key" >> beam.Map(by_hash, column=column, n_ranges=self.n_ranges)
-                decided = keyed | kind >> Exchange(self.folder / kind, MergeEqual(column, kind), Decision)
+                decided = keyed | kind >> Exchange(self.folder / kind, MergeEqual(kind, self.earlier), Decision)
                 rows = decided | f"{with_name}stay" >> beam.Map(passed)
                 new = decided | f"{with_name}merge" >> beam.Map(ended)
             if merges is None:
@@ -98,30 +103,33 @@ class Sign(beam.DoFn):
         if "minhash" in kinds:
             values, n_shingles = signatures(text, minhash.shingle, self.a, self.b)
         n_chars = pc.utf8_length(text).cast(pa.uint64()).to_numpy()
+        salts = source_salts(batch.column("source")) if self.dedup.scope == "within_source" else np.zeros(n, np.uint64)
         columns = {
             "at": pa.array((np.uint64(segment) << np.uint64(32)) + np.arange(first_row, first_row + n, dtype=np.uint64)),
             "doc_id": batch.column("doc_id"),
             "rank": pa.array(ranks(self.priorities(batch), n_chars, batch.column("doc_id"))),
-            "url_hash": url_hashes(batch.column("url")) if "url" in kinds else pa.nulls(n, pa.binary(16)),
-            "exact_hash": content_hashes(text) if "exact" in kinds else batch.column("doc_id"),
+            "salt": pa.array(salts),
+            "url_hash": salted(url_hashes(batch.column("url")), salts) if "url" in kinds else pa.nulls(n, pa.binary(16)),
+            "exact_hash": salted(content_hashes(text), salts) if "exact" in kinds else batch.column("doc_id"),
             "n_shingles": pa.array(n_shingles),
             "minhash": pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), type=self.schema.field("minhash").type),
         }
         return pa.RecordBatch.from_arrays([columns[name] for name in self.schema.names], schema=self.schema)
 
     def priorities(self, batch: pa.RecordBatch) -> npt.NDArray[np.uint8]:
-        """uint8[n]: the place of each document's source in the recipe's order."""
-        order = self.dedup.priority
-        found = pc.index_in(batch.column("source"), value_set=pa.array(order, pa.large_string()))
-        return found.fill_null(len(order)).to_numpy().astype(np.uint8)
+        """uint8[n]: 0 for protected sources, then the place of each document's source in the recipe's order."""
+        order, source = self.dedup.priority, batch.column("source")
+        places = pc.index_in(source, value_set=pa.array(order, pa.large_string())).fill_null(len(order)).to_numpy()
+        protected = pc.is_in(source, value_set=pa.array(self.dedup.protected, pa.large_string())).to_numpy(zero_copy_only=False)
+        return np.where(protected, 0, 1 + places).astype(np.uint8)
 
 
 class FindNearDuplicates(beam.PTransform):
     """SIGNATURE batches -> MERGE batches: bands propose, true similarity decides, stars are resolved from the best down."""
 
-    def __init__(self, dedup: Dedup, segments: list[str], folder: Path, n_ranges: int) -> None:
+    def __init__(self, dedup: Dedup, segments: list[str], folder: Path, n_ranges: int, earlier: Earlier | None) -> None:
         super().__init__()
-        self.dedup, self.segments, self.folder, self.n_ranges = dedup, segments, folder, n_ranges
+        self.dedup, self.segments, self.folder, self.n_ranges, self.earlier = dedup, segments, folder, n_ranges, earlier
 
     def expand(self, rows: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
         """Bands -> candidates -> verified edges -> merges."""
@@ -129,9 +137,9 @@ class FindNearDuplicates(beam.PTransform):
         return (
             rows
             | "bands" >> beam.Map(bands_by_range, config=config, n_ranges=self.n_ranges)
-            | "candidates" >> Exchange(self.folder / "bands", ProposePairs(config, self.n_ranges))
-            | "verify" >> Exchange(self.folder / "pairs", VerifyPairs(self.dedup, self.segments))
-            | "resolve" >> ResolveStars(self.dedup, self.segments, self.folder / "edges")
+            | "candidates" >> Exchange(self.folder / "bands", ProposePairs(config, self.n_ranges, self.earlier))
+            | "verify" >> Exchange(self.folder / "pairs", VerifyPairs(self.dedup, self.segments, self.earlier))
+            | "resolve" >> ResolveStars(self.dedup, self.segments + (self.earlier.files if self.earlier else []), self.folder / "edges")
         )
 
 
@@ -140,10 +148,8 @@ def by_hash(batch: pa.RecordBatch, column: str, n_ranges: int) -> pa.RecordBatch
     hashes = batch.column(column)
     spread = _places(batch.column("at"))
     if hashes.null_count < len(hashes):
-        filled = hashes.fill_null(b"\0" * 16)
-        spread = np.where(
-            hashes.is_valid().to_numpy(zero_copy_only=False), fixed_view(filled)[:, :8].copy().view(np.uint64).reshape(-1), spread
-        )
+        keys = hash_keys(hashes.fill_null(b"\0" * 16))
+        spread = np.where(hashes.is_valid().to_numpy(zero_copy_only=False), keys, spread)
     return _ranged(batch, range_of(spread, n_ranges))
 
 
@@ -162,12 +168,14 @@ def bands_by_range(batch: pa.RecordBatch, config: MinHash, n_ranges: int) -> pa.
 class MergeEqual:
     """Exchange reducer: rows equal in a hash column -> the best stays."""
 
-    def __init__(self, column: str, reason: str) -> None:
-        self.column, self.reason = column, reason
+    def __init__(self, kind: str, earlier: Earlier | None) -> None:
+        self.kind, self.earlier = kind, earlier
 
     def __call__(self, number: int, table: pa.Table) -> Iterator[Decision]:
         """Split a range into what stays and what is merged."""
-        stays, merges = merge_equal(table, self.column, self.reason)
+        column = f"{self.kind}_hash"
+        earlier = self.earlier.equal(as_frame(table.select([column])).get_column(column), self.kind) if self.earlier else None
+        stays, merges = merge_equal(table, column, self.kind, earlier)
         stays = stays.drop_columns("range")
         yield Decision(pa.RecordBatch.from_pylist([], stays.schema), merges)
         for batch in stays.to_batches():
@@ -177,21 +185,27 @@ class MergeEqual:
 class ProposePairs:
     """Exchange reducer: band rows -> candidate pairs, ranged by the worse document, which has a bounded number of them."""
 
-    def __init__(self, config: MinHash, n_ranges: int) -> None:
-        self.config, self.n_ranges = config, n_ranges
+    def __init__(self, config: MinHash, n_ranges: int, earlier: Earlier | None) -> None:
+        self.config, self.n_ranges, self.earlier = config, n_ranges, earlier
 
     def __call__(self, number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
         """Pair the members of each bucket."""
+        n_capped = 0
+        if self.earlier:
+            most = EARLIER_SHARE * self.config.max_comparisons
+            earlier, n_capped = self.earlier.bands(table.column("key").to_numpy(), most)
+            if earlier is not None:
+                table = pa.concat_tables([table.select(earlier.column_names), earlier])
         pairs, n_crowded = candidate_pairs(table, self.config.max_comparisons)
-        count("dedup", crowded_buckets=n_crowded)
+        count("dedup", crowded_buckets=n_crowded, capped_earlier_buckets=n_capped)
         yield _ranged(pairs, range_of(_places(pairs.column("worse_at")), self.n_ranges))
 
 
 class VerifyPairs:
     """Exchange reducer: candidate pairs -> edges that reach the limit, by the true similarity of the texts' shingles."""
 
-    def __init__(self, dedup: Dedup, segments: list[str]) -> None:
-        self.config, self.index = dedup.minhash, SegmentIndex(segments)
+    def __init__(self, dedup: Dedup, segments: list[str], earlier: Earlier | None) -> None:
+        self.config, self.index, self.earlier = dedup.minhash, SegmentIndex(segments), earlier
         self.most_chars = memory_share(dedup, VERIFY_SHARE)
 
     def __call__(self, number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
@@ -209,14 +223,26 @@ class VerifyPairs:
         """EDGE rows: those of the pairs that reach the limit."""
         better, worse = (pairs.get_column(f"{side}_at").to_numpy() for side in ("better", "worse"))
         places = np.unique(np.concatenate([better, worse]))
-        documents = self.index.take(places, ("raw_text", "doc_id"))
-        hashes, offsets = shingle_sets(documents.column("raw_text"), self.config.shingle)
+        doc_id, hashes, offsets = self.shingled(places)
         better, worse = np.searchsorted(places, better), np.searchsorted(places, worse)
         similarity = similarities(hashes, offsets, better, worse, self.config.min_containment is not None)
         reached = np.flatnonzero(similarity >= self.config.limit)
         columns = [pa.array(pairs.get_column(name).to_numpy()[reached]) for name in CANDIDATE.names]
-        ids = documents.column("doc_id").take(pa.array(better[reached]))
+        ids = doc_id.take(pa.array(better[reached]))
         return pa.RecordBatch.from_arrays([*columns, ids, pa.array(similarity[reached])], schema=EDGE)
+
+    def shingled(self, places: UInt64s) -> tuple[pa.Array, UInt64s, Offsets]:
+        """(doc_id, shingle sets as `shingle_sets` gives them) of the documents at `places`; sets of earlier ones are read as stored."""
+        n_own = int(np.searchsorted(places, np.uint64(self.earlier.first_place))) if self.earlier else len(places)
+        documents = self.index.take(places[:n_own], ("raw_text", "doc_id"))
+        hashes, offsets = shingle_sets(documents.column("raw_text"), self.config.shingle)
+        if self.earlier is None or n_own == len(places):
+            return documents.column("doc_id"), hashes, offsets
+        earlier = self.earlier.take(places[n_own:], ("shingles", "doc_id"))
+        sets = earlier.column("shingles")
+        ends = offsets[-1] + np.cumsum(pc.list_value_length(sets).to_numpy())
+        ids = pa.concat_arrays([documents.column("doc_id"), earlier.column("doc_id")])
+        return ids, np.concatenate([hashes, sets.flatten().to_numpy()]), np.concatenate([offsets, ends])
 
 
 class ResolveStars(beam.PTransform):
@@ -275,6 +301,13 @@ def by_rank(table: pa.Table, n_parts: int) -> Iterator[pa.Table]:
     for low, high in pairwise([0, *cuts.tolist(), None]):
         inside = pc.greater_equal(rank, pa.scalar(low, pa.uint64()))
         yield table.filter(inside if high is None else pc.and_(inside, pc.less(rank, pa.scalar(high, pa.uint64()))))
+
+
+def source_salts(source: pa.Array) -> UInt64s:
+    """uint64[n]: a hash of each document's source; never 0."""
+    found = source.dictionary_encode()
+    salts = [int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") | 1 for name in found.dictionary.to_pylist()]
+    return np.array(salts, np.uint64)[found.indices.to_numpy()]
 
 
 def under_one_key(piece: tuple[int, str]) -> tuple[int, tuple[int, str]]:

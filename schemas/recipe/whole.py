@@ -56,6 +56,9 @@ class Recipe:
         for name, source in self.sources.items():
             if source.rules is not None:
                 check_rules(source.rules, f"sources.{name}.rules")
+        for key in ("priority", "protected"):
+            unknown = sorted(set(getattr(self.dedup, key)) - set(self.sources))
+            require(not unknown, f"dedup.{key}", unknown, f"name sources of the recipe: {', '.join(sorted(self.sources))}")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain lists, dicts and scalars, as they stand in run.json."""
