@@ -30,8 +30,9 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run
 
 STAGE_TITLES = {
     "crawl": "crawl",
-    "collect": "read and filter",
-    "refine": "dedup and scrub",
+    "collect": "read, filter and scrub",
+    "decide": "decide again",
+    "refine": "dedup",
     "tokenizer": "train the tokenizer",
     "encode": "encode and shuffle",
     "validate": "train the model",
@@ -41,7 +42,7 @@ STAGE_TITLES = {
 
 @app.command()
 def run(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A built-in name or the path of a TOML file.")],
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A built-in name, the path of a TOML file, or the folder of a run.")],
     beam_options: Annotated[list[str] | None, typer.Argument(metavar="[-- BEAM_OPTION ...]", help="Passed on to the Beam runner.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/RECIPE if not given.")] = None,
     settings: Settings = None,
@@ -52,7 +53,7 @@ def run(
 ) -> None:
     """Run a recipe from its sources to token shards, tokenizer, trained model and report."""
     chosen = recipes.load(recipe, settings or ())
-    folder = out or Path("runs") / chosen.name
+    folder = out or (Path(recipe) if (Path(recipe) / "run.json").is_file() else Path("runs") / chosen.name)
     from pipelines.report.summary import summary
     from pipelines.run import Engine, Run
     from pipelines.runtime import RUNNERS
@@ -70,6 +71,25 @@ def run(
         Console(stderr=True).print(f"stopped; the same command with --resume goes on in {folder}", highlight=False)
         raise typer.Exit(130) from None
     console.print(summary(folder))
+
+
+@app.command()
+def refilter(
+    folder: Folder,
+    settings: Settings = None,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes of the local runner.")] = 1,
+) -> None:
+    """Decide again about the documents of a run, with other limits: ledger and documents as of a whole run with them."""
+    from pipelines.refilter import refilter as decide_again
+    from pipelines.report.summary import summary
+    from pipelines.run import Engine
+
+    with stage_bars() as bars:
+        decide_again(folder, settings or [], Engine(workers=workers), bars.tell)
+    console.print(summary(folder))
+    console.print(
+        f"ledger/ and documents/ are new; for tokenizer, shards and model: run {folder} --resume", highlight=False, soft_wrap=True
+    )
 
 
 @app.command()

@@ -134,7 +134,7 @@ def quality(truth: Path, result: Path) -> dict[str, Any]:
     A pair is found when its two documents did not both stay. True Jaccard is that of our shingle sets.
     """
     tables = [open_segment(path).read_all() for path in sorted((result / "segments").glob("*.arrow"))]
-    text = pa.concat_arrays([chunk for table in tables for chunk in table.column("raw_text").chunks])
+    text = pa.concat_arrays([chunk for table in tables for chunk in table.column("text").chunks])
     ids = np.concatenate([table.column("doc_id").to_numpy() for table in tables])
     places = np.concatenate([(np.uint64(i) << np.uint64(32)) + np.arange(len(t), dtype=np.uint64) for i, t in enumerate(tables)])
     row_of = {identifier: row for row, identifier in enumerate(ids.tolist())}

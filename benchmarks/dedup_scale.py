@@ -26,13 +26,13 @@ import typer
 from benchmarks.deduplicate import deduplicate
 from benchmarks.measure import Cost, finish, measured, print_costs
 from schemas.buffers import Bytes, Offsets, fixed_column, string_column
-from schemas.hops import DOCUMENT, MAX_BATCH_ROWS
+from schemas.hops import MAX_BATCH_ROWS, SCRUBBED
 from schemas.recipe import Dedup
 
 WORD_BYTES: Final = 7  # six letters and a space
 LEAST_WORDS: Final = 40
 MOST_WORDS: Final = 100
-SEGMENT_DOCUMENTS: Final = 64 * MAX_BATCH_ROWS
+SEGMENT_SCRUBBEDS: Final = 64 * MAX_BATCH_ROWS
 
 
 @numba.njit(cache=True, nogil=True)
@@ -74,16 +74,16 @@ def write_segments(folder: Path, n_documents: int) -> list[Path]:
     """The corpus as segment files."""
     folder.mkdir(parents=True)
     paths: list[Path] = []
-    for start in range(0, n_documents, SEGMENT_DOCUMENTS):
+    for start in range(0, n_documents, SEGMENT_SCRUBBEDS):
         paths.append(folder / f"segment-{len(paths):05d}.arrow")
-        with pa.ipc.new_file(str(paths[-1]), DOCUMENT) as writer:
-            for first in range(start, min(start + SEGMENT_DOCUMENTS, n_documents), MAX_BATCH_ROWS):
+        with pa.ipc.new_file(str(paths[-1]), SCRUBBED) as writer:
+            for first in range(start, min(start + SEGMENT_SCRUBBEDS, n_documents), MAX_BATCH_ROWS):
                 writer.write_batch(batch_of(first, min(MAX_BATCH_ROWS, n_documents - first)))
     return paths
 
 
 def batch_of(first: int, n: int) -> pa.RecordBatch:
-    """DOCUMENT rows."""
+    """SCRUBBED rows."""
     ids = np.zeros((n, 16), np.uint8)
     ids[:, :8] = np.array([mixed(first + row, 5) for row in range(n)], ">u8").view(np.uint8).reshape(n, 8)
     given = {
@@ -91,9 +91,9 @@ def batch_of(first: int, n: int) -> pa.RecordBatch:
         **{name: pa.repeat(pa.scalar("synthetic", pa.large_string()), n) for name in ("source", "source_class", "origin_file")},
         "origin_offset": pa.array(range(first, first + n), pa.uint64()),
         "part": pa.repeat(pa.scalar(0, pa.uint32()), n),
-        "raw_text": string_column(*write_documents(first, n)),
+        "text": string_column(*write_documents(first, n)),
     }
-    return pa.RecordBatch.from_arrays([given.get(field.name, pa.nulls(n, field.type)) for field in DOCUMENT], schema=DOCUMENT)
+    return pa.RecordBatch.from_arrays([given.get(field.name, pa.nulls(n, field.type)) for field in SCRUBBED], schema=SCRUBBED)
 
 
 def one_size(n_documents: int, memory_mb: int) -> Cost:

@@ -35,9 +35,10 @@ from benchmarks.corpus import documents as read_documents
 from benchmarks.filters_ours import recipe
 from benchmarks.measure import Cost, cost_of_process, finish, print_costs
 from pipelines.filters import c4
-from pipelines.filters.chain import SIGNALS, Alive, FilterChain
+from pipelines.filters.chain import Alive, FilterChain
 from pipelines.filters.limits import Limits, decide
 from pipelines.filters.model import find
+from pipelines.filters.signals import SIGNALS
 from pipelines.text.view import text_view
 from pipelines.text.words import split_on_space, split_words
 from schemas.recipe import C4

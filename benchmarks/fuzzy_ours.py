@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from benchmarks.corpus import documents
 from benchmarks.deduplicate import deduplicate
 from pipelines.runtime import open_segment
-from schemas.hops import DOCUMENT
+from schemas.hops import SCRUBBED
 from schemas.recipe import Dedup, MinHash
 
 
@@ -27,9 +27,9 @@ def write_segments(files: list[Path], folder: Path) -> list[Path]:
     segments = []
     for number, file in enumerate(files):
         segments.append(folder / f"segment-{number:05d}.arrow")
-        with pa.ipc.new_file(str(segments[-1]), DOCUMENT) as writer:
+        with pa.ipc.new_file(str(segments[-1]), SCRUBBED) as writer:
             for batch in documents(file):
-                writer.write_batch(batch)
+                writer.write_batch(batch.rename_columns(SCRUBBED.names))
     return segments
 
 
@@ -40,7 +40,7 @@ def write_kept(segments: list[Path], merges: pa.Table, folder: Path) -> None:
     for number, segment in enumerate(segments):
         table = open_segment(segment).read_all()
         rows = pa.array(range(number << 32, (number << 32) + table.num_rows), pa.uint64())
-        with pa.ipc.new_file(str(folder / segment.name), DOCUMENT) as writer:
+        with pa.ipc.new_file(str(folder / segment.name), SCRUBBED) as writer:
             writer.write_table(table.filter(pc.invert(pc.is_in(rows, value_set=merged))))
 
 

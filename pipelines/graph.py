@@ -1,10 +1,11 @@
 """The whole story, one line per room, top to bottom: three Beam graphs, one per barrier.
 
-    collect   splits   -> read -> filter -> segments                          (every record seen, raw text on disk)
-    refine    segments -> dedup -> apply merges and scrub -> documents        (needs every signature)
+    collect   splits    -> read -> measure -> scrub -> decide -> pool         (every record seen; no raw text on disk)
+    refine    pool      -> dedup -> documents                                 (needs every signature)
     encode    documents -> tokens -> shuffle -> shards                        (needs the trained tokenizer)
 
-Text never passes a shuffle: dedup sends back which rows of which segment end where.
+and one that decides anew about a finished run: the pool's signals -> decide -> ledger.
+Text never passes a shuffle: dedup sends back which rows of which pool file end where.
 """
 
 from __future__ import annotations
@@ -14,59 +15,79 @@ from pathlib import Path
 import apache_beam as beam
 import pyarrow as pa
 
-from pipelines.dedup.stage import Deduplicate
+from pipelines.dedup.pool import TakePart
+from pipelines.dedup.snapshots.index import open_index
+from pipelines.dedup.snapshots.stage import StageSnapshot
+from pipelines.dedup.stage import ApplyMerges, Deduplicate
 from pipelines.encode.stage import EncodeShards
 from pipelines.filters.chain import FilterChain
-from pipelines.filters.stage import Filter
+from pipelines.filters.decide import Decider
+from pipelines.filters.stage import Decide, DecideAgain, Measure
 from pipelines.read.splits import Split
 from pipelines.read.stage import ReadSplits
 from pipelines.runtime import Progress, ReportFiles, WriteSegments, ended, passed
 from pipelines.scrub.scrub import redaction_fields
-from pipelines.scrub.stage import ApplyMergesAndScrub
+from pipelines.scrub.stage import ScrubDocuments
 from schemas.hops import DOCUMENT, LEDGER
 from schemas.recipe import Recipe
 
-SEGMENTS = "work/segments"
+POOL = "pool"
+WORK_POOL = "work/pool"
+"""Where the pool lies if what the rules drop is not kept: it is gone after `refine`."""
 LEDGER_FOLDER = "ledger"
 DOCUMENTS = "documents"
+SNAPSHOT = "work/refine/snapshot"
+"""What goes into the dedup index when the stage is done."""
 
 
-def filtered_schema(recipe: Recipe) -> pa.Schema:
-    """filters/ -> dedup/: DOCUMENT and every signal that the recipe computes."""
-    return pa.schema([*DOCUMENT, *FilterChain.of(recipe).fields()])
+def pool_folder(recipe: Recipe) -> str:
+    """Where measured and scrubbed documents wait for a decision."""
+    return POOL if recipe.filters.keep_dropped else WORK_POOL
 
 
 def curated_schema(recipe: Recipe) -> pa.Schema:
-    """scrub/ -> encode/: `text` stands where `raw_text` stood, and how much was redacted of each kind."""
-    fields = [field for field in filtered_schema(recipe) if field.name != "raw_text"]
+    """The pool and the documents: DOCUMENT with every signal, `text` for `raw_text`, and how much was redacted of each kind."""
+    fields = [field for field in (*DOCUMENT, *FilterChain.of(recipe).fields()) if field.name != "raw_text"]
     return pa.schema([*fields, pa.field("text", pa.large_string(), nullable=False), *redaction_fields(recipe.scrub)])
 
 
 def collect(pipeline: beam.Pipeline, recipe: Recipe, splits: list[Split], run: Path, report: Path, progress: Progress) -> None:
-    """Sources -> DIR/work/segments, and the ledger of what could not be read or was dropped by a rule."""
+    """Sources -> the pool, and the ledger of what could not be read or is dropped by a rule."""
     read = pipeline | "splits" >> beam.Create(splits) | "read" >> ReadSplits(recipe, progress)
-    filtered = read | "documents" >> beam.Map(passed) | "filter" >> Filter(recipe)
+    measured = read | "documents" >> beam.Map(passed) | "measure" >> Measure(recipe)
+    decided = measured | "scrub" >> ScrubDocuments(recipe.scrub) | "decide" >> Decide(recipe)
     files = (
-        filtered | "kept" >> beam.Map(passed) | "segments" >> WriteSegments(run, SEGMENTS, "segment", filtered_schema(recipe)),
+        decided | "pool" >> beam.Map(passed) | "segments" >> WriteSegments(run, pool_folder(recipe), "segment", curated_schema(recipe)),
         read | "unread" >> beam.Map(ended) | "read ledger" >> WriteSegments(run, LEDGER_FOLDER, "read", LEDGER, ".parquet"),
-        filtered | "dropped" >> beam.Map(ended) | "filter ledger" >> WriteSegments(run, LEDGER_FOLDER, "filters", LEDGER, ".parquet"),
+        decided | "dropped" >> beam.Map(ended) | "filter ledger" >> WriteSegments(run, LEDGER_FOLDER, "filters", LEDGER, ".parquet"),
     )
     files | "files" >> beam.Flatten() | "report" >> ReportFiles(report)
+
+
+def decide_again(pipeline: beam.Pipeline, recipe: Recipe, segments: list[Path], run: Path, report: Path, progress: Progress) -> None:
+    """The pool's signals -> the ledger of what is dropped by a rule."""
+    paths = pipeline | "segments" >> beam.Create([str(path) for path in segments])
+    dropped = paths | "decide" >> DecideAgain(recipe, progress)
+    dropped | "ledger" >> WriteSegments(run, LEDGER_FOLDER, "filters", LEDGER, ".parquet") | "report" >> ReportFiles(report)
 
 
 def refine(
     pipeline: beam.Pipeline, recipe: Recipe, segments: list[Path], n_documents: int, run: Path, report: Path, progress: Progress
 ) -> None:
-    """DIR/work/segments -> DIR/documents, and the ledger of what was merged and what is kept."""
-    work = run / "work" / "refine"
+    """The pool's rows that no rule drops -> DIR/documents, and the ledger of what was merged and what is kept."""
+    work, take_part = run / "work" / "refine", TakePart(Decider.of(recipe).keeps, recipe.decontaminate)
+    earlier = open_index(recipe.dedup, len(segments))
     paths = [str(path) for path in segments]
     numbered = pipeline | "segments" >> beam.Create(list(enumerate(paths))) | "spread" >> beam.Reshuffle()
-    merges = numbered | "dedup" >> Deduplicate(recipe.dedup, paths, n_documents, work, progress)
-    refined = (numbered, merges) | "scrub" >> ApplyMergesAndScrub(recipe.scrub, work / "merges", progress)
-    files = (
+    merges = numbered | "dedup" >> Deduplicate(recipe.dedup, paths, n_documents, work, progress, take_part, earlier)
+    refined = (numbered, merges) | "apply merges" >> ApplyMerges(work / "merges", progress, take_part)
+    files = [
         refined | "curated" >> beam.Map(passed) | "documents" >> WriteSegments(run, DOCUMENTS, "documents", curated_schema(recipe)),
         refined | "merged" >> beam.Map(ended) | "ledger" >> WriteSegments(run, LEDGER_FOLDER, "refine", LEDGER, ".parquet"),
-    )
+    ]
+    if recipe.dedup.snapshot:
+        snapshot = StageSnapshot(recipe.dedup, take_part, n_documents, run, SNAPSHOT, work / "snapshot-keys")
+        files.append((numbered, merges) | "snapshot" >> snapshot)
     files | "files" >> beam.Flatten() | "report" >> ReportFiles(report)
 
 

@@ -29,7 +29,7 @@ def check_filters(ledger: Path, kept: pl.DataFrame, guards: Guards) -> None:
 
 def check_merges(ledger: Path, guards: Guards) -> None:
     """By source and by language: documents that dedup merged."""
-    rows = _rows(ledger, "dedup", "scrub")
+    rows = _rows(ledger, "dedup")
     merged = rows.filter(pl.col("outcome") == "merged")
     for by in (("source",), ("lang",)):
         _check("dedup", by, merged, rows, guards.max_merged, "guards.max_merged", guards.min_documents)

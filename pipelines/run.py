@@ -1,7 +1,7 @@
 """The driver: the stages of a run in order, each with its marker, its sums and its guard.
 
-A stage is done again unless its marker holds: same recipe, same inputs, every output there with its digest. Segments under
-DIR/work hold raw text and serve the next stage only; they are deleted as soon as it is done.
+A stage is done again unless its marker holds: same recipe, same inputs, every output there with its digest. Files under
+DIR/work serve the next stage only; they are deleted as soon as it is done.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -20,7 +21,10 @@ import pyarrow as pa
 
 from pipelines import graph
 from pipelines.crawl.crawler import CrawlProgress, crawl
+from pipelines.dedup.decontaminate import contamination, describe_evals, load_evals
+from pipelines.dedup.snapshots.index import add_snapshot, describe_index
 from pipelines.encode.shards import FORMAT, numbered, shard_counts, source_totals, write_index
+from pipelines.filters.decide import Decider
 from pipelines.filters.warm import warm
 from pipelines.guards import check_filters, check_merges, check_reading
 from pipelines.pretrain.loop import validate
@@ -41,7 +45,7 @@ STAGES: Final = ("crawl", "collect", "refine", "tokenizer", "encode", "validate"
 TOKENIZER_FILE: Final = "tokenizer/tokenizer.json"
 OWNS: Final = {
     "crawl": ("crawl",),
-    "collect": ("work", "ledger"),
+    "collect": ("work", "pool", "ledger"),
     "refine": ("work/refine", "documents", "ledger/refine-*.parquet"),
     "tokenizer": ("tokenizer",),
     "encode": ("work/encode", "shards"),
@@ -146,12 +150,14 @@ class Run:
         if stage == "report":
             return tuple(line for record in self.records.values() for line in lines_of(record.outputs))
         before = {"crawl": (), "refine": ("collect",), "tokenizer": ("refine",), "encode": ("refine", "tokenizer"), "validate": ("encode",)}
-        return tuple(line for name in before[stage] for line in lines_of(self.records[name].intermediates or self.records[name].outputs))
+        lines = tuple(line for name in before[stage] for line in lines_of(self.records[name].intermediates or self.records[name].outputs))
+        return lines + describe_evals(self.recipe.decontaminate) + describe_index(self.recipe.dedup) if stage == "refine" else lines
 
     def used_up(self, marker: StageRecord) -> bool:
         """Whether the next stage has been done with exactly the marker's intermediates."""
         following = read_marker(self.folder, STAGES[STAGES.index(marker.stage) + 1]) if marker.intermediates else None
-        return following is not None and following.inputs == lines_of(marker.intermediates)
+        lines = lines_of(marker.intermediates)
+        return following is not None and following.inputs[: len(lines)] == lines
 
     def write_state(self, *, complete: bool) -> None:
         """DIR/run.json as of now."""
@@ -177,19 +183,28 @@ class Run:
         return done
 
     def do_collect(self) -> Done:
-        """Read and filter every record."""
+        """Read, measure and scrub every record, and decide by what was measured."""
         warm(self.recipe)
         ran, files = self.graph(
             "collect",
             len(self.splits),
             lambda pipeline, report, progress: graph.collect(pipeline, self.recipe, self.splits, self.folder, report, progress),
         )
-        counts = self.balance(ran, files, "read", "filters")
-        segments = [file for file in files if file.path.startswith(graph.SEGMENTS)]
-        if sum(file.n_rows or 0 for file in segments) != counts["filters"].n_out:
-            check_stage("segments", counts["filters"].n_out, sum(file.n_rows or 0 for file in segments), 0)
-        kept = self.columns([self.folder / file.path for file in segments], "source", "lang")
+        counts = self.balance(ran, "read", "filters")
+        n_ended = sum(c.dropped + c.failed for c in counts.values())
+        check_stage("files of collect", n_ended + ran.counters.get("scrub", {}).get("n_out", 0), sum(file.n_rows or 0 for file in files), 0)
+        pool = [file for file in files if file.path.startswith(graph.pool_folder(self.recipe))]
+        self.check_kept(pool, counts)
+        details = {"n_splits": len(self.splits)}
+        if self.recipe.filters.keep_dropped:
+            return Done(outputs=files, counts=counts, details=details)
+        outputs = [file for file in files if file not in pool]
+        return Done(outputs=outputs, intermediates=pool, counts=counts, details=details)
+
+    def check_kept(self, pool: list[FileEntry], counts: dict[str, Counts]) -> None:
+        """Raise if the rules keep nothing, or less of a source or language than the guards allow."""
         ledger = self.folder / graph.LEDGER_FOLDER
+        kept = self.kept(pool)
         check_reading(ledger, kept, self.recipe.guards)
         check_filters(ledger, kept, self.recipe.guards)
         if kept.is_empty():
@@ -199,29 +214,48 @@ class Run:
                 + (", ".join(f"{reason} ({n})" for reason, n in reasons.iter_rows()) or "none, the sources are empty")
                 + f". See {ledger}; loosen those rules or check the sources"
             )
-        outputs = [file for file in files if file not in segments]
-        return Done(outputs=outputs, intermediates=segments, counts=counts, details={"n_splits": len(self.splits)})
+
+    def kept(self, pool: list[FileEntry]) -> pl.DataFrame:
+        """(source, lang) of every document of the pool that no rule drops."""
+        keeps = Decider.of(self.recipe).keeps
+        schema = pa.schema([pa.field("source", pa.large_string()), pa.field("lang", pa.large_string())])
+        found = []
+        for file in pool:
+            reader = open_segment(self.folder / file.path)
+            for index in range(reader.num_record_batches):
+                batch = reader.get_batch(index)
+                found.append(batch.select(schema.names).filter(pa.array(keeps(batch))).cast(schema))
+        return pl.DataFrame(pa.Table.from_batches(found, schema))
 
     def do_refine(self) -> Done:
-        """Merge copies, then replace private values."""
-        segments = [self.folder / file.path for file in self.records["collect"].intermediates]
+        """Merge copies; the documents that stay are the corpus."""
+        segments = [self.folder / file.path for file in self.pool()]
         n_documents = self.records["collect"].counts["filters"].n_out
         ran, files = self.graph(
             "refine",
             2 * len(segments),
             lambda pipeline, report, progress: graph.refine(pipeline, self.recipe, segments, n_documents, self.folder, report, progress),
         )
-        counts = self.balance(ran, files, "dedup", "scrub")
+        staged = [file for file in files if file.path.startswith(graph.SNAPSHOT)]
+        files = [file for file in files if file not in staged]
+        counts = self.balance(ran, "dedup")
+        check_stage("filters to dedup", n_documents, counts["dedup"].n_in, 0)
+        check_stage("files of refine", counts["dedup"].n_in + counts["dedup"].n_out, sum(file.n_rows or 0 for file in files), 0)
         ledger = self.folder / graph.LEDGER_FOLDER
         check_merges(ledger, self.recipe.guards)
         check_run(ledger, self.records["collect"].counts["read"].n_in)
         documents = [self.folder / file.path for file in files if file.path.startswith(graph.DOCUMENTS)]
         names = [field.name for field in graph.curated_schema(self.recipe) if field.name.startswith("n_redacted_")]
         redacted = self.columns(documents, *names).sum().row(0, named=True) if names else {}
-        details = {
+        details: dict[str, Any] = {
             "redacted": {name.removeprefix("n_redacted_"): n or 0 for name, n in redacted.items()},
             "dedup": {name: n for name, n in ran.counters.get("dedup", {}).items() if name not in Counts.__slots__},
         }
+        if self.recipe.decontaminate.paths:
+            details["contamination"] = contamination(ran.counters.get("contamination", {}), load_evals(self.recipe.decontaminate))
+        if staged:
+            snapshot = add_snapshot(self.recipe.dedup, self.folder / graph.SNAPSHOT, staged)
+            details["snapshot"] = {"name": snapshot.name, "folder": snapshot.folder, "n_documents": snapshot.n_documents}
         return Done(outputs=files, counts=counts, details=details)
 
     def do_tokenizer(self) -> Done:
@@ -262,7 +296,7 @@ class Run:
         counters = ran.counters.get("encode", {})
         counts = Counts(n_in=counters.get("n_in", 0), n_out=counters.get("n_out", 0))
         check_stage("encode", counts.n_in, counts.n_out, 0)
-        check_stage("encode", self.records["refine"].counts["scrub"].n_out, sum(file.n_rows or 0 for file in files), 0)
+        check_stage("encode", self.records["refine"].counts["dedup"].n_out, sum(file.n_rows or 0 for file in files), 0)
         shards = self.name_shards(files)
         index = self.folder / "shards" / "index.json"
         entries = []
@@ -307,17 +341,20 @@ class Run:
             ran = self.engine.run(lambda pipeline: build(pipeline, report, progress))
         return ran, read_report(report)
 
-    def balance(self, ran: Ran, files: list[FileEntry], *rooms: str) -> dict[str, Counts]:
-        """Counts by room, checked: each room's own sum, one room's output against the next one's input, rows against files."""
+    def balance(self, ran: Ran, *rooms: str) -> dict[str, Counts]:
+        """Counts by room, checked: each room's own sum, and one room's output against the next one's input."""
         counts = {room: Counts(**{name: n for name, n in ran.counters.get(room, {}).items() if name in Counts.__slots__}) for room in rooms}
         for room, c in counts.items():
             check_stage(room, c.n_in, c.n_out, c.dropped + c.merged + c.failed)
-        first, second = (counts[room] for room in rooms)
-        check_stage(f"{rooms[0]} to {rooms[1]}", first.n_out, second.n_in, 0)
-        n_ended = sum(c.dropped + c.merged + c.failed for c in counts.values())
-        n_rows = sum(file.n_rows or 0 for file in files)
-        check_stage(f"files of {rooms[1]}", n_ended + second.n_out * (2 if rooms[1] == "scrub" else 1), n_rows, 0)
+        for first, second in pairwise(rooms):
+            check_stage(f"{first} to {second}", counts[first].n_out, counts[second].n_in, 0)
         return counts
+
+    def pool(self) -> list[FileEntry]:
+        """The files of measured documents, in order."""
+        record = self.records["collect"]
+        folder = graph.pool_folder(self.recipe)
+        return [file for file in (*record.intermediates, *record.outputs) if file.path.startswith(f"{folder}/")]
 
     def documents(self) -> list[Path]:
         """The files of curated documents, in order."""

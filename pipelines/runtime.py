@@ -182,6 +182,14 @@ class WriteSegments(beam.PTransform):
         return batches | beam.ParDo(self.sink)
 
 
+def place_of(path: Path) -> tuple[int, int]:
+    """(segment, sequence) of the first batch in a file that WriteSegments named."""
+    found = re.search(r"-(\d+)(?:-(\d+))?\.\w+$", path.name)
+    if found is None:
+        raise ValueError(f"{path} is no segment file")
+    return int(found[1]), int(found[2] or 0)
+
+
 class _SegmentSink(beam.DoFn):
     def __init__(self, run: Path, folder: str, name: str, schema: pa.Schema, suffix: str) -> None:
         self.run, self.folder, self.name, self.schema, self.suffix = run, folder, name, schema, suffix

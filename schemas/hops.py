@@ -39,7 +39,10 @@ _HEAD: Final = (
 )
 
 DOCUMENT: Final = pa.schema([*_HEAD, pa.field("raw_text", pa.large_string(), nullable=False)])
-"""read/ -> filters/. `raw_text` may hold private data; only scrub/ turns it into `text`."""
+"""read/ -> filters/. `raw_text` may hold private data; only scrub/ turns it into `text`, and it is never written to disk."""
+
+SCRUBBED: Final = pa.schema([*_HEAD, pa.field("text", pa.large_string(), nullable=False)])
+"""scrub/ -> dedup/ -> encode/, besides the signals and counts that a recipe adds: `text` is free of private values."""
 
 LEDGER: Final = pa.schema(
     [

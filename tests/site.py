@@ -69,9 +69,9 @@ CHANGED_RIVER = RIVER.replace("four villages", "five villages") + "\nVisitors ar
 PAGES = (
     Page(url="http://site.example/river", body=page(RIVER), outcome="merged", stage="dedup", reason="exact"),
     Page(url="http://mirror.example/river", body=page(RIVER.replace("\n", "  \n")), outcome="merged", stage="dedup", reason="minhash"),
-    Page(url="http://site.example/river-2", body=page(CHANGED_RIVER), outcome="kept", stage="scrub"),
-    Page(url="http://site.example/bread", body=page(BREAD + "\n" + CONTACT), outcome="kept", stage="scrub"),
-    Page(url="http://site.example/clocks", body=page(CLOCKS), outcome="kept", stage="scrub"),
+    Page(url="http://site.example/river-2", body=page(CHANGED_RIVER), outcome="kept", stage="dedup"),
+    Page(url="http://site.example/bread", body=page(BREAD + "\n" + CONTACT), outcome="kept", stage="dedup"),
+    Page(url="http://site.example/clocks", body=page(CLOCKS), outcome="kept", stage="dedup"),
     Page(url="http://site.example/fluss", body=page(GERMAN), outcome="dropped", stage="filters", reason="language.keep"),
     Page(
         url="http://site.example/short",

@@ -11,7 +11,14 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted(path for folder in ("schemas", "tokenizer", "pipelines") for path in (ROOT / folder).rglob("*.py"))
 FILES.append(ROOT / "run_pipeline.py")
 SOCKETS = {"socket", "aiohttp", "httpx", "requests", "urllib3", "http", "ssl", "asyncio"}
-DRIVERS = {"pipelines/run.py", "pipelines/graph.py", "pipelines/demo.py", "pipelines/runtime.py", "pipelines/worker.py"}
+DRIVERS = {
+    "pipelines/run.py",
+    "pipelines/refilter.py",
+    "pipelines/graph.py",
+    "pipelines/demo.py",
+    "pipelines/runtime.py",
+    "pipelines/worker.py",
+}
 
 
 def imported(path: Path) -> set[str]:

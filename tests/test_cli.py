@@ -44,7 +44,7 @@ def web(path: Path) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("finweb",), "'finweb' is neither a built-in recipe nor a file; did you mean 'fineweb'?"),
+        (("finweb",), "'finweb' is neither a built-in recipe nor a file nor the folder of a run; did you mean 'fineweb'?"),
         (("fineweb", "--set", "dedup.minhsh.bands=3"), "unknown key 'minhsh'; did you mean 'minhash'?"),
         (("fineweb", "--set", "encode.shard_tokens=many"), "encode.shard_tokens: Expected `int`, got `str`"),
         (("fineweb", "--set", "oops"), "write it as section.key=value"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import glob
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -52,6 +53,60 @@ class Cleaned(NamedTuple):
     """The matches by row, then of the largest coverage first."""
     items: Ints
     coverage: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found in a batch, by its rows."""
+
+    dropped: npt.NDArray[np.bool_]
+    """bool[batch rows]: whether the document ends here."""
+    best: Ints
+    """int64[batch rows]: the item with the largest coverage, or -1."""
+    coverage: npt.NDArray[np.float64]
+    """float64[batch rows]: the share of the best item's grams."""
+    items: Ints
+    """Every item found, once per document that holds it."""
+    limit: float
+
+    @classmethod
+    def of(cls, cleaned: Cleaned, rows: Ints, n: int, config: Decontaminate) -> Found:
+        """`rows` are the batch's rows that were looked at."""
+        dropped, best, coverage = np.zeros(n, bool), np.full(n, -1, np.int64), np.zeros(n)
+        dropped[rows] = ~cleaned.stays
+        first = np.flatnonzero(np.diff(cleaned.rows, prepend=-1))
+        best[rows[cleaned.rows[first]]], coverage[rows[cleaned.rows[first]]] = cleaned.items[first], cleaned.coverage[first]
+        return cls(dropped, best, coverage, cleaned.items, config.min_coverage)
+
+    def counts(self, evals: EvalSets) -> dict[str, int]:
+        """How many documents hold each item that was found, by `set` TAB `id`."""
+        items, n = np.unique(self.items, return_counts=True)
+        names = zip(evals.sets.take(pa.array(items)).to_pylist(), evals.ids.take(pa.array(items)).to_pylist(), n.tolist(), strict=True)
+        return {f"{name}\t{item}": found for name, item, found in names}
+
+
+def eval_reasons(found: Found, evals: EvalSets) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """(reason, value, limit) per row of the batch, null where nothing was found: the set of the best item and its coverage."""
+    nothing = pa.array(found.best < 0)
+    null = pa.scalar(None)
+    sets = evals.sets.take(pa.array(np.maximum(found.best, 0)))
+    reason = pa.compute.binary_join_element_wise(pa.scalar("evaluation", pa.large_string()), sets, pa.scalar(".", pa.large_string()))
+    columns = (reason, pa.array(found.coverage), pa.repeat(pa.scalar(found.limit), len(found.best)))
+    value_of = (pa.compute.if_else(nothing, null.cast(column.type), column) for column in columns)
+    reasons, values, limits = value_of
+    return reasons, values, limits
+
+
+def contamination(counts: dict[str, int], evals: EvalSets) -> dict[str, dict[str, object]]:
+    """The report: by evaluation set how many items it has, and in how many documents each that was found stands."""
+    report: dict[str, dict[str, object]] = {
+        name: {"items": n, "found": 0, "documents_by_item": {}} for name, n in sorted(Counter(evals.sets.to_pylist()).items())
+    }
+    for name, n in sorted(counts.items()):
+        of_set, _, item = name.partition("\t")
+        report[of_set]["documents_by_item"][item] = n  # type: ignore[index]
+        report[of_set]["found"] += 1  # type: ignore[operator]
+    return report
 
 
 def eval_files(config: Decontaminate) -> list[Path]:

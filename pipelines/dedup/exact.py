@@ -52,38 +52,47 @@ def canonical_url(url: pl.Expr) -> pl.Expr:
     return pl.concat_str(host, parts.struct.field("2").str.replace(r"/+$", ""))
 
 
-def merge_equal(table: pa.Table, key: str, reason: str, earlier: pl.DataFrame | None = None) -> tuple[pa.Table, pa.RecordBatch]:
+def best_of(frames: pl.DataFrame | list[pl.DataFrame], key: str) -> pl.DataFrame:
+    """The best row (columns key, rank, at, doc_id) of each value of `key`; null is no value."""
+    frame = pl.concat(frames) if isinstance(frames, list) else frames
+    return frame.filter(pl.col(key).is_not_null()).sort(key, "rank", "at").unique(key, keep="first", maintain_order=True)
+
+
+def merge_equal(table: pa.Table, key: str, reason: str, best: pl.DataFrame | None = None) -> tuple[pa.Table, pa.RecordBatch]:
     """(rows that stay, MERGE batch): of the rows with one value in column `key` the best stays; null equals nothing.
 
-    `earlier` are documents of earlier runs (the same columns), which rows may be merged into. Protected rows stay in any case.
+    `best` are the best rows of each value, as `best_of` gives them, where the table is a part only. Protected rows stay in any case.
     """
-    frame = as_frame(table.select([key, "rank", "at", "doc_id"])).with_row_index("row")
-    if earlier is not None:
-        frame = pl.concat([frame, earlier], how="diagonal")
-    frame = frame.filter(pl.col(key).is_not_null()).sort(key, "rank", "at")
-    frame = frame.with_columns(
-        pl.col("at").first().over(key).alias("survivor_at"),
-        pl.col("doc_id").first().over(key).alias("survivor_id"),
-    ).filter((pl.col("at") != pl.col("survivor_at")) & (pl.col("rank") >= LEAST_MORTAL))
+    frame = as_frame(table.select([key, "rank", "at", "doc_id"]))
+    best = best_of(frame, key) if best is None else best
+    survivors = best.select(key, pl.col("at").alias("survivor_at"), pl.col("doc_id").alias("survivor_id"))
+    frame = frame.select(key, "rank", "at").with_row_index("row").join(survivors, on=key, how="inner", maintain_order="left")
+    frame = frame.filter((pl.col("at") != pl.col("survivor_at")) & (pl.col("rank") >= LEAST_MORTAL))
     merges = frame.with_columns(pl.lit(reason).alias("reason"), pl.lit(1.0).alias("value"), pl.lit(1.0).alias("limit"))
     stays = np.ones(table.num_rows, bool)
     stays[merges.get_column("row").to_numpy()] = False
     return table.filter(pa.array(stays)), as_batch(merges, MERGE)
 
 
-def compose(merges: pa.Table) -> pa.RecordBatch:
+def compose(before: pa.Table, now: pa.Table, *, with_now: bool = False) -> pa.RecordBatch:
     """MERGE rows whose survivors ended themselves, pointed at the survivor of the survivor.
 
-    `merges` has a column `later`: false for merges made before, true for those of the kind that just ran. A document merged
+    `before` are merges made before, `now` those of the kind that just ran, which `with_now` adds to the result. A document merged
     before into one that is merged now goes to that one's survivor; its value stays that of its own comparison.
     """
-    frame = as_frame(merges)
-    before, now = frame.filter(~pl.col("later")), frame.filter(pl.col("later"))
-    onward = now.select(pl.col("at").alias("survivor_at"), pl.col("survivor_at").alias("next_at"), pl.col("survivor_id").alias("next_id"))
-    before = before.join(onward, on="survivor_at", how="left").with_columns(
-        pl.coalesce("next_at", "survivor_at").alias("survivor_at"), pl.coalesce("next_id", "survivor_id").alias("survivor_id")
+    onward = as_frame(now.select(["at", "survivor_at", "survivor_id"]))
+    onward = onward.select(
+        pl.col("at").alias("survivor_at"), pl.col("survivor_at").alias("next_at"), pl.col("survivor_id").alias("next_id")
     )
-    return as_batch(pl.concat([before.select(MERGE.names), now.select(MERGE.names)]), MERGE)
+    pointed = (
+        as_frame(before)
+        .join(onward, on="survivor_at", how="left")
+        .with_columns(
+            pl.coalesce("next_at", "survivor_at").alias("survivor_at"), pl.coalesce("next_id", "survivor_id").alias("survivor_id")
+        )
+        .select(MERGE.names)
+    )
+    return as_batch(pl.concat([pointed, as_frame(now).select(MERGE.names)]) if with_now else pointed, MERGE)
 
 
 def _digests(data: Bytes, offsets: Offsets) -> pa.Array:

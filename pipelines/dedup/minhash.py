@@ -6,6 +6,7 @@ with more members than may be compared is split by the other bands of the same s
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import numba
@@ -137,6 +138,41 @@ def candidate_pairs(bands: pa.Table, most: int) -> tuple[pa.RecordBatch, int]:
     return pa.RecordBatch.from_arrays(
         [pa.array(c) for c in (at[better], rank[better], at[worse], rank[worse])], schema=CANDIDATE
     ), n_crowded
+
+
+def lead(parts: Callable[[], Iterable[pa.Table]]) -> tuple[Iterator[pa.RecordBatch], pa.Table]:
+    """(CANDIDATE batches of rows that agree in key and every group with the best of them, those best ones).
+
+    What `candidate_pairs` does with large buckets, for one that does not fit the memory: only the best rows are held.
+    """
+    held: list[pa.Table] = []
+    for part in parts():
+        held = [_best_of_kind(pa.concat_tables([*held, part]))]
+    leaders = held[0]
+    kinds = _kinds(leaders)
+
+    def pairs() -> Iterator[pa.RecordBatch]:
+        for part in parts():
+            where = np.searchsorted(kinds, _kinds(part))
+            better = leaders.take(pa.array(where))
+            sides = [side.column(name).to_numpy() for side in (better, part) for name in ("at", "rank")]
+            follows = np.flatnonzero((sides[0] != sides[2]) & may_end(sides[3]))
+            yield pa.RecordBatch.from_arrays([pa.array(side[follows]) for side in sides], schema=CANDIDATE)
+
+    return pairs(), leaders
+
+
+def _best_of_kind(bands: pa.Table) -> pa.Table:
+    """The best row of each kind, by kind."""
+    kinds = _kinds(bands)
+    order = np.lexsort((bands.column("at").to_numpy(), bands.column("rank").to_numpy(), kinds))
+    first = np.flatnonzero(np.diff(kinds[order], prepend=~kinds[order[:1]]) != 0)
+    return bands.take(pa.array(order[first]))
+
+
+def _kinds(bands: pa.Table) -> UInt64s:
+    groups = fixed_view(bands.column("groups").combine_chunks()).view(np.uint16)
+    return _hash_rows(bands.column("key").to_numpy(), groups)
 
 
 def _pair_with_leaders(members: Rows, keys: UInt64s, groups: UInt16s) -> tuple[Rows, Rows]:

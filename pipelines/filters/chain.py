@@ -1,16 +1,14 @@
-"""The rule sets of a recipe as one kernel: documents in, those that pass with their signals out, and ledger rows of the rest.
+"""The rule sets of a recipe as one kernel: documents in, the same with their signals out; `decide` says which of them stay.
 
-Each source has its rule sets, in order. A set is measured on the rows that the sets before it left, and a row goes by the
-first limit that it fails; signals of a set that a row never met are null. C4 cuts lines out of `raw_text`: what it
-leaves is what the sets behind it see and what goes on.
+Each source has its rule sets, in order; signals of sets that a source does not have are null. C4 and RefinedWeb cut lines out of
+`raw_text`: what they leave is what the sets behind them see and what goes on.
 A language is told for rows that meet `language` or a set whose limits depend on it, on the text as it is then, even where
 no rule decides on it; rows that meet neither have none.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, Self
 
 import numpy as np
@@ -18,34 +16,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters import c4, classifier, code, fineweb, gopher_quality, gopher_repetition, metadata, ngram_score, refinedweb, roots
+from pipelines.filters import c4, classifier, code, fineweb, gopher_quality, gopher_repetition, ngram_score, refinedweb, roots
+from pipelines.filters.decide import Decider, drop, rules_of
 from pipelines.filters.language import identify
-from pipelines.filters.limits import Floats, Languages, Limits, Verdict, decide
-from pipelines.filters.profiles import code_of
-from pipelines.filters.url import UrlRules, has_blocked_word, in_blocked_domain
+from pipelines.filters.limits import Floats, Languages, Limits, Verdict
+from pipelines.filters.signals import LANGUAGE_FIELDS, SIGNALS
 from pipelines.text.words import Words, split_on_space, split_words
 from schemas.hops import DOCUMENT, LEDGER, conform
-from schemas.ledger import Outcome, entries
 from schemas.recipe import RULE_SETS, Filters, Recipe
-
-STAGE: Final = "filters"
-LANGUAGE_FIELDS: Final = (pa.field("lang", pa.large_string()), pa.field("lang_score", pa.float64()))
-SIGNALS: Final = {
-    "length": ("chars",),
-    "language": (),  # its score is lang_score
-    "url": (),
-    "gopher_repetition": gopher_repetition.SIGNALS,
-    "gopher_quality": gopher_quality.SIGNALS,
-    "c4": c4.SIGNALS,
-    "fineweb": fineweb.SIGNALS,
-    "refinedweb": refinedweb.SIGNALS,
-    "roots": roots.SIGNALS,
-    "code": code.SIGNALS,
-    "metadata": (),
-    "quality": classifier.SIGNALS,
-    "perplexity": ngram_score.SIGNALS,
-}
-"""What every rule set measures."""
 
 _OF_NO_LANGUAGE: Final = ("length", "url", "code", "metadata", "quality")
 
@@ -53,20 +31,19 @@ Rows = npt.NDArray[np.int64]
 
 
 class FilterChain:
-    """DOCUMENT batch -> (kept rows with signals, LEDGER rows of the dropped ones), both in the order of the input."""
+    """DOCUMENT batch -> its rows with signals: all of them by `measure`, or by calling it those that no rule drops."""
 
     def __init__(self, filters: Filters, rules: dict[str, tuple[str, ...]], seed: int) -> None:
         """`rules` are the rule sets of each source."""
         self.filters, self.rules, self.seed = filters, rules, seed
-        self.languages = Languages.of(filters)
-        self.url = UrlRules.of(filters.url)
+        self.decider = Decider(filters, rules)
+        self.languages = self.decider.languages
         self.schema = pa.schema([*DOCUMENT, *self.fields()])
 
     @classmethod
     def of(cls, recipe: Recipe) -> Self:
         """The chain of a recipe. It reads the list of blocked domains; models are loaded when a batch needs them."""
-        rules = {name: recipe.filters.rules if source.rules is None else source.rules for name, source in recipe.sources.items()}
-        return cls(recipe.filters, rules, recipe.seed)
+        return cls(recipe.filters, rules_of(recipe), recipe.seed)
 
     def fields(self) -> list[pa.Field]:
         """What is appended to DOCUMENT: lang, lang_score, and `rule_set.signal` for each set that a source uses."""
@@ -74,126 +51,99 @@ class FilterChain:
         signals = [f"{name}.{signal}" for name in RULE_SETS if name in used for signal in SIGNALS[name]]
         return [*LANGUAGE_FIELDS, *(pa.field(name, pa.float64()) for name in signals)]
 
+    def measure(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Every row with every signal of its source's rule sets, whatever they say about it."""
+        measured = []
+        for alive, rules in self._by_source(batch):
+            for rule_set in rules:
+                self.measure_set(rule_set, alive)
+            measured.append((self._completed(alive.documents), alive.rows))
+        return _in_order(measured, self.schema)
+
     def __call__(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """Judge every row by the rules of its source."""
+        """(rows that stay, LEDGER rows of the others), each in the order of the input; no row is measured further than to its end."""
+        kept, ended = [], []
+        for alive, rules in self._by_source(batch):
+            for rule_set in rules:
+                alive.drop(self.verdict(rule_set, alive))
+            kept.append((self._completed(alive.documents), alive.rows))
+            ended += alive.ended
+        return _in_order(kept, self.schema), _in_order(ended, LEDGER)
+
+    def _by_source(self, batch: pa.RecordBatch) -> Iterator[tuple[Alive, tuple[str, ...]]]:
         source = batch.column("source").dictionary_encode()
         of_source = source.indices.to_numpy(zero_copy_only=False)
-        judged = []
         for number, name in enumerate(source.dictionary.to_pylist()):
             rows = np.flatnonzero(of_source == number)
-            part = batch if len(rows) == batch.num_rows else batch.take(pa.array(rows))
-            judged.append(self._judge(Alive(part, rows), self.rules[name]))
-        kept = [(conform(self._completed(alive.documents), self.schema), alive.rows) for alive in judged]
-        return _in_order(kept, self.schema), _in_order([piece for alive in judged for piece in alive.ended], LEDGER)
+            yield Alive(batch if len(rows) == batch.num_rows else batch.take(pa.array(rows)), rows), self.rules[name]
 
     def _completed(self, documents: pa.RecordBatch) -> pa.RecordBatch:
         for field in self.schema:
             if field.name not in documents.schema.names:
                 documents = documents.append_column(field, pa.nulls(documents.num_rows, field.type))
-        return documents
-
-    def _judge(self, alive: Alive, rules: tuple[str, ...]) -> Alive:
-        for name in rules:
-            alive.drop(self.verdict(name, alive))
-        return alive
+        return conform(documents, self.schema)
 
     def verdict(self, rule_set: str, alive: Alive) -> Verdict:
-        """Measure what is alive, set the signals of the rule set as columns, and say which rows fail."""
-        if self._needs_language(rule_set) and not alive.identified:
-            alive.set_language(*identify(alive.text, self.filters.language), self.languages)
-        measure: Callable[[Alive, Limits], Verdict] = getattr(self, f"_{rule_set}")
-        return measure(alive, self.languages.limits[rule_set])
+        """Measure what is alive, and say which rows fail."""
+        self.measure_set(rule_set, alive)
+        return self.decider.verdict(rule_set, alive.documents, alive.profile)
 
-    def _needs_language(self, rule_set: str) -> bool:
+    def measure_set(self, rule_set: str, alive: Alive) -> None:
+        """Set the signals of a rule set as columns; for one that cuts text, the text, too."""
+        if self.needs_language(rule_set) and not alive.identified:
+            alive.set_language(*identify(alive.text, self.filters.language), self.languages)
+        if SIGNALS[rule_set]:
+            measure: Callable[[Alive, Limits], Floats] = getattr(self, f"_{rule_set}")
+            for name, values in zip(SIGNALS[rule_set], measure(alive, self.languages.limits[rule_set]), strict=True):
+                alive.set(f"{rule_set}.{name}", pa.array(values, from_pandas=True))
+
+    def needs_language(self, rule_set: str) -> bool:
+        """Whether the documents' language must be known before the rule set measures."""
         return rule_set not in _OF_NO_LANGUAGE or any(rule_set in sets for sets in self.filters.profiles.values())
 
-    # --- One method per rule set: measure what is alive, set its signals, decide -----------------------------------------
+    # --- One method per rule set: SIGNALS of what is alive, float64[signal, n] ------------------------------------------------
 
-    def _length(self, alive: Alive, limits: Limits) -> Verdict:
-        return self._decide("length", alive, limits, pc.utf8_length(alive.text).to_numpy(zero_copy_only=False).astype(np.float64)[None])
+    def _length(self, alive: Alive, limits: Limits) -> Floats:
+        return pc.utf8_length(alive.text).to_numpy(zero_copy_only=False).astype(np.float64)[None]
 
-    def _language(self, alive: Alive, limits: Limits) -> Verdict:
-        lang, score = alive.documents.column("lang"), alive.documents.column("lang_score").to_numpy()
-        by_score = decide("language", limits, {"score": score}, alive.profile)
-        labels = [
-            label
-            for label in lang.unique().to_pylist()
-            if label in self.filters.language.keep or code_of(label) in self.filters.language.keep
-        ]
-        unwanted = ~pc.is_in(lang, pa.array(labels, lang.type)).to_numpy(zero_copy_only=False) & bool(self.filters.language.keep)
-        reasons = ("language.keep", *by_score.reasons)
-        failed = np.where(unwanted, 0, np.where(by_score.failed < 0, -1, by_score.failed + 1))
-        return Verdict(reasons, failed, by_score.value, np.where(unwanted, np.nan, by_score.limit))
+    def _gopher_repetition(self, alive: Alive, limits: Limits) -> Floats:
+        return gopher_repetition.measure(alive.text, alive.words)
 
-    def _url(self, alive: Alive, limits: Limits) -> Verdict:
-        url, failed = alive.documents.column("url"), np.full(len(alive.rows), -1)
-        if self.url.words is not None:
-            failed[has_blocked_word(url, self.url.words)] = 1
-        if self.url.domains is not None:
-            failed[in_blocked_domain(url, self.url.domains)] = 0
-        nothing = np.full(len(failed), np.nan)
-        return Verdict(("url.block_domains", "url.block_words"), failed, nothing, nothing)
-
-    def _metadata(self, alive: Alive, limits: Limits) -> Verdict:
-        judged = list(metadata.judge(alive.documents, self.filters.metadata))
-        failed = np.full(len(alive.rows), -1)
-        value, limit = np.full((2, len(failed)), np.nan)
-        for number in range(len(judged) - 1, -1, -1):  # so that the first one that fails is what stays written
-            _, fails, values, bound = judged[number]
-            failed[fails], value[fails], limit[fails] = number, values[fails], bound
-        return Verdict(tuple(name for name, *_ in judged), failed, value, limit)
-
-    def _gopher_repetition(self, alive: Alive, limits: Limits) -> Verdict:
-        return self._decide("gopher_repetition", alive, limits, gopher_repetition.measure(alive.text, alive.words))
-
-    def _gopher_quality(self, alive: Alive, limits: Limits) -> Verdict:
+    def _gopher_quality(self, alive: Alive, limits: Limits) -> Floats:
         paper = self.filters.gopher_quality.variant == "paper"
         words = split_on_space(alive.text) if paper else alive.words
-        signals = gopher_quality.measure(alive.text, words, alive.profile, self.languages.tables, count_punctuation=paper)
-        return self._decide("gopher_quality", alive, limits, signals)
+        return gopher_quality.measure(alive.text, words, alive.profile, self.languages.tables, count_punctuation=paper)
 
-    def _c4(self, alive: Alive, limits: Limits) -> Verdict:
+    def _c4(self, alive: Alive, limits: Limits) -> Floats:
         words, tables = split_on_space(alive.text), self.languages.tables
         min_words, max_chars = (limits.of(name, alive.profile) for name in ("min_line_words", "max_word_chars"))
         text, signals = c4.clean(alive.text, words, self.filters.c4, min_words, max_chars, alive.profile, tables)
         alive.set_text(text)
-        return self._decide("c4", alive, limits, signals)
+        return signals
 
-    def _fineweb(self, alive: Alive, limits: Limits) -> Verdict:
+    def _fineweb(self, alive: Alive, limits: Limits) -> Floats:
         short = self.filters.fineweb.short_line_chars
-        signals = fineweb.measure(alive.text, alive.words.counts, short, alive.profile, self.languages.tables)
-        return self._decide("fineweb", alive, limits, signals)
+        return fineweb.measure(alive.text, alive.words.counts, short, alive.profile, self.languages.tables)
 
-    def _refinedweb(self, alive: Alive, limits: Limits) -> Verdict:
+    def _refinedweb(self, alive: Alive, limits: Limits) -> Floats:
         min_words, max_upper = (limits.of(name, alive.profile) for name in ("min_line_words", "max_line_upper_ratio"))
         text, signals = refinedweb.clean(alive.text, self.filters.refinedweb, min_words, max_upper)
         alive.set_text(text)
-        return self._decide("refinedweb", alive, limits, signals)
+        return signals
 
-    def _roots(self, alive: Alive, limits: Limits) -> Verdict:
+    def _roots(self, alive: Alive, limits: Limits) -> Floats:
         char_ngram = self.languages.tables.char_ngram[alive.profile]
-        signals = roots.measure(alive.text, split_on_space(alive.text), char_ngram, self.filters.roots.word_ngram)
-        return self._decide("roots", alive, limits, signals)
+        return roots.measure(alive.text, split_on_space(alive.text), char_ngram, self.filters.roots.word_ngram)
 
-    def _code(self, alive: Alive, limits: Limits) -> Verdict:
-        return self._decide("code", alive, limits, code.measure(alive.text, alive.documents.column("meta")))
+    def _code(self, alive: Alive, limits: Limits) -> Floats:
+        return code.measure(alive.text, alive.documents.column("meta"))
 
-    def _quality(self, alive: Alive, limits: Limits) -> Verdict:
+    def _quality(self, alive: Alive, limits: Limits) -> Floats:
         doc_id = alive.documents.column("doc_id")
-        return self._decide("quality", alive, limits, classifier.measure(alive.text, doc_id, self.filters.quality, self.seed))
+        return classifier.measure(alive.text, doc_id, self.filters.quality, self.seed)
 
-    def _perplexity(self, alive: Alive, limits: Limits) -> Verdict:
-        measured, judged = ngram_score.measure(alive.text, alive.documents.column("lang"), self.filters.perplexity)
-        verdict = self._decide("perplexity", alive, limits, measured)
-        no_bucket = np.isnan(measured[1]) & (np.array(verdict.reasons)[verdict.failed] == "perplexity.max_bucket")
-        return dataclasses.replace(verdict, failed=np.where(judged & ~no_bucket, verdict.failed, -1))
-
-    def _decide(self, rule_set: str, alive: Alive, limits: Limits, measured: Floats) -> Verdict:
-        """`measured` is float64[signal, n] in the order of SIGNALS."""
-        signals = dict(zip(SIGNALS[rule_set], measured, strict=True))
-        for name, values in signals.items():
-            alive.set(f"{rule_set}.{name}", pa.array(values, from_pandas=True))
-        return decide(rule_set, limits, signals, alive.profile)
+    def _perplexity(self, alive: Alive, limits: Limits) -> Floats:
+        return ngram_score.measure(alive.text, alive.documents.column("lang"), self.filters.perplexity)
 
 
 class Alive:
@@ -239,13 +189,12 @@ class Alive:
 
     def drop(self, verdict: Verdict) -> None:
         """Write the rows that fail into the ledger and go on with the others."""
-        fails = verdict.failed >= 0
+        failed = verdict.failed
+        fails = failed >= 0
         if not fails.any():
             return
-        reason = pa.array(verdict.reasons, pa.large_string()).take(pa.array(verdict.failed[fails]))
-        value, limit = (pa.array(column[fails], from_pandas=True) for column in (verdict.value, verdict.limit))
-        documents = self.documents.filter(pa.array(fails))
-        self.ended.append((entries(documents, STAGE, Outcome.DROPPED, reason=reason, value=value, limit=limit), self.rows[fails]))
+        value, limit = verdict.values[failed, np.arange(len(failed))], verdict.limits[failed, np.arange(len(failed))]
+        self.ended.append((drop(self.documents, fails, verdict.reasons, failed, value, limit), self.rows[fails]))
         stays = ~fails
         self.documents = self.documents.filter(pa.array(stays))
         self.rows, self.profile = self.rows[stays], self.profile[stays]

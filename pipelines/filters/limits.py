@@ -67,16 +67,23 @@ class Languages:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Which rule each of n rows fails first."""
+    """What each rule of a set says about each of n rows."""
 
     reasons: tuple[str, ...]
-    """Such as "gopher_quality.min_words"."""
-    failed: npt.NDArray[np.int64]
-    """[n]: its place in `reasons`, or -1."""
-    value: Floats
-    """[n]: the signal that decided; NaN where there is none."""
-    limit: Floats
-    """[n]"""
+    """The rules in the order in which they judge, such as "gopher_quality.min_words"."""
+    fails: npt.NDArray[np.bool_]
+    """[rule, n]"""
+    values: Floats
+    """[rule, n]: the signal that decides; NaN where there is none."""
+    limits: Floats
+    """[rule, n]; NaN where there is none."""
+
+    @property
+    def failed(self) -> npt.NDArray[np.int64]:
+        """[n]: the place in `reasons` of the first rule that a row fails, or -1."""
+        if not self.reasons:
+            return np.full(self.fails.shape[1], -1)
+        return np.where(self.fails.any(axis=0), np.argmax(self.fails, axis=0), -1)
 
 
 def decide(rule_set: str, limits: Limits, signals: Mapping[str, Floats], profile: npt.NDArray[np.int32]) -> Verdict:
@@ -85,14 +92,13 @@ def decide(rule_set: str, limits: Limits, signals: Mapping[str, Floats], profile
     Limits without a signal of their name act within the measuring and are passed over.
     """
     names = [name for name in limits.names if name[4:] in signals]
+    if not names:
+        return Verdict((), *np.zeros((3, 0, len(profile))))
     values = np.stack([signals[name[4:]] for name in names])
     bounds = np.stack([limits.of(name, profile) for name in names])
     is_min = np.array([name.startswith("min_") for name in names])[:, None]
     within = np.where(is_min, values >= bounds, values <= bounds) | np.isinf(bounds)
-    first = np.argmin(within, axis=0)
-    rows = np.arange(len(profile))
-    failed = np.where(within.all(axis=0), -1, first)
-    return Verdict(tuple(f"{rule_set}.{name}" for name in names), failed, values[first, rows], bounds[first, rows])
+    return Verdict(tuple(f"{rule_set}.{name}" for name in names), ~within, values, bounds)
 
 
 def _limits(

@@ -51,25 +51,24 @@ class NgramModel:
     """Hashes of <unk>, <s> and </s>."""
 
 
-def measure(text: pa.Array, lang: pa.Array, config: Perplexity) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """(SIGNALS of every row, float64[2, n], and whether there is a model of its language).
+def measure(text: pa.Array, lang: pa.Array, config: Perplexity) -> Floats:
+    """SIGNALS of every row, float64[2, n].
 
     NaN: no perplexity without a model or a word; no bucket without cut-offs.
     """
     models = models_of(config)
     encoded = lang.dictionary_encode()
     rows_of = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    signals, judged = np.full((len(SIGNALS), len(text)), np.nan), np.zeros(len(text), np.bool_)
+    signals = np.full((len(SIGNALS), len(text)), np.nan)
     for number, label in enumerate(encoded.dictionary.to_pylist()):
         key = label if label in models else code_of(label)
         if key not in models:
             continue
         rows = np.flatnonzero(rows_of == number)
-        judged[rows] = True
         signals[0, rows] = perplexity(normalise(text.take(pa.array(rows)), zero_digits=config.zero_digits), models[key])
         if key in config.cutoffs:
             signals[1, rows] = buckets(signals[0, rows], config.cutoffs[key])
-    return signals, judged
+    return signals
 
 
 def buckets(perplexities: Floats, cutoffs: tuple[float, float]) -> Floats:

@@ -1,28 +1,31 @@
-"""DOCUMENT batches -> the same with signals and fewer rows, and ledger rows of those that a rule dropped."""
+"""DOCUMENT batches -> the same with signals; and, from signals alone, the ledger rows of those that a rule drops."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import apache_beam as beam
 import pyarrow as pa
 
 from pipelines.filters.chain import FilterChain
-from pipelines.runtime import Decision, count, count_outcomes, retag
+from pipelines.filters.decide import Decider
+from pipelines.runtime import Decision, Progress, count, count_outcomes, open_segment, place_of, retag, tag
+from schemas.hops import LEDGER
 from schemas.recipe import Recipe
 
 
-class Filter(beam.PTransform):
-    """RecordBatch -> Decision, by the recipe's rule sets."""
+class Measure(beam.PTransform):
+    """DOCUMENT batches -> Decision: rows with their signals, and ledger rows of those that need not be measured further."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         self.recipe = recipe
 
     def expand(self, documents: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[Decision]:
-        """Measure and decide."""
-        return documents | beam.ParDo(_Filter(self.recipe))
+        """Measure, every row or up to its end."""
+        return documents | beam.ParDo(_Measure(self.recipe))
 
 
-class _Filter(beam.DoFn):
+class _Measure(beam.DoFn):
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
 
@@ -30,7 +33,67 @@ class _Filter(beam.DoFn):
         self.chain = FilterChain.of(self.recipe)
 
     def process(self, batch: pa.RecordBatch) -> Iterator[Decision]:
-        kept, ledger = self.chain(batch)
-        count("filters", n_in=batch.num_rows, n_out=kept.num_rows)
-        count_outcomes("filters", ledger)
-        yield Decision(retag(kept, batch), retag(ledger, batch))
+        count("filters", n_in=batch.num_rows)
+        if self.recipe.filters.keep_dropped:
+            yield Decision(retag(self.chain.measure(batch), batch), retag(pa.RecordBatch.from_pylist([], LEDGER), batch))
+        else:
+            measured, dropped = self.chain(batch)
+            yield Decision(retag(measured, batch), retag(dropped, batch))
+
+
+class Decide(beam.PTransform):
+    """Decision -> Decision: the same documents, and ledger rows of all that a rule drops."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+
+    def expand(self, measured: beam.PCollection[Decision]) -> beam.PCollection[Decision]:
+        """Decide by the signals."""
+        return measured | beam.ParDo(_Decide(self.recipe))
+
+
+class _Decide(beam.DoFn):
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+
+    def setup(self) -> None:
+        self.decider = Decider.of(self.recipe)
+
+    def process(self, measured: Decision) -> Iterator[Decision]:
+        dropped = self.decider.dropped(measured.passed)
+        ended = pa.concat_batches([measured.ended.replace_schema_metadata(None), dropped])
+        count("filters", n_out=measured.passed.num_rows - dropped.num_rows)
+        count_outcomes("filters", ended)
+        yield Decision(measured.passed, retag(ended, measured.passed))
+
+
+class DecideAgain(beam.PTransform):
+    """Paths of pool files -> ledger rows of all documents in them that a rule drops."""
+
+    def __init__(self, recipe: Recipe, progress: Progress) -> None:
+        super().__init__()
+        self.recipe, self.progress = recipe, progress
+
+    def expand(self, paths: beam.PCollection[str]) -> beam.PCollection[pa.RecordBatch]:
+        """Read signals only; texts stay where they are."""
+        return paths | beam.ParDo(_DecideAgain(self.recipe, self.progress))
+
+
+class _DecideAgain(beam.DoFn):
+    def __init__(self, recipe: Recipe, progress: Progress) -> None:
+        self.recipe, self.progress = recipe, progress
+
+    def setup(self) -> None:
+        self.decider = Decider.of(self.recipe)
+
+    def process(self, path: str) -> Iterator[pa.RecordBatch]:
+        segment, first = place_of(Path(path))
+        reader = open_segment(Path(path))
+        for index in range(reader.num_record_batches):
+            documents = reader.get_batch(index)
+            dropped = self.decider.dropped(documents)
+            count("filters", n_in=documents.num_rows, n_out=documents.num_rows - dropped.num_rows)
+            count_outcomes("filters", dropped)
+            yield tag(dropped, segment, first + index)
+        self.progress.step()

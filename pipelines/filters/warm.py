@@ -16,10 +16,9 @@ _TEXT = "The first line of a page that says little.\nThe second line says that i
 def warm(recipe: Recipe) -> None:
     """Run one small document of each source through the chain.
 
-    Where a document is dropped early the later kernels run on none, which compiles them too. A language model or list of
-    domains that is not there raises here, before anything is read.
+    A language model or list of domains that is not there raises here, before anything is read.
     """
-    FilterChain.of(recipe)(pa.RecordBatch.from_pylist([_document(source) for source in recipe.sources], DOCUMENT))
+    FilterChain.of(recipe).measure(pa.RecordBatch.from_pylist([_document(source) for source in recipe.sources], DOCUMENT))
 
 
 def _document(source: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from schemas.manifest import read_run
 from schemas.recipe import Recipe
 
 STAGES: Final = ("crawl", "collect", "refine", "tokenizer", "encode", "validate")
-ROOMS: Final = {"read": "collect", "filters": "collect", "dedup": "refine", "scrub": "refine", "encode": "encode"}
+ROOMS: Final = {"read": "collect", "filters": "collect", "dedup": "refine", "encode": "encode"}
 """Each room that counts records, and the stage that it belongs to."""
 
 WAITING: Final = "waiting"
@@ -83,7 +83,7 @@ class Facts:
         """How many records came to which end, by source and language.
 
         Of a run that stopped before every record had an end, what dedup had decided is left out, since it will be decided
-        again; the documents that wait for it are counted in the segments.
+        again; the documents that wait for it are counted in the pool.
         """
         by = ("source", "lang", "stage", "outcome", "reason")
         fates = _typed(self.ledger.group_by(by).agg(pl.len().alias("n")), FATES)
@@ -92,10 +92,12 @@ class Facts:
         return fates.sort(by)
 
     def _waiting(self) -> pl.DataFrame:
-        paths = sorted((self.folder / "work" / "segments").glob("*.arrow"))
+        paths = sorted(self.folder.glob("pool/*.arrow")) or sorted(self.folder.glob("work/pool/*.arrow"))
         if not paths:
             return pl.DataFrame(schema=FATES)
-        counts = pl.scan_ipc(paths).group_by("source", "lang").agg(pl.len().alias("n"))
+        dropped = self.ledger.filter(stage="filters").select("origin_file", "origin_offset", "part")
+        waiting = pl.scan_ipc(paths).join(dropped, on=dropped.collect_schema().names(), how="anti")
+        counts = waiting.group_by("source", "lang").agg(pl.len().alias("n"))
         waiting = counts.with_columns(stage=pl.lit("dedup"), outcome=pl.lit(WAITING), reason=pl.lit(None, pl.String))
         return _typed(waiting, FATES)
 
@@ -204,7 +206,7 @@ class Facts:
         failed = (pl.col("stage") == "read") & (pl.col("outcome") == "failed")
         filtered = (pl.col("stage") == "filters") & ~pl.col("reason").str.starts_with("language.")
         merged = pl.col("outcome") == "merged"
-        entered, stayed = fates.filter(pl.col("stage") != "read"), fates.filter(pl.col("stage").is_in(["dedup", "scrub"]))
+        entered, stayed = fates.filter(pl.col("stage") != "read"), fates.filter(pl.col("stage") == "dedup")
         return [
             _nearest("max_failed", guards.max_failed, fates, failed, ("source",), guards.min_documents),
             _nearest("max_filtered", guards.max_filtered, entered, filtered, ("source", "lang"), guards.min_documents),

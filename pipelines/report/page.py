@@ -40,7 +40,7 @@ SECTIONS: Final = {
 STAGE_TITLES: Final = {
     "crawl": "crawl",
     "collect": "read and filter",
-    "refine": "dedup and scrub",
+    "refine": "dedup",
     "tokenizer": "tokenizer",
     "encode": "encode and shuffle",
     "validate": "train the model",

@@ -45,6 +45,9 @@ class MinHash:
     max_comparisons: int = 32
     """A document is compared with at most this many better ones of one bucket; larger ones are counted and split by further bands."""
 
+    clusters: Literal["verified_stars", "components"] = "verified_stars"
+    """What verified pairs mean: each removed document is similar to its survivor, or any chain of pairs leads to one survivor."""
+
     @property
     def limit(self) -> float:
         """What a verified pair must reach."""

@@ -244,6 +244,10 @@ class Filters:
     """Which rule sets judge a document, in which order, and with which limits."""
 
     rules: tuple[str, ...] = ("length",)
+    keep_dropped: bool = True
+    """Measure every document by every rule set, and keep what the rules drop (scrubbed, in DIR/pool), so that `refilter` can decide
+    again and the report can show what each rule removes by itself. Off: a document is measured no further than to the first limit that
+    it fails, and is gone."""
     length: Length = field(default_factory=Length)
     language: Language = field(default_factory=Language)
     url: Url = field(default_factory=Url)

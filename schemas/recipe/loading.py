@@ -26,25 +26,32 @@ def list_recipes() -> list[str]:
 
 
 def load(recipe: str, settings: typing.Sequence[str] = ()) -> Recipe:
-    """The built-in recipe of that name, or the TOML file at that path, with `section.key=value` settings applied."""
+    """The built-in recipe of that name, the TOML file at that path, or that of the run in that folder, with settings applied."""
     path = RECIPES_DIR / f"{recipe}.toml"
     if not path.is_file():
         path = Path(recipe)
-        if not path.is_file():
-            near = difflib.get_close_matches(recipe, list_recipes(), n=1)
-            advice = f"did you mean {near[0]!r}?" if near else f"built in are: {', '.join(list_recipes())}"
-            raise RecipeError(f"{recipe!r} is neither a built-in recipe nor a file; {advice}")
-    try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not valid TOML: {error}") from error
-    data.setdefault("name", path.stem)
+    if (path / "run.json").is_file():
+        data = msgspec.json.decode((path / "run.json").read_bytes())["recipe"]
+    elif path.is_file():
+        data = _read_toml(path)
+        data.setdefault("name", path.stem)
+    else:
+        near = difflib.get_close_matches(recipe, list_recipes(), n=1)
+        advice = f"did you mean {near[0]!r}?" if near else f"built in are: {', '.join(list_recipes())}"
+        raise RecipeError(f"{recipe!r} is neither a built-in recipe nor a file nor the folder of a run; {advice}")
     for setting in settings:
         apply_setting(data, setting)
     try:
         return parse(data)
     except RecipeError as error:
         raise RecipeError(f"recipe {recipe!r}: {error}") from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not valid TOML: {error}") from error
 
 
 def apply_setting(data: dict[str, Any], setting: str) -> None:

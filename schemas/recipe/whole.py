@@ -62,9 +62,18 @@ class Recipe:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain lists, dicts and scalars, as they stand in run.json."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
+        plain: dict[str, Any] = _with_whole_numbers(msgspec.to_builtins(self))
         return plain
 
     def digest(self) -> str:
         """sha256 of the resolved recipe, independent of key order and layout of the file it came from."""
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    """5.0 as 5: the default of a limit is written as one, and read back as the other."""
+    if isinstance(value, dict):
+        return {key: _with_whole_numbers(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_whole_numbers(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.filters import c4, chain, fineweb, gopher_quality, gopher_repetition, language
-from pipelines.filters.chain import SIGNALS, FilterChain
+from pipelines.filters import c4, decide, fineweb, gopher_quality, gopher_repetition, language
+from pipelines.filters.chain import FilterChain
 from pipelines.filters.model import cached_path
+from pipelines.filters.signals import SIGNALS
 from pipelines.filters.warm import warm
 from pipelines.text import words
 from schemas.errors import ModelError
@@ -232,4 +233,4 @@ def test_documents_of_an_unknown_source_are_a_bug() -> None:
 
 
 def test_stage_name_is_the_one_that_guards_look_for() -> None:
-    assert chain.STAGE == "filters"
+    assert decide.STAGE == "filters"

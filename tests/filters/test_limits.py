@@ -65,5 +65,6 @@ def test_limits_are_inclusive_and_the_first_that_fails_is_named() -> None:
     verdict = decide("set", limits, signals, np.array([0, 0, 0, 0, 1, 1, 0, 1], np.int32))
     assert verdict.reasons == ("set.min_a", "set.max_a", "set.max_b")
     assert verdict.failed.tolist() == [-1, -1, 0, 1, -1, 1, 0, 1]
-    assert verdict.value[[2, 3]].tolist() == [0.5, 4]
-    assert verdict.limit[[2, 3, 5]].tolist() == [1, 3, 3]
+    assert verdict.fails[2].tolist() == [False, False, True, False, False, True, False, False]
+    assert verdict.values[verdict.failed[[2, 3]], [2, 3]].tolist() == [0.5, 4]
+    assert verdict.limits[verdict.failed[[2, 3, 5]], [2, 3, 5]].tolist() == [1, 3, 3]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from pipelines.filters.chain import SIGNALS
 from pipelines.filters.profiles import NEUTRAL, PROFILES, code_of
+from pipelines.filters.signals import SIGNALS
 from pipelines.filters.tables import build
 from pipelines.text.words import split_words
 from schemas.recipe import RULE_SETS

@@ -56,13 +56,13 @@ GROUPS: Final = (
     Group(n=14, source="web", lang="en", stage="dedup", outcome=MERGED, reason="exact", value=1, limit=1),
     Group(n=11, source="web", lang="en", stage="dedup", outcome=MERGED, reason="minhash", value=0.86, limit=0.72),
     Group(n=5, source="web", lang="zh", stage="dedup", outcome=MERGED, reason="minhash", value=0.95, limit=0.72),
-    Group(n=120, source="web", lang="en", stage="scrub", outcome=KEPT),
-    Group(n=55, source="web", lang="zh", stage="scrub", outcome=KEPT),
+    Group(n=120, source="web", lang="en", stage="dedup", outcome=KEPT),
+    Group(n=55, source="web", lang="zh", stage="dedup", outcome=KEPT),
     Group(n=8, source=HOSTILE, lang="en", stage="filters", outcome=DROPPED, reason="length.min_chars", value=10, limit=200),
-    Group(n=30, source=HOSTILE, lang="en", stage="scrub", outcome=KEPT),
+    Group(n=30, source=HOSTILE, lang="en", stage="dedup", outcome=KEPT),
     Group(n=2, source="代码", stage="read", outcome=FAILED, reason="encoding"),
     Group(n=4, source="代码", stage="filters", outcome=DROPPED, reason="length.min_chars", value=9, limit=200),
-    Group(n=45, source="代码", stage="scrub", outcome=KEPT),
+    Group(n=45, source="代码", stage="dedup", outcome=KEPT),
 )
 N_RECORDS: Final = sum(group.n for group in GROUPS)
 N_KEPT: Final = sum(group.n for group in GROUPS if group.outcome is KEPT)
@@ -201,7 +201,7 @@ def metrics() -> dict[str, Any]:
 
 def counts_of(*rooms: str) -> dict[str, Counts]:
     """What each room took in and how records left it, from the groups."""
-    order = ("read", "filters", "dedup", "scrub")
+    order = ("read", "filters", "dedup")
     counts, entering = {}, N_RECORDS
     for room in order:
         ended = {outcome: sum(g.n for g in GROUPS if g.stage == room and g.outcome is outcome) for outcome in (DROPPED, MERGED, FAILED)}
@@ -221,13 +221,13 @@ def make_run(folder: Path, *, until: str = "report", pretrain: bool = True) -> P
     stages = ledger.column("stage").to_pylist()
     (folder / "ledger").mkdir(parents=True)
     outputs: dict[str, list[FileEntry]] = {stage: [] for stage in STAGES}
-    for stage, rooms in (("collect", ("read", "filters")), ("refine", ("dedup", "scrub"))):
+    for stage, rooms in (("collect", ("read", "filters")), ("refine", ("dedup",))):
         if stage in reached:
             path = folder / "ledger" / f"{stage}-00000.parquet"
             pq.write_table(ledger.filter(pa.array([room in rooms for room in stages])), path)
             outputs[stage].append(entry(path, folder))
     if until in ("collect", "refine"):
-        write_segment(folder, [group for group in GROUPS if group.stage in ("dedup", "scrub")])
+        write_segment(folder, [group for group in GROUPS if group.stage == "dedup"])
     details: dict[str, dict[str, Any]] = {"crawl": {"web": {"fetched": 466, "robots_denied": 3}}, "collect": {"n_splits": 3}}
     if "refine" in reached:
         documents = documents_table()
@@ -252,7 +252,7 @@ def make_run(folder: Path, *, until: str = "report", pretrain: bool = True) -> P
         path.write_text(json.dumps(metrics()))
         outputs["validate"].append(entry(path, folder))
     details["validate"] = metrics() if pretrain else {"skipped": "pretrain.enabled = false"}
-    rooms_of = {"collect": ("read", "filters"), "refine": ("dedup", "scrub"), "encode": ("encode",)}
+    rooms_of = {"collect": ("read", "filters"), "refine": ("dedup",), "encode": ("encode",)}
     records = [
         StageRecord(
             stage=stage,
@@ -274,8 +274,10 @@ def write_segment(folder: Path, groups: list[Group]) -> None:
     """What the filters passed on, as it lies there until dedup is done."""
     rows = [group for group in groups for _ in range(group.n)]
     columns = {name: pa.array([getattr(row, name) for row in rows], pa.large_string()) for name in ("source", "lang")}
-    table = pa.table(columns | {"raw_text": pa.array([MARKER] * len(rows), pa.large_string())})
-    path = folder / "work" / "segments" / "segment-00000.arrow"
+    places = {"origin_file": pa.array(["pool"] * len(rows), pa.large_string()), "origin_offset": pa.array(range(len(rows)), pa.uint64())}
+    columns |= places | {"part": pa.array([0] * len(rows), pa.uint32())}
+    table = pa.table(columns | {"text": pa.array([MARKER] * len(rows), pa.large_string())})
+    path = folder / "work" / "pool" / "segment-00000.arrow"
     path.parent.mkdir(parents=True)
     with pa.ipc.new_file(str(path), table.schema) as writer:
         writer.write_table(table)

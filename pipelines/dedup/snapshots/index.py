@@ -10,6 +10,7 @@ no text is kept. Keys are looked up by binary search in mapped files: what an ad
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import shutil
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ def check_files(folder: Path, snapshots: tuple[Snapshot, ...]) -> None:
             n_bytes = path.stat().st_size
             if n_bytes != file.n_bytes or sha256_of(path) != file.sha256:
                 raise IndexFolderError(
-                    f"{path} is not the file that was written ({n_bytes} bytes, {file.n_bytes} expected; sha256 differs from the manifest's); "
+                    f"{path} is not the file that was written ({n_bytes} bytes, {file.n_bytes} expected; its sha256 differs); "
                     f"restore it, or remove snapshot {snapshot.name!r} from {folder / MANIFEST}"
                 )
 
@@ -230,15 +231,16 @@ def ramp(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 def add_snapshot(dedup: Dedup, staged: Path, files: list[FileEntry]) -> Snapshot:
     """Move what a run staged into the index and name it in the manifest, which is the moment from which it counts.
 
-    `files` are the entries of everything below `staged`. A snapshot of the same name is replaced.
+    `files` are the entries of everything in `staged`. A snapshot of the same name is replaced.
     """
     folder = Path(dedup.index)
     manifest = read_manifest(folder) or Manifest(format=FORMAT, settings=settings_of(dedup))
+    files = [dataclasses.replace(file, path=Path(file.path).name) for file in files]
     digest = hashlib.sha256("".join(sorted(file.sha256 for file in files)).encode()).hexdigest()[:12]
     target = folder / f"{dedup.snapshot}-{digest}"
-    documents = tuple(file for file in files if Path(file.path).name.startswith("documents-"))
+    documents = tuple(file for file in files if file.path.startswith("documents-"))
     keys: dict[str, tuple[FileEntry, ...]] = {
-        kind: tuple(file for file in files if Path(file.path).name.startswith(f"keys-{kind}-")) for kind in dedup.kinds
+        kind: tuple(file for file in files if file.path.startswith(f"keys-{kind}-")) for kind in dedup.kinds
     }
     n_documents = sum(file.n_rows or 0 for file in documents)
     snapshot = Snapshot(name=dedup.snapshot, folder=target.name, n_documents=n_documents, documents=documents, keys=keys)

@@ -8,25 +8,25 @@ import apache_beam as beam
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from pipelines.dedup.memory import ranges_for
 from pipelines.dedup.minhash import band_keys
+from pipelines.dedup.pool import TakePart
 from pipelines.dedup.shingles import shingle_sets
 from pipelines.dedup.snapshots.index import KEYS, earlier_schema, hash_keys
-from pipelines.runtime import Decision, Exchange, Partition, ended, open_segment, passed, range_of, read_pieces
+from pipelines.dedup.stage import Sign, by_segment
+from pipelines.runtime import Decision, Exchange, Partition, Progress, ended, open_segment, passed, range_of, read_pieces
 from schemas.files import entry, whole_file
 from schemas.recipe import Dedup
 
 
 class StageSnapshot(beam.PTransform):
-    """((segment number, path), MERGE batches) -> FileEntry lines of the files written below `staged`.
+    """((segment number, path), MERGE batches) -> FileEntry lines of the files written below `run`/`staged`."""
 
-    `sign(batch, segment, first row)` gives a batch's SIGNATURE rows.
-    """
-
-    def __init__(self, dedup: Dedup, sign: Any, n_ranges: int, staged: Path, folder: Path) -> None:
+    def __init__(self, dedup: Dedup, take_part: TakePart, n_documents: int, run: Path, staged: str, folder: Path) -> None:
         super().__init__()
-        self.dedup, self.sign, self.n_ranges, self.staged, self.folder = dedup, sign, n_ranges, staged, folder
+        self.dedup, self.take_part, self.run, self.staged, self.folder = dedup, take_part, run, run / staged, folder
+        self.n_ranges = ranges_for(16 * n_documents * dedup.minhash.bands, dedup)
 
     def expand(self, inputs: Any) -> beam.PCollection[str]:
         """Write what stays of each segment, then its keys, sorted."""
@@ -35,15 +35,10 @@ class StageSnapshot(beam.PTransform):
         segments, merges = inputs
         pieces = merges | "by segment" >> beam.Map(by_segment) | "pieces" >> Partition(self.folder / "merges")
         grouped = {"path": segments, "pieces": pieces} | "join" >> beam.CoGroupByKey()
-        written = grouped | "documents" >> beam.ParDo(_WriteDocuments(self.dedup, self.sign, self.n_ranges, self.staged, self.folder))
+        written = grouped | "documents" >> beam.ParDo(_WriteDocuments(self))
         keys = written | "keyed" >> beam.Map(passed) | "keys" >> Exchange(self.folder / "keys", WriteKeys(self))
         lines = (written | "written" >> beam.Map(ended), keys) | "files" >> beam.Flatten()
         return lines | "lines" >> beam.FlatMap(lines_of)
-
-
-def by_segment(merges: pa.RecordBatch) -> pa.RecordBatch:
-    """MERGE rows ranged by the segment that holds the merged document."""
-    return merges.append_column("range", pc.shift_right(merges.column("at"), pa.scalar(32, pa.uint64())).cast(pa.uint32()))
 
 
 def lines_of(batch: pa.RecordBatch) -> Iterator[str]:
@@ -54,8 +49,11 @@ def lines_of(batch: pa.RecordBatch) -> Iterator[str]:
 class _WriteDocuments(beam.DoFn):
     """A segment and its merges -> one documents file, and its keys."""
 
-    def __init__(self, dedup: Dedup, sign: Any, n_ranges: int, staged: Path, folder: Path) -> None:
-        self.dedup, self.sign, self.n_ranges, self.staged, self.folder = dedup, sign, n_ranges, staged, folder
+    def __init__(self, stage: StageSnapshot) -> None:
+        self.dedup, self.take_part, self.n_ranges = stage.dedup, stage.take_part, stage.n_ranges
+        self.run, self.staged, self.folder = stage.run, stage.staged, stage.folder
+        dedup = stage.dedup
+        self.sign = Sign(dedup, Progress(stage.folder / "unused"), stage.take_part).sign
         self.schema = earlier_schema(dedup.minhash.bands * dedup.minhash.rows)
 
     def process(self, group: tuple[int, dict[str, Iterable[Any]]]) -> Iterator[Decision]:
@@ -69,19 +67,20 @@ class _WriteDocuments(beam.DoFn):
         with whole_file(path) as temporary, pa.ipc.new_file(str(temporary), self.schema) as writer:
             for index in range(reader.num_record_batches):
                 batch = reader.get_batch(index)
-                signature = self.sign(batch, segment, first_row)
+                documents, rows, _ = self.take_part(batch)
+                signature = self.sign(documents, rows.astype(np.uint64) + np.uint64((segment << 32) + first_row))
                 first_row += batch.num_rows
                 stays = pa.array(~np.isin(signature.column("at").to_numpy(), merged))
                 signature = signature.filter(stays)
                 places = (np.uint64(segment) << np.uint64(32)) + np.arange(n_rows, n_rows + signature.num_rows, dtype=np.uint64)
-                writer.write_batch(self.documents(batch.filter(stays), signature))
+                writer.write_batch(self.documents(documents.filter(stays), signature))
                 n_rows += signature.num_rows
                 yield Decision(self.keys(signature, places), _no_line())
-        yield Decision(self.keys(signature.slice(0, 0), places[:0]), _line(path, self.staged, n_rows))
+        yield Decision(self.keys(signature.slice(0, 0), places[:0]), _line(path, self.run, n_rows))
 
     def documents(self, batch: pa.RecordBatch, signature: pa.RecordBatch) -> pa.RecordBatch:
         """EARLIER rows."""
-        hashes, offsets = shingle_sets(batch.column("raw_text"), self.dedup.minhash.shingle)
+        hashes, offsets = shingle_sets(batch.column("text"), self.dedup.minhash.shingle)
         sets = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(hashes), type=self.schema.field("shingles").type)
         named = {name: signature.column(name) for name in ("doc_id", "rank", "url_hash", "exact_hash", "minhash")} | {"shingles": sets}
         columns = [named[name] if name in named else batch.column(name) for name in self.schema.names]
@@ -109,7 +108,7 @@ class WriteKeys:
     """Exchange reducer: the keys of one kind and range -> one sorted file."""
 
     def __init__(self, stage: StageSnapshot) -> None:
-        self.kinds, self.n_ranges, self.staged = stage.dedup.kinds, stage.n_ranges, stage.staged
+        self.kinds, self.n_ranges, self.run, self.staged = stage.dedup.kinds, stage.n_ranges, stage.run, stage.staged
 
     def __call__(self, number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
         """Sort and write."""
@@ -119,7 +118,7 @@ class WriteKeys:
         path = self.staged / f"keys-{self.kinds[kind]}-{part:05d}.arrow"
         with whole_file(path) as temporary, pa.ipc.new_file(str(temporary), KEYS) as writer:
             writer.write_batch(pa.RecordBatch.from_arrays([pa.array(keys[order]), pa.array(at[order])], schema=KEYS))
-        yield _line(path, self.staged, len(order))
+        yield _line(path, self.run, len(order))
 
 
 def _line(path: Path, root: Path, n_rows: int) -> pa.RecordBatch:
