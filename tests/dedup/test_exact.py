@@ -72,8 +72,6 @@ def test_rows_with_equal_ids_leave_exactly_one() -> None:
     table = signature_rows([(1, 5, b"a"), (2, 5, b"a")])
     table = table.set_column(1, "rank", pa.array([LEAST_MORTAL + 7] * 2, pa.uint64()))
     table = table.set_column(2, "doc_id", pa.array([b"x" * 16] * 2, pa.binary(16)))
-        2, "doc_id", pa.array([b"x" * 16] * 2, pa.binary(16))
-    )
     stays, merges = merge_equal(table, "key", "exact")
     assert stays.column("at").to_pylist() == [1]
     assert merges.column("at").to_pylist() == [2]
