@@ -1,7 +1,7 @@
 """Deciding anew about a run: other limits over the same measurements, from the pool and without the sources.
 
 Only what decides may change, and whatever comes after it; what a rule measures or cuts needs a run of its own. The ledger and the
-documents are then what a whole run with the new settings would have made. Tokenizer, shards and model of the old
+documents are then what a whole run with the new settings would have made. Tokenizer, shards, model and report of the old
 decision are deleted: `run DIR --resume` makes them anew.
 """
 
@@ -16,8 +16,7 @@ from typing import Any, Final
 from pipelines import graph
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.decide import decides, rules_of
-from pipelines.report.page import write_report
-from pipelines.run import OWNS, STAGES, Engine, Run, Tell
+from pipelines.run import OWNS, STAGES, Engine, Run, Tell, failing
 from pipelines.runtime import stopwatch
 from schemas import recipe as recipes
 from schemas.errors import OutputError, RecipeError
@@ -54,7 +53,6 @@ def refilter(folder: Path, settings: list[str], engine: Engine, tell: Tell) -> R
     run.records["refine"] = run.bring_up_to_date("refine")
     tell("refine", 1, 1)
     run.write_state(complete=False)
-    write_report(folder)
     return new
 
 
@@ -111,7 +109,9 @@ def decide(run: Run) -> StageRecord:
     others = [file for file in before.outputs if not file.path.startswith(f"{graph.LEDGER_FOLDER}/filters-")]
     outputs = tuple(sorted([*others, *ledger], key=lambda file: file.path))
     wall_s, cpu_s = round(watch.wall_s, 3), round(watch.cpu_s, 3)
-    return dataclasses.replace(before, recipe_digest=run.digest, outputs=outputs, counts=counts, wall_s=wall_s, cpu_s=cpu_s)
+    details = before.details | failing(ran)
+    digest = run.digest
+    return dataclasses.replace(before, recipe_digest=digest, outputs=outputs, counts=counts, details=details, wall_s=wall_s, cpu_s=cpu_s)
 
 
 def _marker(folder: Path, stage: str) -> StageRecord:

@@ -25,6 +25,7 @@ from pipelines.dedup.decontaminate import contamination, describe_evals, load_ev
 from pipelines.dedup.snapshots.index import add_snapshot, describe_index
 from pipelines.encode.shards import FORMAT, numbered, shard_counts, source_totals, write_index
 from pipelines.filters.decide import Decider
+from pipelines.filters.stage import FAILING, FAILING_ALONE
 from pipelines.filters.warm import warm
 from pipelines.guards import check_filters, check_merges, check_reading
 from pipelines.pretrain.loop import validate
@@ -195,9 +196,9 @@ class Run:
         check_stage("files of collect", n_ended + ran.counters.get("scrub", {}).get("n_out", 0), sum(file.n_rows or 0 for file in files), 0)
         pool = [file for file in files if file.path.startswith(graph.pool_folder(self.recipe))]
         self.check_kept(pool, counts)
-        details = {"n_splits": len(self.splits)}
+        details: dict[str, Any] = {"n_splits": len(self.splits)}
         if self.recipe.filters.keep_dropped:
-            return Done(outputs=files, counts=counts, details=details)
+            return Done(outputs=files, counts=counts, details=details | failing(ran))
         outputs = [file for file in files if file not in pool]
         return Done(outputs=outputs, intermediates=pool, counts=counts, details=details)
 
@@ -375,6 +376,11 @@ class Run:
                 FileEntry(path=str(target.relative_to(self.folder)), n_bytes=file.n_bytes, sha256=file.sha256, n_rows=file.n_rows)
             )
         return sorted(renamed, key=lambda file: file.path)
+
+
+def failing(ran: Ran) -> dict[str, dict[str, int]]:
+    """By rule, how many documents fail it, and how many it alone."""
+    return {name: dict(sorted(ran.counters.get(name, {}).items())) for name in (FAILING, FAILING_ALONE)}
 
 
 class Sample:

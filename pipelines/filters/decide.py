@@ -25,6 +25,8 @@ STAGE: Final = "filters"
 
 Mask = npt.NDArray[np.bool_]
 Profiles = npt.NDArray[np.int32]
+Verdicts = list[tuple[npt.NDArray[np.int64], Verdict]]
+"""(rows, what a rule set says about them), by source and then in the order in which its sets judge."""
 
 
 class Decider:
@@ -43,18 +45,15 @@ class Decider:
 
     def keeps(self, documents: pa.RecordBatch) -> Mask:
         """bool[n]: which documents stay."""
-        stays = np.ones(documents.num_rows, bool)
-        for rows, verdict in self.verdicts(documents):
-            stays[rows[verdict.fails.any(axis=0)]] = False
-        return stays
+        return n_failed(documents.num_rows, self.verdicts(documents)) == 0
 
-    def dropped(self, documents: pa.RecordBatch) -> pa.RecordBatch:
+    def dropped(self, documents: pa.RecordBatch, verdicts: Verdicts | None = None) -> pa.RecordBatch:
         """LEDGER rows of the documents that do not stay, in their order."""
         n = documents.num_rows
         reasons: list[str] = []
         first = np.full(n, -1)
         value, limit = np.full((2, n), np.nan)
-        for rows, verdict in self.verdicts(documents):
+        for rows, verdict in self.verdicts(documents) if verdicts is None else verdicts:
             failed = verdict.failed
             fresh = np.flatnonzero((failed >= 0) & (first[rows] < 0))
             first[rows[fresh]] = failed[fresh] + len(reasons)
@@ -62,8 +61,8 @@ class Decider:
             reasons += verdict.reasons
         return drop(documents, first >= 0, reasons, first, value, limit)
 
-    def verdicts(self, documents: pa.RecordBatch) -> list[tuple[npt.NDArray[np.int64], Verdict]]:
-        """(rows, what a rule set says about them), by source and then in the order in which its sets judge."""
+    def verdicts(self, documents: pa.RecordBatch) -> Verdicts:
+        """Everything that the rules say, about every document."""
         source = documents.column("source").dictionary_encode()
         of_source = source.indices.to_numpy(zero_copy_only=False)
         found = []
@@ -123,6 +122,25 @@ class Decider:
         without_bucket = np.array(verdict.reasons)[:, None] == "perplexity.max_bucket"
         fails = verdict.fails & has_model & ~(without_bucket & np.isnan(verdict.values))
         return Verdict(verdict.reasons, fails, verdict.values, verdict.limits)
+
+
+def n_failed(n: int, verdicts: Verdicts) -> npt.NDArray[np.int64]:
+    """int64[n]: how many rules each document fails."""
+    total = np.zeros(n, np.int64)
+    for rows, verdict in verdicts:
+        total[rows] += verdict.fails.sum(axis=0)
+    return total
+
+
+def tally(n: int, verdicts: Verdicts) -> dict[str, tuple[int, int]]:
+    """Per rule how many documents fail it, whatever else they fail; and how many fail it alone: what it removes by itself."""
+    total = n_failed(n, verdicts)
+    found: dict[str, tuple[int, int]] = {}
+    for rows, verdict in verdicts:
+        for reason, fails in zip(verdict.reasons, verdict.fails, strict=True):
+            joint, alone = found.get(reason, (0, 0))
+            found[reason] = joint + int(fails.sum()), alone + int((fails & (total[rows] == 1)).sum())
+    return found
 
 
 def decides(rule_set: str, key: str) -> bool:

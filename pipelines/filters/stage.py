@@ -2,15 +2,21 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import apache_beam as beam
 import pyarrow as pa
 
 from pipelines.filters.chain import FilterChain
-from pipelines.filters.decide import Decider
+from pipelines.filters.decide import Decider, tally
 from pipelines.runtime import Decision, Progress, count, count_outcomes, open_segment, place_of, retag, tag
 from schemas.hops import LEDGER
 from schemas.recipe import Recipe
+
+FAILING: Final = "failing"
+"""Counters by rule: documents that fail it, whatever else they fail."""
+FAILING_ALONE: Final = "failing_alone"
+"""Counters by rule: documents that fail no other."""
 
 
 class Measure(beam.PTransform):
@@ -61,11 +67,20 @@ class _Decide(beam.DoFn):
         self.decider = Decider.of(self.recipe)
 
     def process(self, measured: Decision) -> Iterator[Decision]:
-        dropped = self.decider.dropped(measured.passed)
+        dropped = decided(self.decider, measured.passed)
         ended = pa.concat_batches([measured.ended.replace_schema_metadata(None), dropped])
         count("filters", n_out=measured.passed.num_rows - dropped.num_rows)
         count_outcomes("filters", ended)
         yield Decision(measured.passed, retag(ended, measured.passed))
+
+
+def decided(decider: Decider, documents: pa.RecordBatch) -> pa.RecordBatch:
+    """LEDGER rows of the documents that do not stay; counts what each rule says of all of them."""
+    verdicts = decider.verdicts(documents)
+    for reason, (joint, alone) in tally(documents.num_rows, verdicts).items():
+        count(FAILING, **{reason: joint})
+        count(FAILING_ALONE, **{reason: alone})
+    return decider.dropped(documents, verdicts)
 
 
 class DecideAgain(beam.PTransform):
@@ -92,7 +107,7 @@ class _DecideAgain(beam.DoFn):
         reader = open_segment(Path(path))
         for index in range(reader.num_record_batches):
             documents = reader.get_batch(index)
-            dropped = self.decider.dropped(documents)
+            dropped = decided(self.decider, documents)
             count("filters", n_in=documents.num_rows, n_out=documents.num_rows - dropped.num_rows)
             count_outcomes("filters", dropped)
             yield tag(dropped, segment, first + index)

@@ -148,19 +148,22 @@ class Facts:
         """Every configured rule, those that never fired included."""
         removed = dict(self.fates.filter(stage="filters").group_by("reason").agg(pl.col("n").sum()).iter_rows())
         judged = dict(self.fates.filter(pl.col("stage") != "read").group_by("source").agg(pl.col("n").sum()).iter_rows())
+        failing, alone = (self.details("collect").get(name) for name in ("failing", "failing_alone"))
         return [
             RuleRow(
                 rule=rule,
                 n_judged=sum(judged.get(source, 0) for source in rule.sources),
                 n_removed=removed.get(rule.name, 0),
+                n_failing=None if failing is None else failing.get(rule.name, 0),
+                n_alone=None if alone is None else alone.get(rule.name, 0),
             )
             for rule in configured_rules(self.recipe, self.language_names)
         ]
 
     @property
     def silent_rules(self) -> list[RuleRow]:
-        """Rules that removed nothing although they had something to judge."""
-        return [row for row in self.rules if row.n_removed == 0 and row.n_judged and self.done("collect")]
+        """Rules that nothing fails although they had something to judge."""
+        return [row for row in self.rules if not row.fired and row.n_judged and self.done("collect")]
 
     @cached_property
     def cut_lines(self) -> list[tuple[str, int]]:
@@ -220,6 +223,12 @@ class Facts:
         """The curated documents; scan them, never collect `text`."""
         paths = sorted((self.folder / "documents").glob("*.arrow")) if self.refined else []
         return pl.scan_ipc(paths) if paths else pl.LazyFrame()
+
+    @cached_property
+    def measured(self) -> pl.LazyFrame:
+        """Every document that was read, with its signals; the curated ones where the run kept no others."""
+        paths = sorted((self.folder / "pool").glob("*.arrow")) if self.done("collect") else []
+        return pl.scan_ipc(paths) if paths else self.documents
 
     @cached_property
     def columns(self) -> pl.Schema:
@@ -331,16 +340,16 @@ class Facts:
 
     @cached_property
     def signals(self) -> list[Histogram]:
-        """One histogram per numeric signal of the kept documents, with the limits that judged it."""
+        """One histogram per numeric signal of all documents that were read and of the kept ones, with the limits that judged it."""
         limits: dict[str, list[float]] = {
             name: []
-            for name, kind in self.columns.items()
+            for name, kind in self.measured.collect_schema().items()
             if kind.is_numeric() and name not in ("origin_offset", "part") and not name.startswith("n_redacted_")
         }
         for row in self.rules:
             if isinstance(row.rule.limit, int | float) and row.rule.signal in limits:
                 limits[row.rule.signal].append(float(row.rule.limit))
-        return histograms(self.documents, {name: tuple(values) for name, values in limits.items()})
+        return histograms(self.measured, {name: tuple(values) for name, values in limits.items()}, self.documents if self.refined else None)
 
     # --- The model ---------------------------------------------------------------------------------------------------
 

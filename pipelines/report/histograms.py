@@ -21,6 +21,8 @@ class Histogram:
     name: str
     edges: tuple[float, ...]
     counts: tuple[int, ...]
+    kept: tuple[int, ...] | None = None
+    """Of the counts, those of kept documents."""
     logarithmic: bool = False
     limits: tuple[float, ...] = ()
     mean: float | None = None
@@ -28,7 +30,7 @@ class Histogram:
     """Whether all values are equal."""
 
 
-def histograms(frame: pl.LazyFrame, limits: Mapping[str, tuple[float, ...]]) -> list[Histogram]:
+def histograms(frame: pl.LazyFrame, limits: Mapping[str, tuple[float, ...]], kept: pl.LazyFrame | None = None) -> list[Histogram]:
     """One for each column that `limits` names, wide enough to show the column's limits; none for a column without values."""
     names = list(limits)
     if not names:
@@ -40,6 +42,8 @@ def histograms(frame: pl.LazyFrame, limits: Mapping[str, tuple[float, ...]]) -> 
             first, last = float(min(low, *limits[name], high)), float(max(high, *limits[name], low))
             wide = first >= 0 and last >= LOGARITHMIC_FROM
             one = histogram_of(frame, name, first, last, logarithmic=wide, limits=limits[name])
+            if kept is not None:
+                one = replace(one, kept=histogram_of(kept, name, first, last, logarithmic=wide).counts)
             found.append(replace(one, constant=low == high))
     return found
 

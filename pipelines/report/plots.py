@@ -35,11 +35,14 @@ Point = Sequence[float]
 
 
 def histogram(data: Histogram, label: str, *, wide: bool = False) -> Markup:
-    """Bars, with a dashed line at each limit."""
+    """Bars, those of kept documents in front of those of all, with a dashed line at each limit."""
 
     def draw(axes: Any) -> None:
         place: Callable[[Any], Any] = np.log1p if data.logarithmic else np.asarray
-        axes.stairs(data.counts, place(np.array(data.edges)), fill=True, color=BLUE, linewidth=0)
+        edges = place(np.array(data.edges))
+        if data.kept is not None:
+            axes.stairs(data.counts, edges, fill=True, color=MUTED, alpha=0.35, linewidth=0)
+        axes.stairs(data.counts if data.kept is None else data.kept, edges, fill=True, color=BLUE, linewidth=0)
         for limit in data.limits:
             axes.axvline(place(limit), color=RED, linewidth=1.4, linestyle=(0, (4, 2)))
         first, last = place(data.edges[0]), place(data.edges[-1])

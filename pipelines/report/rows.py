@@ -54,6 +54,16 @@ class RuleRow:
     n_judged: int
     """Documents of its sources that came to the filters."""
     n_removed: int
+    """For which it was the first rule that failed."""
+    n_failing: int | None = None
+    """That fail it, whatever else they fail. None where dropped documents were not measured further."""
+    n_alone: int | None = None
+    """That fail no other rule: what it removes by itself."""
+
+    @property
+    def fired(self) -> bool:
+        """Whether any document is known to fail it."""
+        return bool(self.n_removed or self.n_failing)
 
     @property
     def share(self) -> float | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.filters.chain import FilterChain
-from pipelines.filters.decide import Decider, decides
+from pipelines.filters.decide import Decider, decides, tally
 from pipelines.filters.model import cached_path
 from schemas.hops import LEDGER
 from tests.filters.helpers import documents, recipe_of
@@ -80,3 +81,18 @@ def test_limits_and_predicates_decide_but_what_cuts_or_computes_does_not(tmp_pat
         ("gopher_repetition", "variant"),
     ):
         assert not decides(rule_set, key), (rule_set, key)
+
+
+def test_the_tally_tells_what_a_rule_removes_by_itself() -> None:
+    recipe = recipe_of(["length", "gopher_quality"], **{"filters.length.min_chars": 12})
+    measured = FilterChain.of(recipe).measure(documents(["Too short.", "Too short as well.", ENGLISH, ENGLISH.replace("the ", "")]))
+    decider = Decider.of(recipe)
+    found = tally(4, decider.verdicts(measured))
+    failing = [
+        {reason for rows, verdict in decider.verdicts(measured.slice(i, 1)) for reason in np.array(verdict.reasons)[verdict.fails[:, 0]]}
+        for i in range(4)
+    ]
+    assert failing[2] == set() and {"length.min_chars", "gopher_quality.min_words"} <= failing[0]
+    for reason, (joint, alone) in found.items():
+        assert joint == sum(reason in one for one in failing)
+        assert alone == sum(one == {reason} for one in failing)

@@ -68,6 +68,9 @@ N_RECORDS: Final = sum(group.n for group in GROUPS)
 N_KEPT: Final = sum(group.n for group in GROUPS if group.outcome is KEPT)
 
 
+FAILING: Final = {"failing": {"gopher_quality.min_words": 70}, "failing_alone": {"gopher_quality.min_words": 21}}
+
+
 def site_recipe() -> Recipe:
     """Three sources under different rules; one rule of them never fires by the groups above."""
     return recipes.parse(
@@ -228,7 +231,7 @@ def make_run(folder: Path, *, until: str = "report", pretrain: bool = True) -> P
             outputs[stage].append(entry(path, folder))
     if until in ("collect", "refine"):
         write_segment(folder, [group for group in GROUPS if group.stage == "dedup"])
-    details: dict[str, dict[str, Any]] = {"crawl": {"web": {"fetched": 466, "robots_denied": 3}}, "collect": {"n_splits": 3}}
+    details: dict[str, dict[str, Any]] = {"crawl": {"web": {"fetched": 466, "robots_denied": 3}}, "collect": {"n_splits": 3, **FAILING}}
     if "refine" in reached:
         documents = documents_table()
         path = folder / "documents" / "documents-00000.arrow"
