@@ -63,9 +63,9 @@ def run(
     if dry_run:
         console.print(plan_table(chosen, folder))
         return
-    engine = Engine(runner=runner, workers=workers, beam_options=tuple(beam_options or ()))
     try:
         with stage_bars() as bars:
+            engine = Engine(runner=runner, workers=workers, beam_options=tuple(beam_options or ()), say=bars.say)
             Run(chosen, folder, engine, bars.tell).execute(resume=resume)
     except KeyboardInterrupt:
         Console(stderr=True).print(f"stopped; the same command with --resume goes on in {folder}", highlight=False)
@@ -224,6 +224,10 @@ class StageBars:
             total = done = int(self.progress.tasks[task].total or 1)
             self.progress.stop_task(task)
         self.progress.update(task, completed=done, total=total)
+
+    def say(self, line: str) -> None:
+        """Print a line above the bars."""
+        self.progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @contextlib.contextmanager

@@ -15,10 +15,11 @@ from pathlib import Path
 import apache_beam as beam
 import pyarrow as pa
 
+from pipelines.dedup.forecast import Cost, forecast
 from pipelines.dedup.pool import TakePart
 from pipelines.dedup.snapshots.index import open_index
 from pipelines.dedup.snapshots.stage import StageSnapshot
-from pipelines.dedup.stage import ApplyMerges, Deduplicate
+from pipelines.dedup.stage import ApplyMerges, Deduplicate, Sign
 from pipelines.encode.stage import EncodeShards
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.decide import Decider
@@ -69,6 +70,13 @@ def decide_again(pipeline: beam.Pipeline, recipe: Recipe, segments: list[Path], 
     paths = pipeline | "segments" >> beam.Create([str(path) for path in segments])
     dropped = paths | "decide" >> DecideAgain(recipe, progress)
     dropped | "ledger" >> WriteSegments(run, LEDGER_FOLDER, "filters", LEDGER, ".parquet") | "report" >> ReportFiles(report)
+
+
+def forecast_refine(recipe: Recipe, segments: list[Path], n_documents: int) -> Cost:
+    """What deduplication will cost."""
+    take_part = TakePart(Decider.of(recipe).keeps, recipe.decontaminate)
+    sign = Sign(recipe.dedup, Progress(Path("unused")), take_part).sign
+    return forecast(recipe.dedup, segments, n_documents, take_part, sign)
 
 
 def refine(

@@ -22,6 +22,8 @@ import pyarrow as pa
 from pipelines import graph
 from pipelines.crawl.crawler import CrawlProgress, crawl
 from pipelines.dedup.decontaminate import contamination, describe_evals, load_evals
+from pipelines.dedup.forecast import Cost, compared, folder_bytes
+from pipelines.dedup.forecast import lines_of as lines_of_forecast
 from pipelines.dedup.snapshots.index import add_snapshot, describe_index
 from pipelines.encode.shards import FORMAT, numbered, shard_counts, source_totals, write_index
 from pipelines.filters.decide import Decider
@@ -66,6 +68,8 @@ class Engine:
     runner: str = "local"
     workers: int = 1
     beam_options: tuple[str, ...] = ()
+    say: Callable[[str], None] = lambda line: None
+    """Called with what a user should know before a stage runs."""
 
     def run(self, build: Callable[[beam.Pipeline], None]) -> Ran:
         """Run the graph that `build` makes."""
@@ -232,6 +236,9 @@ class Run:
         """Merge copies; the documents that stay are the corpus."""
         segments = [self.folder / file.path for file in self.pool()]
         n_documents = self.records["collect"].counts["filters"].n_out
+        foreseen = graph.forecast_refine(self.recipe, segments, n_documents)
+        for line in lines_of_forecast(foreseen, self.recipe.dedup):
+            self.engine.say(line)
         ran, files = self.graph(
             "refine",
             2 * len(segments),
@@ -252,6 +259,16 @@ class Run:
             "redacted": {name.removeprefix("n_redacted_"): n or 0 for name, n in redacted.items()},
             "dedup": {name: n for name, n in ran.counters.get("dedup", {}).items() if name not in Counts.__slots__},
         }
+        seen = ran.counters.get("dedup cost", {})
+        happened = Cost(
+            n_documents=counts["dedup"].n_in,
+            signature_bytes=seen.get("signature_bytes", 0),
+            band_bytes=seen.get("band_bytes", 0),
+            disk_bytes=folder_bytes(self.folder / "work" / "refine"),
+            largest_bucket=seen.get("largest_bucket", 0),
+            cpu_s=round(ran.cpu_s, 1),
+        )
+        details["dedup_cost"] = compared(foreseen, happened, self.recipe.dedup)
         if self.recipe.decontaminate.paths:
             details["contamination"] = contamination(ran.counters.get("contamination", {}), load_evals(self.recipe.decontaminate))
         if staged:

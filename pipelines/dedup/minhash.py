@@ -105,8 +105,8 @@ def _band_keys(values: npt.NDArray[np.uint32], bands: int, rows: int) -> UInt64s
     return keys
 
 
-def candidate_pairs(bands: pa.Table, most: int) -> tuple[pa.RecordBatch, int]:
-    """(CANDIDATE batch, number of crowded buckets) of rows as `band_keys` makes them.
+def candidate_pairs(bands: pa.Table, most: int) -> tuple[pa.RecordBatch, int, int]:
+    """(CANDIDATE batch, number of crowded buckets, members of the largest bucket) of rows as `band_keys` makes them.
 
     In a bucket of up to `most` + 1 members every pair is proposed. In a larger one, members that agree in every band meet the best
     of their kind, and only that one goes on; if still too many go on, the bucket is crowded: see `_pair_crowd`.
@@ -117,7 +117,8 @@ def candidate_pairs(bands: pa.Table, most: int) -> tuple[pa.RecordBatch, int]:
     at, rank, keys = (bands.column(name).take(pa.array(shared)).to_numpy() for name in ("at", "rank", "key"))
     order = np.lexsort((at, rank, keys))
     shared, at, rank, keys = shared[order], at[order], rank[order], keys[order]
-    large = _run_lengths(keys) > most + 1
+    lengths = _run_lengths(keys)
+    large = lengths > most + 1
     found = [_pair_up(np.flatnonzero(~large), keys[~large], most)]
     n_crowded = 0
     if large.any():
@@ -135,9 +136,8 @@ def candidate_pairs(bands: pa.Table, most: int) -> tuple[pa.RecordBatch, int]:
     pairs = pairs[may_end(rank[pairs[:, 1]])]
     pairs = pairs[_first_of_each(at[pairs[:, 0]], at[pairs[:, 1]])]
     better, worse = pairs[:, 0], pairs[:, 1]
-    return pa.RecordBatch.from_arrays(
-        [pa.array(c) for c in (at[better], rank[better], at[worse], rank[worse])], schema=CANDIDATE
-    ), n_crowded
+    columns = [pa.array(c) for c in (at[better], rank[better], at[worse], rank[worse])]
+    return pa.RecordBatch.from_arrays(columns, schema=CANDIDATE), n_crowded, int(lengths.max(initial=0))
 
 
 def lead(parts: Callable[[], Iterable[pa.Table]]) -> tuple[Iterator[pa.RecordBatch], pa.Table]:

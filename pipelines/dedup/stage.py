@@ -93,7 +93,9 @@ class Sign(beam.DoFn):
         for index in range(reader.num_record_batches):
             batch = reader.get_batch(index)
             documents, rows, _ = self.take_part(batch, ("doc_id", "source", "url", "text"))
-            yield self.sign(documents, rows.astype(np.uint64) + np.uint64((number << 32) + first_row))
+            signature = self.sign(documents, rows.astype(np.uint64) + np.uint64((number << 32) + first_row))
+            count("dedup cost", signature_bytes=signature.nbytes)
+            yield signature
             first_row += batch.num_rows
         self.progress.step()
 

@@ -27,6 +27,8 @@ class Guards:
     """Documents in a kept language that the filters removed, by source and by language."""
     max_merged: Threshold = 0.90
     """Documents that dedup merged, by source and by language."""
+    max_cluster: Threshold = 0.25
+    """Documents that dedup may merge into one, of all that it saw."""
     max_failed: Threshold = 0.90
     """Records that could not be read, by source."""
     min_documents: int = 100

@@ -94,7 +94,7 @@ def band_table(buckets: list[list[int]], groups: dict[int, list[int]] | None = N
 
 
 def proposed(table: pa.Table, most: int) -> tuple[list[tuple[int, int]], int]:
-    pairs, n_crowded = candidate_pairs(table, most)
+    pairs, n_crowded, _ = candidate_pairs(table, most)
     for side in ("better", "worse"):
         assert [rank - MORTAL for rank in pairs.column(f"{side}_rank").to_pylist()] == pairs.column(f"{side}_at").to_pylist()
     return list(zip(pairs.column("better_at").to_pylist(), pairs.column("worse_at").to_pylist(), strict=True)), n_crowded
@@ -255,8 +255,9 @@ def test_a_protected_document_is_never_the_worse_one() -> None:
     table = band_table([[1, 2, 3]])
     ranks = table.column("rank").to_numpy().copy()
     ranks[[0, 2]] -= np.uint64(MORTAL)
-    pairs, _ = candidate_pairs(table.set_column(2, "rank", pa.array(ranks)), 4)
+    pairs, _, largest = candidate_pairs(table.set_column(2, "rank", pa.array(ranks)), 4)
     assert {(p["better_at"], p["worse_at"]) for p in pairs.to_pylist()} == {(1, 2), (3, 2)}
+    assert largest == 3
 
 
 def test_no_edges_no_merges() -> None:

@@ -21,7 +21,7 @@ from pipelines.dedup.places import SegmentIndex
 from pipelines.dedup.shingles import shingle_sets
 from pipelines.dedup.snapshots.index import Earlier
 from pipelines.dedup.verify import EDGE, length_class, similarities
-from pipelines.runtime import Exchange, Partition, count, range_of, read_pieces
+from pipelines.runtime import Exchange, Partition, count, most_seen, range_of, read_pieces
 from schemas.buffers import Offsets
 from schemas.recipe import Dedup, MinHash
 
@@ -67,11 +67,13 @@ class ProposePairs:
 
     def __call__(self, number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
         """Pair the members of each bucket, as many buckets at a time as fit the memory; a bucket that does not fit is thinned first."""
+        count("dedup cost", band_bytes=table.nbytes)
         for part in cut_by(table, "key", self.most_bytes):
             if part.nbytes <= 2 * self.most_bytes:
                 yield from self.pair(part)
                 continue
             pairs, leaders = lead(lambda part=part: parts_of(part, self.most_bytes))  # type: ignore[misc]
+            most_seen("dedup cost", largest_bucket=part.num_rows)
             for batch in pairs:
                 yield self.ranged(batch)
             pieces = list(cut_by(leaders, "rank", self.most_bytes))
@@ -87,7 +89,8 @@ class ProposePairs:
             earlier, n_capped = self.earlier.bands(bands.column("key").to_numpy(), most)
             if earlier is not None:
                 bands = pa.concat_tables([bands.select(earlier.column_names), earlier])
-        pairs, n_crowded = candidate_pairs(bands, self.config.max_comparisons)
+        pairs, n_crowded, largest = candidate_pairs(bands, self.config.max_comparisons)
+        most_seen("dedup cost", largest_bucket=largest)
         count("dedup", crowded_buckets=n_crowded, capped_earlier_buckets=n_capped)
         yield self.ranged(pairs)
 
