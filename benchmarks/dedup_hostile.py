@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -26,11 +27,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 
-from benchmarks.dedup_scale import SCRUBBED, write_segments
+from benchmarks.dedup_scale import write_segments
 from benchmarks.deduplicate import deduplicate
 from benchmarks.measure import Cost, finish, measured, print_costs
 from schemas.buffers import fixed_column
-from schemas.hops import MAX_BATCH_ROWS
+from schemas.hops import MAX_BATCH_ROWS, SCRUBBED
 from schemas.recipe import Dedup
 
 TEMPLATED: Final = 10_000
@@ -88,7 +89,7 @@ def write(texts: Iterator[str], folder: Path) -> tuple[list[Path], int]:
     path = folder / "segment-00000.arrow"
     n = 0
     with pa.ipc.new_file(str(path), SCRUBBED) as writer:
-        while batch := [text for text, _ in zip(texts, range(MAX_BATCH_ROWS), strict=False)]:
+        while batch := list(islice(texts, MAX_BATCH_ROWS)):
             ids = np.zeros((len(batch), 16), np.uint8)
             ids[:, :8] = np.arange(n, n + len(batch), dtype=np.uint64).astype(">u8").view(np.uint8).reshape(-1, 8)
             given = {

@@ -28,11 +28,11 @@ def check_filters(ledger: Path, kept: pl.DataFrame, guards: Guards) -> None:
 
 
 def check_merges(ledger: Path, guards: Guards) -> None:
-    """By source and by language: documents that dedup merged."""
+    """By source and by language: documents that dedup merged, or dropped for an evaluation item; then the largest cluster."""
     rows = _rows(ledger, "dedup")
-    merged = rows.filter(pl.col("outcome") == "merged")
+    ended, merged = rows.filter(pl.col("outcome") != "kept"), rows.filter(pl.col("outcome") == "merged")
     for by in (("source",), ("lang",)):
-        _check("dedup", by, merged, rows, guards.max_merged, "guards.max_merged", guards.min_documents)
+        _check("dedup", by, ended, rows, guards.max_merged, "guards.max_merged", guards.min_documents)
     if guards.max_cluster is not None and rows.height >= guards.min_documents:
         _check_cluster(merged, rows.height, guards.max_cluster)
 

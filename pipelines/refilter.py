@@ -110,8 +110,18 @@ def decide(run: Run) -> StageRecord:
     outputs = tuple(sorted([*others, *ledger], key=lambda file: file.path))
     wall_s, cpu_s = round(watch.wall_s, 3), round(watch.cpu_s, 3)
     details = before.details | failing(ran)
-    digest = run.digest
-    return dataclasses.replace(before, recipe_digest=digest, outputs=outputs, counts=counts, details=details, wall_s=wall_s, cpu_s=cpu_s)
+    named = run.recipe.files_named_in("filters", "scrub")
+    sources = [line for line in before.inputs if not line.startswith(("filters.", "scrub."))]
+    return dataclasses.replace(
+        before,
+        recipe_digest=run.digest,
+        inputs=(*sources, *named),
+        outputs=outputs,
+        counts=counts,
+        details=details,
+        wall_s=wall_s,
+        cpu_s=cpu_s,
+    )
 
 
 def _marker(folder: Path, stage: str) -> StageRecord:

@@ -24,7 +24,7 @@ from pipelines.crawl.crawler import CrawlProgress, crawl
 from pipelines.dedup.decontaminate import contamination, describe_evals, load_evals
 from pipelines.dedup.forecast import Cost, compared, folder_bytes
 from pipelines.dedup.forecast import lines_of as lines_of_forecast
-from pipelines.dedup.snapshots.index import add_snapshot, describe_index
+from pipelines.dedup.snapshots.index import add_snapshot, describe_index, snapshots_before
 from pipelines.encode.shards import FORMAT, numbered, shard_counts, source_totals, write_index
 from pipelines.filters.decide import Decider
 from pipelines.filters.stage import FAILING, FAILING_ALONE
@@ -35,7 +35,7 @@ from pipelines.read.splits import Split, describe_inputs, plan
 from pipelines.report.page import write_report
 from pipelines.runtime import Progress, Ran, open_segment, read_report, run_graph, stopwatch, watch_progress
 from pipelines.scrub.scrub import digest as scrub_digest
-from schemas.errors import EmptyCorpusError, OutputError, TokenizerError
+from schemas.errors import CorpusmillError, EmptyCorpusError, OutputError, TokenizerError
 from schemas.files import FileEntry, entry, sha256_of
 from schemas.hops import tokens_schema
 from schemas.ledger import check_run, check_stage
@@ -100,7 +100,11 @@ class Run:
         self.prepare(resume=resume)
         for stage in STAGES:
             self.tell(stage, 0, None)
-            self.records[stage] = self.bring_up_to_date(stage)
+            try:
+                self.records[stage] = self.bring_up_to_date(stage)
+            except CorpusmillError as error:
+                self.write_state(complete=False, stopped=f"{stage}: {error}")
+                raise
             self.tell(stage, 1, 1)
             self.write_state(complete=stage in STAGES[-2:])
         return list(self.records.values())
@@ -118,6 +122,9 @@ class Run:
                         f"{self.folder} was made by another recipe (digest {marker.recipe_digest[:12]}, not {self.digest[:12]}); "
                         "resume with the recipe and settings that its run.json states, or give --out a new folder"
                     )
+        if self.recipe.decontaminate.paths:
+            load_evals(self.recipe.decontaminate)  # what cannot be read is refused now, not after hours
+        snapshots_before(self.recipe.dedup)
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def bring_up_to_date(self, stage: str) -> StageRecord:
@@ -151,12 +158,14 @@ class Run:
         """What the stage reads, one line each."""
         if stage == "collect":
             self.splits = plan(self.recipe.sources, self.folder)
-            return describe_inputs(self.splits)
+            return describe_inputs(self.splits) + self.recipe.files_named_in("filters", "scrub")
         if stage == "report":
             return tuple(line for record in self.records.values() for line in lines_of(record.outputs))
         before = {"crawl": (), "refine": ("collect",), "tokenizer": ("refine",), "encode": ("refine", "tokenizer"), "validate": ("encode",)}
-        lines = tuple(line for name in before[stage] for line in lines_of(self.records[name].intermediates or self.records[name].outputs))
-        return lines + describe_evals(self.recipe.decontaminate) + describe_index(self.recipe.dedup) if stage == "refine" else lines
+        made = (line for name in before[stage] for line in lines_of(self.records[name].intermediates or self.records[name].outputs))
+        named = {"refine": "dedup", "tokenizer": "tokenizer"}.get(stage)
+        met = describe_evals(self.recipe.decontaminate) + describe_index(self.recipe.dedup) if stage == "refine" else ()
+        return (*made, *(self.recipe.files_named_in(named) if named else ()), *met)
 
     def used_up(self, marker: StageRecord) -> bool:
         """Whether the next stage has been done with exactly the marker's intermediates."""
@@ -164,10 +173,11 @@ class Run:
         lines = lines_of(marker.intermediates)
         return following is not None and following.inputs[: len(lines)] == lines
 
-    def write_state(self, *, complete: bool) -> None:
-        """DIR/run.json as of now."""
+    def write_state(self, *, complete: bool, stopped: str | None = None) -> None:
+        """DIR/run.json as of now; `stopped` says what ended the run."""
         records = list(self.records.values())
-        write_run(self.folder, self.recipe, records, workers=self.engine.workers, runner=self.engine.runner, complete=complete)
+        workers, runner = self.engine.workers, self.engine.runner
+        write_run(self.folder, self.recipe, records, workers=workers, runner=runner, complete=complete, stopped=stopped)
 
     # --- The stages --------------------------------------------------------------------------------------------------
 

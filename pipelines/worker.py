@@ -14,6 +14,8 @@ from pathlib import Path
 if __name__ == "__main__":
     logging.disable(logging.ERROR)
     sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process lives
+    if pids := os.environ.get("CORPUSMILL_WORKER_PIDS"):
+        Path(pids, str(os.getpid())).touch()
     from apache_beam.runners.worker.sdk_worker_main import main
 
     main(sys.argv)

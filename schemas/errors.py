@@ -9,6 +9,7 @@ CorpusmillError             shown as one message without a traceback, exit statu
 ├── EmptyCorpusError        nothing is left to go on with
 ├── TokenizerError          a tokenizer that cannot be trained or loaded
 ├── ConservationError       the ledger does not balance: records were lost or counted twice
+├── WorkerError             a worker process that ended before its work did
 └── GuardError              more was removed than the recipe allows
 
 A message names what was found, where, and what to do about it; never document text.
@@ -50,6 +51,10 @@ class TokenizerError(CorpusmillError):
 
 class ConservationError(CorpusmillError):
     """The ledger does not balance: records were lost or counted twice."""
+
+
+class WorkerError(CorpusmillError):
+    """A worker process ended before its work did: killed, or out of memory."""
 
 
 class GuardError(CorpusmillError):

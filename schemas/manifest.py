@@ -86,12 +86,15 @@ def lines_of(files: Iterable[FileEntry]) -> tuple[str, ...]:
     return tuple(f"{file.path} {file.n_bytes} {file.sha256}" for file in files)
 
 
-def write_run(run: Path, recipe: Recipe, records: list[StageRecord], *, workers: int, runner: str, complete: bool) -> None:
+def write_run(
+    run: Path, recipe: Recipe, records: list[StageRecord], *, workers: int, runner: str, complete: bool, stopped: str | None
+) -> None:
     """Write DIR/run.json from the stages done so far."""
     state = {
         "recipe": recipe.as_dict(),
         "recipe_digest": recipe.digest(),
         "complete": complete,
+        "stopped": stopped,
         "workers": workers,
         "runner": runner,
         "versions": versions(),

@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.run import Engine, Run
 from schemas import recipe as recipes
-from schemas.errors import ConservationError, EmptyCorpusError, GuardError, OutputError, TokenizerError
+from schemas.errors import ConservationError, EmptyCorpusError, GuardError, InputError, OutputError, TokenizerError
 from schemas.recipe import Recipe
 from tests.site import CONTACT, PAGES, write_warc
 
@@ -162,6 +162,20 @@ def test_a_full_folder_is_refused_without_resume_and_another_recipe_with_it(site
 def test_an_empty_corpus_says_which_rules_emptied_it(site: Path) -> None:
     with pytest.raises(EmptyCorpusError, match=r"no document is left of 15 records .* gopher_quality\.min_words"):
         execute(site_recipe(site, **{"filters.gopher_quality.min_words": 5000}), site / "empty")
+    state = json.loads((site / "empty" / "run.json").read_text())
+    assert state["stopped"].startswith("collect: no document is left of 15 records")
+    assert not state["complete"]
+
+
+def test_a_list_that_changes_under_a_run_is_read_again_on_resume(site: Path, done: Path) -> None:
+    """The recipe is the same, the file that it names is not."""
+    recipe = site_recipe(site, **{"filters.url.block_domains": str(site / "growing.txt")})
+    (site / "growing.txt").write_text("blocked.example\n")
+    execute(recipe, site / "growing")
+    assert shard_digests(site / "growing") != {}
+    (site / "growing.txt").write_text("site.example\n")
+    with pytest.raises(EmptyCorpusError):
+        execute(recipe, site / "growing", resume=True)
 
 
 def test_too_large_a_vocabulary_ends_the_run_with_the_size_that_fits(site: Path) -> None:
@@ -172,6 +186,12 @@ def test_too_large_a_vocabulary_ends_the_run_with_the_size_that_fits(site: Path)
 def test_a_guard_stops_a_run_that_loses_too_much(site: Path) -> None:
     with pytest.raises(GuardError, match=r"filters removed 5 of 10 documents of source=web .*max_filtered = 0\.3\. Reasons: "):
         execute(site_recipe(site, **{"guards.max_filtered": 0.3, "guards.min_documents": 5}), site / "guard")
+
+
+def test_evaluation_sets_that_are_missing_are_refused_before_anything_is_read(site: Path) -> None:
+    with pytest.raises(InputError, match="nowhere.jsonl leads to no file"):
+        execute(site_recipe(site, **{"decontaminate.paths": ["nowhere.jsonl"]}), site / "missing")
+    assert not (site / "missing").exists()
 
 
 def test_evaluation_items_and_what_earlier_runs_kept_stay_out(site: Path, done: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,6 +102,28 @@ def raise_input_error(number: int) -> int:
 def test_an_error_raised_on_purpose_comes_out_as_itself(workers: int) -> None:
     with pytest.raises(InputError, match=r"^a\.parquet is no Parquet file \(really\); give another path$"):
         run_graph(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(raise_input_error), runner="local", workers=workers)
+
+
+KILLED = """
+import os, signal
+import apache_beam as beam
+from pipelines.runtime import run_graph
+
+def kill_its_process(number: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+run_graph(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(kill_its_process), runner="local", workers=2)
+"""
+
+
+def test_a_worker_that_is_killed_ends_the_run_with_what_to_do() -> None:
+    """Beam alone would wait for its answer for ever. In a process of its own, since pytest has a hook for threads, too."""
+    root = Path(__file__).parents[1]
+    ended = subprocess.run([sys.executable, "-c", KILLED], cwd=root, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 1
+    assert "WorkerError: a worker process ended before its work did" in ended.stderr
+    assert "with fewer --workers if memory was short" in ended.stderr
 
 
 def tagged(numbers: tuple[int, int]) -> pa.RecordBatch:

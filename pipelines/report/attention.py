@@ -32,7 +32,8 @@ def attention(facts: Facts) -> list[Notice]:
 
 def _problems(facts: Facts) -> Iterator[Notice]:
     if stage := facts.stopped_before:
-        text = f"The run is not complete: stage {stage} has not finished. Run it with --resume to go on from there."
+        why = f" It was stopped in {facts.run['stopped']}" if facts.run.get("stopped") else ""
+        text = f"The run is not complete: stage {stage} has not finished. Run it with --resume to go on from there.{why}"
         yield Notice(level="problem", text=text, section="funnel")
     if facts.done("refine"):
         n_read, n_listed = facts.counts["read"]["n_in"], facts.n_records()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -26,7 +28,7 @@ class Guards:
     max_filtered: Threshold = 0.98
     """Documents in a kept language that the filters removed, by source and by language."""
     max_merged: Threshold = 0.90
-    """Documents that dedup merged, by source and by language."""
+    """Documents that dedup merged, or dropped for an evaluation item, by source and by language."""
     max_cluster: Threshold = 0.25
     """Documents that dedup may merge into one, of all that it saw."""
     max_failed: Threshold = 0.90
@@ -67,9 +69,33 @@ class Recipe:
         plain: dict[str, Any] = _with_whole_numbers(msgspec.to_builtins(self))
         return plain
 
+    def files_named_in(self, *sections: str) -> tuple[str, ...]:
+        """One line per file that a value of these sections names, such as a model or a list: key, path, bytes, modification time in ns."""
+        plain = self.as_dict()
+        return tuple(line for section in sections for line in _files_in(plain[section], section))
+
     def digest(self) -> str:
         """sha256 of the resolved recipe, independent of key order and layout of the file it came from."""
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
+
+
+def _files_in(value: Any, key: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield from _files_in(one, f"{key}.{name}")
+    elif isinstance(value, list):
+        for one in value:
+            yield from _files_in(one, key)
+    elif isinstance(value, str) and _is_file(value):
+        stat = Path(value).stat()
+        yield f"{key} {value} {stat.st_size} {stat.st_mtime_ns}"
+
+
+def _is_file(value: str) -> bool:
+    try:
+        return Path(value).is_file()
+    except (OSError, ValueError):  # too long, or with a null character: no name of a file
+        return False
 
 
 def _with_whole_numbers(value: Any) -> Any:

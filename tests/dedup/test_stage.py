@@ -99,6 +99,11 @@ def test_many_identical_documents_leave_one_and_cost_one_comparison_each(tmp_pat
     assert merges.num_rows == 2999 + 49
     assert set(merges.column("survivor_at").to_pylist()) == {at(0, 0), at(1, 0)}
     assert counters["candidate_pairs"] <= 2999 + 49 * 50 // 2
+    with pytest.MonkeyPatch.context() as patch:  # far less memory than one bucket takes
+        patch.setattr("pipelines.dedup.memory.RANGE_SHARE", 2e-4)
+        for kinds in (("minhash",), ("exact", "minhash")):
+            small, _ = deduplicate(Dedup(kinds=kinds, memory_mb=64), segments, tmp_path / f"small-{len(kinds)}")
+            assert small.column("survivor_at").to_pylist() == merges.column("survivor_at").to_pylist()
 
 
 def test_documents_that_differ_in_numbers_only_all_follow_the_one_of_them_that_was_compared(tmp_path: Path) -> None:

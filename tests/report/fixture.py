@@ -269,7 +269,7 @@ def make_run(folder: Path, *, until: str = "report", pretrain: bool = True) -> P
         )
         for i, stage in enumerate(finished)
     ]
-    write_run(folder, recipe, records, workers=2, runner="local", complete=until == "report")
+    write_run(folder, recipe, records, workers=2, runner="local", complete=until == "report", stopped=None)
     return folder
 
 
