@@ -189,7 +189,7 @@ def test_a_guard_stops_a_run_that_loses_too_much(site: Path) -> None:
 
 
 def test_evaluation_sets_that_are_missing_are_refused_before_anything_is_read(site: Path) -> None:
-    with pytest.raises(InputError, match="nowhere.jsonl leads to no file"):
+    with pytest.raises(InputError, match=r"nowhere\.jsonl leads to no file"):
         execute(site_recipe(site, **{"decontaminate.paths": ["nowhere.jsonl"]}), site / "missing")
     assert not (site / "missing").exists()
 
