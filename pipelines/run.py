@@ -20,7 +20,6 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines import graph
-from pipelines.crawl.crawler import CrawlProgress, crawl
 from pipelines.dedup.decontaminate import contamination, describe_evals, load_evals
 from pipelines.dedup.forecast import Cost, compared, folder_bytes
 from pipelines.dedup.forecast import lines_of as lines_of_forecast
@@ -30,9 +29,7 @@ from pipelines.filters.decide import Decider
 from pipelines.filters.stage import FAILING, FAILING_ALONE
 from pipelines.filters.warm import warm
 from pipelines.guards import check_filters, check_merges, check_reading
-from pipelines.pretrain.loop import validate
 from pipelines.read.splits import Split, describe_inputs, plan
-from pipelines.report.page import write_report
 from pipelines.runtime import Progress, Ran, open_segment, read_report, run_graph, stopwatch, watch_progress
 from pipelines.scrub.scrub import digest as scrub_digest
 from schemas.errors import CorpusmillError, EmptyCorpusError, OutputError, TokenizerError
@@ -187,6 +184,8 @@ class Run:
         for name, source in self.recipe.sources.items():
             if source.crawl is None:
                 continue
+            from pipelines.crawl.crawler import CrawlProgress, crawl  # noqa: PLC0415 - heavy, and most runs crawl nothing
+
             most = source.crawl.max_pages
 
             def on_page(progress: CrawlProgress, most: int = most) -> None:
@@ -349,6 +348,8 @@ class Run:
         """Train the small decoder on the shards."""
         if not self.recipe.pretrain.enabled:
             return Done(outputs=[], details={"skipped": "pretrain.enabled = false"})
+        from pipelines.pretrain.loop import validate  # noqa: PLC0415 - heavy
+
         metrics = validate(
             self.folder, self.recipe.pretrain, self.recipe.seed, on_step=lambda step, steps, loss: self.tell("validate", step, steps)
         )
@@ -356,6 +357,8 @@ class Run:
 
     def do_report(self) -> Done:
         """The HTML report and the dataset card."""
+        from pipelines.report.page import write_report  # noqa: PLC0415 - heavy
+
         self.write_state(complete=True)
         return Done(outputs=[entry(path, self.folder) for path in write_report(self.folder)])
 
