@@ -125,10 +125,15 @@ def describe_evals(config: Decontaminate) -> tuple[str, ...]:
     return tuple(f"{path} {path.stat().st_size} {sha256_of(path)}" for path in eval_files(config))
 
 
-@functools.lru_cache(maxsize=4)
 def load_evals(config: Decontaminate) -> EvalSets:
-    """Read and index the recipe's evaluation sets, once per process."""
-    items = pl.concat([_read_items(path, config) for path in eval_files(config)])
+    """Read and index the recipe's evaluation sets, once per process as long as the files stay as they are."""
+    files = eval_files(config)
+    return _load(config, tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files))
+
+
+@functools.lru_cache(maxsize=4)
+def _load(config: Decontaminate, files: tuple[tuple[Path, int, int], ...]) -> EvalSets:
+    items = pl.concat([_read_items(path, config) for path, _, _ in files])
     text = items.get_column("text").to_arrow().cast(pa.large_string())
     sets, ids = (items.get_column(name).to_arrow().cast(pa.large_string()) for name in ("set", "id"))
     return EvalSets(sets, ids, index_items(text, config.n, config.min_words))

@@ -111,6 +111,13 @@ def test_sets_are_read_from_every_kind_of_file(tmp_path: Path) -> None:
     assert [line.split()[0] for line in describe_evals(config)] == [str(path) for path in eval_files(config)]
 
 
+def test_a_set_that_changed_is_read_again(tmp_path: Path) -> None:
+    config = Decontaminate(paths=(str(tmp_path / "a.txt"),))
+    for n_items in (1, 2):
+        (tmp_path / "a.txt").write_text(f"{LONG}\n" * n_items)
+        assert len(load_evals(config).sets) == n_items
+
+
 def test_files_that_are_missing_or_unreadable_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing\*"):
         eval_files(Decontaminate(paths=(str(tmp_path / "nothing*"),)))
