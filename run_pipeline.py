@@ -158,6 +158,36 @@ def train_classifier(
 
 
 @app.command()
+def train_tokenizer(
+    out: Annotated[Path, typer.Option(help="The folder for tokenizer.json.")],
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH...]", help="Documents to learn from: files, folders or globs, or run folders.")
+    ] = None,
+    inputs: Annotated[list[str] | None, typer.Option("--input", metavar="PATH", help="The same; repeatable.")] = None,
+    vocab_size: Annotated[int | None, typer.Option(help="Tokens.")] = None,
+    pattern: Annotated[str | None, typer.Option(help="How text is cut: gpt2, cl100k, qwen2, o200k, llama or code.")] = None,
+    compare: Annotated[list[Path] | None, typer.Option(help="A tokenizer.json to measure beside it; repeatable.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the draw, where there is more text than tokenizer.sample_bytes.")] = 0,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A key of schemas.recipe.Tokenizer; repeatable.")
+    ] = None,
+) -> None:
+    """Train a tokenizer from files and measure it, beside others if asked to."""
+    given = [*(inputs or ()), *(paths or ())]
+    if not given:
+        raise InputError("train-tokenizer has nothing to learn from; name files, folders or globs with --input")
+    chosen = {"vocab_size": vocab_size, "pattern": pattern}
+    short = [f"{key}={value}" for key, value in chosen.items() if value is not None]
+    config = recipes.section(recipes.Tokenizer, [*short, *(settings or ())])
+    from pipelines.report.tokenizers import tables
+    from pipelines.train import train_tokenizer as train
+
+    for table in tables(train(given, config, seed, out, compare or ())):
+        console.print(table)
+    console.print(f"in {out / 'tokenizer.json'}", markup=False, highlight=False)
+
+
+@app.command()
 def train_ngrams(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs of documents in one language.")],
     out: Annotated[Path, typer.Option(help="The ARPA file, such as en.arpa.")],
@@ -190,6 +220,29 @@ def train_ngrams(
 
 
 @app.command()
+def calibrate(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs of good documents in one language.")],
+    lang: Annotated[str, typer.Option(help="The language, by the code that recipes use, such as sw.")],
+    rules: Annotated[list[str] | None, typer.Option(help="A rule set to propose limits for; repeatable.")] = None,
+    keep: Annotated[float, typer.Option(help="The share of the documents that each limit lets pass.")] = 0.99,
+    out: Annotated[Path | None, typer.Option(help="Also write the proposed section to this TOML file.")] = None,
+) -> None:
+    """Propose a language's limits from a sample of its documents, and show what they rest on."""
+    from pipelines.calibrate import DEFAULT_RULES, calibrate_files
+    from pipelines.filters.calibrate import as_toml
+    from pipelines.report.calibration import calibration_table, says
+    from schemas.files import whole_file
+
+    found = calibrate_files(paths, lang, rules or DEFAULT_RULES, keep)
+    console.print(calibration_table(found))
+    console.print(says(found), highlight=False)
+    console.print(as_toml(found), markup=False, highlight=False)
+    if out is not None:
+        with whole_file(out) as temporary:
+            temporary.write_text(as_toml(found))
+
+
+@app.command()
 def report(folder: Folder) -> None:
     """Write the report and the dataset card of a run again, and print its summary."""
     from pipelines.report.page import write_report
@@ -197,6 +250,31 @@ def report(folder: Folder) -> None:
 
     write_report(folder)
     console.print(summary(folder))
+
+
+@app.command()
+def inspect(
+    shard: Annotated[Path, typer.Argument(metavar="SHARD", help="A token shard, such as DIR/shards/train-00000-of-00001.arrow.")],
+    tokens: Annotated[int, typer.Option(min=0, help="Also show the first so many tokens of the first document.")] = 0,
+    tokenizer: Annotated[Path | None, typer.Option(help="The tokenizer.json of the shard; that of its run if not given.")] = None,
+) -> None:
+    """Show what a token shard holds: counts, schema, metadata, lengths; tokens only on request."""
+    from pipelines.encode.inspect import describe, open_shard
+
+    table = Table(title=str(shard), show_header=False)
+    for name, value in describe(shard).items():
+        lines = [f"{key}: {found}" for key, found in value.items()] if isinstance(value, dict) else [str(value)]
+        table.add_row(name, "\n".join(lines))
+    if tokens:
+        from tokenizer import bpe
+
+        ids = open_shard(shard).column("tokens").slice(0, 1).to_pylist()
+        loaded = bpe.load(tokenizer or shard.parents[1] / "tokenizer" / "tokenizer.json")
+        table.add_row(
+            "first tokens",
+            " ".join(f"{index}:{loaded.decode([index], skip_special_tokens=False)!r}" for index in (ids[0] if ids else ())[:tokens]),
+        )
+    console.print(table)
 
 
 @app.command("recipes")
@@ -254,7 +332,10 @@ def plan_table(recipe: Recipe, folder: Path) -> Table:
         mine = [split for split in splits if split.source == name]
         n_files = len({file for split in mine for file in split.files})
         table.add_row(f"source {name}", f"{n_files} files in {len(mine)} splits")
-    table.add_row("rules", ", ".join(recipe.filters.rules))
+    table.add_row("rules", ", ".join(recipes.shown(recipe.filters, name) for name in recipe.filters.rules))
+    for name, source in recipe.sources.items():
+        if source.rules is not None:
+            table.add_row(f"rules of {name}", ", ".join(recipes.shown(recipe.filters, rule) for rule in source.rules) or "none")
     table.add_row("dedup", ", ".join(recipe.dedup.kinds) or "none")
     if "minhash" in recipe.dedup.kinds:
         minhash = recipe.dedup.minhash

@@ -26,6 +26,7 @@ from datasketch import MinHash as DatasketchMinHash
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.corpus import texts_of
 from benchmarks.measure import Cost, cost_of_process, finish, measured, print_costs
 from pipelines.dedup.minhash import detection_probability
 from pipelines.dedup.shingles import permutations, shingle_sets, signatures
@@ -195,6 +196,7 @@ def main(
     out: Annotated[Path | None, typer.Option(help="Also write the figures to this JSON file.")] = None,
 ) -> None:
     """Compare costs, then look at what was found."""
+    corpus = texts_of(corpus)
     text = pl.concat([pl.read_ndjson(path, schema={"text": pl.String}) for path in sorted(corpus.glob("*.jsonl.gz"))])
     column = text.get_column("text").to_arrow().cast(pa.large_string())
     costs, ratios = compare_signatures(column)

@@ -31,11 +31,12 @@ def deduplicate(
     def build(pipeline: beam.Pipeline) -> None:
         numbered = pipeline | beam.Create(list(enumerate(paths))) | beam.Reshuffle()
         earlier = open_index(config, len(paths))
-        found = numbered | Deduplicate(config, paths, n_documents, folder / "work", Progress(folder / "progress"), taken, earlier)
+        find = Deduplicate(config, paths, n_documents, folder / "work", Progress(folder / "progress"), taken, earlier)
+        left, found = numbered | find
         _ = found | "one range" >> beam.Map(under_one_range) | "gather" >> Exchange(folder / "work" / "merges", Write(merges), str)
         if config.snapshot:
-            staged = StageSnapshot(config, taken, n_documents, folder, "snapshot", folder / "work" / "snapshot")
-            _ = (numbered, found) | "snapshot" >> staged | ReportFiles(report)
+            staged = StageSnapshot(config, taken.left_by(config), n_documents, folder, "snapshot", folder / "work" / "snapshot")
+            _ = (left, found) | "snapshot" >> staged | ReportFiles(report)
 
     ran = run_graph(build, runner="local", workers=workers)
     if config.snapshot:

@@ -1,9 +1,10 @@
 """corpusmill's side of the filter benchmark: FineWeb's chain from JSONL files to the documents that stay.
 
-    python -m benchmarks.filters_ours FOLDER OUT [MODEL]
+    python -m benchmarks.filters_ours FOLDER OUT [MODEL [all]]
 
 A process of its own, so that its cost includes starting and importing. Leaves OUT/kept.arrow, OUT/ledger.arrow, and in
-OUT/sets.json what went into each rule set and how long it took.
+OUT/sets.json what went into each rule set and how long it took. As the peer does, it measures a document no further than to the rule that
+drops it; with `all` it measures everything and decides after, as a run does unless filters.keep_dropped is off.
 """
 
 from __future__ import annotations
@@ -40,8 +41,10 @@ class SetCost:
 class TimedChain(FilterChain):
     """The chain with a clock on every rule set; words are on the bill of the set that first asks for them."""
 
-    def __init__(self, filters: Filters, rules: dict[str, tuple[str, ...]], seed: int) -> None:
-        super().__init__(filters, rules, seed)
+    def __init__(
+        self, filters: Filters, rules: dict[str, tuple[str, ...]], seed: int, steps: dict[str, tuple[str, ...]] | None = None
+    ) -> None:
+        super().__init__(filters, rules, seed, steps)
         self.costs = {rule_set: SetCost() for rule_set in filters.rules}
 
     def verdict(self, rule_set: str, alive: Alive) -> Verdict:
@@ -63,7 +66,7 @@ def recipe(model: str | None) -> Recipe:
     return recipes.load("fineweb", ["sources.web.path=x", f"filters.rules={json.dumps(rules)}", *settings])
 
 
-def main(folder: str, out: str, model: str | None = None) -> None:
+def main(folder: str, out: str, model: str | None = None, signals: str = "needed") -> None:
     """Read, filter, write."""
     root = Path(out)
     root.mkdir(parents=True)
@@ -75,10 +78,15 @@ def main(folder: str, out: str, model: str | None = None) -> None:
     ):
         for path in sorted(Path(folder).glob("*.jsonl.gz")):
             for batch in documents(path, BATCH_ROWS):
-                stays, ended = chain(batch)
+                stays, ended = chain(batch) if signals == "needed" else decided(chain, chain.measure(batch))
                 kept.write_batch(stays)
                 ledger.write_batch(ended)
     (root / "sets.json").write_text(json.dumps({name: asdict(cost) for name, cost in chain.costs.items()}))
+
+
+def decided(chain: FilterChain, measured: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """The rows that stay, and the ledger rows of the others."""
+    return measured.filter(pa.array(chain.decider.keeps(measured))), chain.decider.dropped(measured)
 
 
 if __name__ == "__main__":

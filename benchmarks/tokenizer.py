@@ -1,4 +1,4 @@
-"""Encoding beside `tokenizers` and `tiktoken`: same vocabulary, same text, one thread each, and the same ids.
+"""Encoding beside `tokenizers` and `tiktoken`: same vocabulary, same text, as many threads each, and the same ids.
 
     python -m benchmarks.tokenizer --corpus documents.jsonl.gz [--code code.jsonl.zst] [--pattern cl100k] [--out FILE.json]
     python -m benchmarks.tokenizer --corpus documents.jsonl.gz --identity 1000000
@@ -15,6 +15,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -47,9 +48,11 @@ def main(
     vocab_size: Annotated[int, typer.Option(min=300)] = 32_768,
     sample_mb: Annotated[int, typer.Option(help="Text to train on, of each kind.")] = 10,
     most_mb: Annotated[int, typer.Option(help="Text to measure on, of each kind.")] = 20,
+    threads: Annotated[int, typer.Option(min=1, help="Of each library; tiktoken has one.")] = 1,
     identity: Annotated[int, typer.Option(help="Only compare: this many random texts per pattern, and all documents.")] = 0,
 ) -> None:
     """Train a vocabulary on the text, then encode the text with each library."""
+    os.environ |= {"TOKENIZERS_PARALLELISM": str(threads > 1).lower(), "RAYON_NUM_THREADS": str(threads)}
     kinds = by_kind(texts_of(corpus))
     if code is not None:
         kinds["code"] = list(texts_of(code))
@@ -67,9 +70,9 @@ def main(
                 groups: dict[str, Iterator[str]] = {kind: iter(texts) for kind, texts in kinds.items()}
                 compare(encoder, name, groups | {"random": random_texts(identity, seed=len(name))})
             else:
-                costs, ratios = time_all(encoder, path, pattern, kinds, most_mb)
+                costs, ratios = time_all(encoder, path, pattern, kinds, most_mb, threads)
     if not identity:
-        print_costs(f"encoding, {pattern}, {vocab_size} tokens", costs)
+        print_costs(f"encoding, {pattern}, {vocab_size} tokens, {threads} threads", costs)
         finish(out, costs, ratios)
 
 
@@ -112,9 +115,10 @@ def train_on(kinds: dict[str, list[str]], pattern: str, vocab_size: int, sample_
     bpe.save(bpe.train((pa.array(first_mb(texts, sample_mb), pa.large_string()) for texts in kinds.values()), config), path)
 
 
-def time_all(encoder: Encoder, path: Path, pattern: str, kinds: dict[str, list[str]], most_mb: int) -> tuple[list[Cost], dict[str, float]]:
+def time_all(
+    encoder: Encoder, path: Path, pattern: str, kinds: dict[str, list[str]], most_mb: int, threads: int
+) -> tuple[list[Cost], dict[str, float]]:
     """Costs, and how many times less CPU time ours took than each library, at worst."""
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     libraries: dict[str, Callable[[list[str]], list[Any]]] = {"tokenizers": partial(encode_with_tokenizers, encoder.tokenizer)}
     beside = tiktoken_encoding(path, pattern)
     if beside is not None:
@@ -124,7 +128,7 @@ def time_all(encoder: Encoder, path: Path, pattern: str, kinds: dict[str, list[s
     for kind, every_text in kinds.items():
         texts = first_mb(every_text, most_mb)
         columns = [pa.array(texts[i : i + BATCH_DOCUMENTS], pa.large_string()) for i in range(0, len(texts), BATCH_DOCUMENTS)]
-        ours, encoded = best_of(f"{kind}: ours", texts, ROUNDS, partial(encode_columns, encoder, columns))
+        ours, encoded = best_of(f"{kind}: ours", texts, ROUNDS, partial(encode_columns, encoder, columns, threads))
         rows = [row for column in encoded for row in column.to_pylist()]
         costs.append(ours)
         for name, call in libraries.items():
@@ -138,9 +142,12 @@ def time_all(encoder: Encoder, path: Path, pattern: str, kinds: dict[str, list[s
     return costs, {f"{name} x": value for name, value in ratios.items()}
 
 
-def encode_columns(encoder: Encoder, columns: list[pa.Array]) -> list[pa.Array]:
+def encode_columns(encoder: Encoder, columns: list[pa.Array], threads: int) -> list[pa.Array]:
     """A token column per text column."""
-    return [encoder(column) for column in columns]
+    if threads == 1:
+        return [encoder(column) for column in columns]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(encoder, columns))
 
 
 def encode_with_tokenizers(tokenizer: HuggingFaceTokenizer, texts: list[str]) -> list[Encoding]:

@@ -10,25 +10,30 @@ Text never passes a shuffle: dedup sends back which rows of which pool file end 
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import apache_beam as beam
 import pyarrow as pa
 
+from pipelines.dedup.clusters import CLUSTER_SIZE
 from pipelines.dedup.forecast import Cost, forecast
 from pipelines.dedup.pool import TakePart
 from pipelines.dedup.snapshots.index import open_index
 from pipelines.dedup.snapshots.stage import StageSnapshot
-from pipelines.dedup.stage import ApplyMerges, Deduplicate, Sign
+from pipelines.dedup.spans.rewrite import cut_fields
+from pipelines.dedup.stage import ApplyMerges, Deduplicate
 from pipelines.encode.stage import EncodeShards
 from pipelines.filters.chain import FilterChain
-from pipelines.filters.decide import Decider
+from pipelines.filters.decide import Decider, Judge
 from pipelines.filters.stage import Decide, DecideAgain, Measure
 from pipelines.read.splits import Split
 from pipelines.read.stage import ReadSplits
 from pipelines.runtime import Progress, ReportFiles, WriteSegments, ended, passed
+from pipelines.scrub import density
+from pipelines.scrub.audit import AUDIT
 from pipelines.scrub.scrub import redaction_fields
-from pipelines.scrub.stage import ScrubDocuments
+from pipelines.scrub.stage import ScrubDocuments, audit_of, mend
 from schemas.hops import DOCUMENT, LEDGER
 from schemas.recipe import Recipe
 
@@ -36,6 +41,7 @@ POOL = "pool"
 WORK_POOL = "work/pool"
 """Where the pool lies if what the rules drop is not kept: it is gone after `refine`."""
 LEDGER_FOLDER = "ledger"
+AUDIT_FOLDER = "scrub_audit"
 DOCUMENTS = "documents"
 SNAPSHOT = "work/refine/snapshot"
 """What goes into the dedup index when the stage is done."""
@@ -46,18 +52,35 @@ def pool_folder(recipe: Recipe) -> str:
     return POOL if recipe.filters.keep_dropped else WORK_POOL
 
 
+def decider_of(recipe: Recipe) -> Decider:
+    """What decides about the pool's documents."""
+    return Decider.of(recipe, density_rules(recipe))
+
+
+def density_rules(recipe: Recipe) -> Judge:
+    """The rules on private values, which judge after all others."""
+    return partial(density.judge, config=recipe.scrub)
+
+
 def curated_schema(recipe: Recipe) -> pa.Schema:
-    """The pool and the documents: DOCUMENT with every signal, `text` for `raw_text`, and how much was redacted of each kind."""
+    """The pool: DOCUMENT with every signal, `text` for `raw_text`, and how much was redacted of each kind."""
     fields = [field for field in (*DOCUMENT, *FilterChain.of(recipe).fields()) if field.name != "raw_text"]
     return pa.schema([*fields, pa.field("text", pa.large_string(), nullable=False), *redaction_fields(recipe.scrub)])
+
+
+def documents_schema(recipe: Recipe) -> pa.Schema:
+    """The documents: the pool's columns, how much dedup cut of each text, and how many copies each stands for."""
+    return pa.schema([*curated_schema(recipe), *cut_fields(recipe.dedup), CLUSTER_SIZE])
 
 
 def collect(pipeline: beam.Pipeline, recipe: Recipe, splits: list[Split], run: Path, report: Path, progress: Progress) -> None:
     """Sources -> the pool, and the ledger of what could not be read or is dropped by a rule."""
     read = pipeline | "splits" >> beam.Create(splits) | "read" >> ReadSplits(recipe, progress)
     measured = read | "documents" >> beam.Map(passed) | "measure" >> Measure(recipe)
-    decided = measured | "scrub" >> ScrubDocuments(recipe.scrub) | "decide" >> Decide(recipe)
+    scrubbed = measured | "scrub" >> ScrubDocuments(recipe.scrub)
+    decided = scrubbed | "decide" >> Decide(recipe, density_rules(recipe))
     files = (
+        scrubbed | "audited" >> beam.Map(audit_of) | "audit" >> WriteSegments(run, AUDIT_FOLDER, "audit", AUDIT, ".parquet"),
         decided | "pool" >> beam.Map(passed) | "segments" >> WriteSegments(run, pool_folder(recipe), "segment", curated_schema(recipe)),
         read | "unread" >> beam.Map(ended) | "read ledger" >> WriteSegments(run, LEDGER_FOLDER, "read", LEDGER, ".parquet"),
         decided | "dropped" >> beam.Map(ended) | "filter ledger" >> WriteSegments(run, LEDGER_FOLDER, "filters", LEDGER, ".parquet"),
@@ -68,34 +91,38 @@ def collect(pipeline: beam.Pipeline, recipe: Recipe, splits: list[Split], run: P
 def decide_again(pipeline: beam.Pipeline, recipe: Recipe, segments: list[Path], run: Path, report: Path, progress: Progress) -> None:
     """The pool's signals -> the ledger of what is dropped by a rule."""
     paths = pipeline | "segments" >> beam.Create([str(path) for path in segments])
-    dropped = paths | "decide" >> DecideAgain(recipe, progress)
+    dropped = paths | "decide" >> DecideAgain(recipe, density_rules(recipe), progress)
     dropped | "ledger" >> WriteSegments(run, LEDGER_FOLDER, "filters", LEDGER, ".parquet") | "report" >> ReportFiles(report)
+
+
+def take_part_of(recipe: Recipe) -> TakePart:
+    """Which documents of the pool dedup sees, and with which texts."""
+    return TakePart(decider_of(recipe).keeps, recipe.decontaminate)
 
 
 def forecast_refine(recipe: Recipe, segments: list[Path], n_documents: int) -> Cost:
     """What deduplication will cost."""
-    take_part = TakePart(Decider.of(recipe).keeps, recipe.decontaminate)
-    sign = Sign(recipe.dedup, Progress(Path("unused")), take_part).sign
-    return forecast(recipe.dedup, segments, n_documents, take_part, sign)
+    return forecast(recipe.dedup, segments, n_documents, take_part_of(recipe))
 
 
 def refine(
     pipeline: beam.Pipeline, recipe: Recipe, segments: list[Path], n_documents: int, run: Path, report: Path, progress: Progress
 ) -> None:
     """The pool's rows that no rule drops -> DIR/documents, and the ledger of what was merged and what is kept."""
-    work, take_part = run / "work" / "refine", TakePart(Decider.of(recipe).keeps, recipe.decontaminate)
-    earlier = open_index(recipe.dedup, len(segments))
+    dedup, work, take_part = recipe.dedup, run / "work" / "refine", take_part_of(recipe)
     paths = [str(path) for path in segments]
+    earlier, again = open_index(dedup, len(segments)), partial(mend, scrub=recipe.scrub)
     numbered = pipeline | "segments" >> beam.Create(list(enumerate(paths))) | "spread" >> beam.Reshuffle()
-    merges = numbered | "dedup" >> Deduplicate(recipe.dedup, paths, n_documents, work, progress, take_part, earlier)
-    refined = (numbered, merges) | "apply merges" >> ApplyMerges(work / "merges", progress, take_part)
+    left = numbered | "dedup" >> Deduplicate(dedup, paths, n_documents, work, progress, take_part, earlier, again)
+    refined = left | "apply merges" >> ApplyMerges(dedup, paths, n_documents, work / "merges", progress, take_part)
     files = [
-        refined | "curated" >> beam.Map(passed) | "documents" >> WriteSegments(run, DOCUMENTS, "documents", curated_schema(recipe)),
+        refined | "curated" >> beam.Map(passed) | "documents" >> WriteSegments(run, DOCUMENTS, "documents", documents_schema(recipe)),
         refined | "merged" >> beam.Map(ended) | "ledger" >> WriteSegments(run, LEDGER_FOLDER, "refine", LEDGER, ".parquet"),
     ]
-    if recipe.dedup.snapshot:
-        snapshot = StageSnapshot(recipe.dedup, take_part, n_documents, run, SNAPSHOT, work / "snapshot-keys")
-        files.append((numbered, merges) | "snapshot" >> snapshot)
+    if dedup.snapshot:
+        files.append(
+            left | "snapshot" >> StageSnapshot(dedup, take_part.left_by(dedup), n_documents, run, SNAPSHOT, work / "snapshot-keys")
+        )
     files | "files" >> beam.Flatten() | "report" >> ReportFiles(report)
 
 

@@ -28,7 +28,7 @@ def check_filters(ledger: Path, kept: pl.DataFrame, guards: Guards) -> None:
 
 
 def check_merges(ledger: Path, guards: Guards) -> None:
-    """By source and by language: documents that dedup merged, or dropped for an evaluation item; then the largest cluster."""
+    """By source and by language: documents that dedup ended, for whatever reason; then the largest cluster."""
     rows = _rows(ledger, "dedup")
     ended, merged = rows.filter(pl.col("outcome") != "kept"), rows.filter(pl.col("outcome") == "merged")
     for by in (("source",), ("lang",)):

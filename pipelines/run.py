@@ -6,6 +6,7 @@ DIR/work serve the next stage only; they are deleted as soon as it is done.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import shutil
 from collections.abc import Callable, Iterator
@@ -24,30 +25,36 @@ from pipelines.dedup.decontaminate import contamination, describe_evals, load_ev
 from pipelines.dedup.forecast import Cost, compared, folder_bytes
 from pipelines.dedup.forecast import lines_of as lines_of_forecast
 from pipelines.dedup.snapshots.index import add_snapshot, describe_index, snapshots_before
+from pipelines.encode.counting import parts_of
+from pipelines.encode.evaluate import EVALUATED_BYTES, evaluate
+from pipelines.encode.sample import Group, drawn, group_sizes, shares
 from pipelines.encode.shards import FORMAT, numbered, shard_counts, source_totals, write_index
-from pipelines.filters.decide import Decider
+from pipelines.encode.stage import CountPretokens
 from pipelines.filters.stage import FAILING, FAILING_ALONE
 from pipelines.filters.warm import warm
 from pipelines.guards import check_filters, check_merges, check_reading
 from pipelines.read.splits import Split, describe_inputs, plan
-from pipelines.runtime import Progress, Ran, open_segment, read_report, run_graph, stopwatch, watch_progress
+from pipelines.runtime import Progress, Ran, ReportFiles, open_segment, read_report, run_graph, stopwatch, watch_progress
 from pipelines.scrub.scrub import digest as scrub_digest
+from pipelines.scrub.scrub import special_tokens
+from pipelines.scrub.stand_ins import key_of
 from schemas.errors import CorpusmillError, EmptyCorpusError, OutputError, TokenizerError
 from schemas.files import FileEntry, entry, sha256_of
 from schemas.hops import tokens_schema
 from schemas.ledger import check_run, check_stage
 from schemas.manifest import Counts, StageRecord, lines_of, read_marker, still_holds, write_marker, write_run
-from schemas.recipe import Recipe
-from schemas.sampling import hash_ids, in_share
+from schemas.recipe import Recipe, Tokenizer
 from tokenizer import bpe
 
 STAGES: Final = ("crawl", "collect", "refine", "tokenizer", "encode", "validate", "report")
 TOKENIZER_FILE: Final = "tokenizer/tokenizer.json"
+COUNTS_RANGE_BYTES: Final = 256 * 1024 * 1024
+"""Sampled text for each range of pre-tokens that counts are added up in."""
 OWNS: Final = {
     "crawl": ("crawl",),
-    "collect": ("work", "pool", "ledger"),
+    "collect": ("work", "pool", "ledger", "scrub_audit"),
     "refine": ("work/refine", "documents", "ledger/refine-*.parquet"),
-    "tokenizer": ("tokenizer",),
+    "tokenizer": ("work/tokenizer", "tokenizer"),
     "encode": ("work/encode", "shards"),
     "validate": (),  # a checkpoint there may be gone on with
     "report": ("report", "README.md"),
@@ -147,8 +154,8 @@ class Run:
             cpu_s=round(watch.cpu_s, 3),
         )
         write_marker(self.folder, record)
-        if stage in ("refine", "encode"):
-            shutil.rmtree(self.folder / "work")
+        if stage in ("refine", "tokenizer", "encode"):
+            shutil.rmtree(self.folder / "work", ignore_errors=stage == "tokenizer")
         return record
 
     def inputs_of(self, stage: str) -> tuple[str, ...]:
@@ -199,6 +206,7 @@ class Run:
     def do_collect(self) -> Done:
         """Read, measure and scrub every record, and decide by what was measured."""
         warm(self.recipe)
+        key_of(self.recipe.scrub)  # a missing key is told before anything is read
         ran, files = self.graph(
             "collect",
             len(self.splits),
@@ -206,7 +214,8 @@ class Run:
         )
         counts = self.balance(ran, "read", "filters")
         n_ended = sum(c.dropped + c.failed for c in counts.values())
-        check_stage("files of collect", n_ended + ran.counters.get("scrub", {}).get("n_out", 0), sum(file.n_rows or 0 for file in files), 0)
+        n_rows = sum(file.n_rows or 0 for file in files if not file.path.startswith(graph.AUDIT_FOLDER))
+        check_stage("files of collect", n_ended + ran.counters.get("scrub", {}).get("n_out", 0), n_rows, 0)
         pool = [file for file in files if file.path.startswith(graph.pool_folder(self.recipe))]
         self.check_kept(pool, counts)
         details: dict[str, Any] = {"n_splits": len(self.splits)}
@@ -231,7 +240,7 @@ class Run:
 
     def kept(self, pool: list[FileEntry]) -> pl.DataFrame:
         """(source, lang) of every document of the pool that no rule drops."""
-        keeps = Decider.of(self.recipe).keeps
+        keeps = graph.decider_of(self.recipe).keeps
         schema = pa.schema([pa.field("source", pa.large_string()), pa.field("lang", pa.large_string())])
         found = []
         for file in pool:
@@ -286,23 +295,49 @@ class Run:
         return Done(outputs=files, counts=counts, details=details)
 
     def do_tokenizer(self) -> Done:
-        """Train on a sample, or take the given file."""
-        path = self.folder / TOKENIZER_FILE
+        """Train on a sample, or take the given file; then measure it on the documents."""
+        path, config = self.folder / TOKENIZER_FILE, self.tokenizer_config
+        sizes = group_sizes(self.texts())
         details: dict[str, Any] = {}
-        if self.recipe.tokenizer.path:
-            bpe.save(bpe.load(Path(self.recipe.tokenizer.path)), path)
+        if config.path:
+            bpe.save(bpe.load(Path(config.path)), path)
         else:
-            sample = Sample(self.documents(), self.recipe.tokenizer.sample_bytes, self.recipe.seed)
-            bpe.save(bpe.train(sample.columns(), self.recipe.tokenizer), path)
-            details = {"sample_documents": sample.n_documents, "sample_bytes": sample.n_bytes}
+            taken = shares(sizes, config.sample_bytes, config.alpha)
+            if config.model == "bpe":
+                tokenizer, details = self.train_bpe(taken, sum(sizes[group] * share for group, share in taken.items()))
+            else:
+                sample = [drawn(batch, taken, self.recipe.seed, "tokenizer") for batch in self.texts()]
+                tokenizer = bpe.train((batch.column("text") for batch in sample), config)
+                details = {"sample_documents": sum(batch.num_rows for batch in sample), "sample_bytes": sum(group_sizes(sample).values())}
+            bpe.save(tokenizer, path)
         tokenizer = bpe.load(path)
-        end = self.recipe.tokenizer.special_tokens[0]
+        end = config.special_tokens[0]
         if tokenizer.token_to_id(end) is None:
-            raise TokenizerError(
-                f"{self.recipe.tokenizer.path} has no token {end!r} to separate documents; name the one it has in tokenizer.special_tokens"
-            )
-        details["vocab_size"] = tokenizer.get_vocab_size()
+            given = config.path or config.extend
+            raise TokenizerError(f"{given} has no token {end!r} to separate documents; name the one it has in tokenizer.special_tokens")
+        measured = shares(sizes, EVALUATED_BYTES, 1.0)
+        (evaluation,) = evaluate({"this one": path}, (drawn(batch, measured, self.recipe.seed, "evaluation") for batch in self.texts()))
+        details |= {"vocab_size": tokenizer.get_vocab_size(), "evaluation": evaluation}
         return Done(outputs=[entry(path, self.folder)], details=details)
+
+    def train_bpe(self, taken: dict[Group, float], n_bytes: float) -> tuple[Any, dict[str, Any]]:
+        """The tokenizer and how much text it saw: exact counts by all workers, then the learning."""
+        work = self.folder / "work" / "tokenizer"
+        n_ranges = math.ceil(n_bytes / COUNTS_RANGE_BYTES)
+        documents = [str(path) for path in self.documents()]
+
+        def build(pipeline: beam.Pipeline, report: Path, progress: Progress) -> None:
+            paths = pipeline | "documents" >> beam.Create(documents)
+            counts = CountPretokens(self.tokenizer_config, self.recipe.seed, taken, self.folder, work, n_ranges, progress)
+            paths | "count" >> counts | "report" >> ReportFiles(report)
+
+        ran, files = self.graph("tokenizer", len(documents), build)
+        parts = parts_of(self.folder / file.path for file in files)
+        counted = ran.counters.get("tokenizer", {})
+        details = {"sample_documents": counted.get("n_documents", 0), "sample_bytes": counted.get("n_bytes", 0)}
+        counts = bpe.most_frequent(parts, bpe.most_counted_bytes(self.tokenizer_config))
+        details |= {"distinct_pretokens": sum(part.num_rows for part in parts), "learned_from_pretokens": counts.num_rows}
+        return bpe.train_from_counts(counts, self.tokenizer_config), details
 
     def do_encode(self) -> Done:
         """Encode, shuffle, write shards, number them and write their index."""
@@ -381,11 +416,24 @@ class Run:
             check_stage(f"{first} to {second}", counts[first].n_out, counts[second].n_in, 0)
         return counts
 
+    @property
+    def tokenizer_config(self) -> Tokenizer:
+        """The recipe's, with the placeholders of private values as special tokens if it wants them."""
+        config = self.recipe.tokenizer
+        return dataclasses.replace(config, special_tokens=(*config.special_tokens, *special_tokens(self.recipe.scrub)))
+
     def pool(self) -> list[FileEntry]:
         """The files of measured documents, in order."""
         record = self.records["collect"]
         folder = graph.pool_folder(self.recipe)
         return [file for file in (*record.intermediates, *record.outputs) if file.path.startswith(f"{folder}/")]
+
+    def texts(self) -> Iterator[pa.RecordBatch]:
+        """What a tokenizer needs of the curated documents, batch by batch."""
+        for path in self.documents():
+            reader = open_segment(path)
+            for index in range(reader.num_record_batches):
+                yield reader.get_batch(index).select(["doc_id", "source", "lang", "text"])
 
     def documents(self) -> list[Path]:
         """The files of curated documents, in order."""
@@ -411,24 +459,3 @@ class Run:
 def failing(ran: Ran) -> dict[str, dict[str, int]]:
     """By rule, how many documents fail it, and how many it alone."""
     return {name: dict(sorted(ran.counters.get(name, {}).items())) for name in (FAILING, FAILING_ALONE)}
-
-
-class Sample:
-    """The documents whose hash(seed, doc_id) lies in the share of the text that the trainer may see."""
-
-    def __init__(self, documents: list[Path], most_bytes: int, seed: int) -> None:
-        self.documents, self.seed = documents, seed
-        n_bytes = sum(open_segment(path).read_all().column("text").nbytes for path in documents)
-        self.share = min(1.0, most_bytes / max(1, n_bytes))
-        self.n_documents = self.n_bytes = 0
-
-    def columns(self) -> Iterator[pa.Array]:
-        """The sampled texts, in the order of the files."""
-        for path in self.documents:
-            reader = open_segment(path)
-            for index in range(reader.num_record_batches):
-                batch = reader.get_batch(index)
-                batch = batch.filter(in_share(hash_ids(batch.column("doc_id"), self.seed, "tokenizer"), self.share))
-                self.n_documents += batch.num_rows
-                self.n_bytes += batch.column("text").nbytes
-                yield batch.column("text")

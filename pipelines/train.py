@@ -1,15 +1,19 @@
-"""Training the models that filters use, from files: the read room's documents go to the filter room's trainers."""
+"""Training from files: the read room's documents go to the trainers of the models that filters use, and of tokenizers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from pipelines.encode.counting import count_columns
+from pipelines.encode.evaluate import EVALUATED_BYTES, evaluate
+from pipelines.encode.sample import drawn, group_sizes, shares
 from pipelines.filters import classifier, ngram_train
 from pipelines.filters.classifier import Trained, labelled, sampled
 from pipelines.filters.ngram_score import load, perplexity
@@ -17,7 +21,12 @@ from pipelines.filters.ngram_train import Estimated
 from pipelines.filters.normal import normalise
 from pipelines.read.reader import read_split
 from pipelines.read.splits import plan
-from schemas.recipe import ClassifierTraining, NgramTraining, Read, Source
+from schemas.errors import EmptyCorpusError, InputError
+from schemas.recipe import ClassifierTraining, NgramTraining, Read, Source, Tokenizer
+from tokenizer import bpe
+
+SOURCE: Final = "training"
+"""The name of the source that documents read by path come from."""
 
 
 def train_classifier(positive: Sequence[str], negative: Sequence[str], config: ClassifierTraining, out: Path) -> Trained:
@@ -49,10 +58,56 @@ def perplexities(paths: Sequence[str], model: Path, *, zero_digits: bool) -> npt
     return found[~np.isnan(found)]
 
 
+def train_tokenizer(paths: Sequence[str], config: Tokenizer, seed: int, out: Path, compare: Sequence[Path]) -> list[dict[str, Any]]:
+    """The tokenizer of these files as OUT/tokenizer.json, and what it and those to compare it with make of a part of them."""
+    sizes = group_sizes(texts(paths))
+    if not sizes:
+        raise EmptyCorpusError(f"no document stands in {', '.join(paths)}; name other files")
+    path = out / "tokenizer.json"
+    taken = shares(sizes, config.sample_bytes, config.alpha)
+    columns = (drawn(batch, taken, seed, "tokenizer").column("text") for batch in texts(paths))
+    bpe.save(bpe.train_from_counts(count_columns(columns, config), config) if config.model == "bpe" else bpe.train(columns, config), path)
+    measured = shares(sizes, EVALUATED_BYTES, 1.0)
+    tokenizers = {"this one": path, **{str(other): other for other in compare}}
+    return evaluate(tokenizers, (drawn(batch, measured, seed, "evaluation") for batch in texts(paths)))
+
+
+def texts(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Batches of doc_id, source, lang and text, from files of curated documents, run folders, or anything that can be read.
+
+    A path is a source of its own, unless documents say of which they are.
+    """
+    for path in paths:
+        given = Path(path)
+        curated = sorted((given / "documents").glob("*.arrow")) if (given / "documents").is_dir() else [given]
+        if all(file.suffix == ".arrow" and file.is_file() for file in curated):
+            for file in curated:
+                reader = pa.ipc.open_file(pa.memory_map(str(file)))
+                if missing := {"doc_id", "source", "lang", "text"} - set(reader.schema.names):
+                    raise InputError(f"{file} lacks the columns {', '.join(sorted(missing))} of curated documents")
+                for index in range(reader.num_record_batches):
+                    yield reader.get_batch(index).select(["doc_id", "source", "lang", "text"])
+            continue
+        for batch in documents([path]):
+            stated = _languages(batch)
+            n = batch.num_rows
+            columns = [batch.column("doc_id"), pa.repeat(pa.scalar(given.name, pa.large_string()), n), stated, batch.column("raw_text")]
+            yield pa.RecordBatch.from_arrays(columns, ["doc_id", "source", "lang", "text"])
+
+
+def _languages(batch: pa.RecordBatch) -> pa.Array:
+    """What the documents' metadata call their language, `lang` or `language`."""
+    meta = pl.Series(batch.column("meta").cast(pa.large_string()))
+    found = pl.DataFrame({"meta": meta}).select(
+        pl.coalesce(pl.col("meta").str.json_path_match(f"$.{key}") for key in ("lang", "language")).alias("lang")
+    )
+    return found["lang"].to_arrow().cast(pa.large_string())
+
+
 def documents(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """DOCUMENT batches of files, folders and globs; records that hold no document are passed over."""
     source = Source(path=tuple(paths))
-    for split in plan({"training": source}, Path()):
+    for split in plan({SOURCE: source}, Path()):
         for found in read_split(split, source, Read()):
             if found.documents.num_rows:
                 yield found.documents

@@ -8,6 +8,7 @@ CorpusmillError             shown as one message without a traceback, exit statu
 ├── ModelError              a model file that is missing or not what its digest says
 ├── EmptyCorpusError        nothing is left to go on with
 ├── TokenizerError          a tokenizer that cannot be trained or loaded
+├── PrivacyError            a private value is left in text that was scrubbed
 ├── ConservationError       the ledger does not balance: records were lost or counted twice
 ├── WorkerError             a worker process that ended before its work did
 └── GuardError              more was removed than the recipe allows
@@ -47,6 +48,10 @@ class EmptyCorpusError(CorpusmillError):
 
 class TokenizerError(CorpusmillError):
     """A tokenizer that cannot be trained or loaded."""
+
+
+class PrivacyError(CorpusmillError):
+    """A private value is left in text that was scrubbed."""
 
 
 class ConservationError(CorpusmillError):

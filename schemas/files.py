@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 TEMPORARY_SUFFIX = ".partial"
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +53,26 @@ def sha256_of(path: Path) -> str:
 def entry(path: Path, root: Path, n_rows: int | None = None) -> FileEntry:
     """The manifest's entry of a finished file below `root`."""
     return FileEntry(path=str(path.relative_to(root)), n_bytes=path.stat().st_size, sha256=sha256_of(path), n_rows=n_rows)
+
+
+def cached_by_file(read: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Remember what `read(path, ...)` returns, as long as the file keeps its size and modification time."""
+
+    @functools.cache
+    def remembered(stamp: tuple[int, int] | None, call: tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]) -> _R:
+        args, more = call
+        return read(*args, **dict(more))
+
+    @functools.wraps(read)
+    def current(*args: _P.args, **more: _P.kwargs) -> _R:
+        return remembered(_stamp(args[0]), (args, tuple(more.items())))
+
+    return current
+
+
+def _stamp(path: Any) -> tuple[int, int] | None:
+    try:
+        stat = Path(path).stat()
+    except (OSError, TypeError, ValueError):  # what reads it says so
+        return None
+    return stat.st_size, stat.st_mtime_ns

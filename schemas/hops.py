@@ -95,6 +95,8 @@ def signature_schema(n_permutations: int) -> pa.Schema:
             pa.field("exact_hash", pa.binary(16), nullable=False),
             pa.field("n_shingles", pa.uint32(), nullable=False),
             pa.field("minhash", pa.list_(pa.field("item", pa.uint32(), nullable=False), n_permutations)),
+            pa.field("n_simhash", pa.uint32(), nullable=False),
+            pa.field("simhash", pa.uint64(), nullable=False),
         ]
     )
 
@@ -102,14 +104,28 @@ def signature_schema(n_permutations: int) -> pa.Schema:
 MERGE: Final = pa.schema(
     [
         pa.field("at", pa.uint64(), nullable=False),
-        pa.field("survivor_at", pa.uint64(), nullable=False),
-        pa.field("survivor_id", pa.binary(16), nullable=False),
+        # Null where a document ends in no other one: nothing of it was left.
+        pa.field("survivor_at", pa.uint64()),
+        pa.field("survivor_id", pa.binary(16)),
         pa.field("reason", pa.large_string(), nullable=False),
         pa.field("value", pa.float64(), nullable=False),  # similarity to the survivor
         pa.field("limit", pa.float64(), nullable=False),
     ]
 )
 """dedup/ -> the segments: a document that ends in another one."""
+
+CUT: Final = pa.schema(
+    [
+        pa.field("at", pa.uint64(), nullable=False),
+        # Bytes of `text`.
+        pa.field("start", pa.int64(), nullable=False),
+        pa.field("end", pa.int64(), nullable=False),
+        # The document that keeps the span; null where no copy of it stays.
+        pa.field("survivor_at", pa.uint64()),
+        pa.field("kept", pa.bool_(), nullable=False),
+    ]
+)
+"""dedup/ -> the segments: a span of a text that stands elsewhere, too, and is cut, or (`kept`) is the copy that stays."""
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -19,8 +19,8 @@ def hash_ids(doc_id: pa.Array, seed: int, purpose: str) -> npt.NDArray[np.uint64
     return _mix(value ^ halves[:, 1] ^ salt[1])
 
 
-def in_share(hashes: npt.NDArray[np.uint64], share: float) -> npt.NDArray[np.bool_]:
-    """bool per hash: whether it lies in the first `share` (0 to 1) of the uint64 line."""
+def in_share(hashes: npt.NDArray[np.uint64], share: float | npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """bool per hash: whether it lies in the first `share` (0 to 1) of the uint64 line; one share for all, or one for each."""
     return hashes.astype(np.float64) < share * 2.0**64
 
 

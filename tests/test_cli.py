@@ -97,6 +97,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(
     assert status_of(monkeypatch, "run", "fineweb", "--out", str(out), *web(warc), "--dry-run") == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "1 files in 1 splits" in shown
+    assert "gopher_repetition:datatrove" in shown
     assert "56.5% at 0.7, 92.4% at 0.8" in shown
     assert not out.exists()
 
@@ -171,3 +172,50 @@ def test_an_n_gram_model_is_trained_and_buckets_proposed(
     (tmp_path / "empty.jsonl").write_text("")
     assert status_of(monkeypatch, "train-ngrams", str(tmp_path / "empty.jsonl"), "--out", str(tmp_path / "en.arpa")) == 2
     assert "no word stands in the files given" in message(capsys)
+
+
+def test_a_tokenizer_is_trained_from_files_and_compared(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    lines = [
+        {"text": "the quick brown fox jumps over the lazy dog " * 5, "lang": "en"},
+        {"text": "大模型需要干净的语料。" * 9, "lang": "zh"},
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "b.txt").write_text("the dog " * 30)
+    arguments = (
+        "train-tokenizer",
+        "--input",
+        str(tmp_path / "a.jsonl"),
+        str(tmp_path / "b.txt"),
+        "--pattern",
+        "gpt2",
+        "--set",
+        "min_frequency=1",
+    )
+    assert status_of(monkeypatch, *arguments, "--vocab-size", "280", "--out", str(tmp_path / "one")) == 0
+    capsys.readouterr()
+    one = tmp_path / "one" / "tokenizer.json"
+    assert status_of(monkeypatch, *arguments, "--vocab-size", "270", "--out", str(tmp_path / "two"), "--compare", str(one)) == 0
+    shown = capsys.readouterr().out
+    assert "zh" in shown
+    assert "a.jsonl" in shown
+    assert len(json.loads((tmp_path / "two" / "tokenizer.json").read_text())["model"]["vocab"]) == 270
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--pattern", "gpt3"), "pattern: Invalid enum value 'gpt3'"),
+        (("--vocab-size", "100"), "the byte alphabet and the special tokens alone need 257"),
+        (("--vocab-size", "9000"), "tokenizer.vocab_size = 9000: the sample fills only"),
+        (("--set", "extend=none.json", "--vocab-size", "400"), "tokenizer file none.json does not exist"),
+        (("--input", "nowhere.jsonl"), "nowhere.jsonl"),
+    ],
+)
+def test_a_tokenizer_that_cannot_be_trained_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: tuple[str, ...], expected: str
+) -> None:
+    (tmp_path / "b.txt").write_text("the dog " * 30)
+    assert status_of(monkeypatch, "train-tokenizer", "--input", str(tmp_path / "b.txt"), "--out", str(tmp_path / "out"), *arguments) == 2
+    assert expected in message(capsys)

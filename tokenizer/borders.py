@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from schemas.buffers import Bytes, Offsets
 from tokenizer.classes import decode
+from tokenizer.memory import kernel
 from tokenizer.merge import add_pair, may_join
 
 _FIRST_LEAD: Final = 0xE3  # first byte of U+3000
@@ -35,7 +35,7 @@ def borders(data: Bytes, offsets: Offsets, alive: npt.NDArray[np.bool_]) -> Bord
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def part_of_word_end(data, at, end, characters, fragments):  # type: ignore[no-untyped-def]
     """The first border in data[at:end] that no token crosses, or `end`."""
     at += 1
@@ -50,12 +50,12 @@ def part_of_word_end(data, at, end, characters, fragments):  # type: ignore[no-u
     return end
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _bytes_beside(data, at):  # type: ignore[no-untyped-def]
     return (np.int64(data[at - 1]) << 8) | np.int64(data[at])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _collect(data, offsets, alive, characters, fragments):  # type: ignore[no-untyped-def]
     for token in range(len(offsets) - 1):
         if not alive[token]:
@@ -73,7 +73,7 @@ def _collect(data, offsets, alive, characters, fragments):  # type: ignore[no-un
                 fragments[_bytes_beside(data, at)] = True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _size(first):  # type: ignore[no-untyped-def]
     """Bytes of the character that begins with this byte; 0 for a byte that begins none."""
     if first < 0x80:

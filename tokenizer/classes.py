@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 from typing import Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Regex, pre_tokenizers
 
 from schemas.buffers import Bytes
+from tokenizer.memory import kernel
 
 N_CODES: Final = 0x110000
 LETTER: Final = 1  # \p{L}
@@ -63,7 +63,7 @@ def code_classes() -> npt.NDArray[np.uint8]:
     return table
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def decode(data: Bytes, at: int) -> tuple[int, int]:
     """(code point, length in bytes) of the character at byte `at` of valid UTF-8."""
     first = int(data[at])

@@ -5,7 +5,7 @@ Counting is a map-reduce: counts of parts, from any number of workers, add up to
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numba
@@ -14,59 +14,75 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tokenizer.classes import code_classes
+from tokenizer.memory import kernel
 from tokenizer.patterns import Scanner
 from tokenizer.scan import part_end, pretoken_end, text_view
 
 COUNTS: Final = pa.schema([pa.field("pretoken", pa.large_binary(), nullable=False), pa.field("count", pa.uint64(), nullable=False)])
-MAX_PRETOKEN_BYTES: Final = 4096
-"""Longer pre-tokens are counted in pieces of this size: a line of a megabyte without a space must not slow every merge."""
+BYTES_PER_ROW: Final = 32
+"""What a pre-token costs besides its bytes: count, offset, and its share of the table."""
 
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX_B: Final = np.uint64(0xC2B2AE3D27D4EB4F)
-_FIRST_SLOTS: Final = 1 << 12
+_ROW_MASK: Final = np.uint64(0xFFFFFFFF)
+_TAG_MASK: Final = np.uint64(0xFFFFFFFF00000000)
 
 
 class PretokenCounter:
     """Counts that grow: memory follows the distinct pre-tokens seen, not the text."""
 
     def __init__(self) -> None:
-        n = _FIRST_SLOTS
-        # Table of row numbers by hash; hash, count and end of each row; the bytes of all rows.
-        self._state = (
-            np.full(n, -1, np.int64),
-            np.empty(n, np.uint64),
-            np.zeros(n, np.uint64),
-            np.zeros(n + 1, np.int64),
-            np.empty(n, np.uint8),
-        )
+        # Per slot of the table the upper half of a hash and the number of a row, from 1; per row its count and where its bytes end.
+        self._slots = np.zeros(1 << 12, np.uint64)
+        self._numbers = np.zeros(1 << 11, np.uint64)
+        self._bounds = np.zeros((1 << 11) + 1, np.int64)
+        self._kept = np.zeros(1 << 14, np.uint8)
         self._n = 0
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the rows: pre-tokens, counts and offsets."""
-        return int(self._state[3][self._n]) + 16 * self._n
+        """About what the counter holds in memory, in bytes."""
+        return int(self._bounds[self._n]) + BYTES_PER_ROW * self._n
 
     def add_text(self, text: pa.Array, scanner: Scanner) -> None:
         """Count the pre-tokens of a string column."""
         data, offsets = text_view(text)
-        self._state, self._n = _count_text(
-            self._state, self._n, data, offsets, scanner.kind, scanner.max_digits, scanner.split_digits, code_classes(), MAX_PRETOKEN_BYTES
-        )
+        row, at, part, missing = 0, offsets[0], offsets[0], 0
+        while row < len(offsets) - 1:
+            row, at, part, missing, self._n = _count_text(
+                *(self._slots, self._numbers, self._bounds, self._kept, self._n),
+                *(data, offsets, row, at, part, scanner.kind, scanner.max_digits, scanner.split_digits, code_classes()),
+            )
+            self._make_room(missing)
 
     def add_counts(self, counts: pa.RecordBatch) -> None:
         """Add COUNTS made elsewhere."""
         data, offsets = text_view(counts.column("pretoken"))
         numbers = counts.column("count").to_numpy(zero_copy_only=False).astype(np.uint64)
-        self._state, self._n = _add_counts(self._state, self._n, data, offsets, numbers)
+        row, missing = 0, 0
+        while row < len(numbers):
+            row, missing, self._n = _add_counts(self._slots, self._numbers, self._bounds, self._kept, self._n, data, offsets, row, numbers)
+            self._make_room(missing)
 
     def counts(self) -> pa.RecordBatch:
         """COUNTS so far, in the order of the pre-tokens' bytes, so that no order of arrival shows."""
-        _, _, numbers, bounds, kept = self._state
         n = self._n
-        offsets, data = pa.py_buffer(bounds[: n + 1].copy()), pa.py_buffer(kept[: bounds[n]].copy())
+        offsets, data = pa.py_buffer(self._bounds[: n + 1]), pa.py_buffer(self._kept[: self._bounds[n]])
         pretokens = pa.LargeBinaryArray.from_buffers(pa.large_binary(), n, [None, offsets, data])
-        batch = pa.RecordBatch.from_arrays([pretokens, pa.array(numbers[:n].copy())], schema=COUNTS)
-        return batch.take(pc.sort_indices(pretokens))
+        batch = pa.RecordBatch.from_arrays([pretokens, pa.array(self._numbers[:n])], schema=COUNTS)
+        return batch.take(pc.sort_indices(pretokens))  # a copy: what is counted on later does not change it
+
+    def _make_room(self, n_bytes: int) -> None:
+        """Let there be room for one more row of so many bytes; an array that grows is moved by the system, not copied."""
+        needed = int(self._bounds[self._n]) + n_bytes
+        if needed > len(self._kept):
+            self._kept.resize(max(needed, len(self._kept) * 5 // 4), refcheck=False)
+        if self._n == len(self._numbers):
+            self._numbers.resize(self._n * 5 // 4, refcheck=False)
+            self._bounds.resize(len(self._numbers) + 1, refcheck=False)
+        if 4 * (self._n + 1) > 3 * len(self._slots):
+            size, self._slots = 2 * len(self._slots), np.zeros(0, np.uint64)
+            self._slots = _table(self._bounds, self._kept, self._n, size)
 
 
 def count_pretokens(text: pa.Array, scanner: Scanner) -> pa.RecordBatch:
@@ -84,78 +100,108 @@ def merge_counts(batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
     return counter.counts()
 
 
-@numba.njit(cache=True, nogil=True)
-def _count_text(state, n, data, offsets, kind, max_digits, split_digits, classes, most_bytes):  # type: ignore[no-untyped-def]
-    for row in range(len(offsets) - 1):
-        at, stop = offsets[row], offsets[row + 1]
-        part = word = at
+def ranges(counts: pa.RecordBatch, n_ranges: int) -> pa.Array:
+    """uint32 per row of COUNTS: which of so many parts its pre-token belongs to, the same wherever it was counted."""
+    data, offsets = text_view(counts.column("pretoken"))
+    found = np.zeros(counts.num_rows, np.uint32)
+    _ranges(data, offsets, np.uint64(n_ranges), found)
+    return pa.array(found)
+
+
+def most_frequent(parts: Sequence[pa.RecordBatch], most_bytes: int) -> pa.RecordBatch:
+    """COUNTS of all parts, which have no pre-token in common, in the order of the bytes.
+
+    Where they would take more than most_bytes (as `PretokenCounter.nbytes` counts), those below the lowest count with which they fit
+    are left out.
+    """
+    sizes: dict[int, int] = {}
+    for part in parts:
+        costs = pc.binary_length(part.column("pretoken")).to_numpy() + BYTES_PER_ROW
+        numbers, places = np.unique(part.column("count").to_numpy(), return_inverse=True)
+        for number, cost in zip(numbers.tolist(), np.bincount(places, costs).tolist(), strict=True):
+            sizes[number] = sizes.get(number, 0) + int(cost)
+    held, least = 0, 1
+    for number in sorted(sizes, reverse=True):
+        held += sizes[number]
+        if held > most_bytes:
+            least = number + 1
+            break
+    kept = [part.filter(pc.greater_equal(part.column("count"), least)) for part in parts]
+    table = pa.Table.from_batches(kept, COUNTS).combine_chunks()
+    batches = table.take(pc.sort_indices(table.column("pretoken"))).combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], COUNTS)
+
+
+@kernel
+def _count_text(slots, numbers, bounds, kept, n, data, offsets, row, at, part, kind, max_digits, split_digits, classes):  # type: ignore[no-untyped-def]
+    """Count on from byte `at` of a row. Returns where it stopped (row, byte, end of its part, bytes without room) and the rows so far."""
+    while row < len(offsets) - 1:
+        stop = offsets[row + 1]
         while at < stop:
             if at == part:
                 part = part_end(data, at, stop, split_digits, classes)
-            if at == word:
-                word = pretoken_end(data, at, part, kind, max_digits, classes)
-            end = min(word, at + most_bytes)
-            while end < word and data[end] & 0xC0 == 0x80:
-                end -= 1
-            state, n = _add(state, n, data, at, end, np.uint64(1))
+            end = pretoken_end(data, at, part, kind, max_digits, classes)
+            n, has_room = _add(slots, numbers, bounds, kept, n, data, at, end, np.uint64(1))
+            if not has_room:
+                return row, at, part, end - at, n
             at = end
-    return state, n
+        row += 1
+        at = part = stop
+    return row, at, part, 0, n
 
 
-@numba.njit(cache=True, nogil=True)
-def _add_counts(state, n, data, offsets, numbers):  # type: ignore[no-untyped-def]
-    for row in range(len(numbers)):
-        state, n = _add(state, n, data, offsets[row], offsets[row + 1], numbers[row])
-    return state, n
+@kernel
+def _add_counts(slots, numbers, bounds, kept, n, data, offsets, row, added):  # type: ignore[no-untyped-def]
+    while row < len(added):
+        n, has_room = _add(slots, numbers, bounds, kept, n, data, offsets[row], offsets[row + 1], added[row])
+        if not has_room:
+            return row, offsets[row + 1] - offsets[row], n
+        row += 1
+    return row, 0, n
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def _add(state, n, data, at, end, number):  # type: ignore[no-untyped-def]
-    slots, hashes, counts, bounds, kept = state
+@kernel
+def _add(slots, numbers, bounds, kept, n, data, at, end, number):  # type: ignore[no-untyped-def]
+    """(rows, whether there was room for it)."""
     key = hash_bytes(data, at, end)
     slot = np.int64(key >> np.uint64(20)) & (len(slots) - 1)
-    while slots[slot] >= 0:
-        row = slots[slot]
-        if hashes[row] == key and same_bytes(data, at, end, kept, bounds[row], bounds[row + 1]):
-            counts[row] += number
-            return state, n
+    while slots[slot] != 0:
+        found = slots[slot]
+        row = np.int64(found & _ROW_MASK) - 1
+        if (found ^ key) & _TAG_MASK == 0 and same_bytes(data, at, end, kept, bounds[row], bounds[row + 1]):
+            numbers[row] += number
+            return n, True
         slot = (slot + 1) & (len(slots) - 1)
-    slots[slot] = n
-    return _append(state, n, data, at, end, key, number)
-
-
-@numba.njit(cache=True, nogil=True)
-def _append(state, n, data, at, end, key, number):  # type: ignore[no-untyped-def]
-    slots, hashes, counts, bounds, kept = state
-    if n == len(counts):
-        counts = np.append(counts, np.empty_like(counts))
-        hashes = np.append(hashes, np.empty_like(hashes))
-        bounds = np.append(bounds, np.empty(n, np.int64))
-    while bounds[n] + end - at > len(kept):
-        kept = np.append(kept, np.empty_like(kept))
+    start = bounds[n]
+    if n == len(numbers) or start + end - at > len(kept) or 4 * (n + 1) > 3 * len(slots):
+        return n, False
     for i in range(end - at):
-        kept[bounds[n] + i] = data[at + i]
-    bounds[n + 1] = bounds[n] + end - at
-    hashes[n] = key
-    counts[n] = number
-    n += 1
-    if 2 * n > len(slots):
-        slots = _larger(hashes, n, 2 * len(slots))
-    return (slots, hashes, counts, bounds, kept), n
+        kept[start + i] = data[at + i]
+    bounds[n + 1] = start + end - at
+    numbers[n] = number
+    slots[slot] = (key & _TAG_MASK) | np.uint64(n + 1)
+    return n + 1, True
 
 
 @numba.njit(cache=True, nogil=True)
-def _larger(hashes, n, size):  # type: ignore[no-untyped-def]
-    slots = np.full(size, -1, np.int64)
+def _table(bounds, kept, n, size):  # type: ignore[no-untyped-def]
+    slots = np.zeros(size, np.uint64)
     for row in range(n):
-        slot = np.int64(hashes[row] >> np.uint64(20)) & (size - 1)
-        while slots[slot] >= 0:
+        key = hash_bytes(kept, bounds[row], bounds[row + 1])
+        slot = np.int64(key >> np.uint64(20)) & (size - 1)
+        while slots[slot] != 0:
             slot = (slot + 1) & (size - 1)
-        slots[slot] = row
+        slots[slot] = (key & _TAG_MASK) | np.uint64(row + 1)
     return slots
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
+def _ranges(data, offsets, n_ranges, found):  # type: ignore[no-untyped-def]
+    for row in range(len(found)):
+        found[row] = (hash_bytes(data, offsets[row], offsets[row + 1]) >> np.uint64(32)) * n_ranges >> np.uint64(32)
+
+
+@kernel
 def hash_bytes(data, at, end):  # type: ignore[no-untyped-def]
     value = np.uint64(end - at)
     while at < end:
@@ -165,7 +211,7 @@ def hash_bytes(data, at, end):  # type: ignore[no-untyped-def]
     return value ^ (value >> np.uint64(29))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def same_bytes(data, at, end, kept, start, stop):  # type: ignore[no-untyped-def]
     if end - at != stop - start:
         return False

@@ -54,7 +54,10 @@ class Encoder:
 
     def __call__(self, text: pa.Array) -> pa.Array:
         """large_list<uint16 or uint32>, row-aligned with the large_string column; a null is an empty text."""
-        ids, offsets = self._fast(text) if self.path == "fast" else self._with_the_library(text)
+        if self.path == "fast":
+            ids, offsets = self.encode_with(self.vocabulary.scanner, self.prepared(text))
+        else:
+            ids, offsets = self._with_the_library(text)
         item = pa.field("item", self.id_type, nullable=False)
         return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(ids), type=pa.large_list(item))
 
@@ -64,6 +67,7 @@ class Encoder:
         # A token has at least one byte; pages of this array that stay unused are never touched and cost nothing.
         out = np.empty(int(offsets[-1] - offsets[0]) + SLACK, self.id_type.to_pandas_dtype())
         bounds = np.zeros(len(offsets), np.int64)
+        impossible = np.zeros(int(np.diff(offsets).max(initial=0)) + 1, np.bool_)
         n = encode(
             data,
             offsets,
@@ -74,18 +78,32 @@ class Encoder:
             code_classes(),
             self.matcher,
             self._scratch(),
+            impossible,
             out,
             bounds,
         )
         return out[:n].copy(), bounds
 
-    def _fast(self, text: pa.Array) -> tuple[npt.NDArray[np.unsignedinteger[Any]], Offsets]:
+    def token_bytes(self) -> npt.NDArray[np.int64]:
+        """int64 per id: the bytes of text that the token stands for; 0 for special tokens and ids without a token."""
+        sizes = np.zeros(1 + max(self.tokenizer.get_vocab().values(), default=0), np.int64)
+        if self.path == "fast":
+            known = np.diff(self.vocabulary.offsets)
+            sizes[: len(known)] = known
+            sizes[self.vocabulary.byte_ids] = 1
+        else:
+            for index in self.tokenizer.get_vocab().values():
+                sizes[index] = len(self.tokenizer.decode([index]).encode())
+        for index, token in self.tokenizer.get_added_tokens_decoder().items():
+            sizes[index] = 0 if token.special else sizes[index]
+        return sizes
+
+    def prepared(self, text: pa.Array) -> pa.Array:
+        """The column as it is cut: in the vocabulary's Unicode form, with its spaces; only where `path` is "fast"."""
         vocabulary = self.vocabulary
         if vocabulary.normalizer:
             text = in_form(text, vocabulary.normalizer)
-        if vocabulary.metaspace:
-            text = with_spaces(text, vocabulary.first_space)
-        return self.encode_with(vocabulary.scanner, text)
+        return with_spaces(text, vocabulary.first_space) if vocabulary.metaspace else text
 
     def _scratch(self) -> Scratch:
         if not hasattr(self._threads, "scratch"):

@@ -1,11 +1,14 @@
 """Counted words -> merges: the training loop of BPE as a kernel.
 
-Again and again the most frequent pair is merged; of equally frequent ones that with the smaller left id, then right id. Counts change
-only in the words where a pair stands, so these are remembered per pair, and a heap holds the pairs with counts that may be out of
-date: one that comes up is put back with its present count.
+Again and again the most frequent pair is merged; of equally frequent ones that with the smaller left id, then right id. A token fills as
+many places of its word as it has bytes and writes its id into the first and the last, so its neighbours are found without lists, and a
+merge costs the same in a word of any length.
 
-It follows the trainer of the `tokenizers` library step by step, its two oddities included: a merge that spells a token which
-exists takes that token's id, and occurrences that such a token brings to an old pair wait in an entry of their own.
+A pair is never more frequent than when its newer token was made. So only pairs that reach a threshold then are followed, with the places
+where they stand; once no such pair is left, the threshold is lowered and the words are looked through again. Most pairs never cost a thing.
+
+The result is that of the `tokenizers` library's trainer, its oddity included: a merge that spells a token which exists takes that
+token's id, and what this brings to an old pair waits apart from it. Where that happens, training starts over and follows all pairs.
 """
 
 from __future__ import annotations
@@ -18,14 +21,19 @@ import numpy.typing as npt
 
 from schemas.buffers import Bytes, Offsets
 from tokenizer.counts import hash_bytes, same_bytes
-from tokenizer.memory import prefetch
+from tokenizer.memory import kernel, prefetch
 from tokenizer.merge import Ids
 
 _NONE: Final = -1
 _BRANCHES: Final = 4  # of a node of the heap
 _AHEAD: Final = 16
-"""Words asked for from memory before their turn."""
+"""Places asked for from memory before their turn."""
+_FALL: Final = 16
+"""What the threshold is divided by."""
+_BLOCK_BITS: Final = 4  # places in a block of `_word_index`
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
+_COUNT, _KEY, _PAIR, _START, _SIZE = range(5)
+"""Columns of the heap; the last two are the pair's places, a part of one long array."""
 
 
 class Learned(NamedTuple):
@@ -38,188 +46,95 @@ class Learned(NamedTuple):
     offsets: Offsets
 
 
+class Words(NamedTuple):
+    """Words as places: word i has the places offsets[i] to offsets[i + 1] and occurs counts[i] times."""
+
+    places: npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+    """uint16 or uint32 per place: a token's id at its first place and its last one; those between do not matter."""
+    offsets: Offsets
+    counts: npt.NDArray[np.int64]
+
+
+class Tokens(NamedTuple):
+    """The first tokens: token j has the bytes data[offsets[j]:offsets[j + 1]] and fills spans[j] places."""
+
+    data: Bytes
+    offsets: Offsets
+    spans: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64]
+    """What max_token_length counts."""
+
+
+def place_type(n_tokens: int) -> type[np.uint16] | type[np.uint32]:
+    """The type of a place where there may be n_tokens tokens; its largest value is no token."""
+    return np.uint16 if n_tokens < 1 << 16 else np.uint32
+
+
 def learn_merges(
-    symbols: Ids,
-    word_offsets: Offsets,
-    counts: npt.NDArray[np.int64],
-    data: Bytes,
-    offsets: Offsets,
-    *,
-    n_tokens: int,
-    min_frequency: int,
-    max_token_length: int | None,
-) -> Learned:
+    words: Words, tokens: Tokens, n_tokens: int, min_frequency: int, max_token_length: int | None, *, all_pairs: bool
+) -> Learned | None:
     """Merges until there are n_tokens, or no pair occurs min_frequency times.
 
-    Word i has the ids `symbols[word_offsets[i]:word_offsets[i + 1]]` and occurs counts[i] times; token j has the bytes
-    `data[offsets[j]:offsets[j + 1]]`. Tokens made of max_token_length symbols or more are not formed. `symbols` is overwritten.
+    No pair of lengths that add up to max_token_length or more is formed. `words.places` is overwritten. None where a merge spells
+    a token that exists, unless `all_pairs`: then the same words are to be learned from with it.
     """
     longest = np.iinfo(np.int64).max if max_token_length is None else max_token_length
-    return Learned(*_learn(symbols, word_offsets, counts, data, offsets, n_tokens, max(min_frequency, 1), longest))
+    nothing = np.iinfo(words.places.dtype).max  # what stands between the first and the last place of a token
+    learned = _learn(words, nothing, tokens, n_tokens, max(min_frequency, 1), longest, all_pairs)
+    return None if learned is None else Learned(*learned)
 
 
 @numba.njit(cache=True, nogil=True)
-def _learn(symbols, word_offsets, counts, data, offsets, n_tokens, min_frequency, max_length):  # type: ignore[no-untyped-def]
-    n_words = len(counts)
-    spans = np.empty((n_words, 3), np.int64)  # first symbol, symbols, count: side by side, since a word is a leap in memory
-    for word in range(n_words):
-        spans[word] = (word_offsets[word], word_offsets[word + 1] - word_offsets[word], counts[word])
-
-    # Tokens: their bytes, how many first symbols they consist of, and a table that finds one by its bytes.
-    n = len(offsets) - 1
+def _learn(words, nothing, tokens, n_tokens, min_frequency, max_length, all_pairs):  # type: ignore[no-untyped-def]
+    data, offsets = tokens.data, tokens.offsets
+    n = n_first = len(offsets) - 1
+    # Tokens: their bytes, places, lengths, and a table that finds one by its bytes.
+    room = max(n, n_tokens) + 1
     bytes_ = np.empty(max(2 * len(data), 1024), np.uint8)
     bytes_[: len(data)] = data
-    bounds = np.zeros(max(n, n_tokens) + 2, np.int64)
+    bounds = np.zeros(room + 1, np.int64)
     bounds[: n + 1] = offsets
-    lengths = np.ones(max(n, n_tokens) + 1, np.int64)
-    by_bytes = np.full(_power_of_two(4 * max(n, n_tokens) + 16), _NONE, np.int64)
+    spans, lengths = np.zeros(room, np.int64), np.zeros(room, np.int64)
+    spans[:n], lengths[:n] = tokens.spans, tokens.lengths
+    by_bytes = np.full(_power_of_two(4 * room), _NONE, np.int64)
     for token in range(n):
         if bounds[token + 1] > bounds[token]:
             by_bytes[_place_of(bytes_, bounds[token], bounds[token + 1], by_bytes, bytes_, bounds)] = token
 
-    # Pairs: their number by key in a table; count, first of the waiting words, last step, key by number.
-    table = np.full(1 << 16, _NONE, np.int32)
-    pairs = np.empty((1 << 15, 4), np.int64)
-    n_pairs = 0
-    # Nodes of lists of words; freed ones form a list themselves.
-    nodes = np.empty((max(len(symbols), 1), 2), np.int32)  # word, next node
-    n_nodes = 0
-    free = np.int64(_NONE)
-    touched = np.empty(1 << 10, np.int64)
-    n_touched = 0
-    heap = np.empty((1 << 16, 4), np.int64)  # count, key, pair, first of its words
-    n_heap = 0
-
-    left_ids = np.empty(n_tokens * 2 + 16, np.int32)
-    right_ids = np.empty(n_tokens * 2 + 16, np.int32)
-    merged_ids = np.empty(n_tokens * 2 + 16, np.int32)
+    left_ids, right_ids, merged_ids = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
     n_merges = 0
+    index = _word_index(words.offsets)
+    # Of the pairs of the merged token with what is before it (0) and after it (1): change of count, places, next place to write to.
+    changes = np.zeros((room, 2, 3), np.int64)
+    met = np.empty(2 * room, np.int64)
+    events = np.empty((1 << 12, 2), np.int32)  # neighbour << 1 | side, place
 
-    new_pairs = np.empty(4, np.int64)
-    changes = np.empty(4, np.int64)
-    todo = np.empty(1 << 10, np.int32)
-    step = 0
-    first_round = True
-    left = right = merged = np.int64(_NONE)
-    words = np.int64(_NONE)
-    while True:
-        # Either every word once, to count its pairs, or the words in which the chosen pair stands.
-        n_todo = n_words
-        if not first_round:
-            n_todo = 0
-            while words != _NONE:
-                if n_todo == len(todo):
-                    todo = np.append(todo, np.empty_like(todo))
-                todo[n_todo], following = nodes[words, 0], np.int64(nodes[words, 1])
-                n_todo += 1
-                nodes[words, 1] = free
-                free = words
-                words = following
-        step += 1
-        for turn in range(n_todo):
-            current = np.int64(turn if first_round else todo[turn])
-            if not first_round and turn + _AHEAD < n_todo:
-                prefetch(spans, 3 * np.int64(todo[turn + _AHEAD]))
-                prefetch(symbols, spans[todo[turn + _AHEAD // 2], 0])
-            start, size, count = spans[current]
-            read, stop = start, start + size
-            if not first_round:
-                while read + 1 < stop and (symbols[read] != left or symbols[read + 1] != right):
-                    read += 1
-            write = read
-            while read < stop:
-                n_changes = 0
-                symbol = symbols[read]
-                if first_round:
-                    if read + 1 < stop:
-                        new_pairs[0], changes[0] = (np.int64(symbol) << 32) | symbols[read + 1], 1
-                        n_changes = 1
-                elif symbol == left and read + 1 < stop and symbols[read + 1] == right:
-                    symbol = np.int32(merged)
-                    if write > start:
-                        before = np.int64(symbols[write - 1])
-                        new_pairs[n_changes], changes[n_changes] = (before << 32) | left, -1
-                        n_changes += 1
-                        if lengths[before] + lengths[merged] < max_length:
-                            new_pairs[n_changes], changes[n_changes] = (before << 32) | merged, 1
-                            n_changes += 1
-                    read += 1
-                    if read + 1 < stop:
-                        after = np.int64(symbols[read + 1])
-                        new_pairs[n_changes], changes[n_changes] = (right << 32) | after, -1
-                        n_changes += 1
-                        if lengths[after] + lengths[merged] < max_length:
-                            new_pairs[n_changes], changes[n_changes] = (merged << 32) | after, 1
-                            n_changes += 1
-                symbols[write] = symbol
-                read += 1
-                write += 1
-                for change in range(n_changes):
-                    prefetch(table, _home(table, new_pairs[change]))
-                for change in range(n_changes):
-                    key = new_pairs[change]
-                    slot = _pair_slot(table, pairs, key)
-                    if table[slot] == _NONE:
-                        if n_pairs == len(pairs):
-                            pairs = np.concatenate((pairs, np.empty((n_pairs // 2, 4), np.int64)))
-                        pairs[n_pairs] = (0, _NONE, _NONE, key)
-                        table[slot] = n_pairs
-                        n_pairs += 1
-                        if 2 * n_pairs > len(table):
-                            table = _larger_table(pairs, n_pairs, 2 * len(table))
-                            slot = _pair_slot(table, pairs, key)
-                    pair = np.int64(table[slot])
-                    pairs[pair, 0] += changes[change] * count
-                    if changes[change] < 0:
-                        continue
-                    head = pairs[pair, 1]
-                    if pairs[pair, 2] != step:
-                        pairs[pair, 2] = step
-                        if n_touched == len(touched):
-                            touched = np.append(touched, np.empty_like(touched))
-                        touched[n_touched] = pair
-                        n_touched += 1
-                    if head != _NONE and nodes[head, 0] == current:
-                        continue
-                    if free != _NONE:
-                        node = free
-                        free = np.int64(nodes[free, 1])
-                    else:
-                        if n_nodes == len(nodes):
-                            nodes = np.concatenate((nodes, np.empty((len(nodes) // 8 + 16, 2), np.int32)))
-                        node = np.int64(n_nodes)
-                        n_nodes += 1
-                    nodes[node] = (current, head)
-                    pairs[pair, 1] = node
-            spans[current, 1] = write - start
-        first_round = False
-
-        for i in range(n_touched):
-            pair = touched[i]
-            # A pair that is too rare yet waits outside of the heap.
-            if pairs[pair, 0] >= min_frequency:
-                if n_heap == len(heap):
-                    heap = np.concatenate((heap, np.empty((n_heap // 2, 4), np.int64)))
-                _rise(heap, n_heap, pairs[pair, 0], pairs[pair, 3], pair, pairs[pair, 1])
-                n_heap += 1
-                pairs[pair, 1] = _NONE
-        n_touched = 0
-
-        if n >= n_tokens:
-            break
-        while n_heap > 0 and heap[0, 0] != pairs[heap[0, 2], 0]:
-            _sink(heap, n_heap, pairs[heap[0, 2], 0], heap[0, 1], heap[0, 2], heap[0, 3])
-        if n_heap == 0 or heap[0, 0] < min_frequency:
-            break
-        key, words = heap[0, 1], heap[0, 3]
+    threshold = np.int64(1) if all_pairs else np.int64(0)
+    table, pairs, n_pairs, heap, n_heap, lists, n_places, threshold = _follow(
+        words, spans, lengths, n_first, max_length, min_frequency, threshold, all_pairs
+    )
+    live = n_places
+    while n < n_tokens:
+        while n_heap > 0 and heap[0, _COUNT] != pairs[heap[0, _PAIR], 0]:
+            _sink(heap, n_heap, 0, pairs[heap[0, _PAIR], 0])
+        if n_heap == 0 or heap[0, _COUNT] < max(threshold, min_frequency):
+            if threshold <= min_frequency:
+                break
+            table, pairs, n_pairs, heap, n_heap, lists, n_places, threshold = _follow(
+                words, spans, lengths, n_first, max_length, min_frequency, threshold, all_pairs
+            )
+            live = n_places
+            continue
+        key, start, size = heap[0, _KEY], heap[0, _START], heap[0, _SIZE]
         n_heap -= 1
-        _sink(heap, n_heap, heap[n_heap, 0], heap[n_heap, 1], heap[n_heap, 2], heap[n_heap, 3])
+        _sink(heap, n_heap, n_heap, heap[n_heap, _COUNT])
+        live -= size
 
         left, right = key >> 32, key & 0xFFFFFFFF
-        size = bounds[left + 1] - bounds[left] + bounds[right + 1] - bounds[right]
-        end = bounds[n]
-        while end + size > len(bytes_):
+        end = bounds[n] + bounds[left + 1] - bounds[left] + bounds[right + 1] - bounds[right]
+        while end > len(bytes_):
             bytes_ = np.append(bytes_, np.empty_like(bytes_))
+        end = bounds[n]
         for token in (left, right):
             for at in range(bounds[token], bounds[token + 1]):
                 bytes_[end] = bytes_[at]
@@ -230,14 +145,60 @@ def _learn(symbols, word_offsets, counts, data, offsets, n_tokens, min_frequency
             merged = np.int64(n)
             by_bytes[place] = merged
             bounds[n + 1] = end
+            spans[n] = spans[left] + spans[right]
             lengths[n] = lengths[left] + lengths[right]
             n += 1
+        elif not all_pairs:
+            return None
         if n_merges == len(left_ids):
-            left_ids = np.append(left_ids, np.empty_like(left_ids))
-            right_ids = np.append(right_ids, np.empty_like(right_ids))
+            left_ids, right_ids = np.append(left_ids, np.empty_like(left_ids)), np.append(right_ids, np.empty_like(right_ids))
             merged_ids = np.append(merged_ids, np.empty_like(merged_ids))
         left_ids[n_merges], right_ids[n_merges], merged_ids[n_merges] = left, right, merged
         n_merges += 1
+
+        places = lists[start : start + size]
+        most = 2 * (_n_words_places(words, index, places) if all_pairs else size)
+        if most > len(events):
+            events = np.empty((most + most // 4, 2), np.int32)
+        n_events, n_met = _merge(
+            words, nothing, index, spans, lengths, max_length, left, right, merged, places, all_pairs, table, pairs, changes, met, events
+        )
+        if n_places + n_events > len(lists) or n_places > 2 * live + (1 << 20):
+            n_places = _close_up(heap, n_heap, lists)
+        while n_places + n_events > len(lists):
+            lists = np.append(lists, np.empty(len(lists) // 2 + 16, np.int32))
+        for i in range(n_met):
+            neighbour, side = met[i] >> 1, met[i] & 1
+            change, size = changes[neighbour, side, 0], changes[neighbour, side, 1]
+            key = (merged << 32) | neighbour if side else (neighbour << 32) | merged
+            changes[neighbour, side, 2] = _NONE
+            # A pair below the threshold is followed only if it is already.
+            slot = _pair_slot(table, pairs, key)
+            if table[slot] == _NONE:
+                if change < threshold:
+                    continue
+                if n_pairs == len(pairs):
+                    pairs = np.concatenate((pairs, np.empty((n_pairs // 2, 2), np.int64)))
+                pairs[n_pairs] = (0, key)
+                table[slot] = n_pairs
+                n_pairs += 1
+                if 2 * n_pairs > len(table):
+                    table = _larger_table(pairs, n_pairs, 2 * len(table))
+                    slot = _pair_slot(table, pairs, key)
+            pair = np.int64(table[slot])
+            pairs[pair, 0] += change
+            if size == 0 or pairs[pair, 0] < threshold:
+                continue
+            changes[neighbour, side, 2] = n_places
+            if n_heap == len(heap):
+                heap = np.concatenate((heap, np.empty((n_heap // 2, 5), np.int64)))
+            _rise(heap, n_heap, pairs[pair, 0], key, pair, n_places, size)
+            n_heap += 1
+            n_places += size
+            live += size
+        _note_events(events, n_events, changes, lists)
+        for i in range(n_met):
+            changes[met[i] >> 1, met[i] & 1] = 0
     return (
         left_ids[:n_merges].copy(),
         right_ids[:n_merges].copy(),
@@ -245,6 +206,240 @@ def _learn(symbols, word_offsets, counts, data, offsets, n_tokens, min_frequency
         bytes_[: bounds[n]].copy(),
         bounds[: n + 1].copy(),
     )
+
+
+@kernel
+def _merge(words, nothing, index, spans, lengths, max_length, left, right, merged, places, all_pairs, table, pairs, changes, met, events):  # type: ignore[no-untyped-def]
+    """Merge at these places. Counts of old pairs change at once, those of pairs with the merged token in `changes`.
+
+    Returns the number of events and of the neighbours `met`.
+    """
+    symbols, offsets, counts = words
+    n_events = n_met = 0
+    last_word = np.int64(_NONE)
+    for turn in range(len(places)):
+        if turn + _AHEAD < len(places):
+            ahead = np.int64(places[turn + _AHEAD])
+            prefetch(index, ahead >> _BLOCK_BITS)
+            prefetch(symbols, ahead)
+            near = np.int64(index[np.int64(places[turn + _AHEAD // 2]) >> _BLOCK_BITS])
+            prefetch(offsets, near)
+            prefetch(counts, near)
+        at = np.int64(places[turn])
+        if not all_pairs and symbols[at] != left:
+            continue
+        word = np.int64(index[at >> _BLOCK_BITS])
+        while offsets[word + 1] <= at:
+            word += 1
+        first, stop, count = offsets[word], offsets[word + 1], counts[word]
+        if all_pairs:  # whatever brought the word here, all of it is merged
+            if word == last_word:
+                continue
+            last_word, at = word, first
+        while at < stop:
+            between = at + spans[symbols[at]]
+            if symbols[at] != left or between >= stop or symbols[between] != right:
+                if not all_pairs:
+                    break
+                at = between
+                continue
+            end = between + spans[right]
+            symbols[between] = symbols[between - 1] = nothing
+            symbols[at] = symbols[end - 1] = merged
+            if at > first:
+                before = np.int64(symbols[at - 1])
+                if before == merged:
+                    n_met = _meet(changes, met, n_met, left, 1)
+                    changes[left, 1, 0] -= count
+                else:
+                    _lower(table, pairs, (before << 32) | left, count)
+                if lengths[before] + lengths[merged] < max_length:
+                    n_met = _meet(changes, met, n_met, before, 0)
+                    changes[before, 0, 0] += count
+                    changes[before, 0, 1] += 1
+                    events[n_events, 0], events[n_events, 1] = before << 1, at - spans[before]
+                    n_events += 1
+            if end < stop:
+                after = np.int64(symbols[end])
+                _lower(table, pairs, (right << 32) | after, count)
+                if lengths[after] + lengths[merged] < max_length:
+                    side = 0 if after == merged else 1  # the pair of two merged ones is noted once
+                    n_met = _meet(changes, met, n_met, after, side)
+                    changes[after, side, 0] += count
+                    changes[after, side, 1] += 1
+                    events[n_events, 0], events[n_events, 1] = (after << 1) | side, at
+                    n_events += 1
+            if not all_pairs:
+                break
+            at = end
+    return n_events, n_met
+
+
+@kernel
+def _note_events(events, n_events, changes, lists):  # type: ignore[no-untyped-def]
+    for i in range(n_events):
+        neighbour, side = events[i, 0] >> 1, events[i, 0] & 1
+        if changes[neighbour, side, 2] != _NONE:
+            lists[changes[neighbour, side, 2]] = events[i, 1]
+            changes[neighbour, side, 2] += 1
+
+
+@kernel
+def _n_words_places(words, index, places):  # type: ignore[no-untyped-def]
+    """Places of all words in which these places lie."""
+    n, stop = 0, np.int64(0)
+    for i in range(len(places)):
+        if places[i] >= stop or i == 0 or places[i] < places[i - 1]:
+            word = np.int64(index[places[i] >> _BLOCK_BITS])
+            while words.offsets[word + 1] <= places[i]:
+                word += 1
+            stop = words.offsets[word + 1]
+            n += stop - words.offsets[word]
+    return n
+
+
+@kernel
+def _meet(changes, met, n_met, neighbour, side):  # type: ignore[no-untyped-def]
+    if changes[neighbour, side, 2] == 0:
+        changes[neighbour, side, 2] = 1
+        met[n_met] = (neighbour << 1) | side
+        n_met += 1
+    return n_met
+
+
+@kernel
+def _lower(table, pairs, key, count):  # type: ignore[no-untyped-def]
+    pair = np.int64(table[_pair_slot(table, pairs, key)])
+    if pair != _NONE:
+        pairs[pair, 0] -= count
+
+
+@numba.njit(cache=True, nogil=True)
+def _follow(words, spans, lengths, n_first, max_length, min_frequency, threshold, all_pairs):  # type: ignore[no-untyped-def]
+    """Look through all words for the pairs that reach a threshold lower than the given one, which is 0 the first time.
+
+    Three times: counts by hash of a pair tell which ones may reach it; those are counted; then their places are noted.
+    """
+    buckets = np.zeros(_power_of_two(min(len(words.places) // 8, 1 << 20)), np.int64)
+    _count_buckets(words, spans, lengths, n_first, max_length, buckets)
+    if not all_pairs:
+        most = buckets.max()
+        threshold = max((min(most, threshold) if threshold else most) // _FALL, min_frequency)
+    pairs, sizes = np.empty((1 << 11, 2), np.int64), np.zeros(1 << 11, np.int64)  # count, key; places
+    table = np.full(1 << 12, _NONE, np.int32)
+    n_pairs = word = at = 0
+    while word < len(words.counts):
+        n_pairs, word, at = _count_pairs(
+            words, spans, lengths, n_first, max_length, buckets, threshold, table, pairs, sizes, n_pairs, word, at
+        )
+        if 2 * (n_pairs + 1) > len(table):
+            table = _larger_table(pairs, n_pairs, 2 * len(table))
+        if n_pairs == len(pairs):
+            pairs = np.concatenate((pairs, np.empty_like(pairs)))
+            sizes = np.append(sizes, np.zeros_like(sizes))
+
+    heap = np.empty((np.count_nonzero(pairs[:n_pairs, 0] >= threshold) + 16, 5), np.int64)
+    n_heap, n_places = 0, np.int64(0)
+    cursors = np.full(n_pairs, _NONE, np.int64)
+    for pair in range(n_pairs):
+        if pairs[pair, 0] >= threshold:
+            _rise(heap, n_heap, pairs[pair, 0], pairs[pair, 1], pair, n_places, sizes[pair])
+            n_heap += 1
+            cursors[pair] = n_places
+            n_places += sizes[pair]
+    lists = np.empty(n_places + n_places // 4 + 1024, np.int32)
+    _note_places(words, spans, buckets, threshold, table, pairs, cursors, lists)
+    return table, pairs, n_pairs, heap, n_heap, lists, n_places, threshold
+
+
+@kernel
+def _count_buckets(words, spans, lengths, n_first, max_length, buckets):  # type: ignore[no-untyped-def]
+    symbols, offsets, counts = words
+    for word in range(len(counts)):
+        at, stop, count = offsets[word], offsets[word + 1], counts[word]
+        right = np.int64(symbols[at])
+        at += spans[right]
+        while at < stop:
+            left, right = right, np.int64(symbols[at])
+            at += spans[right]
+            if lengths[left] + lengths[right] < max_length or (left < n_first and right < n_first):
+                buckets[_home(buckets, (left << 32) | right)] += count
+
+
+@kernel
+def _count_pairs(words, spans, lengths, n_first, max_length, buckets, threshold, table, pairs, sizes, n_pairs, word, at):  # type: ignore[no-untyped-def]
+    """Count on from the token at `at` of a word, or from its beginning for 0; returns where there was no room for a further pair."""
+    symbols, offsets, counts = words
+    while word < len(counts):
+        stop, count = offsets[word + 1], counts[word]
+        place = max(at, offsets[word])
+        right = np.int64(symbols[place])
+        at = place + spans[right]
+        while at < stop:
+            left, right = right, np.int64(symbols[at])
+            key = (left << 32) | right
+            if buckets[_home(buckets, key)] >= threshold and (
+                lengths[left] + lengths[right] < max_length or (left < n_first and right < n_first)
+            ):
+                slot = _pair_slot(table, pairs, key)
+                if table[slot] == _NONE:
+                    if n_pairs == len(pairs) or 2 * (n_pairs + 1) > len(table):
+                        return n_pairs, word, place
+                    pairs[n_pairs, 0], pairs[n_pairs, 1] = 0, key
+                    table[slot] = n_pairs
+                    n_pairs += 1
+                pairs[table[slot], 0] += count
+                sizes[table[slot]] += 1
+            place = at
+            at += spans[right]
+        word += 1
+        at = 0
+    return n_pairs, word, at
+
+
+@kernel
+def _note_places(words, spans, buckets, threshold, table, pairs, cursors, lists):  # type: ignore[no-untyped-def]
+    symbols, offsets, counts = words
+    for word in range(len(counts)):
+        place, stop = offsets[word], offsets[word + 1]
+        right = np.int64(symbols[place])
+        at = place + spans[right]
+        while at < stop:
+            left, right = right, np.int64(symbols[at])
+            key = (left << 32) | right
+            if buckets[_home(buckets, key)] >= threshold:
+                pair = np.int64(table[_pair_slot(table, pairs, key)])
+                if pair != _NONE and cursors[pair] != _NONE:
+                    lists[cursors[pair]] = place
+                    cursors[pair] += 1
+            place = at
+            at += spans[right]
+
+
+@numba.njit(cache=True, nogil=True)
+def _word_index(offsets):  # type: ignore[no-untyped-def]
+    """The word of the first place of every block of places."""
+    index = np.empty((offsets[-1] >> _BLOCK_BITS) + 1, np.int32)
+    word = 0
+    for block in range(len(index)):
+        while word + 2 < len(offsets) and offsets[word + 1] <= block << _BLOCK_BITS:
+            word += 1
+        index[block] = word
+    return index
+
+
+@numba.njit(cache=True, nogil=True)
+def _close_up(heap, n_heap, lists):  # type: ignore[no-untyped-def]
+    """Move the lists that are still in the heap to the front; returns where they end."""
+    order = np.argsort(heap[:n_heap, _START])
+    end = np.int64(0)
+    for entry in order:
+        start, size = heap[entry, _START], heap[entry, _SIZE]
+        heap[entry, _START] = end
+        for i in range(size):
+            lists[end + i] = lists[start + i]
+        end += size
+    return end
 
 
 @numba.njit(cache=True, nogil=True)
@@ -255,7 +450,7 @@ def _power_of_two(least):  # type: ignore[no-untyped-def]
     return size
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _place_of(data, at, end, by_bytes, bytes_, bounds):  # type: ignore[no-untyped-def]
     """Where in the table the token data[at:end] stands, or would stand."""
     place = np.int64(hash_bytes(data, at, end) >> np.uint64(20)) & (len(by_bytes) - 1)
@@ -267,15 +462,15 @@ def _place_of(data, at, end, by_bytes, bytes_, bounds):  # type: ignore[no-untyp
     return place
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _home(table, key):  # type: ignore[no-untyped-def]
     return np.int64((np.uint64(key) * _MIX) >> np.uint64(32)) & (len(table) - 1)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _pair_slot(table, pairs, key):  # type: ignore[no-untyped-def]
     slot = _home(table, key)
-    while table[slot] != _NONE and pairs[table[slot], 3] != key:
+    while table[slot] != _NONE and pairs[table[slot], 1] != key:
         slot = (slot + 1) & (len(table) - 1)
     return slot
 
@@ -284,41 +479,42 @@ def _pair_slot(table, pairs, key):  # type: ignore[no-untyped-def]
 def _larger_table(pairs, n_pairs, size):  # type: ignore[no-untyped-def]
     table = np.full(size, _NONE, np.int32)
     for pair in range(n_pairs):
-        table[_pair_slot(table, pairs, pairs[pair, 3])] = pair
+        table[_pair_slot(table, pairs, pairs[pair, 1])] = pair
     return table
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _is_before(count, key, other_count, other_key):  # type: ignore[no-untyped-def]
     """The larger count first; of equal ones the smaller ids."""
     return count > other_count or (count == other_count and key < other_key)
 
 
-@numba.njit(cache=True, nogil=True)
-def _rise(heap, place, count, key, pair, words):  # type: ignore[no-untyped-def]
+@kernel
+def _rise(heap, place, count, key, pair, start, size):  # type: ignore[no-untyped-def]
     """Put an entry into the hole at the end of the heap, and up from there."""
     while place > 0:
         parent = (place - 1) // _BRANCHES
-        if not _is_before(count, key, heap[parent, 0], heap[parent, 1]):
+        if not _is_before(count, key, heap[parent, _COUNT], heap[parent, _KEY]):
             break
-        for i in range(4):
+        for i in range(5):
             heap[place, i] = heap[parent, i]
         place = parent
-    heap[place] = (count, key, pair, words)
+    heap[place, _COUNT], heap[place, _KEY], heap[place, _PAIR], heap[place, _START], heap[place, _SIZE] = count, key, pair, start, size
 
 
-@numba.njit(cache=True, nogil=True)
-def _sink(heap, n_heap, count, key, pair, words):  # type: ignore[no-untyped-def]
-    """Put an entry into the hole at the top of a heap of n_heap entries, and down from there."""
+@kernel
+def _sink(heap, n_heap, entry, count):  # type: ignore[no-untyped-def]
+    """Put the entry at row `entry`, with this count, into the hole at the top of a heap of n_heap entries, and down from there."""
+    key, pair, start, size = heap[entry, _KEY], heap[entry, _PAIR], heap[entry, _START], heap[entry, _SIZE]
     place = 0
     while _BRANCHES * place + 1 < n_heap:
         best = _BRANCHES * place + 1
         for child in range(best + 1, min(best + _BRANCHES, n_heap)):
-            if _is_before(heap[child, 0], heap[child, 1], heap[best, 0], heap[best, 1]):
+            if _is_before(heap[child, _COUNT], heap[child, _KEY], heap[best, _COUNT], heap[best, _KEY]):
                 best = child
-        if not _is_before(heap[best, 0], heap[best, 1], count, key):
+        if not _is_before(heap[best, _COUNT], heap[best, _KEY], count, key):
             break
-        for i in range(4):
+        for i in range(5):
             heap[place, i] = heap[best, i]
         place = best
-    heap[place] = (count, key, pair, words)
+    heap[place, _COUNT], heap[place, _KEY], heap[place, _PAIR], heap[place, _START], heap[place, _SIZE] = count, key, pair, start, size

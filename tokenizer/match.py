@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from schemas.buffers import Bytes, Offsets
 from tokenizer.borders import Borders, borders, part_of_word_end
 from tokenizer.classes import decode
-from tokenizer.memory import load_word, prefetch
+from tokenizer.memory import kernel, load_word, prefetch
 from tokenizer.merge import MAX_IDS, Ids, Origins, Pairs, may_join, pair_filter, rank_of
 from tokenizer.scan import part_end, pretoken_end
 from tokenizer.trie import Trie, exact, longest
@@ -73,30 +72,31 @@ class Scratch(NamedTuple):
     """uint64[4 * slots]: two words of pre-token bytes (length in the last byte), two of three 21-bit ids each."""
     neighbours: npt.NDArray[np.uint32]
     """Pairs of tokens already checked: what their place does not tell of the pair << 2 | may stand together << 1 | 1."""
+    ends: Offsets
+    """A few pre-tokens are cut before the first is looked up, so that their places in the cache are on the way from memory."""
+    places: Offsets
+    lows: UInt64s
+    highs: UInt64s
 
 
 def scratch(cache_bits: int = 18, neighbour_bits: int = 16) -> Scratch:
     """Fresh caches of 32 << cache_bits and 4 << neighbour_bits bytes; neighbour_bits is at least 12."""
     words = np.zeros((4 << cache_bits) + 7, np.uint64)
     skipped = -words.ctypes.data // 8 % 8  # a pre-token's two places are one cache line of 64 bytes
-    return Scratch(words[skipped : skipped + (4 << cache_bits)], np.zeros(1 << neighbour_bits, np.uint32))
+    ends, places = np.zeros(_AHEAD, np.int64), np.zeros(_AHEAD, np.int64)
+    lows, highs = np.zeros(_AHEAD, np.uint64), np.zeros(_AHEAD, np.uint64)
+    return Scratch(words[skipped : skipped + (4 << cache_bits)], np.zeros(1 << neighbour_bits, np.uint32), ends, places, lows, highs)
 
 
-@numba.njit(cache=True, nogil=True)
-def encode(data, offsets, kind, max_digits, split_digits, whole_words, classes, matcher, scratch, out, bounds):  # type: ignore[no-untyped-def]
+@kernel
+def encode(data, offsets, kind, max_digits, split_digits, whole_words, classes, matcher, scratch, impossible, out, bounds):  # type: ignore[no-untyped-def]
     """Write the ids of all rows to `out` and the rows' bounds to `bounds`; returns the number of ids.
 
-    `whole_words`: a pre-token that is in the vocabulary is that token, whatever the merges make of it.
+    `whole_words`: a pre-token that is in the vocabulary is that token, whatever the merges make of it. `impossible` is all false and
+    longer than every row.
     """
     (units, token_of_node), tokens, byte_ids, pairs, joins, (characters, fragments) = matcher
-    words, neighbours = scratch
-    most = 0
-    for row in range(len(offsets) - 1):
-        most = max(most, offsets[row + 1] - offsets[row])
-    impossible = np.zeros(most + 1, np.bool_)
-    # A few pre-tokens are cut before the first is looked up, so that their places in the cache are on the way from memory.
-    ends, places = np.empty(_AHEAD, np.int64), np.empty(_AHEAD, np.int64)
-    lows, highs = np.empty(_AHEAD, np.uint64), np.empty(_AHEAD, np.uint64)
+    words, neighbours, ends, places, lows, highs = scratch
     n = np.int64(0)
     for row in range(len(offsets) - 1):
         at, stop = offsets[row], offsets[row + 1]
@@ -141,7 +141,7 @@ def encode(data, offsets, kind, max_digits, split_digits, whole_words, classes, 
     return n
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _key(data, at, end):  # type: ignore[no-untyped-def]
     """(first eight bytes, the rest and the length) of at most 15 bytes."""
     size = end - at
@@ -161,7 +161,7 @@ def _key(data, at, end):  # type: ignore[no-untyped-def]
     return low, high | (np.uint64(size) << np.uint64(56))
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _place(low, high, words):  # type: ignore[no-untyped-def]
     """Where a pre-token is kept; its second place is the neighbour in the cache line, `place ^ 4`."""
     mixed = (low ^ (high * _MIX_B)) * _MIX_A
@@ -169,7 +169,7 @@ def _place(low, high, words):  # type: ignore[no-untyped-def]
     return np.int64(mixed >> np.uint64(32)) & ((len(words) >> 2) - 1) << 2
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _recall(words, place, low, high, out, n):  # type: ignore[no-untyped-def]
     """Write the ids kept for a pre-token to out[n:]; returns how many, 0 if this place keeps another."""
     if words[place] != low or words[place + 1] & _KEY_MASK != high:
@@ -187,7 +187,7 @@ def _recall(words, place, low, high, out, n):  # type: ignore[no-untyped-def]
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _remember(words, slot, low, high, out, n, filled):  # type: ignore[no-untyped-def]
     first, second = np.uint64(0), np.uint64(0)
     for i in range(n, min(n + 3, filled)):
@@ -200,7 +200,7 @@ def _remember(words, slot, low, high, out, n, filled):  # type: ignore[no-untype
     words[slot + 2], words[slot + 3] = first, second
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _encode_word(data, at, end, whole_words, units, token_of_node, tokens, byte_ids, pairs, joins, neighbours, impossible, out, n):  # type: ignore[no-untyped-def]
     """Write the ids of data[at:end] to out[n:]; returns the new n."""
     if whole_words:
@@ -211,7 +211,7 @@ def _encode_word(data, at, end, whole_words, units, token_of_node, tokens, byte_
     return _match(data, at, end, units, token_of_node, tokens, byte_ids, pairs, joins, neighbours, impossible, out, n)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _match(data, at, end, units, token_of_node, tokens, byte_ids, pairs, joins, neighbours, impossible, out, n):  # type: ignore[no-untyped-def]
     """The same by matching alone. `impossible` is all false before and after."""
     start, first = at, n
@@ -245,7 +245,7 @@ def _match(data, at, end, units, token_of_node, tokens, byte_ids, pairs, joins, 
     return n
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _stands(left, right, tokens, pairs, joins, neighbours):  # type: ignore[no-untyped-def]
     """`may_stand`, remembered. The pair is mixed one to one, so the place and the 30 bits kept are the whole of it."""
     mixed = (((np.uint64(left) << np.uint64(21)) | np.uint64(right)) * _MIX_A) & _PAIR_MASK
@@ -261,14 +261,14 @@ def _stands(left, right, tokens, pairs, joins, neighbours):  # type: ignore[no-u
     return verdict
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _find_prefixes(units, token_of_node, prefix, data, offsets, alive):  # type: ignore[no-untyped-def]
     for token in range(len(offsets) - 1):
         if alive[token]:
             prefix[token] = longest(data, offsets[token], offsets[token + 1] - 1, units, token_of_node)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def may_stand(left, right, tokens, pairs, joins):  # type: ignore[no-untyped-def]
     """Whether two tokens side by side are the encoding of their bytes.
 

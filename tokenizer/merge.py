@@ -12,6 +12,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from tokenizer.memory import kernel
+
 Ids = npt.NDArray[np.int32]
 
 MAX_IDS: Final = 1 << 21
@@ -68,7 +70,7 @@ def in_order(left: Ids, right: Ids, found: Origins) -> bool:
     return bool(np.all((ranks > found.rank[left]) & (ranks > found.rank[right]) | ~possible))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fill(pairs, left, right):  # type: ignore[no-untyped-def]
     mask = len(pairs) - 1
     for rank in range(len(left)):
@@ -79,7 +81,7 @@ def _fill(pairs, left, right):  # type: ignore[no-untyped-def]
         pairs[slot] = (key << np.uint64(22)) | np.uint64(rank)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def rank_of(pairs, left, right):  # type: ignore[no-untyped-def]
     """The rank of the merge that joins two tokens, or NO_RANK."""
     key = (np.uint64(left) << np.uint64(21)) | np.uint64(right)
@@ -94,7 +96,7 @@ def rank_of(pairs, left, right):  # type: ignore[no-untyped-def]
         slot = (slot + 1) & mask
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _mark(pairs, bits):  # type: ignore[no-untyped-def]
     for pair in pairs:
         if pair != _EMPTY:
@@ -102,19 +104,19 @@ def _mark(pairs, bits):  # type: ignore[no-untyped-def]
             add_pair(bits, key >> np.uint64(21), key & np.uint64(MAX_IDS - 1))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def add_pair(bits, left, right):  # type: ignore[no-untyped-def]
     """Set the bit of a pair of numbers below 1 << 21."""
     bit = _filter_bit((np.uint64(left) << np.uint64(21)) | np.uint64(right), bits)
     bits[bit >> 3] |= np.uint8(1 << (bit & 7))
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _filter_bit(key, bits):  # type: ignore[no-untyped-def]
     return np.int64((key * _MIX) >> np.uint64(32)) & (8 * len(bits) - 1)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def may_join(bits, left, right):  # type: ignore[no-untyped-def]
     """False where the pair was not added: its two are never joined."""
     bit = _filter_bit((np.uint64(left) << np.uint64(21)) | np.uint64(right), bits)

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from schemas.buffers import Bytes, Offsets, string_view
 from tokenizer.classes import DIGIT, LETTER, LOWER, MARK, NEWLINE, NUMBER, SPACE, UPPER, code_classes, decode
+from tokenizer.memory import kernel
 from tokenizer.patterns import CL100K, CODE, DIGITS_ALONE, DIGITS_JOINED, GPT2, LLAMA, O200K, SPACES_AND_WORD, WHOLE_ROW, Scanner
 
 _SPACE: Final = 0x20
@@ -55,7 +56,7 @@ def _cut(data, offsets, kind, max_digits, split_digits, classes):  # type: ignor
     return ends[:n].copy(), bounds
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def part_end(data, at, stop, split_digits, classes):  # type: ignore[no-untyped-def]
     """Where the part ends that a splitter of digits makes before the pattern is applied."""
     if split_digits == DIGITS_JOINED:
@@ -73,7 +74,7 @@ def part_end(data, at, stop, split_digits, classes):  # type: ignore[no-untyped-
     return at
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def pretoken_end(data, at, stop, kind, max_digits, classes):  # type: ignore[no-untyped-def]
     """Where the pre-token that begins at `at` ends."""
     if kind == GPT2:
@@ -91,7 +92,7 @@ def pretoken_end(data, at, stop, kind, max_digits, classes):  # type: ignore[no-
     return _spaced(data, at, stop, kind == SPACES_AND_WORD)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _bits(data, at, classes):  # type: ignore[no-untyped-def]
     """(class bits, length in bytes) of the character at `at`."""
     first = data[at]
@@ -101,7 +102,7 @@ def _bits(data, at, classes):  # type: ignore[no-untyped-def]
     return int(classes[code]), size
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _run(data, at, stop, classes, wanted):  # type: ignore[no-untyped-def]
     """The end of the run of characters with one of the wanted bits."""
     while at < stop:
@@ -112,7 +113,7 @@ def _run(data, at, stop, classes, wanted):  # type: ignore[no-untyped-def]
     return at
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _run_without(data, at, stop, classes, unwanted):  # type: ignore[no-untyped-def]
     """The end of the run of characters with none of the unwanted bits."""
     while at < stop:
@@ -123,7 +124,7 @@ def _run_without(data, at, stop, classes, unwanted):  # type: ignore[no-untyped-
     return at
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _gpt2(data, at, stop, classes):  # type: ignore[no-untyped-def]
     if data[at] == _APOSTROPHE:  # 's|'t|'re|'ve|'m|'ll|'d
         end = _contraction(data, at, stop, False)
@@ -140,7 +141,7 @@ def _gpt2(data, at, stop, classes):  # type: ignore[no-untyped-def]
     return _blank(data, at, stop, classes, SPACE)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _cl100k(data, at, stop, max_digits, classes):  # type: ignore[no-untyped-def]
     if data[at] == _APOSTROPHE:  # (?i:'s|'t|'re|'ve|'m|'ll|'d)
         end = _contraction(data, at, stop, True)
@@ -162,7 +163,7 @@ def _cl100k(data, at, stop, max_digits, classes):  # type: ignore[no-untyped-def
     return _blank_by_line(data, at, stop, classes)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _o200k(data, at, stop, max_digits, classes):  # type: ignore[no-untyped-def]
     bits, size = _bits(data, at, classes)
     if bits & NUMBER:
@@ -181,7 +182,7 @@ def _o200k(data, at, stop, max_digits, classes):  # type: ignore[no-untyped-def]
     return _blank_by_line(data, at, stop, classes)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _cased_word(data, at, stop, classes, needs_small):  # type: ignore[no-untyped-def]
     """The end of [big]*[small]+, else (unless it needs a small one) of [big]+, from `at`; `at` itself where none matches.
 
@@ -205,7 +206,7 @@ def _cased_word(data, at, stop, classes, needs_small):  # type: ignore[no-untype
     return at if needs_small else big
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _llama(data, at, stop, classes):  # type: ignore[no-untyped-def]
     start = at + 1 if data[at] == _SPACE and at + 1 < stop else at
     bits, size = _bits(data, start, classes)
@@ -218,7 +219,7 @@ def _llama(data, at, stop, classes):  # type: ignore[no-untyped-def]
     return _blank(data, at, stop, classes, SPACE)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _code(data, at, stop, classes):  # type: ignore[no-untyped-def]
     start = at + 1 if data[at] == _SPACE and at + 1 < stop else at
     bits, size = _bits(data, start, classes)
@@ -241,7 +242,7 @@ def _code(data, at, stop, classes):  # type: ignore[no-untyped-def]
     return end if end == stop or last == at or bits & SPACE else last
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _spaced(data, at, stop, many):  # type: ignore[no-untyped-def]
     """The end of one space, or of a run of them, and what follows up to the next space."""
     if data[at] == _SPACE:
@@ -253,7 +254,7 @@ def _spaced(data, at, stop, many):  # type: ignore[no-untyped-def]
     return at
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _number(data, at, stop, most, classes):  # type: ignore[no-untyped-def]
     """The end of at most `most` more digits."""
     while most > 0 and at < stop:
@@ -265,7 +266,7 @@ def _number(data, at, stop, most, classes):  # type: ignore[no-untyped-def]
     return at
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _blank(data, at, stop, classes, wanted):  # type: ignore[no-untyped-def]
     r"""The end of '\s+(?!\S)|\s+': the run of white space, less its last character where something follows it."""
     end, last = at, at
@@ -278,7 +279,7 @@ def _blank(data, at, stop, classes, wanted):  # type: ignore[no-untyped-def]
     return end if end == stop or last == at else last
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _blank_by_line(data, at, stop, classes):  # type: ignore[no-untyped-def]
     r"""The end of '\s*[\r\n]+|\s+(?!\S)|\s+': up to the last line break of the run of white space, if it has any."""
     end, last, line = at, at, at
@@ -295,7 +296,7 @@ def _blank_by_line(data, at, stop, classes):  # type: ignore[no-untyped-def]
     return end if end == stop or last == at else last
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _contraction(data, at, stop, any_case):  # type: ignore[no-untyped-def]
     """The end of 's|'t|'re|'ve|'m|'ll|'d at the apostrophe `at`, or `at`.
 
@@ -317,6 +318,6 @@ def _contraction(data, at, stop, any_case):  # type: ignore[no-untyped-def]
     return at
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def _optional_contraction(data, at, stop):  # type: ignore[no-untyped-def]
     return _contraction(data, at, stop, True) if at < stop and data[at] == _APOSTROPHE else at

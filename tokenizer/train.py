@@ -7,51 +7,54 @@ spaces as they are, so that U+2581 in text stays itself; SentencePiece's metaspa
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, cast
 
-import numba
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-from schemas.buffers import Bytes, Offsets
 from schemas.errors import TokenizerError
 from schemas.recipe import Tokenizer as TokenizerConfig
-from tokenizer.classes import N_CODES, decode
+from tokenizer.classes import N_CODES
 from tokenizer.counts import PretokenCounter
 from tokenizer.encode import Encoder
-from tokenizer.learn import Learned, learn_merges
-from tokenizer.merge import Ids
-from tokenizer.patterns import PATTERNS, SCANNERS, WHOLE_ROW, Scanner
+from tokenizer.learn import Learned, Tokens, Words, learn_merges
+from tokenizer.library import train_with_the_library
+from tokenizer.patterns import PATTERNS, SCANNERS, SPACES_AND_WORD, WHOLE_ROW, Scanner
 from tokenizer.prepare import in_form
-from tokenizer.scan import text_view
-from tokenizer.vocabulary import Form, byte_alphabet
-
-MOST_COUNTED_BYTES: Final = 512 * 1024 * 1024
-"""Of distinct pre-tokens; above it, those seen once are forgotten, then those seen twice, and so on."""
+from tokenizer.vocabulary import byte_alphabet
+from tokenizer.words import frequent_characters, tokens_of, words_of_bytes, words_of_characters, words_of_tokens
 
 
 def train(columns: Iterable[pa.Array], config: TokenizerConfig) -> HuggingFaceTokenizer:
     """A tokenizer of config.vocab_size tokens (made a multiple of config.pad_to_multiple) from large_string columns."""
-    return train_from_counts(count_columns(columns, SCANNERS[config.pattern], config.normalization), config)
-
-
-def count_columns(columns: Iterable[pa.Array], scanner: Scanner, form: Form | None) -> pa.RecordBatch:
-    """COUNTS of all columns together, within the bound."""
-    counter = PretokenCounter()
-    rarest = 0
+    if config.model != "bpe":
+        return train_with_the_library(columns, config)
+    counter, add = PretokenCounter(), counting(config)
     for column in columns:
-        counter.add_text(in_form(column, form) if form else column, scanner)
-        while counter.nbytes > MOST_COUNTED_BYTES:
-            rarest += 1
-            counts, counter = counter.counts(), PretokenCounter()
-            counter.add_counts(counts.filter(pc.greater(counts.column("count"), rarest)))
-    return counter.counts()
+        add(counter, column)
+    return train_from_counts(counter.counts(), config)
+
+
+def counting(config: TokenizerConfig) -> Callable[[PretokenCounter, pa.Array], None]:
+    """What counts a column's pre-tokens as training needs them: cut by the pattern, or as the tokenizer that is extended cuts."""
+    if config.extend is None:
+        scanner, form = SCANNERS[config.pattern], config.normalization
+        return lambda counter, column: counter.add_text(in_form(column, form) if form else column, scanner)
+    encoder = Encoder(Path(config.extend))
+    if encoder.path != "fast":
+        raise TokenizerError(f"{config.extend} cannot be extended: {encoder.reason}")
+    scanner = learnable(encoder.vocabulary.scanner)
+    return lambda counter, column: counter.add_text(encoder.prepared(column), scanner)
+
+
+def most_counted_bytes(config: TokenizerConfig) -> int:
+    """What counts may take for training to keep within config.memory_mb: learning holds about four times as much."""
+    return config.memory_mb * 1_000_000 // 5
 
 
 def train_from_counts(counts: pa.RecordBatch, config: TokenizerConfig) -> HuggingFaceTokenizer:
@@ -59,57 +62,65 @@ def train_from_counts(counts: pa.RecordBatch, config: TokenizerConfig) -> Huggin
 
     Raises TokenizerError where the counts cannot fill the vocabulary.
     """
+    if config.extend:
+        return extend(Path(config.extend), counts, config)
     specials = list(config.special_tokens)
-    n_tokens = -(-config.vocab_size // config.pad_to_multiple) * config.pad_to_multiple
-    data, offsets = text_view(counts.column("pretoken"))
-    numbers = counts.column("count").to_numpy().astype(np.int64)
+    n_tokens = padded_size(config)
     if config.pattern == "llama":
-        names, tokens = specials + [f"<0x{byte:02X}>" for byte in range(256)], [b""] * (len(specials) + 256)
-        chars = _alphabet(data, offsets, numbers, config.character_coverage)
-        names, tokens = names + chars, tokens + [char.encode() for char in chars]
+        names = specials + [f"<0x{byte:02X}>" for byte in range(256)]
+        chars = frequent_characters(counts, config.character_coverage)
+        id_of_code = np.full(N_CODES, -1, np.int32)
+        id_of_code[[ord(char) for char in chars]] = np.arange(len(names), len(names) + len(chars))
+        tokens = tokens_of([b""] * len(names) + [char.encode() for char in chars], [1] * (len(names) + len(chars)))
+        names += chars
         if len(names) > n_tokens:
             raise TokenizerError(
                 f"tokenizer.vocab_size = {n_tokens}: the special tokens, the bytes and the {len(chars)} characters that cover "
                 f"{config.character_coverage} of the text need {len(names)}; ask for more tokens, or for less coverage"
             )
-        id_of_code = np.full(N_CODES, -1, np.int32)
-        id_of_code[[ord(char) for char in chars]] = np.arange(len(specials) + 256, len(names))
-        symbols, word_offsets, numbers = _characters(data, offsets, numbers, id_of_code)
+        learned = _learn(lambda: words_of_characters(counts, id_of_code, n_tokens), tokens, n_tokens, config)
     else:
         byte_of = byte_alphabet()
         chars = sorted(byte_of)
-        names, tokens = specials + chars, [*(name.encode() for name in specials), *(bytes([byte_of[char]]) for char in chars)]
+        names = specials + chars
+        # A special token that text can spell is made by a merge, too, as in the library.
+        strings = [bytes(byte_of[char] for char in name) if set(name) <= byte_of.keys() else b"" for name in names]
         id_of_byte = np.zeros(256, np.int32)
         id_of_byte[[byte_of[char] for char in chars]] = np.arange(len(specials), len(names))
-        symbols, word_offsets = _bytes_as_ids(data, offsets, id_of_byte), offsets - offsets[0]
-    learned = _learn(symbols, word_offsets, numbers, tokens, n_tokens, config)
-    n_learned = len(learned.offsets) - 1
-    if n_learned < n_tokens:
-        raise TokenizerError(
-            f"tokenizer.vocab_size = {n_tokens}: the sample fills only {n_learned} tokens "
-            f"(pairs seen at least {config.min_frequency} times); set it to {n_learned} or less, or give more text"
-        )
+        tokens = tokens_of(strings, [len(string) for string in strings])
+        learned = _learn(lambda: words_of_bytes(counts, id_of_byte, n_tokens), tokens, n_tokens, config)
     return _tokenizer(names, learned, config)
 
 
-def extend(path: Path, counts: pa.RecordBatch, n_tokens: int, config: TokenizerConfig) -> HuggingFaceTokenizer:
-    """The tokenizer at `path` with merges learned on top of its own until it has n_tokens: every old token keeps its id.
+def extend(path: Path, counts: pa.RecordBatch, config: TokenizerConfig) -> HuggingFaceTokenizer:
+    """The tokenizer at `path` grown to config.vocab_size tokens by merges on top of its own: every old token keeps its id.
 
-    `counts` must come from the pattern that the tokenizer cuts by. Of the config only the limits on merges are used.
+    `counts` must come from `counting`. A vocabulary of characters first gets those that it lacks, as many as make up
+    config.character_coverage of the text. Of the config the pattern and the special tokens are not used.
     """
-    encoder = Encoder(path)
-    if encoder.path != "fast":
-        raise TokenizerError(f"{path} cannot be extended: {encoder.reason}")
-    vocabulary = encoder.vocabulary
     document: dict[str, Any] = json.loads(path.read_bytes())
     vocab = document["model"]["vocab"]
-    n_old = 1 + max([*vocab.values(), *(token["id"] for token in document["added_tokens"])])
-    words = encoder.encode_with(Scanner(WHOLE_ROW), counts.column("pretoken").cast(pa.large_string()))
+    n_old = n = 1 + max([*vocab.values(), *(token["id"] for token in document["added_tokens"])])
+    n_tokens = padded_size(config)
+    if document["model"].get("byte_fallback"):
+        for char in frequent_characters(counts, config.character_coverage):
+            if char not in vocab and char != " ":  # a space is written as U+2581
+                vocab[char], n = n, n + 1
+    if n_tokens <= n_old or n_tokens < n:
+        raise TokenizerError(
+            f"tokenizer.vocab_size = {n_tokens}: {path} has {n_old} tokens and {n - n_old} characters that it lacks would come first; "
+            f"ask for more than {n} tokens, or for less tokenizer.character_coverage"
+        )
+    with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
+        with_characters = Path(folder) / path.name
+        with_characters.write_text(json.dumps(document))
+        encoder = Encoder(with_characters)
+    vocabulary = encoder.vocabulary
     buffer = vocabulary.data.tobytes()
-    tokens = [buffer[start:end] for start, end in zip(vocabulary.offsets[:-1].tolist(), vocabulary.offsets[1:].tolist(), strict=True)]
-    tokens += [b""] * (n_old - len(tokens))
-    numbers = counts.column("count").to_numpy().astype(np.int64)
-    learned = _learn(words[0].astype(np.int32), words[1], numbers, tokens, n_tokens, config)
+    strings = [buffer[start:end] for start, end in zip(vocabulary.offsets[:-1].tolist(), vocabulary.offsets[1:].tolist(), strict=True)]
+    strings += [b""] * (n - len(strings))
+    pieces = np.diff(vocabulary.piece_offsets).tolist() + [1] * (n - len(vocabulary.piece_offsets) + 1)
+    learned = _learn(lambda: words_of_tokens(counts, encoder, n_tokens), tokens_of(strings, pieces), n_tokens, config)
     names = {index: name for name, index in vocab.items()}
     for left, right, merged in zip(learned.left.tolist(), learned.right.tolist(), learned.merged.tolist(), strict=True):
         names.setdefault(merged, names[left] + names[right])
@@ -118,21 +129,30 @@ def extend(path: Path, counts: pa.RecordBatch, n_tokens: int, config: TokenizerC
     return HuggingFaceTokenizer.from_str(json.dumps(document))
 
 
-def _learn(
-    symbols: Ids, word_offsets: Offsets, numbers: npt.NDArray[np.int64], tokens: list[bytes], n_tokens: int, config: TokenizerConfig
-) -> Learned:
-    offsets = np.zeros(len(tokens) + 1, np.int64)
-    np.cumsum([len(token) for token in tokens], out=offsets[1:])
-    return learn_merges(
-        np.ascontiguousarray(symbols),
-        np.array(word_offsets),
-        numbers,
-        np.frombuffer(b"".join(tokens), np.uint8),
-        offsets,
-        n_tokens=n_tokens,
-        min_frequency=config.min_frequency,
-        max_token_length=config.max_token_length,
-    )
+def padded_size(config: TokenizerConfig) -> int:
+    """The number of tokens asked for, made a multiple of config.pad_to_multiple."""
+    return -(-config.vocab_size // config.pad_to_multiple) * config.pad_to_multiple
+
+
+def learnable(scanner: Scanner) -> Scanner:
+    """The scanner that cuts text to learn from: where a tokenizer takes a whole text for a word, its spaces cut it."""
+    return Scanner(SPACES_AND_WORD) if scanner.kind == WHOLE_ROW else scanner
+
+
+def _learn(words: Callable[[], Words], tokens: Tokens, n_tokens: int, config: TokenizerConfig) -> Learned:
+    """TokenizerError where the words cannot fill the vocabulary."""
+
+    def learned_from(all_pairs: bool) -> Learned | None:
+        return learn_merges(words(), tokens, n_tokens, config.min_frequency, config.max_token_length, all_pairs=all_pairs)
+
+    learned = cast(Learned, learned_from(all_pairs=False) or learned_from(all_pairs=True))
+    n_learned = len(learned.offsets) - 1
+    if n_learned < n_tokens:
+        raise TokenizerError(
+            f"tokenizer.vocab_size = {n_tokens}: the sample fills only {n_learned} tokens "
+            f"(pairs seen at least {config.min_frequency} times); set it to {n_learned} or less, or give more text"
+        )
+    return learned
 
 
 def _tokenizer(names: list[str], learned: Learned, config: TokenizerConfig) -> HuggingFaceTokenizer:
@@ -157,54 +177,3 @@ def _tokenizer(names: list[str], learned: Learned, config: TokenizerConfig) -> H
         tokenizer.normalizer = getattr(normalizers, config.normalization)()
     tokenizer.add_special_tokens(list(config.special_tokens))
     return tokenizer
-
-
-def _alphabet(data: Bytes, offsets: Offsets, numbers: npt.NDArray[np.int64], coverage: float) -> list[str]:
-    """The most frequent characters that together make up this share of the text, in the order of their code points."""
-    frequency = _count_characters(data, offsets, numbers)
-    by_frequency = np.lexsort((np.arange(N_CODES), -frequency))[: np.count_nonzero(frequency)]
-    sums = np.cumsum(frequency[by_frequency])
-    n_kept = int(np.searchsorted(sums, coverage * sums[-1])) + 1 if len(sums) else 0
-    return [chr(code) for code in sorted(by_frequency[:n_kept].tolist())]
-
-
-@numba.njit(cache=True, nogil=True)
-def _bytes_as_ids(data: Bytes, offsets: Offsets, id_of_byte: Ids) -> Ids:
-    symbols = np.empty(offsets[-1] - offsets[0], np.int32)
-    for i in range(len(symbols)):
-        symbols[i] = id_of_byte[data[offsets[0] + i]]
-    return symbols
-
-
-@numba.njit(cache=True, nogil=True)
-def _count_characters(data: Bytes, offsets: Offsets, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    frequency = np.zeros(N_CODES, np.int64)
-    for word in range(len(numbers)):
-        at = offsets[word]
-        while at < offsets[word + 1]:
-            code, size = decode(data, at)
-            frequency[code] += numbers[word]
-            at += size
-    return frequency
-
-
-@numba.njit(cache=True, nogil=True)
-def _characters(data, offsets, numbers, id_of_code):  # type: ignore[no-untyped-def]
-    """(symbols, word offsets, counts): words as characters of the alphabet, cut where a character lies outside of it."""
-    symbols = np.empty(offsets[-1] - offsets[0], np.int32)
-    word_offsets = np.zeros(len(symbols) + 1, np.int64)
-    counts = np.empty(len(symbols), np.int64)
-    n_words = filled = 0
-    for word in range(len(numbers)):
-        at, stop = offsets[word], offsets[word + 1]
-        while at < stop:
-            code, size = decode(data, at)
-            at += size
-            if id_of_code[code] >= 0:
-                symbols[filled] = id_of_code[code]
-                filled += 1
-            if (id_of_code[code] < 0 or at == stop) and filled > word_offsets[n_words]:
-                counts[n_words] = numbers[word]
-                n_words += 1
-                word_offsets[n_words] = filled
-    return symbols[:filled].copy(), word_offsets[: n_words + 1].copy(), counts[:n_words].copy()

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.buffers import Bytes, Offsets
+from tokenizer.memory import kernel
 
 MAX_UNITS: Final = 1 << 22
 _BLOCK: Final = 256
@@ -43,7 +44,7 @@ def build(data: Bytes, offsets: Offsets, marked: npt.NDArray[np.bool_]) -> Trie 
     return Trie(units, tokens) if n_units <= MAX_UNITS else None
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 def longest(data, at, end, units, tokens):  # type: ignore[no-untyped-def]
     """The longest marked string that data[at:end] begins with, or -1."""
     unit = units[0]
@@ -60,7 +61,7 @@ def longest(data, at, end, units, tokens):  # type: ignore[no-untyped-def]
     return np.int64(tokens[best]) if best >= 0 else best
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def exact(data, at, end, units, tokens):  # type: ignore[no-untyped-def]
     """The string that data[at:end] is, or -1."""
     node = np.uint32(0)
@@ -128,7 +129,7 @@ def _build(order, data, offsets, marked):  # type: ignore[no-untyped-def]
     return units[:n_units].copy(), tokens[:n_units].copy(), n_units
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _free_base(units, is_base, labels, n, first_free, n_units):  # type: ignore[no-untyped-def]
     """A base in use by nobody whose children's places are all free, or -1 after a few tries."""
     tries = 0

@@ -78,21 +78,21 @@ def compose(before: pa.Table, now: pa.Table, *, with_now: bool = False) -> pa.Re
     """MERGE rows whose survivors ended themselves, pointed at the survivor of the survivor.
 
     `before` are merges made before, `now` those of the kind that just ran, which `with_now` adds to the result. A document merged
-    before into one that is merged now goes to that one's survivor; its value stays that of its own comparison.
+    before into one that is merged now goes to that one's survivor; its value stays that of its own comparison. Where that one
+    ended without a survivor, it ends for the same reason.
     """
-    onward = as_frame(now.select(["at", "survivor_at", "survivor_id"]))
-    onward = onward.select(
-        pl.col("at").alias("survivor_at"), pl.col("survivor_at").alias("next_at"), pl.col("survivor_id").alias("next_id")
+    earlier, later = as_frame(before), as_frame(now)
+    names = ("survivor_at", "survivor_id", "reason", "value", "limit")
+    onward = later.select(
+        pl.col("at").alias("survivor_at"), pl.lit(True).alias("ended"), *(pl.col(name).alias(f"next_{name}") for name in names)
     )
-    pointed = (
-        as_frame(before)
-        .join(onward, on="survivor_at", how="left")
-        .with_columns(
-            pl.coalesce("next_at", "survivor_at").alias("survivor_at"), pl.coalesce("next_id", "survivor_id").alias("survivor_id")
-        )
-        .select(MERGE.names)
-    )
-    return as_batch(pl.concat([pointed, as_frame(now).select(MERGE.names)]) if with_now else pointed, MERGE)
+    earlier = earlier.join(onward, on="survivor_at", how="left")
+    moved = pl.col("ended").fill_null(False)
+    alone = moved & pl.col("next_survivor_at").is_null()
+    pointed = earlier.with_columns(
+        pl.when(moved if name.startswith("survivor") else alone).then(f"next_{name}").otherwise(name).alias(name) for name in names
+    ).select(MERGE.names)
+    return as_batch(pl.concat([pointed, later.select(MERGE.names)]) if with_now else pointed, MERGE)
 
 
 def _digests(data: Bytes, offsets: Offsets) -> pa.Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,9 +10,10 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from pipelines.dedup.memory import band_row_bytes, signature_row_bytes
-from pipelines.dedup.minhash import UInt64s, band_keys, detection_probability
+from pipelines.dedup.memory import band_row_bytes, block_row_bytes, signature_row_bytes
+from pipelines.dedup.minhash import band_keys, detection_probability
 from pipelines.dedup.pool import TakePart
+from pipelines.dedup.sign import Signer
 from schemas.recipe import Dedup
 
 SAMPLE_BATCHES: Final = 8
@@ -24,8 +24,6 @@ _START_S: Final = 2.0
 _BAND_ROW_S: Final = 3.0e-6
 _WRITE_BYTES_PER_S: Final = 250e6
 
-Sign = Callable[[pa.RecordBatch, UInt64s], pa.RecordBatch]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
@@ -34,6 +32,7 @@ class Cost:
     n_documents: int
     signature_bytes: int
     band_bytes: int
+    """Of the keys by which near-duplicates meet."""
     disk_bytes: int
     """Everything that lies in the work folder at once."""
     largest_bucket: int
@@ -47,9 +46,9 @@ def detection_curve(dedup: Dedup) -> dict[str, float]:
     return {f"{at}": round(float(chance), 4) for at, chance in zip(CURVE_AT, chances, strict=True)}
 
 
-def forecast(dedup: Dedup, segments: list[Path], n_documents: int, take_part: TakePart, sign: Sign) -> Cost:
-    """`sign` makes SIGNATURE rows of documents at given places, as the run will."""
-    texts = sample(segments, take_part)
+def forecast(dedup: Dedup, segments: list[Path], n_documents: int, take_part: TakePart) -> Cost:
+    """A few documents are signed as the run will sign all."""
+    sign, texts = Signer(dedup), sample(segments, take_part)
     n = sum(batch.num_rows for batch in texts)
     if n == 0:
         return Cost(n_documents=n_documents, signature_bytes=0, band_bytes=0, disk_bytes=0, largest_bucket=0, cpu_s=_START_S)
@@ -60,12 +59,13 @@ def forecast(dedup: Dedup, segments: list[Path], n_documents: int, take_part: Ta
     text_bytes = sum(batch.column("text").nbytes for batch in texts) / n
     signature_bytes = n_documents * signature_row_bytes(dedup)
     n_bands = dedup.minhash.bands if "minhash" in dedup.kinds else 0
-    band_bytes = n_documents * n_bands * band_row_bytes(dedup)
+    band_bytes = n_documents * (n_bands * band_row_bytes(dedup) + ("simhash" in dedup.kinds) * block_row_bytes(dedup))
+    n_exchanged = sum(kind in ("url", "exact") for kind in dedup.kinds)
     return Cost(
         n_documents=n_documents,
         signature_bytes=signature_bytes,
         band_bytes=band_bytes,
-        disk_bytes=signature_bytes * sum(kind != "minhash" for kind in dedup.kinds) + band_bytes,
+        disk_bytes=int(signature_bytes * n_exchanged + band_bytes + n_documents * text_bytes * len(dedup.cut_kinds)),
         largest_bucket=_largest_bucket(rows, dedup) * n_documents // n if n_bands else 0,
         cpu_s=round(_START_S + n_documents * (sign_s + n_bands * _BAND_ROW_S + text_bytes / _WRITE_BYTES_PER_S), 1),
     )

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.dedup.minhash import MOST_GROUPS
+from pipelines.dedup.simhash import block_masks
 from schemas.recipe import Dedup
 
 # Shares of dedup.memory_mb. Sorting a range takes several times its size; a text with its shingles about ten times its length.
@@ -32,12 +33,17 @@ def range_share(dedup: Dedup) -> int:
 
 def signature_row_bytes(dedup: Dedup) -> int:
     """Of one document."""
-    return 72 + 4 * dedup.minhash.bands * dedup.minhash.rows
+    return 84 + 4 * dedup.minhash.bands * dedup.minhash.rows
 
 
 def band_row_bytes(dedup: Dedup) -> int:
     """Of one document in one band."""
     return 28 + 2 * min(dedup.minhash.bands, MOST_GROUPS)
+
+
+def block_row_bytes(dedup: Dedup) -> int:
+    """Of one document in all choices of blocks of its SimHash."""
+    return 36 * len(block_masks(dedup.simhash))
 
 
 def ranges_for(n_bytes: int, dedup: Dedup) -> int:

@@ -113,13 +113,13 @@ def candidate_pairs(bands: pa.Table, most: int) -> tuple[pa.RecordBatch, int, in
     """
     keys = bands.column("key").to_numpy()
     order = np.argsort(keys)
-    shared = order[_run_lengths(keys[order]) > 1]
+    shared = order[run_lengths(keys[order]) > 1]
     at, rank, keys = (bands.column(name).take(pa.array(shared)).to_numpy() for name in ("at", "rank", "key"))
     order = np.lexsort((at, rank, keys))
     shared, at, rank, keys = shared[order], at[order], rank[order], keys[order]
-    lengths = _run_lengths(keys)
+    lengths = run_lengths(keys)
     large = lengths > most + 1
-    found = [_pair_up(np.flatnonzero(~large), keys[~large], most)]
+    found = [pair_up(np.flatnonzero(~large), keys[~large], most)]
     n_crowded = 0
     if large.any():
         members = np.flatnonzero(large)
@@ -127,8 +127,8 @@ def candidate_pairs(bands: pa.Table, most: int) -> tuple[pa.RecordBatch, int, in
         groups = np.zeros((len(keys), column.type.byte_width // 2), np.uint16)
         groups[members] = fixed_view(column).view(np.uint16)
         pairs, leaders = _pair_with_leaders(members, keys, groups)
-        crowded = _run_lengths(keys[leaders]) > most + 1
-        found += [pairs, _pair_up(leaders[~crowded], keys[leaders[~crowded]], most)]
+        crowded = run_lengths(keys[leaders]) > most + 1
+        found += [pairs, pair_up(leaders[~crowded], keys[leaders[~crowded]], most)]
         crowd = leaders[crowded]
         n_crowded = len(np.unique(keys[crowd]))
         found += _pair_crowd(crowd, keys[crowd], groups, most, 0, _DEPTH)
@@ -191,16 +191,16 @@ def _pair_crowd(crowd: Rows, bucket: UInt64s, groups: UInt16s, most: int, first:
     A near-duplicate has nearly the length of its original and mostly shares several bands with it. Cost: at most
     2^depth x groups^depth x most pairs a member, however large the bucket is.
     """
-    found = [_pair_up(crowd, bucket, most)]
-    whole = _run_lengths(bucket)
+    found = [pair_up(crowd, bucket, most)]
+    whole = run_lengths(bucket)
     for group in range(first, groups.shape[1] if depth else 0):
         finer = _hash_rows(bucket, groups[crowd, group : group + 1])
         order = np.argsort(finer, kind="stable")
         rows, finer, before = crowd[order], finer[order], whole[order]
-        lengths = _run_lengths(finer)
+        lengths = run_lengths(finer)
         split = lengths < before  # a bucket that this band does not split at all is left to the next one
         fits = split & (lengths > 1) & (lengths <= most + 1)
-        found.append(_pair_up(rows[fits], finer[fits], most))
+        found.append(pair_up(rows[fits], finer[fits], most))
         rest = split & (lengths > most + 1)
         if rest.any():
             found += _pair_crowd(rows[rest], finer[rest], groups, max(2, most // 4), group + 1, depth - 1)
@@ -208,7 +208,7 @@ def _pair_crowd(crowd: Rows, bucket: UInt64s, groups: UInt16s, most: int, first:
 
 
 @numba.njit(cache=True, nogil=True)
-def _pair_up(rows: Rows, bucket: UInt64s, most: int) -> Rows:
+def pair_up(rows: Rows, bucket: UInt64s, most: int) -> Rows:
     """int64[m, 2], (better, worse): each row with those before it in its bucket, `most` at most: half the best, half the nearest."""
     n = len(rows)
     total = 0
@@ -233,7 +233,7 @@ def _pair_up(rows: Rows, bucket: UInt64s, most: int) -> Rows:
 
 
 @numba.njit(cache=True, nogil=True)
-def _run_lengths(keys: UInt64s) -> Rows:
+def run_lengths(keys: UInt64s) -> Rows:
     """int64[n]: how long the run of equal keys is in which each key stands."""
     lengths = np.empty(len(keys), np.int64)
     start = 0

@@ -9,15 +9,23 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.dedup.decontaminate import EvalSets, Found, decontaminate, load_evals
-from schemas.recipe import Decontaminate
+from pipelines.dedup.spans.rewrite import STAYS
+from schemas.recipe import Decontaminate, Dedup
 
-Keeps = Callable[[pa.RecordBatch], npt.NDArray[np.bool_]]
+Mask = npt.NDArray[np.bool_]
+Keeps = Callable[[pa.RecordBatch], Mask]
 """Which documents of a batch the rules before this room keep; the others take no part."""
 
 
-def all_of(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
+def all_of(batch: pa.RecordBatch) -> Mask:
     """Keeps every document."""
     return np.ones(batch.num_rows, bool)
+
+
+def stays_so_far(batch: pa.RecordBatch) -> Mask:
+    """Keeps the documents of a rewritten segment that took part before and that no kind which cuts has ended."""
+    stays: Mask = batch.column(STAYS).to_numpy(zero_copy_only=False).copy()
+    return stays
 
 
 class TakePart:
@@ -44,13 +52,36 @@ class TakePart:
         if self.config is None:
             return documents, rows, None
         cleaned = decontaminate(documents.column("text"), self.evals, self.config)
-        where = documents.schema.get_field_index("text")
-        documents = documents.set_column(where, documents.schema.field(where), cleaned.text).filter(pa.array(cleaned.stays))
+        documents = _with_text(documents, cleaned.text).filter(pa.array(cleaned.stays))
         found = Found.of(cleaned, rows, batch.num_rows, self.config)
         return documents, rows[cleaned.stays], found
+
+    def in_place(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Mask]:
+        """(the batch with all of its rows, those that take part with their texts as they leave the pool; which take part)."""
+        stays = self.keeps(batch).copy()
+        if self.config is None:
+            return batch, stays
+        rows = np.flatnonzero(stays)
+        text = batch.column("text")
+        cleaned = decontaminate(text.take(pa.array(rows)), self.evals, self.config)
+        stays[rows] = cleaned.stays
+        if self.config.outcome == "drop":
+            return batch, stays
+        places = np.arange(len(text))
+        places[rows] = len(text) + np.arange(len(rows))
+        return _with_text(batch, pa.concat_arrays([text, cleaned.text]).take(pa.array(places))), stays
 
     def text(self, text: pa.Array) -> pa.Array:
         """Texts of documents that take part, as they leave this room."""
         if self.config is None or self.config.outcome == "drop":
             return text
         return decontaminate(text, self.evals, self.config).text
+
+    def left_by(self, dedup: Dedup) -> TakePart:
+        """How the segments that `Deduplicate` hands on are read: where kinds cut, what they wrote is final."""
+        return TakePart(stays_so_far) if dedup.cut_kinds else self
+
+
+def _with_text(batch: pa.RecordBatch, text: pa.Array) -> pa.RecordBatch:
+    where = batch.schema.get_field_index("text")
+    return batch.set_column(where, batch.schema.field(where), text)

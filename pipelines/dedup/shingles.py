@@ -34,6 +34,11 @@ def permutations(count: int, seed: int) -> tuple[UInt32s, UInt32s]:
     return np.ascontiguousarray(a, np.uint32), np.ascontiguousarray(b, np.uint32)
 
 
+def shingle_power(size: int) -> np.uint64:
+    """What `text_shingles` takes as `drop`."""
+    return np.uint64(_power(_ROLL, size))  # compiled code hands back a plain int
+
+
 def signatures(text: pa.Array, size: int, a: UInt32s, b: UInt32s) -> tuple[UInt32s, UInt32s]:
     """(minhash uint32[n, len(a)], n_shingles uint32[n]) of n texts; a text of fewer than `size` words has no shingle.
 
@@ -106,7 +111,7 @@ def _mixed(shingle: np.uint64) -> np.uint32:
 
 
 @numba.njit(cache=True, nogil=True)
-def _text_shingles(
+def text_shingles(
     data: Bytes, start: int, end: int, size: int, drop: np.uint64, classes: npt.NDArray[np.uint8], fold: UInt32s, out: UInt64s
 ) -> int:
     """Write the shingle hashes of one text to `out`, in order of appearance; returns how many. `drop` is _ROLL ** size."""
@@ -165,7 +170,7 @@ def _signatures(
     shingles = np.empty(longest + 1, np.uint64)
     drop = _power(_ROLL, size)
     for row in range(n):
-        count = _text_shingles(data, offsets[row], offsets[row + 1], size, drop, classes, fold, shingles)
+        count = text_shingles(data, offsets[row], offsets[row + 1], size, drop, classes, fold, shingles)
         n_shingles[row] = count
         _lower(minhash[row], shingles[:count], a, b)
     return minhash, n_shingles
@@ -179,7 +184,7 @@ def _shingle_sets(data: Bytes, offsets: Offsets, size: int, classes: npt.NDArray
     drop = _power(_ROLL, size)
     filled = 0
     for row in range(n):
-        count = _text_shingles(data, offsets[row], offsets[row + 1], size, drop, classes, fold, hashes[filled:])
+        count = text_shingles(data, offsets[row], offsets[row + 1], size, drop, classes, fold, hashes[filled:])
         found = np.sort(hashes[filled : filled + count])
         for i in range(count):
             if i == 0 or found[i] != found[i - 1]:

@@ -1,9 +1,8 @@
 """The pool -> MERGE rows -> curated documents. Only keys, signatures and places are regrouped, never text."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
@@ -11,25 +10,40 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.dedup.clusters import cluster_sizes, sizes_of, with_cluster_size
 from pipelines.dedup.decontaminate import eval_reasons
-from pipelines.dedup.exact import best_of, compose, content_hashes, merge_equal, salted, url_hashes
+from pipelines.dedup.exact import best_of, compose, merge_equal
 from pipelines.dedup.frames import as_frame
-from pipelines.dedup.memory import band_row_bytes, parts_of, range_share, ranges_for, signature_row_bytes
-from pipelines.dedup.minhash import UInt64s, ranks
-from pipelines.dedup.near.stage import FindNearDuplicates, places_spread, ranged
+from pipelines.dedup.memory import band_row_bytes, block_row_bytes, parts_of, range_share, ranges_for, signature_row_bytes
+from pipelines.dedup.near.stage import FindNearDuplicates, FindNearHashes
 from pipelines.dedup.pool import TakePart
-from pipelines.dedup.shingles import permutations, signatures
+from pipelines.dedup.ranges import by_segment, places_spread, ranged
+from pipelines.dedup.sign import Signer
 from pipelines.dedup.snapshots.index import Earlier, hash_keys
+from pipelines.dedup.spans.rewrite import STAYS, Mend, unchanged
+from pipelines.dedup.spans.stage import CutSpans, Job
 from pipelines.runtime import Decision, Exchange, Partition, Progress, count, ended, open_segment, passed, range_of, read_pieces, tag
-from schemas.hops import MERGE, signature_schema
+from schemas.hops import MERGE
 from schemas.ledger import Outcome, entries
 from schemas.recipe import Dedup
 
 Segment = tuple[int, str]
 
 
+class Left(NamedTuple):
+    """What the kinds so far have left: segments, where they lie, and how they are read."""
+
+    segments: beam.PCollection[Segment]
+    paths: list[str]
+    take_part: TakePart
+
+
 class Deduplicate(beam.PTransform):
-    """(segment number, path) -> MERGE batches, each document at most once and every survivor one that stays."""
+    """(segment number, path) -> (the segments to take the documents from, MERGE batches).
+
+    Each document has at most one MERGE row, and every survivor stays. The segments are the given ones, or, row by row the same,
+    those that the kinds which cut have written; `take_part.left_by(dedup)` reads them.
+    """
 
     def __init__(
         self,
@@ -40,50 +54,75 @@ class Deduplicate(beam.PTransform):
         progress: Progress,
         take_part: TakePart | None = None,
         earlier: Earlier | None = None,
+        mend: Mend = unchanged,
     ) -> None:
         super().__init__()
         self.dedup, self.segments, self.folder, self.progress = dedup, segments, folder, progress
-        self.take_part, self.earlier = take_part or TakePart(), earlier
+        self.take_part, self.earlier, self.mend = take_part or TakePart(), earlier, mend
+        self.n_bytes = sum(Path(segment).stat().st_size for segment in segments)
         self.n_ranges = ranges_for(n_documents * signature_row_bytes(dedup), dedup)
         self.n_band_ranges = ranges_for(n_documents * dedup.minhash.bands * band_row_bytes(dedup), dedup)
+        self.n_block_ranges = ranges_for(n_documents * block_row_bytes(dedup), dedup)
 
-    def expand(self, segments: beam.PCollection[Segment]) -> beam.PCollection[pa.RecordBatch]:
-        """Sign, then one kind after the other, each on what the kinds before it left."""
-        rows = segments | "sign" >> beam.ParDo(Sign(self.dedup, self.progress, self.take_part))
+    def expand(self, segments: beam.PCollection[Segment]) -> Any:
+        """One kind after the other, each on what the kinds before it left; texts that were cut are signed anew."""
+        left = Left(segments, self.segments, self.take_part)
+        rows: beam.PCollection[pa.RecordBatch] | None = None
         merges: beam.PCollection[pa.RecordBatch] | None = None
         for kind in self.dedup.kinds:
-            with_name = f"{kind}: "
-            if kind == "minhash":
-                near = FindNearDuplicates(
-                    self.dedup, self.segments, self.folder / kind, self.n_band_ranges, self.earlier, self.take_part.text
-                )
-                new = rows | kind >> near
+            if kind in self.dedup.cut_kinds:
+                left, new = self.cut(kind, left, merges)
+                rows = None
             else:
-                column = f"{kind}_hash"
-                keyed = rows | f"{with_name}key" >> beam.Map(by_hash, column=column, n_ranges=self.n_ranges)
-                decided = keyed | kind >> Exchange(self.folder / kind, MergeEqual(kind, self.dedup, self.earlier), Decision)
-                rows = decided | f"{with_name}stay" >> beam.Map(passed)
-                new = decided | f"{with_name}merge" >> beam.Map(ended)
-            if merges is None:
-                merges = new
-            else:
-                before = merges | f"{with_name}before" >> beam.Map(by_place, column="survivor_at", later=False, n_ranges=self.n_ranges)
-                now = new | f"{with_name}now" >> beam.Map(by_place, column="at", later=True, n_ranges=self.n_ranges)
-                both = (before, now) | f"{with_name}join" >> beam.Flatten()
-                merges = both | f"{with_name}compose" >> Exchange(self.folder / f"{kind}-compose", ComposeRange(self.dedup))
+                if rows is None:
+                    rows = left.segments | f"{kind}: sign" >> beam.ParDo(Sign(self.dedup, self.progress, left.take_part))
+                rows, new = self.merge(kind, rows, left)
+            merges = new if merges is None else self.composed(kind, merges, new)
         if merges is None:
-            merges = rows | "no kinds" >> beam.ParDo(nothing)
-        return merges
+            merges = segments | "no kinds" >> beam.ParDo(nothing)
+        return left.segments, merges
+
+    def cut(self, kind: str, left: Left, merges: beam.PCollection[pa.RecordBatch] | None) -> tuple[Left, beam.PCollection[pa.RecordBatch]]:
+        """What a kind that cuts spans leaves, and the documents that end by it."""
+        job = Job(kind, self.dedup, left.paths, self.n_bytes, self.folder / kind, left.take_part, self.mend)
+        before = {"path": left.segments} if merges is None else {"path": left.segments, "merges": merges}
+        segments, new = before | kind >> CutSpans(job)
+        return Left(segments, job.outputs(), self.take_part.left_by(self.dedup)), new
+
+    def merge(
+        self, kind: str, rows: beam.PCollection[pa.RecordBatch], left: Left
+    ) -> tuple[beam.PCollection[pa.RecordBatch], beam.PCollection[pa.RecordBatch]]:
+        """(rows that go on, MERGE batches) of a kind that compares whole documents."""
+        folder = self.folder / kind
+        if kind == "minhash":
+            near = FindNearDuplicates(self.dedup, left.paths, folder, self.n_band_ranges, self.earlier, left.take_part.text)
+            return rows, rows | kind >> near
+        if kind == "simhash":
+            return rows, rows | kind >> FindNearHashes(self.dedup, left.paths, folder, self.n_block_ranges, self.earlier)
+        keyed = rows | f"{kind}: key" >> beam.Map(by_hash, column=f"{kind}_hash", n_ranges=self.n_ranges)
+        decided = keyed | kind >> Exchange(folder, MergeEqual(kind, self.dedup, self.earlier), Decision)
+        return decided | f"{kind}: stay" >> beam.Map(passed), decided | f"{kind}: merge" >> beam.Map(ended)
+
+    def composed(
+        self, kind: str, merges: beam.PCollection[pa.RecordBatch], new: beam.PCollection[pa.RecordBatch]
+    ) -> beam.PCollection[pa.RecordBatch]:
+        """All merges so far, those of earlier kinds pointed at survivors that stay."""
+        before = merges | f"{kind}: before" >> beam.Map(by_place, column="survivor_at", later=False, n_ranges=self.n_ranges)
+        now = new | f"{kind}: now" >> beam.Map(by_place, column="at", later=True, n_ranges=self.n_ranges)
+        both = (before, now) | f"{kind}: join" >> beam.Flatten()
+        return both | f"{kind}: compose" >> Exchange(self.folder / f"{kind}-compose", ComposeRange(self.dedup))
+
+
+def nothing(segment: Segment) -> Iterator[pa.RecordBatch]:
+    """No merges: the recipe names no kind."""
+    yield from ()
 
 
 class Sign(beam.DoFn):
     """A segment's documents -> SIGNATURE batches."""
 
     def __init__(self, dedup: Dedup, progress: Progress, take_part: TakePart) -> None:
-        self.dedup, self.progress, self.take_part = dedup, progress, take_part
-        n_permutations = dedup.minhash.bands * dedup.minhash.rows
-        self.schema = signature_schema(n_permutations)
-        self.a, self.b = permutations(n_permutations, dedup.minhash.seed)  # drawn in the driver, once
+        self.sign, self.progress, self.take_part = Signer(dedup), progress, take_part
 
     def process(self, segment: Segment) -> Iterator[pa.RecordBatch]:
         """Sign every batch of the file."""
@@ -92,48 +131,13 @@ class Sign(beam.DoFn):
         first_row = 0
         for index in range(reader.num_record_batches):
             batch = reader.get_batch(index)
-            documents, rows, _ = self.take_part(batch, ("doc_id", "source", "url", "text"))
+            columns = [name for name in batch.schema.names if name in ("doc_id", "source", "url", "text")]
+            documents, rows, _ = self.take_part(batch, columns)
             signature = self.sign(documents, rows.astype(np.uint64) + np.uint64((number << 32) + first_row))
             count("dedup cost", signature_bytes=signature.nbytes)
             yield signature
             first_row += batch.num_rows
         self.progress.step()
-
-    def sign(self, batch: pa.RecordBatch, places: npt.NDArray[np.uint64]) -> pa.RecordBatch:
-        """The keys of each document; only those that the recipe's kinds ask for are computed."""
-        n = batch.num_rows
-        text = batch.column("text")
-        kinds, minhash = self.dedup.kinds, self.dedup.minhash
-        values, n_shingles = np.zeros((n, len(self.a)), np.uint32), np.zeros(n, np.uint32)
-        if "minhash" in kinds:
-            values, n_shingles = signatures(text, minhash.shingle, self.a, self.b)
-        n_chars = pc.utf8_length(text).cast(pa.uint64()).to_numpy()
-        salts = source_salts(batch.column("source")) if self.dedup.scope == "within_source" else np.zeros(n, np.uint64)
-        columns = {
-            "at": pa.array(places),
-            "doc_id": batch.column("doc_id"),
-            "rank": pa.array(ranks(self.priorities(batch), n_chars, batch.column("doc_id"))),
-            "salt": pa.array(salts),
-            "url_hash": salted(url_hashes(batch.column("url")), salts) if "url" in kinds else pa.nulls(n, pa.binary(16)),
-            "exact_hash": salted(content_hashes(text), salts) if "exact" in kinds else batch.column("doc_id"),
-            "n_shingles": pa.array(n_shingles),
-            "minhash": pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), type=self.schema.field("minhash").type),
-        }
-        return pa.RecordBatch.from_arrays([columns[name] for name in self.schema.names], schema=self.schema)
-
-    def priorities(self, batch: pa.RecordBatch) -> npt.NDArray[np.uint8]:
-        """uint8[n]: 0 for protected sources, then the place of each document's source in the recipe's order."""
-        order, source = self.dedup.priority, batch.column("source")
-        places = pc.index_in(source, value_set=pa.array(order, pa.large_string())).fill_null(len(order)).to_numpy()
-        protected = pc.is_in(source, value_set=pa.array(self.dedup.protected, pa.large_string())).to_numpy(zero_copy_only=False)
-        return np.where(protected, 0, 1 + places).astype(np.uint8)
-
-
-def source_salts(source: pa.Array) -> UInt64s:
-    """uint64[n]: a hash of each document's source; never 0."""
-    found = source.dictionary_encode()
-    salts = [int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") | 1 for name in found.dictionary.to_pylist()]
-    return np.array(salts, np.uint64)[found.indices.to_numpy()]
 
 
 def by_hash(batch: pa.RecordBatch, column: str, n_ranges: int) -> pa.RecordBatch:
@@ -144,12 +148,6 @@ def by_hash(batch: pa.RecordBatch, column: str, n_ranges: int) -> pa.RecordBatch
         keys = hash_keys(hashes.fill_null(b"\0" * 16))
         spread = np.where(hashes.is_valid().to_numpy(zero_copy_only=False), keys, spread)
     return ranged(batch, range_of(spread, n_ranges))
-
-
-def by_place(batch: pa.RecordBatch, column: str, later: bool, n_ranges: int) -> pa.RecordBatch:
-    """MERGE rows ranged by a place, marked as of the kind that just ran or not."""
-    marked = batch.append_column("later", pa.repeat(pa.scalar(later), batch.num_rows))
-    return ranged(marked, range_of(places_spread(batch.column(column)), n_ranges))
 
 
 class MergeEqual:
@@ -178,6 +176,13 @@ class MergeEqual:
                 yield Decision(batch, merges.slice(0, 0))
 
 
+def by_place(batch: pa.RecordBatch, column: str, later: bool, n_ranges: int) -> pa.RecordBatch:
+    """MERGE rows ranged by a place, marked as of the kind that just ran or not."""
+    marked = batch.append_column("later", pa.repeat(pa.scalar(later), batch.num_rows))
+    places = pc.coalesce(batch.column(column), batch.column("at"))  # a document may have ended without a survivor
+    return ranged(marked, range_of(places_spread(places), n_ranges))
+
+
 class ComposeRange:
     """Exchange reducer: point merges at survivors that stay."""
 
@@ -193,11 +198,17 @@ class ComposeRange:
 
 
 class ApplyMerges(beam.PTransform):
-    """((segment number, path), MERGE batches) -> Decision: curated documents; ledger rows of what ends here and of what is kept."""
+    """What `Deduplicate` gives -> Decision: curated documents; ledger rows of what ends here and of what is kept.
 
-    def __init__(self, folder: Path, progress: Progress, take_part: TakePart | None = None) -> None:
+    `pool` are the segments that it was given: what was found of evaluation sets is read there, the texts where they were cut.
+    """
+
+    def __init__(
+        self, dedup: Dedup, pool: list[str], n_documents: int, folder: Path, progress: Progress, take_part: TakePart | None = None
+    ) -> None:
         super().__init__()
-        self.folder, self.progress, self.take_part = folder, progress, take_part or TakePart()
+        self.dedup, self.pool, self.folder, self.progress, self.take_part = dedup, pool, folder, progress, take_part or TakePart()
+        self.n_ranges = ranges_for(n_documents * 64, dedup)
 
     def expand(self, inputs: Any) -> beam.PCollection[Decision]:
         """Bring each segment its merges; the text stays where it is."""
@@ -205,60 +216,70 @@ class ApplyMerges(beam.PTransform):
         merges: beam.PCollection[pa.RecordBatch]
         segments, merges = inputs  # Beam reads annotations of single collections only
         pieces = merges | "by segment" >> beam.Map(by_segment) | "pieces" >> Partition(self.folder)
-        grouped = {"path": segments, "pieces": pieces} | "join" >> beam.CoGroupByKey()
-        return grouped | "apply" >> beam.ParDo(_ApplyMerges(self.folder, self.progress, self.take_part))
+        clusters = merges | "by survivor" >> beam.Map(by_place, column="survivor_at", later=False, n_ranges=self.n_ranges)
+        counted = clusters | "clusters" >> Exchange(self.folder / "clusters", ClusterSizes(self.dedup, len(self.pool)))
+        grouped = {"path": segments, "pieces": pieces, "sizes": counted | Partition(self.folder / "sizes")} | "join" >> beam.CoGroupByKey()
+        return grouped | "apply" >> beam.ParDo(_ApplyMerges(self.dedup, self.pool, self.folder, self.progress, self.take_part))
 
 
-def by_segment(merges: pa.RecordBatch) -> pa.RecordBatch:
-    """MERGE rows ranged by the segment that holds the merged document."""
-    return merges.append_column("range", pc.shift_right(merges.column("at"), pa.scalar(32, pa.uint64())).cast(pa.uint32()))
+class ClusterSizes:
+    """Exchange reducer: MERGE rows by survivor -> (at, cluster_size) of everything in the clusters, ranged by segment."""
+
+    def __init__(self, dedup: Dedup, n_segments: int) -> None:
+        self.kinds, self.first_earlier = dedup.document_kinds, pa.scalar(n_segments << 32, pa.uint64())
+
+    def __call__(self, number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
+        """Count; survivors of earlier runs are not written again."""
+        sizes = cluster_sizes(table, self.kinds)
+        yield by_segment(sizes.filter(pc.less(sizes.column("at"), self.first_earlier)))
 
 
 class _ApplyMerges(beam.DoFn):
-    def __init__(self, folder: Path, progress: Progress, take_part: TakePart) -> None:
-        self.folder, self.progress, self.take_part = folder, progress, take_part
+    def __init__(self, dedup: Dedup, pool: list[str], folder: Path, progress: Progress, take_part: TakePart) -> None:
+        self.weighs, self.pool, self.folder, self.progress, self.take_part = dedup.copies == "weigh", pool, folder, progress, take_part
 
     def process(self, group: tuple[int, dict[str, Iterable[Any]]]) -> Iterator[Decision]:
         segment, found = group
         (path,) = found["path"]
-        merges = read_pieces(self.folder, found["pieces"])
+        merges = None if self.weighs else read_pieces(self.folder, found["pieces"])
+        sizes = sizes_of(read_pieces(self.folder / "sizes", found["sizes"]))
         merges = (merges.select(MERGE.names) if merges is not None else MERGE.empty_table()).sort_by("at").combine_chunks()
         rows = (merges.column("at").to_numpy() & np.uint64(0xFFFFFFFF)).astype(np.int64)
-        reader = open_segment(Path(path))
+        pool, left = open_segment(Path(self.pool[segment])), open_segment(Path(path))
         first = 0
-        for sequence in range(reader.num_record_batches):
-            batch = reader.get_batch(sequence)
+        for sequence in range(left.num_record_batches):
+            batch = pool.get_batch(sequence)
             low, high = np.searchsorted(rows, [first, first + batch.num_rows])
-            curated, ledger = self.decide(batch, merges.slice(low, high - low), rows[low:high] - first)
+            texts = with_cluster_size(left.get_batch(sequence), first, sizes)
+            curated, ledger = self.decide(batch, texts, merges.slice(low, high - low), rows[low:high] - first)
             yield Decision(tag(curated, segment, sequence), tag(ledger, segment, sequence))
             first += batch.num_rows
         self.progress.step()
 
-    def decide(self, batch: pa.RecordBatch, merges: pa.Table, rows: npt.NDArray[np.int64]) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """`rows` of the batch are merged; of the others those that take part stay."""
-        documents, taken, found = self.take_part(batch)
+    def decide(
+        self, batch: pa.RecordBatch, left: pa.RecordBatch, merges: pa.Table, rows: npt.NDArray[np.int64]
+    ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        """`rows` of the pool's batch end here; of the others those that take part stay, as they stand in `left`."""
+        if STAYS in left.schema.names:
+            _, taken, found = self.take_part(batch, ("text",))
+            documents = left.drop_columns([STAYS]).take(pa.array(taken))
+        else:
+            documents, taken, found = self.take_part(left)
         stays = ~np.isin(taken, rows)
         curated = documents.filter(pa.array(stays))
-        columns = {name: merges.column(name).combine_chunks() for name in ("reason", "value", "limit", "survivor_id")}
-        merged = entries(batch.take(pa.array(rows)), "dedup", Outcome.MERGED, **columns)
-        ledger = [merged]
-        n_dropped = 0
+        reasons = {} if found is None else dict(zip(("reason", "value", "limit"), eval_reasons(found, self.take_part.evals), strict=True))
+        has_survivor = merges.column("survivor_at").is_valid().to_numpy()
+        ledger = []
+        for outcome, chosen in ((Outcome.MERGED, has_survivor), (Outcome.DROPPED, ~has_survivor)):
+            part = merges.filter(pa.array(chosen))
+            columns = {name: part.column(name).combine_chunks() for name in ("reason", "value", "limit", "survivor_id")}
+            ledger.append(entries(batch.take(pa.array(rows[chosen])), "dedup", outcome, **columns))
         if found is not None:
-            reason, value, limit = eval_reasons(found, self.take_part.evals)
-            dropped = np.flatnonzero(found.dropped)
-            n_dropped = len(dropped)
-            columns = {"reason": reason, "value": value, "limit": limit}
-            ended_here = {name: column.take(pa.array(dropped)) for name, column in columns.items()}
-            ledger.append(entries(batch.take(pa.array(dropped)), "dedup", Outcome.DROPPED, **ended_here))
-            was_cut = {name: column.take(pa.array(taken[stays])) for name, column in columns.items()}
-            ledger.append(entries(curated, "dedup", Outcome.KEPT, **was_cut))
+            dropped = pa.array(np.flatnonzero(found.dropped))
+            of_dropped = {name: column.take(dropped) for name, column in reasons.items()}
+            ledger.append(entries(batch.take(dropped), "dedup", Outcome.DROPPED, **of_dropped))
             count("contamination", **found.counts(self.take_part.evals))
-        else:
-            ledger.append(entries(curated, "dedup", Outcome.KEPT))
-        count("dedup", n_in=len(taken) + n_dropped, n_out=curated.num_rows, merged=merged.num_rows, dropped=n_dropped)
-        return curated, pa.concat_batches(ledger)
-
-
-def nothing(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """No merges: the recipe names no kind."""
-    yield from ()
+        of_kept = {name: column.take(pa.array(taken[stays])) for name, column in reasons.items()}
+        merged, *dropped_parts = (part.num_rows for part in ledger)
+        count("dedup", n_in=len(taken) + sum(dropped_parts[1:]), n_out=curated.num_rows, merged=merged, dropped=sum(dropped_parts))
+        return curated, pa.concat_batches([*ledger, entries(curated, "dedup", Outcome.KEPT, **of_kept)])

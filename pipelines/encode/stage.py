@@ -1,4 +1,4 @@
-"""Curated documents -> token shards in globally shuffled order. It demands `text` and never sees `raw_text`."""
+"""Curated documents -> pre-token counts, and -> token shards in globally shuffled order. It demands `text` and never sees `raw_text`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,13 +7,75 @@ import apache_beam as beam
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.windowed_value import WindowedValue
 
+from pipelines.encode.sample import Group, drawn
 from pipelines.encode.shards import cut, ranges, shard_counts, shuffled, write_shard
 from pipelines.runtime import Exchange, Progress, count, open_segment
-from schemas.files import entry
-from schemas.recipe import Encode
+from schemas.files import entry, whole_file
+from schemas.recipe import Encode, Tokenizer
 from schemas.sampling import hash_ids, in_share
-from tokenizer.bpe import Encoder
+from tokenizer.bpe import Encoder, PretokenCounter, counting, merge_counts
+from tokenizer.bpe import ranges as count_ranges
+
+COUNTER_BYTES = 128 * 1024 * 1024  # what a worker counts in memory before it passes it on
+
+
+class CountPretokens(beam.PTransform):
+    """Path of a file of curated documents -> FileEntry lines of files of exact pre-token counts, one per range of pre-tokens."""
+
+    def __init__(
+        self, config: Tokenizer, seed: int, shares: dict[Group, float], run: Path, folder: Path, n_ranges: int, progress: Progress
+    ) -> None:
+        super().__init__()
+        self.counts = _Count(config, seed, shares, n_ranges, progress)
+        self.sums = AddCounts(run, folder / "counts")
+        self.folder = folder
+
+    def expand(self, documents: beam.PCollection[str]) -> beam.PCollection[str]:
+        """Count, regroup, add up."""
+        return documents | beam.Reshuffle() | "count" >> beam.ParDo(self.counts) | "by range" >> Exchange(self.folder, self.sums, str)
+
+
+class _Count(beam.DoFn):
+    def __init__(self, config: Tokenizer, seed: int, shares: dict[Group, float], n_ranges: int, progress: Progress) -> None:
+        self.config, self.seed, self.shares, self.n_ranges, self.progress = config, seed, shares, n_ranges, progress
+
+    def setup(self) -> None:
+        self.add, self.counter = counting(self.config), PretokenCounter()
+
+    def process(self, path: str) -> Iterator[pa.RecordBatch]:
+        reader = open_segment(Path(path))
+        for index in range(reader.num_record_batches):
+            batch = drawn(reader.get_batch(index), self.shares, self.seed, "tokenizer")
+            self.add(self.counter, batch.column("text"))
+            count("tokenizer", n_documents=batch.num_rows, n_bytes=pc.sum(pc.binary_length(batch.column("text"))).as_py() or 0)
+            if self.counter.nbytes > COUNTER_BYTES:
+                yield self._flush()
+        self.progress.step()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        yield GlobalWindows.windowed_value(self._flush())
+
+    def _flush(self) -> pa.RecordBatch:
+        counts, self.counter = self.counter.counts(), PretokenCounter()
+        return counts.append_column("range", count_ranges(counts, self.n_ranges))
+
+
+class AddCounts:
+    """Exchange reducer: all counts of one range of pre-tokens -> one file."""
+
+    def __init__(self, run: Path, folder: Path) -> None:
+        self.run, self.folder = run, folder
+
+    def __call__(self, number: int, table: pa.Table) -> Iterator[str]:
+        """Add up, write."""
+        counts = merge_counts(table.to_batches())
+        path = self.folder / f"counts-{number:05d}.arrow"
+        with whole_file(path) as temporary, pa.ipc.new_file(str(temporary), counts.schema) as writer:
+            writer.write_batch(counts)
+        yield msgspec.json.encode(entry(path, self.run, counts.num_rows)).decode()
 
 
 class EncodeShards(beam.PTransform):

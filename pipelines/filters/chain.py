@@ -1,5 +1,6 @@
 """The rule sets of a recipe as one kernel: documents in, the same with their signals out; `decide` says which of them stay.
 
+A source's cleaning steps come first: what they leave is what every rule set sees; what they took out is a column each.
 Each source has its rule sets, in order; signals of sets that a source does not have are null. C4 and RefinedWeb cut lines out of
 `raw_text`: what they leave is what the sets behind them see and what goes on.
 A language is told for rows that meet `language` or a set whose limits depend on it, on the text as it is then, even where
@@ -16,16 +17,35 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters import c4, classifier, code, fineweb, gopher_quality, gopher_repetition, ngram_score, refinedweb, roots
+from pipelines.filters import (
+    c4,
+    classifier,
+    code,
+    fineweb,
+    gopher_dolma,
+    gopher_nemo,
+    gopher_quality,
+    gopher_repetition,
+    integrity,
+    ngram_score,
+    refinedweb,
+    roots,
+    safety,
+    sections,
+    word_lists,
+)
+from pipelines.filters.clean.steps import clean, steps_of
 from pipelines.filters.decide import Decider, drop, rules_of
 from pipelines.filters.language import identify
+from pipelines.filters.language_lines import mixed_lines
 from pipelines.filters.limits import Floats, Languages, Limits, Verdict
 from pipelines.filters.signals import LANGUAGE_FIELDS, SIGNALS
+from pipelines.text.segment import join_chinese
 from pipelines.text.words import Words, split_on_space, split_words
 from schemas.hops import DOCUMENT, LEDGER, conform
-from schemas.recipe import RULE_SETS, Filters, Recipe
+from schemas.recipe import CLEANING_STEPS, RULE_SETS, Filters, Recipe
 
-_OF_NO_LANGUAGE: Final = ("length", "url", "code", "metadata", "quality")
+_OF_NO_LANGUAGE: Final = ("length", "url", "code", "metadata", "sections", "quality", "integrity")
 
 Rows = npt.NDArray[np.int64]
 
@@ -33,9 +53,11 @@ Rows = npt.NDArray[np.int64]
 class FilterChain:
     """DOCUMENT batch -> its rows with signals: all of them by `measure`, or by calling it those that no rule drops."""
 
-    def __init__(self, filters: Filters, rules: dict[str, tuple[str, ...]], seed: int) -> None:
-        """`rules` are the rule sets of each source."""
-        self.filters, self.rules, self.seed = filters, rules, seed
+    def __init__(
+        self, filters: Filters, rules: dict[str, tuple[str, ...]], seed: int, steps: dict[str, tuple[str, ...]] | None = None
+    ) -> None:
+        """`rules` and `steps` are the rule sets and cleaning steps of each source."""
+        self.filters, self.rules, self.seed, self.steps = filters, rules, seed, steps or {}
         self.decider = Decider(filters, rules)
         self.languages = self.decider.languages
         self.schema = pa.schema([*DOCUMENT, *self.fields()])
@@ -43,13 +65,15 @@ class FilterChain:
     @classmethod
     def of(cls, recipe: Recipe) -> Self:
         """The chain of a recipe. It reads the list of blocked domains; models are loaded when a batch needs them."""
-        return cls(recipe.filters, rules_of(recipe), recipe.seed)
+        return cls(recipe.filters, rules_of(recipe), recipe.seed, steps_of(recipe))
 
     def fields(self) -> list[pa.Field]:
-        """What is appended to DOCUMENT: lang, lang_score, and `rule_set.signal` for each set that a source uses."""
+        """What is appended to DOCUMENT: lang, lang_score, `clean.step` and `rule_set.signal` for each step and set that a source has."""
+        taken = {name for steps in self.steps.values() for name in steps}
         used = {name for rules in self.rules.values() for name in rules}
         signals = [f"{name}.{signal}" for name in RULE_SETS if name in used for signal in SIGNALS[name]]
-        return [*LANGUAGE_FIELDS, *(pa.field(name, pa.float64()) for name in signals)]
+        cleaning = [f"clean.{name}" for name in CLEANING_STEPS if name in taken]
+        return [*LANGUAGE_FIELDS, *(pa.field(name, pa.float64()) for name in (*cleaning, *signals))]
 
     def measure(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Every row with every signal of its source's rule sets, whatever they say about it."""
@@ -75,7 +99,9 @@ class FilterChain:
         of_source = source.indices.to_numpy(zero_copy_only=False)
         for number, name in enumerate(source.dictionary.to_pylist()):
             rows = np.flatnonzero(of_source == number)
-            yield Alive(batch if len(rows) == batch.num_rows else batch.take(pa.array(rows)), rows), self.rules[name]
+            alive = Alive(batch if len(rows) == batch.num_rows else batch.take(pa.array(rows)), rows)
+            alive.clean(self.steps.get(name, ()))
+            yield alive, self.rules[name]
 
     def _completed(self, documents: pa.RecordBatch) -> pa.RecordBatch:
         for field in self.schema:
@@ -106,13 +132,29 @@ class FilterChain:
     def _length(self, alive: Alive, limits: Limits) -> Floats:
         return pc.utf8_length(alive.text).to_numpy(zero_copy_only=False).astype(np.float64)[None]
 
+    def _language(self, alive: Alive, limits: Limits) -> Floats:
+        config = self.filters.language
+        if config.lines == "keep":
+            return np.full((1, len(alive.rows)), np.nan)
+        text, ratio = mixed_lines(alive.text, alive.documents.column("lang"), config)
+        if config.lines == "cut":
+            alive.set_text(text)
+        return ratio[None]
+
     def _gopher_repetition(self, alive: Alive, limits: Limits) -> Floats:
-        return gopher_repetition.measure(alive.text, alive.words)
+        variant = self.filters.gopher_repetition.variant
+        if variant == "datatrove":
+            return gopher_repetition.measure(alive.text, alive.words)
+        measure = gopher_dolma.repetition if variant == "dolma" else gopher_nemo.repetition
+        return measure(alive.text, split_on_space(alive.text))
 
     def _gopher_quality(self, alive: Alive, limits: Limits) -> Floats:
-        paper = self.filters.gopher_quality.variant == "paper"
-        words = split_on_space(alive.text) if paper else alive.words
-        return gopher_quality.measure(alive.text, words, alive.profile, self.languages.tables, count_punctuation=paper)
+        variant, tables = self.filters.gopher_quality.variant, self.languages.tables
+        words = alive.words if variant == "datatrove" else split_on_space(alive.text)
+        if variant in ("dolma", "nemo"):
+            measure = gopher_dolma.quality if variant == "dolma" else gopher_nemo.quality
+            return measure(alive.text, words, alive.profile, tables)
+        return gopher_quality.measure(alive.text, words, alive.profile, tables, count_punctuation=variant == "paper")
 
     def _c4(self, alive: Alive, limits: Limits) -> Floats:
         words, tables = split_on_space(alive.text), self.languages.tables
@@ -132,11 +174,19 @@ class FilterChain:
         return signals
 
     def _roots(self, alive: Alive, limits: Limits) -> Floats:
+        config, lang = self.filters.roots, alive.documents.column("lang")
         char_ngram = self.languages.tables.char_ngram[alive.profile]
-        return roots.measure(alive.text, split_on_space(alive.text), char_ngram, self.filters.roots.word_ngram)
+        measured = roots.measure(alive.text, split_on_space(alive.text), char_ngram, config.word_ngram)
+        stop_words = word_lists.shares(alive.text, lang, config.stop_words, "filters.roots.stop_words")
+        flagged_words = word_lists.shares(alive.text, lang, config.flagged_words, "filters.roots.flagged_words")
+        score = alive.documents.column("lang_score").to_numpy(zero_copy_only=False)
+        return np.vstack([measured, stop_words, flagged_words, score])
 
     def _code(self, alive: Alive, limits: Limits) -> Floats:
         return code.measure(alive.text, alive.documents.column("meta"))
+
+    def _sections(self, alive: Alive, limits: Limits) -> Floats:
+        return sections.measure(alive.text, alive.documents.column("meta"), self.filters.sections)
 
     def _quality(self, alive: Alive, limits: Limits) -> Floats:
         doc_id = alive.documents.column("doc_id")
@@ -144,6 +194,12 @@ class FilterChain:
 
     def _perplexity(self, alive: Alive, limits: Limits) -> Floats:
         return ngram_score.measure(alive.text, alive.documents.column("lang"), self.filters.perplexity)
+
+    def _safety(self, alive: Alive, limits: Limits) -> Floats:
+        return safety.measure(alive.text, alive.documents.column("lang"), self.filters.safety)
+
+    def _integrity(self, alive: Alive, limits: Limits) -> Floats:
+        return integrity.measure(alive.text)
 
 
 class Alive:
@@ -153,6 +209,7 @@ class Alive:
         """`rows` are their places in the whole batch."""
         self.documents, self.rows = documents, rows
         self.profile = np.zeros(len(rows), np.int32)
+        self.by_jieba = np.zeros(len(rows), np.bool_)
         self.identified = False
         self.ended: list[tuple[pa.RecordBatch, Rows]] = []
         self._words: Words | None = None
@@ -166,8 +223,17 @@ class Alive:
     def words(self) -> Words:
         """`split_words` of the text, split once for the sets in a row that share it."""
         if self._words is None:
-            self._words = split_words(self.text)
+            words = split_words(self.text)
+            self._words = join_chinese(words, self.text, self.by_jieba) if self.by_jieba.any() else words
         return self._words
+
+    def clean(self, steps: tuple[str, ...]) -> None:
+        """Mend the text, and note how many characters each step took out."""
+        if steps:
+            text, counts = clean(self.text, steps)
+            self.set_text(text)
+            for name, taken in zip(steps, counts, strict=True):
+                self.set(f"clean.{name}", pa.array(taken))
 
     def set(self, name: str, column: pa.Array) -> None:
         """Set or replace a column."""
@@ -184,7 +250,8 @@ class Alive:
         """Note every row's language."""
         self.set("lang", lang)
         self.set("lang_score", score)
-        self.profile = languages.profile(lang)
+        self.profile = languages.profile(lang, score.to_numpy())
+        self.by_jieba = languages.by_jieba[self.profile]
         self.identified = True
 
     def drop(self, verdict: Verdict) -> None:
@@ -197,7 +264,7 @@ class Alive:
         self.ended.append((drop(self.documents, fails, verdict.reasons, failed, value, limit), self.rows[fails]))
         stays = ~fails
         self.documents = self.documents.filter(pa.array(stays))
-        self.rows, self.profile = self.rows[stays], self.profile[stays]
+        self.rows, self.profile, self.by_jieba = self.rows[stays], self.profile[stays], self.by_jieba[stays]
         if self._words is not None:
             self._words = self._words.take(stays)
 

@@ -7,7 +7,6 @@ the same file, byte for byte.
 
 from __future__ import annotations
 
-import functools
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from pipelines.filters.fasttext_sgd import fit
 from pipelines.filters.model import open_classifier
 from pipelines.filters.normal import normalise
 from schemas.errors import InputError, ModelError
-from schemas.files import whole_file
+from schemas.files import cached_by_file, whole_file
 from schemas.recipe import ClassifierTraining, Quality
 from schemas.sampling import draws, hash_ids, in_share
 
@@ -31,7 +30,7 @@ SIGNALS: Final = ("score", "pareto_margin")
 THRESHOLDS: Final = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.98)
 
 _PREFIX: Final = "__label__"
-_REMEDY: Final = "set filters.quality.model to a fastText classifier; `python run_pipeline.py train-classifier` makes one"
+_REMEDY: Final = "set it to a fastText classifier; `python run_pipeline.py train-classifier` makes one"
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,8 +40,13 @@ Floats = npt.NDArray[np.float64]
 
 def measure(text: pa.Array, doc_id: pa.Array, config: Quality, seed: int) -> Floats:
     """SIGNALS of every row, float64[2, n]. A text without a word has score 0."""
-    score = _score(_model_input(text, config.reads), load(config.model, config.label), config.label)
+    score = probability(text, config.model, config.label, config.reads, "filters.quality")
     return np.stack([score, pareto_margin(score, doc_id, config.pareto_alpha, seed)])
+
+
+def probability(text: pa.Array, model: str | None, label: str, reads: str, where: str) -> Floats:
+    """float64 in [0, 1] per row: what a fastText classifier says of a label; 0 without a word. `where` is the recipe's section."""
+    return _score(_model_input(text, reads), load(model, label, where), label)
 
 
 def pareto_margin(score: Floats, doc_id: pa.Array, alpha: float, seed: int) -> Floats:
@@ -54,17 +58,17 @@ def pareto_margin(score: Floats, doc_id: pa.Array, alpha: float, seed: int) -> F
     return drawn - (1 - score)
 
 
-@functools.cache
-def load(model: str | None, label: str) -> Any:
+@cached_by_file
+def load(model: str | None, label: str, where: str = "filters.quality") -> Any:
     """The fastText classifier at that path, loaded once per process; ModelError if it is not there or lacks the label."""
     if model is None:
-        raise ModelError(f"the rule set `quality` needs a classifier: {_REMEDY}")
+        raise ModelError(f"{where}.model is not given, and its rule set needs one: {_REMEDY}")
     if not Path(model).is_file():
-        raise ModelError(f"filters.quality.model = {model!r}: there is no such file; {_REMEDY}")
+        raise ModelError(f"{where}.model = {model!r}: there is no such file; {_REMEDY}")
     loaded = open_classifier(Path(model), _REMEDY)
     labels = [name.removeprefix(_PREFIX) for name in loaded.get_labels()]
     if label not in labels:
-        raise ModelError(f"{model} has no label {label!r}; set filters.quality.label to one of {', '.join(labels[:20])}")
+        raise ModelError(f"{model} has no label {label!r}; set {where}.label to one of {', '.join(labels[:20])}")
     return loaded
 
 

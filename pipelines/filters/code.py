@@ -3,13 +3,15 @@
 The limits that systems have published on them:
 Codex (arXiv 2107.03374): mean line up to 100 characters, longest up to 1,000, not generated, not few alphanumeric characters.
 CodeGeeX (arXiv 2303.17568): mean line up to 100, letters 40 % or more, not generated, 1 KB to 100 KB.
-LLaMA and RedPajama: mean line up to 100, longest up to 1,000, alphanumeric characters 25 % or more.
+LLaMA and RedPajama: mean line up to 100, longest up to 1,000, alphanumeric characters 25 % or more, a list of extensions.
+StarCoder (arXiv 2305.06161): of HTML, 20 % or more that is shown.
 PanGu-Coder (arXiv 2207.11280): mean line up to 100, longest up to 1,000, up to 1 MB, Python 3 that parses.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from typing import Final
 
@@ -31,18 +33,22 @@ SIGNALS: Final = (
     "letter_ratio",
     "generated_marks",
     "syntax_errors",
+    "html_text_ratio",
 )
 
 # In the first five lines, as code corpora look for them.
 _GENERATED: Final = r"(?i)\A(?:[^\n]*\n){0,4}[^\n]*(?:auto-?generated|automatically generated)"
 _LANGUAGE: Final = "$.language"
+_PATH: Final = "$.path"
+_MARKUP: Final = r"(?is)<script\b.*?</script\s*>|<style\b.*?</style\s*>|<!--.*?-->|<[^>]*>"
 
 
 def measure(text: pa.Array, meta: pa.Array) -> npt.NDArray[np.float64]:
-    """SIGNALS of every row, float64[7, n], from the text and the JSON of `meta`, both large_string.
+    """SIGNALS of every row, float64[8, n], from the text and the JSON of `meta`, both large_string.
 
     Lines are what stands between line feeds; a last empty one is none. generated_marks and syntax_errors are 0 or 1; the latter is 0
-    where `language` of the metadata is not "python". 0 divided by 0 is 0.
+    where `language` of the metadata is not "python". html_text_ratio is the share of characters that are neither mark-up nor
+    comment, script or style; 1 where the language is not "html". 0 divided by 0 is 0.
     """
     data, offsets = text_view(text)
     out = np.zeros((len(SIGNALS), len(text)))
@@ -51,7 +57,21 @@ def measure(text: pa.Array, meta: pa.Array) -> npt.NDArray[np.float64]:
     language = pl.Series(pl.from_arrow(meta), dtype=pl.String).str.json_path_match(_LANGUAGE).str.to_lowercase()
     for row in language.eq("python").fill_null(False).arg_true():
         out[6, row] = not parses(text[row].as_py())
+    out[7] = 1
+    html = language.eq("html").fill_null(False).arg_true()
+    page = pl.Series(pl.from_arrow(text), dtype=pl.String).gather(html)
+    shown = page.str.replace_all(_MARKUP, "").str.len_chars() / page.str.len_chars()
+    out[7, html.to_numpy()] = shown.fill_nan(0).to_numpy()
     return out
+
+
+def has_extension(documents: pa.RecordBatch, extensions: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """bool per document: whether its file's name ends in one of them; the name is the metadata's `path`, or where it was read."""
+    path = pl.Series(pl.from_arrow(documents.column("meta")), dtype=pl.String).str.json_path_match(_PATH)
+    origin = pl.Series(pl.from_arrow(documents.column("origin_file")), dtype=pl.String)
+    names = pl.select(pl.coalesce(path, origin)).to_series()
+    found: npt.NDArray[np.bool_] = names.str.contains(rf"(?:{'|'.join(map(re.escape, extensions))})$").fill_null(False).to_numpy()
+    return found
 
 
 def parses(source: str) -> bool:

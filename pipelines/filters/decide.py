@@ -5,7 +5,7 @@ The rule sets of a document's source judge in their order, and it goes by the fi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Self
 
 import numpy as np
@@ -13,11 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters import metadata
+from pipelines.filters import code, metadata, roots, url
+from pipelines.filters.labels import code_of, kept_labels
 from pipelines.filters.limits import Languages, Verdict, decide
-from pipelines.filters.profiles import code_of
 from pipelines.filters.signals import SIGNALS
-from pipelines.filters.url import UrlRules, has_blocked_word, in_blocked_domain
 from schemas.ledger import Outcome, entries
 from schemas.recipe import Filters, Recipe
 
@@ -25,6 +24,8 @@ STAGE: Final = "filters"
 
 Mask = npt.NDArray[np.bool_]
 Profiles = npt.NDArray[np.int32]
+Judge = Callable[[pa.RecordBatch], Iterable[tuple[str, Mask, npt.NDArray[np.float64], float]]]
+"""Documents -> (rule, which rows fail it, their values, the limit) for each rule."""
 Verdicts = list[tuple[npt.NDArray[np.int64], Verdict]]
 """(rows, what a rule set says about them), by source and then in the order in which its sets judge."""
 
@@ -32,16 +33,16 @@ Verdicts = list[tuple[npt.NDArray[np.int64], Verdict]]
 class Decider:
     """Documents with their signals -> what becomes of them."""
 
-    def __init__(self, filters: Filters, rules: dict[str, tuple[str, ...]]) -> None:
-        """`rules` are the rule sets of each source."""
-        self.filters, self.rules = filters, rules
+    def __init__(self, filters: Filters, rules: dict[str, tuple[str, ...]], more: Judge | None = None) -> None:
+        """`rules` are the rule sets of each source; `more` judges documents of all sources after them."""
+        self.filters, self.rules, self.more = filters, rules, more
         self.languages = Languages.of(filters)
-        self.url = UrlRules.of(filters.url)
+        self.url = url.UrlRules.of(filters.url)
 
     @classmethod
-    def of(cls, recipe: Recipe) -> Self:
+    def of(cls, recipe: Recipe, more: Judge | None = None) -> Self:
         """The limits of a recipe. It reads the list of blocked domains."""
-        return cls(recipe.filters, rules_of(recipe))
+        return cls(recipe.filters, rules_of(recipe), more)
 
     def keeps(self, documents: pa.RecordBatch) -> Mask:
         """bool[n]: which documents stay."""
@@ -63,14 +64,18 @@ class Decider:
 
     def verdicts(self, documents: pa.RecordBatch) -> Verdicts:
         """Everything that the rules say, about every document."""
+        more = _verdict(list(self.more(documents)), documents.num_rows) if self.more else None
+        documents = without_text(documents)
         source = documents.column("source").dictionary_encode()
         of_source = source.indices.to_numpy(zero_copy_only=False)
         found = []
         for number, name in enumerate(source.dictionary.to_pylist()):
             rows = np.flatnonzero(of_source == number)
             part = documents if len(rows) == documents.num_rows else documents.take(pa.array(rows))
-            profile = self.languages.profile(part.column("lang"))
+            profile = self.languages.profile(part.column("lang"), part.column("lang_score").to_numpy(zero_copy_only=False))
             found += [(rows, self.verdict(rule_set, part, profile)) for rule_set in self.rules[name]]
+        if more is not None:
+            found.append((np.arange(documents.num_rows), more))
         return found
 
     def verdict(self, rule_set: str, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
@@ -86,32 +91,40 @@ class Decider:
 
     def _language(self, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
         lang, score = documents.column("lang"), documents.column("lang_score").to_numpy(zero_copy_only=False)
-        by_score = decide("language", self.languages.limits["language"], {"score": score}, profile)
-        keep = self.filters.language.keep
-        labels = [label for label in lang.unique().to_pylist() if label in keep or code_of(label) in keep]
-        unwanted = ~pc.is_in(lang, pa.array(labels, lang.type)).to_numpy(zero_copy_only=False) & bool(keep)
+        signals = {"score": score, "mixed_line_ratio": documents.column("language.mixed_line_ratio").to_numpy(zero_copy_only=False)}
+        by_limits = decide("language", self.languages.limits["language"], signals, profile)
+        labels = kept_labels(lang.unique().to_pylist(), self.filters.language.keep)
+        unwanted = ~pc.is_in(lang, pa.array(labels, lang.type)).to_numpy(zero_copy_only=False) & bool(self.filters.language.keep)
         return Verdict(
-            ("language.keep", *by_score.reasons),
-            np.vstack([unwanted, by_score.fails]),
-            np.vstack([score, by_score.values]),
-            np.vstack([np.full(len(score), np.nan), by_score.limits]),
+            ("language.keep", *by_limits.reasons),
+            np.vstack([unwanted, by_limits.fails]),
+            np.vstack([score, by_limits.values]),
+            np.vstack([np.full(len(score), np.nan), by_limits.limits]),
         )
 
     def _url(self, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
-        url, fails = documents.column("url"), np.zeros((2, documents.num_rows), bool)
-        if self.url.domains is not None:
-            fails[0] = in_blocked_domain(url, self.url.domains)
-        if self.url.words is not None:
-            fails[1] = has_blocked_word(url, self.url.words)
-        nothing = np.full(fails.shape, np.nan)
-        return Verdict(("url.block_domains", "url.block_words"), fails, nothing, nothing)
+        return _verdict(list(url.judge(documents.column("url"), self.url)), documents.num_rows)
 
     def _metadata(self, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
-        judged = list(metadata.judge(documents, self.filters.metadata))
-        fails, values, limits = (np.empty((len(judged), documents.num_rows), kind) for kind in (bool, float, float))
-        for number, (_, failed, value, limit) in enumerate(judged):
-            fails[number], values[number], limits[number] = failed, value, limit
-        return Verdict(tuple(name for name, *_ in judged), fails, values, limits)
+        return _verdict(list(metadata.judge(documents, self.filters.metadata)), documents.num_rows)
+
+    def _roots(self, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
+        """By a list of words a document is judged only if there is one of its language."""
+        verdict = self._by_limits("roots", documents, profile)
+        by_list = np.array([reason.partition(".")[2][4:] in roots.OF_LISTS for reason in verdict.reasons])[:, None]
+        return Verdict(verdict.reasons, verdict.fails & ~(by_list & np.isnan(verdict.values)), verdict.values, verdict.limits)
+
+    def _code(self, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
+        by_limits, extensions = self._by_limits("code", documents, profile), self.filters.code.extensions
+        if not extensions:
+            return by_limits
+        nothing = np.full((1, documents.num_rows), np.nan)
+        return Verdict(
+            ("code.extensions", *by_limits.reasons),
+            np.vstack([~code.has_extension(documents, extensions), by_limits.fails]),
+            np.vstack([nothing, by_limits.values]),
+            np.vstack([nothing, by_limits.limits]),
+        )
 
     def _perplexity(self, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
         """Documents of a language without a model are not judged, and those without cut-offs not by bucket."""
@@ -143,16 +156,31 @@ def tally(n: int, verdicts: Verdicts) -> dict[str, tuple[int, int]]:
     return found
 
 
+def _verdict(judged: list[tuple[str, Mask, npt.NDArray[np.float64], float]], n: int) -> Verdict:
+    """Predicates as a verdict: (rule, which of n rows fail, their values, the limit) each."""
+    fails, values, limits = (np.empty((len(judged), n), kind) for kind in (bool, float, float))
+    for number, (_, failed, value, limit) in enumerate(judged):
+        fails[number], values[number], limits[number] = failed, value, limit
+    return Verdict(tuple(name for name, *_ in judged), fails, values, limits)
+
+
 def decides(rule_set: str, key: str) -> bool:
     """Whether a setting of a rule set acts on signals alone, so that changing it leaves every measurement as it is."""
     if rule_set == "language":
-        return key in ("keep", "min_score")
+        return key in ("keep", "min_score", "max_mixed_line_ratio")
+    if (rule_set, key) == ("code", "extensions"):
+        return True
     return not SIGNALS[rule_set] or (key.startswith(("min_", "max_")) and key[4:] in SIGNALS[rule_set])
 
 
 def rules_of(recipe: Recipe) -> dict[str, tuple[str, ...]]:
     """The rule sets of each source, in order."""
     return {name: recipe.filters.rules if source.rules is None else source.rules for name, source in recipe.sources.items()}
+
+
+def without_text(documents: pa.RecordBatch) -> pa.RecordBatch:
+    """All other columns, so that choosing rows copies no text."""
+    return documents.select([name for name in documents.schema.names if name not in ("raw_text", "text")])
 
 
 def drop(
@@ -169,4 +197,4 @@ def drop(
         "value": pa.array(value[fails], from_pandas=True),
         "limit": pa.array(limit[fails], from_pandas=True),
     }
-    return entries(documents.filter(pa.array(fails)), STAGE, Outcome.DROPPED, **given)
+    return entries(without_text(documents).filter(pa.array(fails)), STAGE, Outcome.DROPPED, **given)

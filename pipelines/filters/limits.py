@@ -10,16 +10,20 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters.profiles import NEUTRAL, PROFILES, LanguageProfile, code_of
+from pipelines.filters.labels import UNKNOWN, code_of, split_label
+from pipelines.filters.profiles import CHINESE_BY_JIEBA, NEUTRAL, PROFILES, LanguageProfile
 from pipelines.filters.tables import ProfileTables, build
 from schemas.errors import RecipeError
 from schemas.recipe import RULE_SETS, Filters
+
+EVEN: Final = 0.5
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,22 +51,35 @@ class Languages:
     tables: ProfileTables
     limits: dict[str, Limits]
     """By rule set."""
+    if_unsure: npt.NDArray[np.int32]
+    """[profile]: which one stands in for it where the language is not told with confidence."""
+    by_jieba: npt.NDArray[np.bool_]
+    """[profile]: whether words are jieba's."""
 
     @staticmethod
     def of(filters: Filters) -> Languages:
         """Resolve every limit; RecipeError names one that cannot be meant."""
-        codes = sorted(PROFILES.keys() | filters.profiles.keys())
-        profiles = [NEUTRAL, *(PROFILES.get(code, NEUTRAL) for code in codes)]
-        own = [{}, *(filters.profiles.get(code, {}) for code in codes)]
+        named = _by_code(filters)
+        codes = sorted(PROFILES.keys() | named.keys())
+        profiles = [NEUTRAL, *(_profile_of(code_of(code), filters) for code in codes)]
+        own = [{}, *(named.get(code, {}) for code in codes)]
         limits = {name: _limits(name, filters, profiles, own, ["", *codes]) for name in RULE_SETS}
-        return Languages({code: number for number, code in enumerate(codes, 1)}, build(profiles), limits)
+        numbers = {code: number for number, code in enumerate(codes, 1)}
+        # What a word is in Chinese or Thai shows in the script, whichever language of that script it is.
+        if_unsure = np.array([number if profile.unspaced else numbers[UNKNOWN] for number, profile in enumerate(profiles)], np.int32)
+        return Languages(numbers, build(profiles), limits, if_unsure, np.array([profile.by_jieba for profile in profiles]))
 
-    def profile(self, lang: pa.Array) -> npt.NDArray[np.int32]:
-        """int32 per row: the number of the language's profile."""
+    def profile(self, lang: pa.Array, score: npt.NDArray[np.float64] | None = None) -> npt.NDArray[np.int32]:
+        """int32 per row: the number of the language's profile.
+
+        Where the model's score is given and below EVEN, the language is as likely another one, whose stop words are others: such a
+        row has the profile of a language that is not known.
+        """
         encoded = lang.dictionary_encode()
         number = [self.numbers.get(label, self.numbers.get(code_of(label), 0)) for label in encoded.dictionary.to_pylist()]
         rows = pc.fill_null(encoded.indices, len(number)).to_numpy(zero_copy_only=False)
-        return np.array([*number, 0], np.int32)[rows]
+        found: npt.NDArray[np.int32] = np.array([*number, 0], np.int32)[rows]
+        return found if score is None else np.where(score < EVEN, self.if_unsure[found], found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +118,23 @@ def decide(rule_set: str, limits: Limits, signals: Mapping[str, Floats], profile
     return Verdict(tuple(f"{rule_set}.{name}" for name in names), ~within, values, bounds)
 
 
+def _profile_of(code: str, filters: Filters) -> LanguageProfile:
+    profile = PROFILES.get(code, NEUTRAL)
+    return CHINESE_BY_JIEBA if filters.language.zh_words == "jieba" and profile is PROFILES["zh"] else profile
+
+
+def _by_code(filters: Filters) -> dict[str, dict[str, dict[str, float | str | None]]]:
+    """The recipe's own profiles by code, or by label where the recipe names a script: "eng" is "en", "zho_Hans" stays."""
+    named: dict[str, str] = {}
+    for label in filters.profiles:
+        code, script = split_label(label)
+        key = label if script else code
+        if key in named:
+            raise RecipeError(f"filters.profiles.{label}: {named[key]!r} is the same language; write its limits in one place")
+        named[key] = label
+    return {key: filters.profiles[label] for key, label in named.items()}
+
+
 def _limits(
     rule_set: str,
     filters: Filters,
@@ -109,7 +143,7 @@ def _limits(
     codes: list[str],
 ) -> Limits:
     config = getattr(filters, rule_set)
-    published = type(config)()
+    published, variant = type(config)(), getattr(config, "variant", None)
     names = tuple(field.name for field in dataclasses.fields(config) if field.name.startswith(("min_", "max_")))
     values = np.empty((len(names), len(profiles)))
     for k, name in enumerate(names):
@@ -117,7 +151,7 @@ def _limits(
             where = f"filters.{rule_set}.{name}"
             limit: object = getattr(config, name)
             if limit is not None and limit == getattr(published, name):
-                limit = profile.limits.get(f"{rule_set}.{name}", limit)
+                limit = profile.limits.get(f"{rule_set}:{variant}.{name}", profile.limits.get(f"{rule_set}.{name}", limit))
             if name in own[p].get(rule_set, {}):
                 where = f"filters.profiles.{codes[p]}.{rule_set}.{name}"
                 limit = own[p][rule_set][name]

@@ -6,6 +6,7 @@ A rule whose value is missing fails: a document without a licence has none of th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,9 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from pipelines.filters.domains import hosts_of
+from schemas.errors import RecipeError
+from schemas.files import cached_by_file
 from schemas.recipe import Metadata
 
 Fails = npt.NDArray[np.bool_]
@@ -40,10 +44,36 @@ def judge(documents: pa.RecordBatch, config: Metadata) -> Iterator[tuple[str, Fa
     for key, limit in config.max.items():
         values = _value(meta, key).cast(pl.Float64, strict=False)
         yield f"metadata.max.{key}", _not(values <= limit), values.fill_null(np.nan).to_numpy(), limit
-    for key, wanted in config.keep.items():
-        yield f"metadata.keep.{key}", _not(_value(meta, key).is_in(list(wanted))), none, np.nan
-    for key, unwanted in config.drop.items():
-        yield f"metadata.drop.{key}", ~_not(_value(meta, key).is_in(list(unwanted))), none, np.nan
+    for name, key, listed in _listed(config):
+        own = {"source": _source, "host": _host}.get(key)
+        is_listed = (own(documents) if own else _value(meta, key)).is_in(list(listed))
+        yield f"metadata.{name}.{key}", _not(is_listed) if name.startswith("keep") else ~_not(is_listed), none, np.nan
+
+
+def _listed(config: Metadata) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """(setting, key, values) of what is kept or dropped by a list."""
+    for name in ("keep", "drop"):
+        yield from ((name, key, values) for key, values in getattr(config, name).items())
+        for key, path in getattr(config, f"{name}_lists").items():
+            yield f"{name}_lists", key, read_values(path, f"filters.metadata.{name}_lists.{key}")
+
+
+@cached_by_file
+def read_values(path: str, key: str) -> tuple[str, ...]:
+    """The values in the file, one a line; empty lines say nothing. RecipeError if it cannot be read."""
+    try:
+        lines = Path(path).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{key} = {path!r}: cannot be read as a list in UTF-8: {error}") from error
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+def _source(documents: pa.RecordBatch) -> pl.Series:
+    return pl.Series(pl.from_arrow(documents.column("source")), dtype=pl.String)
+
+
+def _host(documents: pa.RecordBatch) -> pl.Series:
+    return hosts_of(documents.column("url"))
 
 
 def _value(meta: pl.Series, key: str) -> pl.Series:

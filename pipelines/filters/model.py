@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import fasttext
 
+from pipelines.filters import fasttext_file
 from schemas.errors import ModelError
 from schemas.files import sha256_of
 
@@ -47,6 +48,12 @@ def find(model: str | None) -> Path:
 def load(model: str | None) -> Any:
     """The fastText model at that path, or the cached default; loaded once per process."""
     return open_classifier(find(model), REMEDY)
+
+
+@functools.cache
+def load_tree(model: str | None) -> fasttext_file.TreeClassifier | None:
+    """That model for our own kernel, where it can predict with it; loaded once per process."""
+    return fasttext_file.read(find(model))
 
 
 def open_classifier(path: Path, remedy: str) -> Any:

@@ -6,7 +6,6 @@ a word, as in CCNet (arXiv 1911.00359). A word that the model lacks is <unk>.
 
 from __future__ import annotations
 
-import functools
 import mmap
 import re
 from dataclasses import dataclass
@@ -19,13 +18,14 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from pipelines.filters.labels import code_of
 from pipelines.filters.ngram_counts import MARKS
 from pipelines.filters.normal import normalise
-from pipelines.filters.profiles import code_of
 from pipelines.text.hashing import append_hash, hash_bytes, slot_of, table_size
 from pipelines.text.view import text_view
 from pipelines.text.vocabulary import word_end
 from schemas.errors import ModelError
+from schemas.files import cached_by_file
 from schemas.recipe import Perplexity
 
 SIGNALS: Final = ("perplexity", "bucket")
@@ -96,7 +96,7 @@ def models_of(config: Perplexity) -> dict[str, NgramModel]:
     return {lang: load(path) for lang, path in config.models.items()}
 
 
-@functools.cache
+@cached_by_file
 def load(path: str) -> NgramModel:
     """The model in an ARPA file, loaded once per process; ModelError if it holds none."""
     if not Path(path).is_file() or Path(path).stat().st_size == 0:

@@ -1,23 +1,23 @@
 """What the filter rules must know of a language: data, one LanguageProfile each.
 
-The published limits were set on English. In a script written without spaces each character counts as a word, so a
-number of words n becomes n x chars_per_word characters, and the rules on word length and on n-grams of fewer
-characters than the published number of words say nothing and are off. A profile's limits stand in for published ones, never for
-one that the recipe changes or turns off; filters.profiles.<language> of the recipe wins over both.
+A profile's limits (filters/profile_limits.py) stand in for published ones, never for one that the recipe changes or turns off;
+filters.profiles.<language> of the recipe wins over both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-Limits = Mapping[str, float | None]
-"""Limits by "rule_set.limit"; None is off."""
+from pipelines.filters.labels import UNKNOWN
+from pipelines.filters.profile_limits import NO_SENTENCE_ENDS, NOT_ENGLISH, SPACED, TIBETAN, Limits, ngrams, terminal, unspaced
+from pipelines.filters.roots_table import roots_limits
 
 LATIN_ENDS: Final = ".?!…"
 C4_LINE_ENDS: Final = ".?!\"'"
 UNICODE_ENDS: Final = ".?!‼⁇⁈⁉‽؟۔।॥。．！？｡"  # of Unicode's sentence terminals, to which FineWeb keeps, those in wide use
+# Of Unicode's sentence terminals those of one script each, and the Tibetan shad, which is none of them but ends sentences.
+OTHER_ENDS: Final = "։؞܀܁܂߹།༎፧።፨᙮᠃᠉។៕៖᥄᥅᪨᪩᪪᪫᭚᭛᭞᭟᰻᰼᱾᱿⳹⳺⳻⳾꓿꘎꘏꛳꛷꡶꡷꣎꣏꤯꧈꧉꩝꩞꩟꫰꫱꯫။၊"
 CLOSERS: Final = "\"'”’»"
 OTHER_CLOSERS: Final = CLOSERS + "“«›‹)"
 CJK_ENDS: Final = "。！？；…｡．.?!"
@@ -40,6 +40,10 @@ class LanguageProfile:
     """Characters of the n-grams in which ROOTS looks for repetition."""
     short_line_scale: float = 1.0
     """Characters that say as much as one English character: scales fineweb.short_line_chars."""
+    unspaced: bool = False
+    """Written without spaces: each character counts as a word."""
+    by_jieba: bool = False
+    """Chinese whose characters jieba puts together to words."""
     limits: Limits = field(default_factory=dict)
 
 
@@ -47,68 +51,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def _roots(min_words: float, max_words: float, char_repetition: float, word_repetition: float, special_chars: float) -> Limits:
-    """A language's row in the table of ROOTS."""
-    return {
-        "roots.min_words": min_words,
-        "roots.max_words": max_words,
-        "roots.max_char_repetition_ratio": char_repetition,
-        "roots.max_word_repetition_ratio": word_repetition,
-        "roots.max_special_char_ratio": special_chars,
-    }
-
-
-_NOT_ENGLISH: Final[Limits] = {
-    **_roots(10, 100_000, 0.2, 0.3, 0.4),  # its row for any other language
-    # Punctuation marks count among the words, and the published 0.8 leaves them little room: of pages in Russian, each with its
-    # mark-up taken off, it removed 72 %. It stays for English alone.
-    "gopher_quality.min_alpha_word_ratio": 0.6,
-    # The multilingual C4 (arXiv 2010.11934) gave up the ban on pages with a curly bracket, which is a rule against code: where
-    # much of what is written about computing is documentation, it removes a quarter of the clean pages.
-    "c4.max_curly_brackets": None,
-}
-
-_SPACED: Final[Limits] = {
-    **_NOT_ENGLISH,
-    "gopher_quality.min_mean_word_length": 2,
-    "gopher_quality.max_mean_word_length": 12,
-}
-"""Limits of a language with spaces between words."""
-
-
-def _unspaced(chars_per_word: float, max_dup_10gram_ratio: float) -> dict[str, float | None]:
-    """Limits of a language whose characters count as words, `chars_per_word` of them to one English word.
-
-    Characters of a frequent n-gram are counted with the spaces that join its words; such a text has none, so 2 n - 1 characters
-    are counted where n stand, and the limits are higher by that.
-    """
-    return {
-        "gopher_quality.min_words": round(50 * chars_per_word),
-        "gopher_quality.max_words": round(100_000 * chars_per_word),
-        "gopher_quality.min_mean_word_length": None,
-        "gopher_quality.max_mean_word_length": None,
-        **_NOT_ENGLISH,
-        "c4.min_line_words": round(3 * chars_per_word),
-        "fineweb.max_newline_word_ratio": round(0.3 / chars_per_word, 3),
-        "gopher_repetition.max_top_2gram_ratio": 0.20 * 3 / 2,
-        "gopher_repetition.max_top_3gram_ratio": 0.18 * 5 / 3,
-        "gopher_repetition.max_top_4gram_ratio": 0.16 * 7 / 4,
-        "gopher_repetition.max_dup_5gram_ratio": None,
-        "gopher_repetition.max_dup_6gram_ratio": None,
-        "gopher_repetition.max_dup_7gram_ratio": None,
-        "gopher_repetition.max_dup_8gram_ratio": None,
-        "gopher_repetition.max_dup_9gram_ratio": None,
-        "gopher_repetition.max_dup_10gram_ratio": max_dup_10gram_ratio,
-    }
-
-
-# Thai and Lao end sentences with a space.
-_NO_SENTENCE_ENDS: Final[Limits] = {"c4.min_sentences": None, "fineweb.min_terminal_line_ratio": None}
-
-
-def _spaced(
-    stop_words: str, *, own_ends: str = "", short_line_scale: float = 1.0, limits: Limits = _SPACED, roots: Limits | None = None
-) -> LanguageProfile:
+def _spaced(stop_words: str, *more: Limits, own_ends: str = "", short_line_scale: float = 1.0, limits: Limits = SPACED) -> LanguageProfile:
     ends = LATIN_ENDS + own_ends
     return LanguageProfile(
         stop_words=_words(stop_words),
@@ -116,7 +59,7 @@ def _spaced(
         line_ends=ends + OTHER_CLOSERS,
         terminal_punctuation=ends + OTHER_CLOSERS,
         short_line_scale=short_line_scale,
-        limits={**limits, **(roots or {})},
+        limits={name: limit for group in (limits, *more) for name, limit in group.items()},
     )
 
 
@@ -128,6 +71,7 @@ def _cjk(stop_words: str, short_line_scale: float, limits: Limits, char_ngram: i
         terminal_punctuation=CJK_ENDS + CJK_CLOSERS,
         char_ngram=char_ngram,
         short_line_scale=short_line_scale,
+        unspaced=True,
         limits=limits,
     )
 
@@ -136,65 +80,119 @@ def _south_east_asian(own_ends: str, limits: Limits) -> LanguageProfile:
     """Without stop words: a word is several characters, and the rule sees them one by one."""
     ends = LATIN_ENDS + own_ends
     closed = ends + OTHER_CLOSERS
-    return LanguageProfile(sentence_ends=ends, line_ends=closed, terminal_punctuation=closed, short_line_scale=0.9, limits=limits)
+    return LanguageProfile(
+        sentence_ends=ends, line_ends=closed, terminal_punctuation=closed, short_line_scale=0.9, unspaced=True, limits=limits
+    )
 
 
-_ANY_ENDS: Final = LATIN_ENDS + "。！？；؟۔।॥។။"
+_ANY_ENDS: Final = LATIN_ENDS + "。！？；؟۔।॥" + OTHER_ENDS
 
 NEUTRAL: Final = LanguageProfile(
     sentence_ends=_ANY_ENDS,
     line_ends=_ANY_ENDS + OTHER_CLOSERS + "」』",
     terminal_punctuation=_ANY_ENDS + OTHER_CLOSERS + "」』",
-    limits={**_SPACED, "gopher_quality.max_mean_word_length": 15},
+    limits=SPACED,
 )
 """A language without a profile: no stop words, any script's sentence ends, wide bounds on word length."""
 
+UNDETERMINED: Final = replace(
+    NEUTRAL,
+    limits={**SPACED, **NO_SENTENCE_ENDS, "gopher_quality.min_mean_word_length": None, "refinedweb.max_line_upper_ratio": None},
+)
+"""A language that is not known: how its sentences end is not known either, and in some scripts every letter is a capital."""
+
+_CHINESE: Final = _cjk(
+    "的 了 在 是 我 有 和 就 不 人 都 一 上 也 很 到 说 要 去 你 会 着 没 看 好 这 為 为 這 個 个 們 们 與 与 及 之 以 而 其 於 于",
+    short_line_scale=0.4,
+    limits={**unspaced(1.5, max_dup_10gram_ratio=0.15), **roots_limits("zh"), **terminal(0.106)},
+    char_ngram=3,
+)
+
+
+def _by_characters(limits: Limits) -> Limits:
+    """Gopher's limits for the variants that count characters even where jieba finds words: all but datatrove's."""
+    found: dict[str, float | None] = {}
+    for key, limit in sorted(limits.items()):  # those of one variant come after those of all
+        rule_set, _, name = key.partition(".")
+        base, _, own = rule_set.partition(":")
+        if base.startswith("gopher_"):
+            found |= {f"{base}:{variant}.{name}": limit for variant in ("paper", "dolma", "nemo") if own in ("", variant)}
+    return found
+
+
+CHINESE_BY_JIEBA: Final = replace(
+    _CHINESE,
+    by_jieba=True,
+    # Words as in other languages, so the published numbers of words hold; n-grams and lengths are FineWeb2's, which counts such words.
+    limits={
+        **{name: limit for name, limit in _CHINESE.limits.items() if not name.startswith(("gopher_", "fineweb."))},
+        **_by_characters(_CHINESE.limits),
+        **NOT_ENGLISH,
+        **terminal(0.106),
+        **roots_limits("zh"),
+        "gopher_quality.min_mean_word_length": 1,
+        "gopher_quality.max_mean_word_length": 5,
+        **ngrams((0.256, 0.201, 0.171), (0.198, 0.182, 0.167, 0.154, 0.14, 0.127)),
+    },
+)
+# Its words are written syllable by syllable; FineWeb2's limits for it are of the same making as Gopher's, on Vietnamese.
+_VIETNAMESE_NGRAMS: Final = ngrams((0.223, 0.197, 0.171), (0.178, 0.163, 0.15, 0.136, 0.124, 0.111))
+_ARABIC: Final = _spaced("في من على إلى عن أن التي الذي هذا هذه مع ما لا كان أو و", roots_limits("ar"), own_ends="؟؛۔")
+
 PROFILES: Final[dict[str, LanguageProfile]] = {
+    UNKNOWN: UNDETERMINED,
     "en": LanguageProfile(stop_words=_words("the be to of and that have with")),
-    "zh": _cjk(
-        "的 了 在 是 我 有 和 就 不 人 都 一 上 也 很 到 说 要 去 你 会 着 没 看 好 这 為 为 這 個 个 們 们 與 与 及 之 以 而 其 於 于",
-        short_line_scale=0.4,
-        limits={**_unspaced(1.5, max_dup_10gram_ratio=0.15), **_roots(1, 1_000_000, 0.2, 0.96, 0.3)},
-        char_ngram=3,
-    ),
-    "ja": _cjk(
-        "の は を に が と で も へ や か ら た て し な",
-        short_line_scale=0.5,
-        limits=_unspaced(2.0, max_dup_10gram_ratio=0.20),
-    ),
-    "th": _south_east_asian("ฯ", {**_unspaced(3.8, max_dup_10gram_ratio=0.25), **_NO_SENTENCE_ENDS}),
-    "lo": _south_east_asian("ຯ", {**_unspaced(3.8, max_dup_10gram_ratio=0.25), **_NO_SENTENCE_ENDS}),
-    "km": _south_east_asian("។៕", _unspaced(3.8, max_dup_10gram_ratio=0.25)),
-    "my": _south_east_asian("။၊", _unspaced(3.8, max_dup_10gram_ratio=0.25)),
+    **dict.fromkeys(("zh", "yue", "wuu", "gan", "lzh"), _CHINESE),
+    "ja": _cjk("の は を に が と で も へ や か ら た て し な", short_line_scale=0.5, limits=unspaced(2.0, max_dup_10gram_ratio=0.20)),
+    "th": _south_east_asian("ฯๆ", {**unspaced(3.8, max_dup_10gram_ratio=0.25), **NO_SENTENCE_ENDS}),
+    "lo": _south_east_asian("ຯໆ", {**unspaced(3.8, max_dup_10gram_ratio=0.25), **NO_SENTENCE_ENDS}),
+    "km": _south_east_asian("។៕៖", {**unspaced(3.8, max_dup_10gram_ratio=0.25), **terminal(0.077)}),
+    "my": _south_east_asian("။၊", unspaced(3.8, max_dup_10gram_ratio=0.25)),
+    **dict.fromkeys(("bo", "dz"), _spaced("", NO_SENTENCE_ENDS, limits=TIBETAN, own_ends="།༎༏༐༑༔")),
     "ko": _spaced(
         "이 그 수 것 및 등 는 은 있다 있는 있습니다 하는 그리고 대한 위해 합니다 때 더",
+        {"gopher_quality.min_mean_word_length": 1.5},
+        terminal(0.062),
         short_line_scale=0.6,
-        limits={**_SPACED, "gopher_quality.min_mean_word_length": 1.5},
     ),
     "ru": _spaced("и в не на что с по как это из для от но к он"),
-    "ar": _spaced("في من على إلى عن أن التي الذي هذا هذه مع ما لا كان أو و", own_ends="؟؛۔", roots=_roots(20, 100_000, 0.2, 0.34, 0.3)),
-    "de": _spaced("der die und in den von zu das mit ist nicht ein eine auf für"),
-    "fr": _spaced("de la le et les des en un une du que est pour dans qui", roots=_roots(13, 100_000, 0.14, 0.13, 0.34)),
-    "es": _spaced("de la que el en y a los se del las un por con para", roots=_roots(16, 100_000, 0.14, 0.25, 0.34)),
-    "pt": _spaced("de a o que e do da em um para com não uma os no", roots=_roots(19, 100_000, 0.25, 0.98, 0.35)),
+    "uk": _spaced("і в не на що з до як це та у від він за для й але"),
+    "bg": _spaced("на и да в за се от е с не че по са като до"),
+    "sr": _spaced("и је у да се на за од са не су што као i je u da se na za od sa ne su što kao"),
+    **dict.fromkeys(("ar", "arz", "ary", "apc", "acm", "ars"), _ARABIC),
+    "fa": _spaced("و در به از که این را با است برای آن یک هم تا بود می", own_ends="؟؛۔"),
+    "ur": _spaced("کے کی میں ہے اور سے کا کو اس نے پر کہ ہیں یہ نہیں", roots_limits("ur"), own_ends="؟؛۔"),
+    "he": _spaced("של את על לא הוא זה עם כי גם היא או אל כל אני בין"),
+    "de": _spaced("der die und in den von zu das mit ist nicht ein eine auf für", terminal(None)),
+    "fr": _spaced("de la le et les des en un une du que est pour dans qui", roots_limits("fr"), terminal(0.1)),
+    "es": _spaced("de la que el en y a los se del las un por con para", roots_limits("es")),
+    "pt": _spaced("de a o que e do da em um para com não uma os no", roots_limits("pt")),
+    "ca": _spaced("de la i el que a en les per un els una amb del no", roots_limits("ca")),
     "it": _spaced("di e il la che in un a per è una del con non le"),
+    "ro": _spaced("de și în a la cu nu o din să pe că un care se"),
     "nl": _spaced("de van het een en in is dat op te zijn met voor niet die"),
+    "sv": _spaced("och i att en som det på är av för med den till inte ett"),
+    **dict.fromkeys(("da", "no"), _spaced("og i at en som det på er av af for med den til ikke et")),
+    "fi": _spaced("ja on ei se että oli hän joka mutta myös kun tai niin ovat kuin"),
+    "et": _spaced("ja on ei see et ta kui oma oli mis ka ning nad aga"),
+    "hu": _spaced("a az és hogy nem is egy ez meg volt de csak el már mint"),
     "pl": _spaced("i w na z do nie się jest to że o jak dla od po"),
     "cs": _spaced("a se v na je že s z do o i to jako pro ve"),
+    "sk": _spaced("a sa v na je že s z do o i to ako pre vo"),
+    "sl": _spaced("in je v na da se za so ne z ki pa to kot bi"),
+    "hr": _spaced("i je u da se na za od s ne su što kao to koji"),
+    "lt": _spaced("ir į kad su iš yra tai ne bet jis kaip per apie o"),
+    "lv": _spaced("un ir ar no ka par uz kas bet tas lai nav viņš to"),
+    "el": _spaced("και το του να της η την που με για από είναι οι θα δεν", own_ends=";;··"),
+    "hy": _spaced("և է որ են ու մեջ էր հետ նրա ի այս մի համար իր չէ", own_ends="։:՞՜"),
     "tr": _spaced("ve bir bu da de için ile olarak olan daha çok gibi en ne ya"),
-    "vi": _spaced("và của là có được trong cho không một những các người này đã với", roots=_roots(30, 100_000, 0.15, 0.2, 0.34)),
-    "id": _spaced("yang dan di dengan untuk dari ini pada dalam adalah itu tidak ke akan atau", roots=_roots(15, 100_000, 0.15, 0.2, 0.34)),
-    "hi": _spaced("के का में है की और से को यह कि पर एक हैं ने नहीं", own_ends="।॥", roots=_roots(38, 100_000, 0.18, 0.47, 0.45)),
+    "vi": _spaced("và của là có được trong cho không một những các người này đã với", roots_limits("vi"), _VIETNAMESE_NGRAMS),
+    **dict.fromkeys(
+        ("id", "ms"),
+        _spaced("yang dan di dengan untuk dari ini pada dalam adalah itu tidak ke akan atau", roots_limits("id")),
+    ),
+    "sw": _spaced("ya na wa kwa ni katika za la cha kama hii au lakini huo yake"),
+    "eu": _spaced("eta da ez du zen bat ere dira hau zuen baina izan dute egin", roots_limits("eu")),
+    "hi": _spaced("के का में है की और से को यह कि पर एक हैं ने नहीं", roots_limits("hi"), terminal(0.091), own_ends="।॥"),
+    "bn": _spaced("এই ও না করে থেকে এবং একটি তার হয় জন্য যে কি সঙ্গে এক তাদের", roots_limits("bn"), own_ends="।॥"),
 }
-
-_THREE_LETTERS: Final = (
-    "ara:ar arb:ar ces:cs cmn:zh deu:de eng:en fra:fr hin:hi ind:id ita:it jpn:ja khm:km kor:ko lao:lo mya:my nld:nl pol:pl por:pt "
-    "rus:ru spa:es tha:th tur:tr vie:vi zho:zh"
-)
-_ISO_639_1: Final = dict(pair.split(":") for pair in _THREE_LETTERS.split())
-
-
-def code_of(label: str | None) -> str:
-    """The code under which a language's profile stands, from a model's label: "zho_Hans" -> "zh", "en" -> "en"."""
-    language = (label or "").partition("_")[0]
-    return _ISO_639_1.get(language, language)

@@ -20,16 +20,19 @@ from pipelines.text.unicode import LETTER, MARK, char_classes, decode
 from pipelines.text.view import text_view
 from pipelines.text.words import Words
 
-SIGNALS: Final = ("words", "char_repetition_ratio", "word_repetition_ratio", "special_char_ratio")
+MEASURED: Final = ("words", "char_repetition_ratio", "word_repetition_ratio", "special_char_ratio")
+OF_LISTS: Final = ("stop_word_ratio", "flagged_word_ratio")
+"""Closed-class words and flagged words, by the lists that the recipe names; NaN in a language without a list."""
+SIGNALS: Final = (*MEASURED, *OF_LISTS, "language_score")
 
 
 def measure(text: pa.Array, words: Words, char_ngram: npt.NDArray[np.int64], word_ngram: int) -> npt.NDArray[np.float64]:
-    """SIGNALS of every row, float64[4, n]; `words` are those of `split_on_space`, the length of character n-grams is given by row.
+    """MEASURED of every row, float64[4, n]; `words` are those of `split_on_space`, the length of character n-grams is given by row.
 
     Special characters are all but letters and marks. A text too short for an n-gram repeats nothing. 0 divided by 0 is 0.
     """
     data, offsets = text_view(text)
-    out = np.zeros((len(SIGNALS), len(text)))
+    out = np.zeros((len(MEASURED), len(text)))
     out[0] = words.counts
     _repeat_words(words.hashes, words.firsts, words.lasts, word_ngram, out)
     _repeat_chars(data, offsets, char_ngram, char_classes(), out)

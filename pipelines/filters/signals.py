@@ -6,12 +6,25 @@ from typing import Final
 
 import pyarrow as pa
 
-from pipelines.filters import c4, classifier, code, fineweb, gopher_quality, gopher_repetition, ngram_score, refinedweb, roots
+from pipelines.filters import (
+    c4,
+    classifier,
+    code,
+    fineweb,
+    gopher_quality,
+    gopher_repetition,
+    integrity,
+    ngram_score,
+    refinedweb,
+    roots,
+    safety,
+    sections,
+)
 
 LANGUAGE_FIELDS: Final = (pa.field("lang", pa.large_string()), pa.field("lang_score", pa.float64()))
 SIGNALS: Final = {
     "length": ("chars",),
-    "language": (),  # its score is lang_score
+    "language": ("mixed_line_ratio",),  # its score is lang_score
     "url": (),
     "gopher_repetition": gopher_repetition.SIGNALS,
     "gopher_quality": gopher_quality.SIGNALS,
@@ -21,6 +34,9 @@ SIGNALS: Final = {
     "roots": roots.SIGNALS,
     "code": code.SIGNALS,
     "metadata": (),
+    "sections": sections.SIGNALS,
     "quality": classifier.SIGNALS,
     "perplexity": ngram_score.SIGNALS,
+    "safety": safety.SIGNALS,
+    "integrity": integrity.SIGNALS,
 }

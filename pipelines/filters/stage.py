@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apache_beam as beam
 import pyarrow as pa
 
 from pipelines.filters.chain import FilterChain
-from pipelines.filters.decide import Decider, tally
+from pipelines.filters.decide import Decider, Judge, tally
 from pipelines.runtime import Decision, Progress, count, count_outcomes, open_segment, place_of, retag, tag
 from schemas.hops import LEDGER
 from schemas.recipe import Recipe
@@ -48,25 +48,26 @@ class _Measure(beam.DoFn):
 
 
 class Decide(beam.PTransform):
-    """Decision -> Decision: the same documents, and ledger rows of all that a rule drops."""
+    """Documents with what ended already -> Decision: the same documents, and ledger rows of all that a rule drops."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, more: Judge) -> None:
+        """`more` judges documents after the rule sets."""
         super().__init__()
-        self.recipe = recipe
+        self.recipe, self.more = recipe, more
 
-    def expand(self, measured: beam.PCollection[Decision]) -> beam.PCollection[Decision]:
+    def expand(self, measured: beam.PCollection[Any]) -> beam.PCollection[Decision]:
         """Decide by the signals."""
-        return measured | beam.ParDo(_Decide(self.recipe))
+        return measured | beam.ParDo(_Decide(self.recipe, self.more))
 
 
 class _Decide(beam.DoFn):
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
+    def __init__(self, recipe: Recipe, more: Judge) -> None:
+        self.recipe, self.more = recipe, more
 
     def setup(self) -> None:
-        self.decider = Decider.of(self.recipe)
+        self.decider = Decider.of(self.recipe, self.more)
 
-    def process(self, measured: Decision) -> Iterator[Decision]:
+    def process(self, measured: Any) -> Iterator[Decision]:
         dropped = decided(self.decider, measured.passed)
         ended = pa.concat_batches([measured.ended.replace_schema_metadata(None), dropped])
         count("filters", n_out=measured.passed.num_rows - dropped.num_rows)
@@ -86,21 +87,21 @@ def decided(decider: Decider, documents: pa.RecordBatch) -> pa.RecordBatch:
 class DecideAgain(beam.PTransform):
     """Paths of pool files -> ledger rows of all documents in them that a rule drops."""
 
-    def __init__(self, recipe: Recipe, progress: Progress) -> None:
+    def __init__(self, recipe: Recipe, more: Judge, progress: Progress) -> None:
         super().__init__()
-        self.recipe, self.progress = recipe, progress
+        self.recipe, self.more, self.progress = recipe, more, progress
 
     def expand(self, paths: beam.PCollection[str]) -> beam.PCollection[pa.RecordBatch]:
         """Read signals only; texts stay where they are."""
-        return paths | beam.ParDo(_DecideAgain(self.recipe, self.progress))
+        return paths | beam.ParDo(_DecideAgain(self.recipe, self.more, self.progress))
 
 
 class _DecideAgain(beam.DoFn):
-    def __init__(self, recipe: Recipe, progress: Progress) -> None:
-        self.recipe, self.progress = recipe, progress
+    def __init__(self, recipe: Recipe, more: Judge, progress: Progress) -> None:
+        self.recipe, self.more, self.progress = recipe, more, progress
 
     def setup(self) -> None:
-        self.decider = Decider.of(self.recipe)
+        self.decider = Decider.of(self.recipe, self.more)
 
     def process(self, path: str) -> Iterator[pa.RecordBatch]:
         segment, first = place_of(Path(path))

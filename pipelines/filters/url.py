@@ -1,101 +1,179 @@
-"""Rules on where a document comes from: blocked domains with all below them, and blocked words in the URL."""
+"""Rules on where a document comes from: domains that are blocked, allowed or kept, and words in the URL, some of which only count.
+
+RefinedWeb (arXiv 2306.01116, section G.1) drops a URL for one word of its hard list, for one of its strict list anywhere in it, and for
+two of its soft list. Words are the runs of letters, marks and digits of the URL as a reader sees it: percent escapes and punycode are
+undone. A listed word of a script without spaces is looked for inside the runs, since nothing sets it apart.
+"""
 
 from __future__ import annotations
 
-import functools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from pipelines.filters.domains import Domains, covered, hosts_of, read_domains, read_lines
+from pipelines.text.unicode import TABLE_SIZE, UNSPACED, char_classes
 from schemas.errors import RecipeError
+from schemas.files import cached_by_file
 from schemas.recipe import Url
 
-_HOST = r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://)?(?:[^/?#@]*@)?([^/?#:]*)"
+Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+
+_WORD: Final = r"[\p{L}\p{M}\p{N}]+"
+_NO_LETTERS: Final = r"[\s!-/:-@\[-`{-~]"  # white space and ASCII punctuation, which no word of a URL holds
+_NOT_OF_A_WORD: Final = r"[^\p{L}\p{M}\p{N}]+"
 
 
 @dataclass(frozen=True, slots=True)
 class UrlRules:
     """The rules of a recipe, ready to be matched."""
 
-    domains: Domains | None
+    block: Domains | None
+    allow: Domains | None
+    keep: Domains | None
     words: str | None
     """A regular expression."""
+    hard: ScoredWords | None
+    subwords: tuple[str, ...]
+    soft: ScoredWords | None
+    soft_score: float | None
 
     @staticmethod
     def of(config: Url) -> UrlRules:
-        """Read the list of domains; RecipeError says what is wrong with it."""
-        return UrlRules(read_domains(config.block_domains) if config.block_domains is not None else None, _any_word(config.block_words))
+        """Read the lists; RecipeError says what is wrong with one."""
+
+        def domains(key: str) -> Domains | None:
+            path = getattr(config, key)
+            return None if path is None else read_domains(path, key)
+
+        return UrlRules(
+            domains("block_domains"),
+            domains("allow_domains"),
+            domains("keep_domains"),
+            _any_word(config.block_words),
+            None if config.hard_words is None else read_words(config.hard_words, "hard_words"),
+            () if config.subwords is None else tuple(word for word, _ in _weighted(config.subwords, "subwords", weights=False)),
+            None if config.soft_words is None else read_words(config.soft_words, "soft_words"),
+            config.soft_score,
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Domains:
-    """A list of domains as hashes, since lists have millions."""
+class ScoredWords:
+    """Words with their weights."""
 
-    hashes: npt.NDArray[np.uint64]
-    """Ascending."""
-    depths: tuple[int, ...]
-    """How many labels its domains have: 2 for example.com."""
+    spaced: pl.DataFrame
+    """word, weight: those that stand between non-letters."""
+    unspaced: pl.DataFrame
+    """The same for those of scripts without spaces."""
 
 
-def in_blocked_domain(url: pa.Array, domains: Domains) -> npt.NDArray[np.bool_]:
-    """bool per row of a large_string column: whether its host or a domain above it is in the list; null is not."""
-    hosts = _hosts(pl.Series("url", pl.from_arrow(url), dtype=pl.String))
-    found = np.zeros(len(url), bool)
-    for depth in domains.depths:
-        tail = hosts.str.extract(rf"(?:^|\.)([^.]+(?:\.[^.]+){{{depth - 1}}})$")
-        found |= _is_in(tail, domains.hashes)
+def judge(url: pa.Array, rules: UrlRules) -> Iterator[tuple[str, Mask, Floats, float]]:
+    """(rule, which rows fail, their values, the limit) for each rule that is set; NaN where there is no number.
+
+    A null URL fails keep_domains alone.
+    """
+    hosts = hosts_of(url)
+    n = len(url)
+    none = np.full(n, np.nan)
+    allowed = np.zeros(n, np.int64) if rules.allow is None else covered(hosts, rules.allow)
+    free = allowed == 0
+    if rules.keep is not None:
+        yield "url.keep_domains", (covered(hosts, rules.keep) == 0) & free, none, np.nan
+    if rules.block is not None:
+        yield "url.block_domains", covered(hosts, rules.block) > allowed, none, np.nan
+    if rules.words is not None:
+        yield "url.block_words", has_blocked_word(url, rules.words) & free, none, np.nan
+    if rules.hard is None and not rules.subwords and rules.soft is None:
+        return
+    text = readable(url)
+    if rules.hard is not None:
+        found = score(text, rules.hard)
+        yield "url.hard_words", (found > 0) & free, found, 0
+    if rules.subwords:
+        joined = text.str.replace_all(_NOT_OF_A_WORD, "")
+        yield "url.subwords", joined.str.contains_any(list(rules.subwords)).fill_null(False).to_numpy() & free, none, np.nan
+    if rules.soft is not None and rules.soft_score is not None:
+        found = score(text, rules.soft)
+        yield "url.soft_score", (found >= rules.soft_score) & free, found, rules.soft_score
+
+
+def has_blocked_word(url: pa.Array, words: str) -> Mask:
+    """bool per row of a large_string column: whether one of the words stands in it between non-letters; null has none."""
+    found: Mask = pl.Series("url", pl.from_arrow(url), dtype=pl.String).str.contains(words).fill_null(False).to_numpy()
     return found
 
 
-def has_blocked_word(url: pa.Array, words: str) -> npt.NDArray[np.bool_]:
-    """bool per row of a large_string column: whether one of the words stands in it between non-letters; null has none."""
-    return pl.Series("url", pl.from_arrow(url), dtype=pl.String).str.contains(words).fill_null(False).to_numpy()
+def score(text: pl.Series, words: ScoredWords) -> Floats:
+    """float64 per row of readable URLs: the weights of the different words in it, added up; 0 of null."""
+    total = np.zeros(len(text))
+    found = []
+    if len(words.spaced):
+        found.append((words.spaced, text.str.extract_all(_WORD)))
+    if len(words.unspaced):
+        found.append((words.unspaced, text.str.extract_many(words.unspaced.get_column("word").to_list(), overlapping=True)))
+    for listed, in_url in found:
+        rows = pl.DataFrame({"row": np.arange(len(text)), "word": in_url}).explode("word").drop_nulls().unique()
+        sums = rows.join(listed, on="word").group_by("row").agg(pl.col("weight").sum())
+        total[sums.get_column("row").to_numpy()] += sums.get_column("weight").to_numpy()
+    return total
 
 
-@functools.cache
-def read_domains(path: str) -> Domains:
-    """The domains in the file, one a line, in Unicode or punycode; empty lines and those that begin with # say nothing."""
+def readable(url: pa.Array) -> pl.Series:
+    """URLs as a reader sees them, in lower case: percent escapes are undone, names in punycode are spelled out."""
+    text = pl.Series("url", pl.from_arrow(url), dtype=pl.String).str.to_lowercase()
+    coded = text.filter(text.str.contains(r"%[0-9a-f]{2}|xn--")).unique()
+    return text.replace(coded, pl.Series([_decoded(one) for one in coded], dtype=pl.String)) if len(coded) else text
+
+
+def _decoded(url: str) -> str:
+    return re.sub(r"xn--[a-z0-9-]+", _label, unquote(url, errors="replace")).lower()
+
+
+def _label(match: re.Match[str]) -> str:
     try:
-        lines = Path(path).read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"filters.url.block_domains = {path!r}: cannot be read as a list of domains in UTF-8: {error}") from error
-    names = [line.strip() for line in lines]
-    listed = pl.Series("domain", [name for name in names if name and not name.startswith("#")], dtype=pl.String)
-    for number, name in enumerate(names, 1):
-        if not name.startswith("#") and re.search(r"[\s/:@]", name):
-            raise RecipeError(f"filters.url.block_domains: {path}, line {number}: write one domain a line, such as example.com")
-    domains = _normal(listed.str.strip_prefix("*").str.strip_prefix(".")).unique()
-    depths = sorted((domains.str.count_matches(".", literal=True) + 1).unique())
-    return Domains(np.sort(domains.hash().to_numpy()), tuple(depths))
+        return match[0].encode("ascii").decode("idna")
+    except UnicodeError:  # no name in punycode, though it looks like one
+        return match[0]
 
 
-def _hosts(url: pl.Series) -> pl.Series:
-    return _normal(url.str.strip_chars().str.extract(_HOST))
+@cached_by_file
+def read_words(path: str, key: str) -> ScoredWords:
+    """The words in the file, one a line, each with its weight behind a space or 1."""
+    spaced: list[tuple[str, float]] = []
+    unspaced: list[tuple[str, float]] = []
+    for word, weight in _weighted(path, key, weights=key == "soft_words"):
+        (unspaced if any(_is_unspaced(char) for char in word) else spaced).append((word, weight))
+    schema = {"word": pl.String, "weight": pl.Float64}
+    frames = [pl.DataFrame(rows, schema=schema, orient="row").unique("word", keep="first") for rows in (spaced, unspaced)]
+    return ScoredWords(frames[0], frames[1])
 
 
-def _normal(host: pl.Series) -> pl.Series:
-    """Lower case, without a dot at the end, names in punycode."""
-    host = host.str.to_lowercase().str.strip_suffix(".")
-    unicode = host.filter(host.str.contains(r"[^\x00-\x7F]")).unique()
-    return host.replace(unicode, pl.Series([_punycode(name) for name in unicode], dtype=pl.String)) if len(unicode) else host
+def _weighted(path: str, key: str, *, weights: bool) -> list[tuple[str, float]]:
+    found = []
+    for number, line in read_lines(path, key, "words"):
+        word, _, weight = line.lower().partition(" ")
+        try:
+            value = float(weight) if weight.strip() else 1.0
+        except ValueError:
+            value = np.nan
+        if not (0 < value < np.inf) or (weight.strip() and not weights) or re.search(_NO_LETTERS, word):
+            wanted = "one word a line, with its weight behind a space or without" if weights else "one word of letters and digits a line"
+            raise RecipeError(f"filters.url.{key}: {path}, line {number}: write {wanted}")
+        found.append((word, value))
+    return found
 
 
-def _punycode(name: str) -> str:
-    try:
-        return name.encode("idna").decode("ascii")
-    except UnicodeError:  # no name that can be registered: it equals only itself
-        return name
-
-
-def _is_in(names: pl.Series, hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-    own = names.hash().to_numpy()
-    at = np.minimum(np.searchsorted(hashes, own), len(hashes) - 1)
-    return (hashes[at] == own) & names.is_not_null().to_numpy()
+def _is_unspaced(char: str) -> bool:
+    return ord(char) < TABLE_SIZE and bool(char_classes()[ord(char)] & UNSPACED)
 
 
 def _any_word(words: tuple[str, ...]) -> str | None:

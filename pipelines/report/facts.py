@@ -135,7 +135,7 @@ class Facts:
             n_failed=self.n_records(source=name, outcome="failed"),
             n_unread=self.n_records(source=name, stage="read", outcome="dropped"),
             n_filtered=self.n_records(source=name, stage="filters"),
-            n_merged=self.n_records(source=name, outcome="merged"),
+            n_merged=self.n_records(source=name, outcome="merged") + self.n_records(source=name, stage="dedup", outcome="dropped"),
             n_waiting=self.n_records(source=name, outcome=WAITING),
             n_kept=self.n_records(source=name, outcome="kept"),
             n_chars=size.get("n_chars", 0) if self.refined else None,
@@ -179,7 +179,8 @@ class Facts:
     @cached_property
     def merges(self) -> list[tuple[str, int]]:
         """Each configured kind of duplicate and how many documents it merged."""
-        return [(kind, self.n_records(stage="dedup", reason=kind)) for kind in self.recipe.dedup.kinds]
+        names = {kind: (kind, f"{kind}.max_share", f"{kind}.min_left") for kind in self.recipe.dedup.kinds}
+        return [(kind, sum(self.n_records(stage="dedup", reason=reason) for reason in reasons)) for kind, reasons in names.items()]
 
     @cached_property
     def similarities(self) -> Histogram | None:

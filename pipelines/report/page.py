@@ -19,6 +19,7 @@ from pipelines.report.attention import attention
 from pipelines.report.facts import NO_LANGUAGE, ROOMS, STAGES, Facts
 from pipelines.report.rows import SourceRow
 from schemas.files import whole_file
+from schemas.recipe import shown, variants_of
 
 HERE: Final = Path(__file__).parent
 
@@ -93,11 +94,15 @@ def render(facts: Facts, template: str) -> str:
         metrics=facts.metrics,
         notices=attention(facts),
         sections=SECTIONS,
+        shown=shown,
         rooms=ROOMS,
         stages=STAGES,
         stage_titles=STAGE_TITLES,
         fates=FATES,
         total=total(facts.sources),
+        variants=[
+            shown(facts.recipe.filters, name) for name in dict.fromkeys(row.rule.rule_set for row in facts.rules) if variants_of(name)
+        ],
         rule_sets=[(name, list(rows)) for name, rows in groupby(facts.rules, lambda row: row.rule.rule_set)],
         css=Markup((HERE / "page.css").read_text("utf-8")),  # noqa: S704 - our own file
         plots=plots,

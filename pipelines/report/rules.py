@@ -109,12 +109,16 @@ def _limit(key: str, value: object) -> Limit:
     """What a setting of a rule set limits, or None where it is off or no limit at all."""
     if key.startswith(("min_", "max_", "min.", "max.")) and isinstance(value, int | float):
         return value
-    if key.startswith(("keep", "drop.", "licences")) and isinstance(value, tuple):
+    if key.startswith(("keep_lists.", "drop_lists.")) and isinstance(value, str):
+        return Path(value).name
+    if key.startswith(("keep", "drop.", "licences", "extensions")) and isinstance(value, tuple):
         return ", ".join(value) or None
     if isinstance(value, datetime.date):
         return value.isoformat()
     if key == "block_words" and isinstance(value, tuple):
         return f"{len(value)} words" if value else None
-    if key == "block_domains" and isinstance(value, str):
+    if key in ("block_domains", "keep_domains", "hard_words", "subwords") and isinstance(value, str):
         return Path(value).name
+    if key == "soft_score" and isinstance(value, int | float):
+        return value
     return None

@@ -16,6 +16,7 @@ from pipelines.report.attention import Notice, attention
 from pipelines.report.facts import STAGES, Facts
 from pipelines.report.page import total
 from pipelines.report.rows import SourceRow
+from schemas.recipe import shown
 
 MOST_SOURCES: Final = 6
 MOST_NOTICES: Final = 6
@@ -69,14 +70,19 @@ def _brief(n: int | None) -> str:
 
 
 def _outcome(facts: Facts) -> Table:
-    """Tokens, tokenizer and loss, a line each."""
+    """Rules, tokens, tokenizer and loss, a line each."""
     table = Table.grid(padding=(0, 2))
+    judged = dict.fromkeys(row.rule.rule_set for row in facts.rules)
+    rules = ", ".join(shown(facts.recipe.filters, rule_set) for rule_set in judged)
+    table.add_row("rules", Text(rules or "none", overflow="ellipsis", no_wrap=True))
     if facts.n_tokens is not None:
         splits = ", ".join(f"{split['split']} {formats.count(split['n_tokens'])}" for split in facts.splits)
         table.add_row("tokens", f"{formats.count(facts.n_tokens)} ({splits})")
     if facts.done("tokenizer"):
         vocab_size = formats.count(facts.details("tokenizer").get("vocab_size"))
         origin = "taken by path" if facts.recipe.tokenizer.path else "trained here"
+        if reason := facts.details("encode").get("encoder_reason"):
+            origin += f", encoded by the `tokenizers` library since {reason}"
         per_token = f", {facts.n_bytes / facts.n_tokens:.2f} bytes per token" if facts.n_tokens else ""
         table.add_row("tokenizer", f"{vocab_size} tokens, {origin}{per_token}")
     if facts.metrics:

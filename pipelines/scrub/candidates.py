@@ -1,8 +1,9 @@
 """A text column in, every place that might hold a private value out, in one linear pass over the bytes.
 
-Four forms are told apart: what stands around an `@`, numbers (groups of digits with single separators between), what
-starts like an IBAN, and what starts like a global IPv6 address. A number carries the lengths of its groups and the
-separators between them, so that each kind picks its candidates by comparing integers and text without any costs nothing.
+The forms are told apart by their bytes: what stands around an `@`, what follows one, numbers (groups of digits with single
+separators between), words of letters and digits, what starts like an IBAN, a key, a global IPv6 address or a MAC address. A number
+carries the lengths of its groups and the separators between them, a word the lengths of its runs of letters and digits, so that
+each kind picks its candidates by comparing integers and text without any costs nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +21,14 @@ AT: Final = 0
 NUMBER: Final = 1
 IBAN: Final = 2
 IPV6: Final = 3
+TOKEN: Final = 4
+KEY: Final = 5
+MAC: Final = 6
+HANDLE: Final = 7
+BEGIN: Final = 8
+"""The BEGIN of a text in PEM."""
+PHRASE: Final = 9
+"""Found by a regular expression, see `phrases`."""
 
 SPACE: Final = 1
 HYPHEN: Final = 2
@@ -37,6 +46,10 @@ _LONGEST_LOCAL: Final = 64  # RFC 5321
 _LONGEST_DOMAIN: Final = 253
 _LONGEST_IBAN: Final = 34
 _LONGEST_IPV6: Final = 45
+_SHORTEST_TOKEN: Final = 6
+_LONGEST_TOKEN: Final = 128
+_LONGEST_HANDLE: Final = 39
+_LETTERS_FIRST: Final = 1 << (MAX_GROUPS * _GROUP_BITS)
 
 _DIGIT: Final = 1
 _LETTER: Final = 2
@@ -53,6 +66,11 @@ def shape(*lengths: int) -> int:
     for length in lengths:
         code = code << _GROUP_BITS | length
     return code
+
+
+def word(*lengths: int) -> int:
+    """The code of a word that starts with letters and whose runs have these lengths: word(5, 4, 1) is that of ABCDE1234F."""
+    return shape(*lengths) | _LETTERS_FIRST
 
 
 def separators(*kinds: int) -> int:
@@ -72,9 +90,9 @@ class Candidates:
     ends: npt.NDArray[np.int64]
     forms: npt.NDArray[np.uint8]
     n_digits: npt.NDArray[np.int64]
-    """Of a number; an X that closes a Chinese identity number counts as a digit."""
+    """Of a number or a word; an X that closes a Chinese identity number counts as a digit."""
     shapes: npt.NDArray[np.int64]
-    """Of a number, see `shape`."""
+    """Of a number or a word that starts with digits, see `shape`; of other words, see `word`. 0 where the runs are too many."""
     separators: npt.NDArray[np.int64]
     """Of a number, see `separators`."""
 
@@ -108,6 +126,14 @@ def scan(data: Bytes, offsets: Offsets, active: npt.NDArray[np.bool_]) -> Candid
     return Candidates(rows[:n], starts[:n], ends[:n], forms[:n], *numbers[:n].T)
 
 
+def phrases_at(rows: list[int], starts: list[int], ends: list[int]) -> Candidates:
+    """Candidates that a regular expression found."""
+    n = len(rows)
+    none = np.zeros(n, np.int64)
+    at = [np.array(column, np.int64) for column in (rows, starts, ends)]
+    return Candidates(at[0], at[1], at[2], np.full(n, PHRASE, np.uint8), none, none, none)
+
+
 def _byte_classes() -> npt.NDArray[np.uint8]:
     table = np.zeros(256, np.uint8)
     for byte in range(128):
@@ -125,12 +151,15 @@ def _byte_classes() -> npt.NDArray[np.uint8]:
         if char.isalnum() or char in ".-":
             table[byte] |= _DOMAIN
     table[ord("@")] |= _START
+    table[ord("-")] |= _START
     table[128:] |= _DOMAIN  # internationalised names
     table.flags.writeable = False
     return table
 
 
 _CLASSES: Final = _byte_classes()
+_KEY_STARTS: Final = np.frombuffer(b"AKIASIghpghoghughsghrgitxoxeyJsk_rk_sk-AIzglpnpmhf_SG.", np.uint8).reshape(-1, 3)
+"""How keys of AWS, GitHub, Slack, JSON web tokens, Stripe, OpenAI, Google, GitLab, npm, Hugging Face and SendGrid begin."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -147,18 +176,39 @@ def _scan(data, offsets, active, classes, rows, starts, ends, forms, numbers):  
                 at += 1
                 continue
             before = n
-            if not bits & _DIGIT:
-                start, end = _around_at(data, classes, first, at, stop)
-                if end:
-                    starts[n], ends[n], forms[n] = start, end, AT
+            if data[at] == 0x2D:
+                if _begins_pem(data, first, at, stop):
+                    starts[n], ends[n], forms[n], rows[n] = at + 1, at + 6, BEGIN, row
                     n += 1
                 at += 1
-            elif at > first and classes[data[at - 1]] & _TOKEN:
+                continue
+            if not bits & _DIGIT:
+                start, end = _around_at(data, classes, first, at, stop)
+                form = AT
+                if not end:
+                    start, end = at, _handle_end(data, classes, first, at, stop)
+                    form = HANDLE
+                if end:
+                    starts[n], ends[n], forms[n] = start, end, form
+                    n += 1
+                at += 1
+                for i in range(before, n):
+                    rows[i] = row
+                continue
+            start, end = _mac(data, classes, first, at, stop)
+            if end:
+                starts[n], ends[n], forms[n] = start, end, MAC
+                n += 1
+                at = end
+            elif at > first and (
+                classes[data[at - 1]] & _TOKEN or (data[at - 1] == 0x2D and at - first >= 5 and _is_key_start(data, at - 5, stop))
+            ):
                 end = _iban_end(data, classes, first, at, stop)
                 if end:
                     starts[n], ends[n], forms[n] = at - 2, end, IBAN
                     n += 1
-                at = _token_end(data, classes, at, stop)
+                start = _token_start(data, classes, first, at)
+                n, at = _word(data, classes, first, start, stop, n, starts, ends, forms, numbers)
             else:
                 end = _ipv6_end(data, classes, at, stop)
                 if end:
@@ -166,7 +216,7 @@ def _scan(data, offsets, active, classes, rows, starts, ends, forms, numbers):  
                     n += 1
                     at = end
                 else:
-                    n, at = _number(data, classes, at, stop, n, starts, ends, forms, numbers)
+                    n, at = _number(data, classes, first, at, stop, n, starts, ends, forms, numbers)
             for i in range(before, n):
                 rows[i] = row
     return n
@@ -180,8 +230,113 @@ def _token_end(data, classes, at, stop):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
+def _begins_pem(data, first, at, stop):  # type: ignore[no-untyped-def]
+    """Whether the hyphen at `at` is the last of "-----BEGIN "."""
+    if at + 6 >= stop or at - first < 4 or data[at + 1] != 0x42 or data[at + 2] != 0x45 or data[at + 6] != 0x20:
+        return False
+    return data[at - 1] == 0x2D and data[at - 4] == 0x2D and data[at + 5] == 0x4E
+
+
+@numba.njit(cache=True, nogil=True)
+def _token_start(data, classes, first, at):  # type: ignore[no-untyped-def]
+    """Where the word around `at` starts, or _LONGEST_TOKEN bytes before."""
+    start = at
+    while start > first and at - start < _LONGEST_TOKEN and classes[data[start - 1]] & _TOKEN:
+        start -= 1
+    return start
+
+
+@numba.njit(cache=True, nogil=True)
+def _word(data, classes, first, start, stop, n, starts, ends, forms, numbers):  # type: ignore[no-untyped-def]
+    """Write the word of letters and digits at `start`, or the key that it is part of; return (n, where it ends)."""
+    begin = start
+    while begin > first and start - begin < _LONGEST_HANDLE and (classes[data[begin - 1]] & _TOKEN or data[begin - 1] == 0x2D):
+        begin -= 1
+    if _is_key_start(data, begin, stop) or (begin != start and _is_key_start(data, start, stop)):
+        begin = begin if _is_key_start(data, begin, stop) else start
+        end = begin
+        while end < stop and (classes[data[end]] & _TOKEN or data[end] in (0x2D, 0x2E)):
+            end += 1
+        while data[end - 1] in (0x2D, 0x2E):
+            end -= 1
+        starts[n], ends[n], forms[n] = begin, end, KEY
+        return n + 1, max(end, _token_end(data, classes, start, stop))
+    code, runs, run, n_digits, letters = 0, 0, 0, 0, False
+    at = start
+    while at < stop and classes[data[at]] & _TOKEN:
+        is_letter = not classes[data[at]] & _DIGIT
+        n_digits += not is_letter
+        if at > start and is_letter != letters:
+            code = code << _GROUP_BITS | min(run, _LONGEST_GROUP) if runs < MAX_GROUPS else code
+            runs, run = runs + 1, 0
+        letters = is_letter
+        run += 1
+        at += 1
+    code = code << _GROUP_BITS | min(run, _LONGEST_GROUP) if runs < MAX_GROUPS else 0
+    bracketed = start > first and data[start - 1] == 0x3C and at < stop and data[at] == 0x3E  # a placeholder
+    if _SHORTEST_TOKEN <= at - start <= _LONGEST_TOKEN and not bracketed and n_digits:
+        if code and not classes[data[start]] & _DIGIT:
+            code |= _LETTERS_FIRST
+        starts[n], ends[n], forms[n] = start, at, TOKEN
+        numbers[n, 0], numbers[n, 1], numbers[n, 2] = n_digits, code, 0
+        n += 1
+    return n, at
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_key_start(data, at, stop):  # type: ignore[no-untyped-def]
+    """Whether the three bytes at `at` open a key of a well-known service."""
+    if at + 16 > stop:
+        return False
+    for i in range(len(_KEY_STARTS)):
+        if data[at] == _KEY_STARTS[i, 0] and data[at + 1] == _KEY_STARTS[i, 1] and data[at + 2] == _KEY_STARTS[i, 2]:
+            return True
+    return False
+
+
+@numba.njit(cache=True, nogil=True)
+def _mac(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
+    """(start, end) of six pairs of hexadecimal digits with `:` or `-` between around the digit at `at`; else (0, 0)."""
+    start = at - 1 if at > first and classes[data[at - 1]] & _HEX else at
+    if start + 2 > stop or not (classes[data[start]] & _HEX and start + 1 < stop and classes[data[start + 1]] & _HEX):
+        return 0, 0
+    joint = data[start + 2] if start + 2 < stop else 0
+    if joint not in (0x3A, 0x2D):
+        joint = data[start - 1] if start > first else 0
+        if joint not in (0x3A, 0x2D):
+            return 0, 0
+    for _ in range(5):
+        if start - 3 < first or data[start - 1] != joint or not (classes[data[start - 2]] & _HEX and classes[data[start - 3]] & _HEX):
+            break
+        start -= 3
+    end = start + 17
+    if end > stop:
+        return 0, 0
+    for pair in range(6):
+        p = start + 3 * pair
+        if not (classes[data[p]] & _HEX and classes[data[p + 1]] & _HEX) or (pair and data[p - 1] != joint):
+            return 0, 0
+    if start > first and (classes[data[start - 1]] & _TOKEN or data[start - 1] == joint):
+        return 0, 0
+    if end < stop and (classes[data[end]] & _TOKEN or data[end] == joint):
+        return 0, 0
+    return start, end
+
+
+@numba.njit(cache=True, nogil=True)
+def _handle_end(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
+    """End of the `@name` that stands by itself at `at`; 0 where none does."""
+    if at > first and (classes[data[at - 1]] & (_TOKEN | _LOCAL) or data[at - 1] in (0x40, 0x2F)):
+        return 0
+    end = at + 1
+    while end < stop and end - at <= _LONGEST_HANDLE and classes[data[end]] & _TOKEN:
+        end += 1
+    return end if end - at >= 3 else 0
+
+
+@numba.njit(cache=True, nogil=True)
 def _around_at(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
-    """(start, end) of the address-like text around the `@`; (0, 0) where it has no name or no dot."""
+    """(start, end) of the address-like text around the `@`; (0, 0) where it has no name, or a short host without a dot."""
     start = at
     while start > first and at - start < _LONGEST_LOCAL and classes[data[start - 1]] & _LOCAL:
         start -= 1
@@ -190,7 +345,10 @@ def _around_at(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
     while end < stop and end - at <= _LONGEST_DOMAIN and classes[data[end]] & _DOMAIN:
         dotted |= data[end] == 0x2E
         end += 1
-    return (start, end) if start < at and dotted else (0, 0)
+    if start < at:
+        return (start, end) if dotted or end - at > 3 else (0, 0)
+    # No name, but perhaps the end of a password: https://jane:secret!@host.
+    return (at, end) if dotted and at > first and data[at - 1] > 0x20 and data[at - 1] != 0x40 else (0, 0)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -266,7 +424,7 @@ def _separator(data, classes, at, stop):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _number(data, classes, at, stop, n, starts, ends, forms, numbers):  # type: ignore[no-untyped-def]
+def _number(data, classes, first, at, stop, n, starts, ends, forms, numbers):  # type: ignore[no-untyped-def]
     """Write the number at `at` as one candidate, and each of its parts between spaces as another; return (n, what is read)."""
     start = part = end = at
     n_groups, n_digits, lengths, joints = 0, 0, 0, 0
@@ -285,7 +443,7 @@ def _number(data, classes, at, stop, n, starts, ends, forms, numbers):  # type: 
                 length += 1
                 at += 1
             elif not (x and n_digits + length >= MIN_DIGITS and not whole and classes[data[at + 1]] & _DIGIT):
-                at = _token_end(data, classes, at, stop)
+                n, at = _word(data, classes, first, group, stop, n, starts, ends, forms, numbers)
                 break
         length = min(length, _LONGEST_GROUP)
         if n_groups < MAX_GROUPS:
@@ -321,8 +479,8 @@ def _number(data, classes, at, stop, n, starts, ends, forms, numbers):  # type: 
 
 @numba.njit(cache=True, nogil=True)
 def _suffices(n_digits, n_groups, joints):  # type: ignore[no-untyped-def]
-    """Enough digits for any kind, or four groups that start with dots between, like an IPv4 address."""
-    if n_digits >= MIN_DIGITS:
+    """Enough digits for any kind, or four groups that start with dots between, like an IPv4 address, or three like a date."""
+    if n_digits >= MIN_DIGITS or (n_groups == 3 and n_digits == MIN_DIGITS - 1):
         return True
     if n_groups < 4:
         return False

@@ -11,13 +11,19 @@ from pipelines.scrub.candidates import Window
 # other side of a mark to be replaced first: a list of values would then be eaten one by one, in as many passes.
 _GLUED_BEFORE: Final = re.compile(rb"(?:[A-Za-z0-9_]|[A-Za-z0-9_][-/]|[A-Za-z_][\\~^]|(?<!\d)(?<!\d[-. ])\d{1,3},)$")
 _GLUED_AFTER: Final = re.compile(rb"[A-Za-z0-9_]|[-/][A-Za-z0-9_]|\\[A-Za-z]|,\d{1,3}(?![\d-])(?![. ]\d)")
+_IN_DOI: Final = re.compile(rb"10\.\d{4,9}/\S*$")
 _PLACEHOLDER: Final = re.compile(rb"<?[A-Z0-9_]+>")
 _WORD: Final = re.compile(rb"[A-Za-z$@\x80-\xff]")
 
 
 def is_glued(window: Window) -> bool:
     """Whether the candidate is a piece of a longer token, such as an identifier, a path or a decimal fraction."""
-    return bool(_GLUED_BEFORE.search(window.before) or _GLUED_AFTER.match(window.after))
+    return bool(_GLUED_BEFORE.search(window.before) or _GLUED_AFTER.match(window.after) or is_in_doi(window))
+
+
+def is_in_doi(window: Window) -> bool:
+    """Whether the candidate is a piece of a digital object identifier, such as 10.1016/j.cell.2011.02.013."""
+    return b"10." in window.before and bool(_IN_DOI.search(window.before))
 
 
 def hide_placeholders(before: bytes) -> bytes:

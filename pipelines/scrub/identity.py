@@ -62,6 +62,9 @@ _CARD_CUE: Final = re.compile(
     r"|карт|卡|クレジット|カード|카드",
     re.IGNORECASE,
 )
+_CALLED_CARD: Final = re.compile(r"(?:credit|debit|bank)\s?card(?:\s(?:number|num|no)\.?)?[\s:#]*(?:(?:is|was)\s)?$", re.IGNORECASE)
+_CALLED_IBAN: Final = re.compile(r"\bIBAN(?:\s(?:number|no|code)\.?)?[\s:='\"(]*(?:(?:is|was)\s)?$", re.IGNORECASE)
+_LIKE_IBAN: Final = re.compile(rb"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)(?![A-Za-z0-9])")
 _USUAL_LENGTHS: Final = (14, 15, 16)
 _CODE_BEFORE: Final = re.compile(rb"[=&#%@/?]$")
 
@@ -83,7 +86,9 @@ def find_payment_card(window: Window) -> Iterator[Span]:
 
 def _is_card(number: bytes, before: bytes) -> bool:
     digits = re.sub(rb"\D", b"", number).decode()
-    return stdnum.luhn.is_valid(digits) and (bool(_CARD_CUE.search(words(before))) or _is_plain_card(digits, before))
+    if not stdnum.luhn.is_valid(digits):  # mistyped, but called a card and grouped like one
+        return b" " in number and len(digits) == 16 and _is_issued(digits) and bool(_CALLED_CARD.search(words(before)))
+    return bool(_CARD_CUE.search(words(before))) or _is_plain_card(digits, before)
 
 
 def _is_plain_card(digits: str, before: bytes) -> bool:
@@ -97,7 +102,16 @@ def _is_issued(digits: str) -> bool:
 
 
 def find_iban(window: Window) -> Iterator[Span]:
-    """An IBAN of its country's length and pattern with valid check digits, in one piece or in groups."""
+    """An IBAN of its country's length and pattern with valid check digits, in one piece or in groups; or what is directly called one."""
+    valid = next(_valid_iban(window), None)
+    called = _LIKE_IBAN.match(window.value) if valid is None and _CALLED_IBAN.search(words(window.before)) else None
+    if valid is not None:
+        yield valid
+    elif called:
+        yield called.span()
+
+
+def _valid_iban(window: Window) -> Iterator[Span]:
     text = window.value.decode()
     n = _iban_length(text[:2].upper())
     if not n:

@@ -1,4 +1,4 @@
-"""The table of what is private: per kind its placeholder, which candidates it looks at and what decides.
+"""The table of what is private: per kind which candidates it looks at, what decides, and what vouches for the decision.
 
 A new kind is one line here, one finder, and its name in schemas.recipe.PII_KINDS. The order is that of certainty: where two
 kinds claim the same text, the one that stands first wins.
@@ -13,13 +13,43 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.scrub.candidates import AT, DOT, HYPHEN, IBAN, IPV6, NUMBER, SLASH, Candidates, Window, separators, shape
+from pipelines.scrub import named, national, phrases
+from pipelines.scrub.candidates import (
+    AT,
+    DOT,
+    HANDLE,
+    HYPHEN,
+    IBAN,
+    IPV6,
+    KEY,
+    MAC,
+    NUMBER,
+    SLASH,
+    TOKEN,
+    Candidates,
+    Window,
+    separators,
+    shape,
+    word,
+)
 from pipelines.scrub.identity import find_cn_resident_id, find_iban, find_payment_card, find_us_ssn
-from pipelines.scrub.network import find_email, find_ipv4, find_ipv6
+from pipelines.scrub.network import (
+    find_email,
+    find_gps,
+    find_ipv4,
+    find_ipv6,
+    find_mac,
+    find_obfuscated_email,
+    find_url_credentials,
+    find_user,
+)
 from pipelines.scrub.phones import find_cn_mobile, find_phone
+from pipelines.scrub.phrases import Phrase
 from pipelines.scrub.places import Place
+from pipelines.scrub.secrets import find_crypto_address, find_key, find_secret
 
 Mask = npt.NDArray[np.bool_]
+Picks = Callable[[Candidates], Mask]
 Finder = Callable[[Window, Place], Iterator[tuple[int, int]]]
 
 
@@ -27,23 +57,47 @@ Finder = Callable[[Window, Place], Iterator[tuple[int, int]]]
 class Kind:
     """One kind of private value."""
 
-    placeholder: bytes
-    picks: Callable[[Candidates], Mask]
-    """Which candidates are worth a look, by form and shape alone."""
+    picks: Picks | Phrase
+    """Which candidates are worth a look, by form and shape alone; or the phrase that finds them."""
     find: Finder
-    """Byte spans within the candidate (they may reach into what follows it) that hold a value."""
+    """Byte spans within the candidate (they may reach into what stands around it) that hold a value."""
+    validator: str
+    """What vouches for a value."""
 
 
-def _form(form: int) -> Callable[[Candidates], Mask]:
-    return lambda candidates: candidates.forms == form
+def placeholder(kind: str) -> bytes:
+    """The word that stands for values of the kind."""
+    return f"<{kind.upper()}>".encode()
 
 
-def _shapes(*shapes: int) -> Callable[[Candidates], Mask]:
+def _form(*forms: int) -> Picks:
+    return lambda candidates: np.isin(candidates.forms, forms)
+
+
+def _shapes(*shapes: int) -> Picks:
     return lambda candidates: (candidates.forms == NUMBER) & np.isin(candidates.shapes, shapes)
 
 
-def _digits(least: int, most: int) -> Callable[[Candidates], Mask]:
+def _words(*shapes: int) -> Picks:
+    return lambda candidates: (candidates.forms == TOKEN) & np.isin(candidates.shapes, shapes)
+
+
+def _digits(least: int, most: int) -> Picks:
     return lambda candidates: (candidates.forms == NUMBER) & (candidates.n_digits >= least) & (candidates.n_digits <= most)
+
+
+def _either(*picks: Picks) -> Picks:
+    return lambda candidates: np.logical_or.reduce([pick(candidates) for pick in picks])
+
+
+def _lengths(least: int, most: int) -> Picks:
+    """Words of so many bytes."""
+
+    def picks(candidates: Candidates) -> Mask:
+        n = candidates.ends - candidates.starts
+        return (candidates.forms == TOKEN) & (n >= least) & (n <= most)
+
+    return picks
 
 
 def _dotted_quads(candidates: Candidates) -> Mask:
@@ -52,19 +106,73 @@ def _dotted_quads(candidates: Candidates) -> Mask:
     return (candidates.forms == NUMBER) & np.isin(candidates.separators, shown)
 
 
+def _decimals(candidates: Candidates) -> Mask:
+    return (candidates.forms == NUMBER) & (candidates.separators == separators(DOT))
+
+
 def _alone(find: Callable[[Window], Iterator[tuple[int, int]]]) -> Finder:
     """A finder that needs not know where the document is from."""
     return lambda window, place: find(window)
 
 
+def _whole(window: Window, place: Place) -> Iterator[tuple[int, int]]:
+    """The phrase says it all."""
+    yield 0, len(window.value)
+
+
+_PASSPORTS: Final = (
+    *(word(letters, n) for letters in (1, 2) for n in range(6, 10)),
+    word(1, 2, 2, 4),
+    shape(2, 2, 5),
+    word(1, 1, 1, 2, 1, 1, 1, 1),
+)
+_LICENCES: Final = (
+    *(word(letters, n) for letters in (1, 2, 3) for n in range(5, 18)),
+    *(word(letters, n, last) for letters in (1, 2, 3) for n in range(5, 18) for last in (1, 2)),
+    word(5, 6, 2, 1, 2),
+    word(5, 6, 3, 1, 1),
+    word(5, 6, 2, 3),
+)
 KINDS: Final[dict[str, Kind]] = {
-    "email": Kind(b"<EMAIL>", _form(AT), _alone(find_email)),
-    "iban": Kind(b"<IBAN>", _form(IBAN), _alone(find_iban)),
-    "cn_resident_id": Kind(b"<CN_RESIDENT_ID>", _shapes(shape(18), shape(6, 8, 4)), _alone(find_cn_resident_id)),
-    "payment_card": Kind(b"<PAYMENT_CARD>", _digits(12, 31), _alone(find_payment_card)),
-    "us_ssn": Kind(b"<US_SSN>", _shapes(shape(3, 2, 4), shape(9)), _alone(find_us_ssn)),
-    "ipv6": Kind(b"<IPV6>", _form(IPV6), _alone(find_ipv6)),
-    "ipv4": Kind(b"<IPV4>", _dotted_quads, _alone(find_ipv4)),
-    "cn_mobile": Kind(b"<CN_MOBILE>", _digits(11, 15), find_cn_mobile),
-    "phone": Kind(b"<PHONE>", _digits(7, 40), find_phone),
+    "private_key": Kind(phrases.PRIVATE_KEYS, _whole, "PEM"),
+    "secret": Kind(_form(KEY), _alone(find_secret), "format of the service"),
+    "url_credentials": Kind(_form(AT), _alone(find_url_credentials), "URL"),
+    "email": Kind(_form(AT), _alone(find_email), "public suffix list"),
+    "obfuscated_email": Kind(phrases.OBFUSCATED_EMAIL, _alone(find_obfuscated_email), "public suffix list"),
+    "iban": Kind(_form(IBAN), _alone(find_iban), "mod 97, country's pattern"),
+    "cn_resident_id": Kind(_shapes(shape(18), shape(6, 8, 4)), _alone(find_cn_resident_id), "mod 11-2, region, date"),
+    "payment_card": Kind(_digits(12, 31), _alone(find_payment_card), "Luhn, issuer"),
+    "crypto_address": Kind(_lengths(26, 62), _alone(find_crypto_address), "base58check or bech32"),
+    "it_fiscal_code": Kind(_words(word(6, 2, 1, 2, 1, 3, 1)), _alone(national.find_it_fiscal_code), "check letter, date"),
+    "br_cpf": Kind(_shapes(shape(3, 3, 3, 2), shape(11)), _alone(national.find_br_cpf), "two check digits"),
+    "br_cnpj": Kind(_shapes(shape(2, 3, 3, 4, 2), shape(14)), _alone(national.find_br_cnpj), "two check digits"),
+    "kr_rrn": Kind(_shapes(shape(6, 7), shape(13)), _alone(national.find_kr_rrn), "check digit, date"),
+    "fr_nir": Kind(_shapes(shape(15), shape(13, 2), shape(1, 2, 2, 2, 3, 3, 2)), _alone(national.find_fr_nir), "mod 97"),
+    "us_itin": Kind(_shapes(shape(3, 2, 4), shape(9)), _alone(national.find_us_itin), "ranges"),
+    "us_ssn": Kind(_shapes(shape(3, 2, 4), shape(9)), _alone(find_us_ssn), "ranges"),
+    "uk_nino": Kind(_either(_words(word(2, 6, 1)), _shapes(shape(2, 2, 2))), _alone(national.find_uk_nino), "prefix, format, words before"),
+    "ipv6": Kind(_form(IPV6), _alone(find_ipv6), "global unicast"),
+    "ipv4": Kind(_dotted_quads, _alone(find_ipv4), "public ranges"),
+    "mac": Kind(_form(MAC), _alone(find_mac), "unicast, six octets"),
+    "cn_mobile": Kind(_digits(11, 15), find_cn_mobile, "phonenumbers"),
+    "imei": Kind(_shapes(shape(15), shape(2, 6, 6, 1)), _alone(national.find_imei), "Luhn, words before"),
+    "in_aadhaar": Kind(_shapes(shape(12), shape(4, 4, 4)), _alone(national.find_in_aadhaar), "Verhoeff, words before"),
+    "in_pan": Kind(_words(word(5, 4, 1)), _alone(national.find_in_pan), "format, words before"),
+    "uk_nhs": Kind(_shapes(shape(10), shape(3, 3, 4)), _alone(national.find_uk_nhs), "mod 11, words before"),
+    "de_tax_id": Kind(_shapes(shape(11), shape(2, 3, 3, 3)), _alone(national.find_de_tax_id), "ISO 7064, words before"),
+    "es_dni": Kind(_either(_words(shape(8, 1), word(1, 7, 1)), _shapes(shape(8))), _alone(national.find_es_dni), "mod 23, words before"),
+    "nl_bsn": Kind(_shapes(shape(9), shape(4, 2, 3)), _alone(national.find_nl_bsn), "mod 11, words before"),
+    "jp_my_number": Kind(_shapes(shape(12), shape(4, 4, 4)), _alone(national.find_jp_my_number), "check digit, words before"),
+    "sg_nric": Kind(_words(word(1, 7, 1)), _alone(national.find_sg_nric), "check letter, words before"),
+    "us_routing": Kind(_shapes(shape(9)), _alone(national.find_us_routing), "mod 10, words before"),
+    "bank_account": Kind(_digits(6, 20), _alone(named.find_account), "words before"),
+    "passport": Kind(_either(_words(*_PASSPORTS), _shapes(shape(8), shape(9))), _alone(named.find_passport), "words before"),
+    "driving_licence": Kind(_either(_words(*_LICENCES), _digits(7, 14)), _alone(named.find_driving_licence), "words before"),
+    "number_plate": Kind(phrases.NUMBER_PLATE, _whole, "format, words before"),
+    "date_of_birth": Kind(phrases.DATE_OF_BIRTH, _whole, "date, words before"),
+    "phone": Kind(_digits(6, 40), find_phone, "phonenumbers, words before"),
+    "gps": Kind(_decimals, _alone(find_gps), "range"),
+    "user": Kind(_form(HANDLE), _alone(find_user), "format"),
+    "key": Kind(_lengths(20, 128), _alone(find_key), "entropy, words before"),
+    "postal_address": Kind(phrases.POSTAL_ADDRESS, _whole, "words before"),
 }

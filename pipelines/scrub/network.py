@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -37,6 +38,38 @@ _ADDRESS_CUE: Final = re.compile(
 _PORT_OR_MASK: Final = re.compile(rb"[:/]\d")
 _LARGEST_SECTION: Final = 63  # numbers of sections and versions are smaller: 2.4.1.3
 _IPV6_END: Final = re.compile(rb"[0-9A-Fa-f:]*[0-9A-Fa-f](?:::)?")
+_DISGUISE: Final = re.compile(rb"[(\[{<]\s?(?:at|@)\s?[)\]}>]|\sdot\s|[(\[{<]\s?dot\s?[)\]}>]|_at_", re.IGNORECASE)
+_WRITTEN_DOT: Final = re.compile(rb"\s?[(\[{<]\s?(?:dot|\.)\s?[)\]}>]\s?|\sdot\s", re.IGNORECASE)
+_WRITTEN_AT: Final = re.compile(rb"\s?[(\[{<]\s?(?:at|@)\s?[)\]}>]\s?|\s_at_\s|\sat\s", re.IGNORECASE)
+_CREDENTIALS: Final = re.compile(rb"[A-Za-z0-9]://(?P<pair>[^\s/@:<>\"']{1,64}:[^\s/@<>\"']{0,64})$")
+_NO_CREDENTIALS: Final = re.compile(rb"\$|\{|^(?:user|username|name|login|foo)?:(?:pass|password|passwd|pwd|secret|bar)?$", re.IGNORECASE)
+_ROLES: Final = re.compile(
+    rb"(?:info|contact|support|sales|admin|administrator|webmaster|postmaster|hostmaster|abuse|noreply|no-reply|press|media|help|office"
+    rb"|hello|service|team|jobs|careers|hr|billing|privacy|security|legal|marketing|enquiries|inquiries|feedback|editor|newsletter)@",
+    re.IGNORECASE,
+)
+_HANDLE: Final = re.compile(rb"@(?=[A-Za-z0-9_]*[A-Za-z])[A-Za-z0-9_]{2,39}")
+_CODE_AROUND_HANDLE: Final = re.compile(rb"^[\s/*#;!-]*$|[\w)\]}\"'`=;/\\.:*#-]$")
+_CODE_AFTER_HANDLE: Final = re.compile(rb"[(/{=:]|\.[A-Za-z]")
+# Hosts without a dot that banks in India give to payment addresses (UPI).
+_PAYMENT_HANDLES: Final = frozenset(
+    (
+        b"oksbi",
+        b"okaxis",
+        b"okicici",
+        b"okhdfcbank",
+        b"ybl",
+        b"ibl",
+        b"axl",
+        b"paytm",
+        b"upi",
+        b"apl",
+        b"axisbank",
+        b"hdfcbank",
+        b"icici",
+        b"sbi",
+    )
+)
 _GLOBAL_UNICAST: Final = ipaddress.ip_network("2000::/3")
 
 
@@ -57,7 +90,8 @@ def find_email(window: Window) -> Iterator[Span]:
         return
     if not start and (window.before.endswith(b"@") or _IN_URL.search(window.before)):
         return
-    domain = _domain(host.decode("utf-8", "ignore"))
+    # An invalid byte becomes a character that is no letter, and keeps its place.
+    domain = _domain(host.decode("utf-8", "surrogateescape")) or (host.decode() if host.lower() in _PAYMENT_HANDLES else "")
     if not domain:
         return
     end = len(name) + 1 + len(domain.encode())
@@ -90,6 +124,53 @@ def _top(label: str) -> str:
         followed = label[match.end() :]
         return match[0] if match[0].lower() in _top_domains() and (not followed or not followed[0].isascii()) else ""
     return next((label[:n] for n in range(min(len(label), _LONGEST_TLD), 0, -1) if label[:n].lower() in _top_domains()), "")
+
+
+def is_role(address: bytes) -> bool:
+    """Whether the address is that of an office and not of a person, such as info@ or support@."""
+    return bool(_ROLES.match(address))
+
+
+def find_obfuscated_email(window: Window) -> Iterator[Span]:
+    """An address written out, such as "jane (at) example dot org", under a top domain that exists."""
+    if not _DISGUISE.search(window.value):
+        return
+    plain = _WRITTEN_AT.sub(b"@", _WRITTEN_DOT.sub(b".", window.value), count=1)
+    host = plain.rpartition(b"@")[2].decode("utf-8", "ignore")
+    if b"@" in plain and host and _domain(host) == host:
+        yield 0, len(window.value)
+
+
+def find_url_credentials(window: Window) -> Iterator[Span]:
+    """The name and the password of https://name:password@host, not those of examples."""
+    name = window.value.partition(b"@")[0]
+    match = _CREDENTIALS.search(window.before + name)
+    if match and not _NO_CREDENTIALS.search(match["pair"]):
+        yield len(name) - len(match["pair"]), len(name)
+
+
+def find_user(window: Window) -> Iterator[Span]:
+    """A handle such as @jane_doe within a sentence (USER of ROOTS); not what looks like an annotation in code."""
+    in_code = _CODE_AROUND_HANDLE.search(window.before.rpartition(b"\n")[2]) or _CODE_AFTER_HANDLE.match(window.after)
+    if _HANDLE.fullmatch(window.value) and not in_code:
+        yield 0, len(window.value)
+
+
+def find_mac(window: Window) -> Iterator[Span]:
+    """A hardware address of one device: not broadcast, multicast, empty, documentation (RFC 7042) or one that just counts."""
+    octets = bytes.fromhex(re.sub(rb"[:-]", b"", window.value).decode())
+    steps = {(after - before) % 256 for before, after in itertools.pairwise(octets)}
+    if not (octets[0] & 1 or len(set(octets)) < 3 or octets[:5] == b"\x00\x00\x5e\x00\x53" or len(steps) == 1):
+        yield 0, len(window.value)
+
+
+def find_gps(window: Window) -> Iterator[Span]:
+    """A pair of decimal degrees with four places or more, told apart from other decimals by their range."""
+    if not re.fullmatch(rb"\d{1,2}\.\d{4,15}", window.value):
+        return
+    match = re.match(rb"\s?[,;]\s?-?(\d{1,3}\.\d{4,15})(?!\d|\.\d)", window.after)
+    if match and float(window.value) <= 90 and float(match[1]) <= 180 and not window.before[-1:].isalnum() and window.before[-1:] != b".":
+        yield -(window.before[-1:] == b"-"), len(window.value) + match.end()
 
 
 def find_ipv4(window: Window) -> Iterator[Span]:

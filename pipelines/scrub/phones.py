@@ -16,7 +16,7 @@ import phonenumbers
 from phonenumbers import Leniency, NumberParseException, PhoneMetadata, PhoneNumberMatcher, PhoneNumberType
 
 from pipelines.scrub.candidates import Window
-from pipelines.scrub.context import is_glued, words
+from pipelines.scrub.context import is_glued, is_in_doi, words
 from pipelines.scrub.places import Place
 
 Span = tuple[int, int]
@@ -43,7 +43,7 @@ _CUE: Final = re.compile(
 )
 _CALL: Final = re.compile(
     r"\b(?:call|calling|dial|text|ring|reach|answer|answering|sms)(?:\s(?:me|us|him|her|them|now|toll[\s-]free))?(?:\s(?:at|on))?[\s:]*$"
-    r"|(?:拨打|致电)[\s:：]*$",
+    r"|\b(?:messages?|texts|calls)\s(?:to|at|on|from)[\s:]*$|\bmy\sregistered[\s:]*$|(?:拨打|致电)[\s:：]*$",
     re.IGNORECASE,
 )
 _OTHER_NUMBER: Final = re.compile(
@@ -121,7 +121,7 @@ def _end(window: Window, place: Place) -> int:
         for end in reversed(ends):
             if _is_valid(value[:end], None, Leniency.VALID):
                 return end
-    if _DATE.match(value.decode()):
+    if _DATE.match(value.decode()) or is_in_doi(window):
         return 0
     context = words(window.before)
     extended = _LONG_EXTENSION.match(window.after) and not _HEX_BEGINS.search(value)
@@ -139,7 +139,8 @@ def _labelled_end(value: bytes, ends: list[int], place: Place) -> int:
     for end in reversed(ends):
         if _is_national(value[:end], place, Leniency.VALID):
             return end
-    return ends[-1] if _MIN_DIGITS <= _n_digits(value) <= _MAX_DIGITS and not _NOUGHTS.match(value) else 0
+    least = _MIN_DIGITS - (len(ends) == 3)  # 61 51 81
+    return ends[-1] if least <= _n_digits(value) <= _MAX_DIGITS and not _NOUGHTS.match(value) else 0
 
 
 def _is_unannounced(value: bytes, n_groups: int, place: Place) -> bool:

@@ -1,4 +1,4 @@
-"""Accepted spans -> the rewritten column: overlaps are settled, then all rows are copied at once with placeholders."""
+"""Accepted spans -> the rewritten column: overlaps are settled, then all rows are copied at once with what stands in."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ class Spans:
         """From (row, start, end, kind) tuples."""
         return cls(*np.array(spans, np.int64).reshape(-1, 4).T)
 
+    @classmethod
+    def concat(cls, parts: Sequence[Spans]) -> Spans:
+        """One after the other."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__))
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -56,10 +61,38 @@ def settle(spans: Spans) -> Spans:
     return Spans(spans.rows[chosen], spans.starts[chosen], spans.ends[chosen], spans.kinds[chosen])
 
 
-def rewrite(data: Bytes, offsets: Offsets, spans: Spans, placeholders: Sequence[bytes]) -> tuple[Bytes, Offsets, Spans]:
-    """(data, offsets) with each of the settled `spans` replaced by its kind's placeholder, and where the placeholders stand now."""
-    words = np.frombuffer(b"".join(placeholders), np.uint8)
-    bounds = np.concatenate([[0], np.cumsum([len(word) for word in placeholders])]).astype(np.int64)
+def whole_lines(data: Bytes, offsets: Offsets, spans: Spans, chosen: npt.NDArray[np.bool_], nothing: int) -> Spans:
+    """The settled spans with the `chosen` ones grown to their lines, ends of lines included; a line takes all that it holds with it."""
+    view = data.data
+    cut: list[tuple[int, int, int, int]] = []
+    done = int(offsets[0])
+    for row, start, end in zip(spans.rows[chosen].tolist(), spans.starts[chosen].tolist(), spans.ends[chosen].tolist(), strict=True):
+        first, stop = int(offsets[row]), int(offsets[row + 1])
+        if start < done:
+            continue
+        begin = bytes(view[max(first, done) : start]).rfind(b"\n") + 1 + max(first, done)
+        after = _line_end(data, end, stop)
+        cut.append((row, begin, after, nothing))
+        done = after
+    lines = Spans.of(cut)
+    held = np.searchsorted(lines.ends, spans.starts, side="right")
+    outside = np.append(lines.starts, np.iinfo(np.int64).max)[held] > spans.starts
+    both = Spans.concat([lines, Spans(*(getattr(spans, name)[outside] for name in Spans.__slots__))])
+    order = np.argsort(both.starts, kind="stable")
+    return Spans(*(getattr(both, name)[order] for name in Spans.__slots__))
+
+
+@numba.njit(cache=True, nogil=True)
+def _line_end(data, at, stop):  # type: ignore[no-untyped-def]
+    while at < stop and data[at] != 0x0A:
+        at += 1
+    return min(at + 1, stop)
+
+
+def rewrite(data: Bytes, offsets: Offsets, spans: Spans, stand_ins: Sequence[bytes]) -> tuple[Bytes, Offsets, Spans]:
+    """(data, offsets) with each of the settled `spans` replaced by the stand-in of its number, and where the stand-ins are now."""
+    words = np.frombuffer(b"".join(stand_ins), np.uint8)
+    bounds = np.concatenate([[0], np.cumsum([len(word) for word in stand_ins])]).astype(np.int64)
     growth = np.diff(bounds)[spans.kinds] - (spans.ends - spans.starts)
     n_bytes = int(offsets[-1] - offsets[0] + growth.sum())
     fresh, fresh_offsets, starts = _rewrite(data, offsets, spans.starts, spans.ends, spans.kinds, words, bounds, n_bytes)

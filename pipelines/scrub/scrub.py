@@ -1,10 +1,10 @@
-"""raw_text in, text out: private values replaced by one fixed placeholder per kind, and how many there were of each.
+"""raw_text in, text out: private values replaced, how many there were of each kind, and where they stood.
 
-What travels with a text is looked at, too: every value in `meta`, and `url` for e-mail addresses (its numbers name pages).
+What travels with a text is looked at, too: every value in `meta`, and `url` for addresses and credentials (its numbers name pages).
 
 A replacement changes what stands beside other candidates, so the rewritten rows are looked at again around each
-placeholder until nothing more is found: a second scrub of the text then finds nothing by construction. A finder sees CONTEXT bytes
-on either side and no more, so looking around the placeholders is enough.
+replacement until nothing more is found: a second scrub of the text then finds nothing by construction. A finder sees CONTEXT bytes
+on either side and no more, so looking around the replacements is enough; phrases, which may be longer, are searched for in the whole row.
 
 No value is logged, raised or kept: what a finder returns are places, and the only copy of the text is the rewritten one.
 """
@@ -14,7 +14,8 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -23,19 +24,37 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.scrub.audit import AUDIT, Trail, in_characters
 from pipelines.scrub.candidates import CONTEXT, Candidates, Window, scan
 from pipelines.scrub.context import hide_placeholders
-from pipelines.scrub.kinds import KINDS
-from pipelines.scrub.places import place_of
-from pipelines.scrub.rewrite import Spans, rewrite, settle
+from pipelines.scrub.kinds import KINDS, placeholder
+from pipelines.scrub.network import is_role
+from pipelines.scrub.phrases import Phrase
+from pipelines.scrub.places import Place, place_of
+from pipelines.scrub.rewrite import Spans, rewrite, settle, whole_lines
+from pipelines.scrub.stand_ins import is_stand_in, key_of, pseudonym
 from pipelines.text.view import text_view
 from schemas.buffers import Bytes, Offsets, string_column
 from schemas.recipe import Scrub
 
-RULES_VERSION: Final = 1
+RULES_VERSION: Final = 2
 _LIBRARIES: Final = ("phonenumbers", "python-stdnum", "tldextract")  # their tables decide what is valid
-_PLACEHOLDERS: Final = tuple(kind.placeholder for kind in KINDS.values())
+_NAMES: Final = tuple(KINDS)
 _NUMBER_OF: Final = {name: number for number, name in enumerate(KINDS)}
+_PLACEHOLDERS: Final = tuple(placeholder(name) for name in KINDS)
+_IN_URLS: Final = ("url_credentials", "email")
+
+
+@dataclass(frozen=True, slots=True)
+class Scrubbed:
+    """A column without private values."""
+
+    text: pa.Array
+    """large_string[n]"""
+    counts: npt.NDArray[np.uint32]
+    """uint32[n, kinds], in the recipe's order of kinds"""
+    values: Spans
+    """Where they stood in the buffer of the text as it came, by number of kind; later finds beside earlier replacements follow."""
 
 
 def redaction_fields(config: Scrub) -> list[pa.Field]:
@@ -43,11 +62,18 @@ def redaction_fields(config: Scrub) -> list[pa.Field]:
     return [pa.field(f"n_redacted_{kind}", pa.uint32(), nullable=False) for kind in config.kinds]
 
 
+def special_tokens(config: Scrub) -> tuple[str, ...]:
+    """The placeholders that the recipe wants to be one token each."""
+    return tuple(placeholder(kind).decode() for kind in config.kinds) if config.special_tokens else ()
+
+
 def digest(config: Scrub) -> str:
-    """sha256 of everything that decides what is replaced and by what."""
+    """sha256 of everything that decides what is replaced and by what, but for the key of pseudonyms."""
+    plain = msgspec.to_builtins(config)
+    del plain["pseudonym_key_file"]
     decides = {
-        "config": msgspec.to_builtins(config),
-        "placeholders": {kind: KINDS[kind].placeholder.decode() for kind in config.kinds},
+        "config": plain,
+        "placeholders": {kind: placeholder(kind).decode() for kind in config.kinds},
         "rules": RULES_VERSION,
         "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
     }
@@ -56,29 +82,67 @@ def digest(config: Scrub) -> str:
 
 def scrub_batch(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
     """The batch with `text` in place of `raw_text`, and the columns of `redaction_fields`."""
+    return scrub_with_audit(batch, config)[0]
+
+
+def scrub_with_audit(batch: pa.RecordBatch, config: Scrub) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """`scrub_batch`, and an AUDIT batch that tells where each value stood. RecipeError where the key of pseudonyms is missing."""
     lang, url = _strings(batch, "lang"), _strings(batch, "url")
-    text, counts = scrub_text(batch.column("raw_text"), lang, url, config)
-    new = {"url": scrub_url(url, config)}
+    doc_id = batch.column("doc_id").cast(pa.binary(16)) if _has_ids(batch) else pa.nulls(batch.num_rows, pa.binary(16))
+    done = scrub_column(batch.column("raw_text"), lang, url, config)
+    counts = done.counts
+    audits = [_audit(done.values, batch.column("raw_text"), doc_id, ["text"] * batch.num_rows, config)]
+    new, audit = _scrub_url(url, doc_id, config)
+    columns_of = {"url": new}
+    audits.append(audit)
     if "meta" in batch.schema.names:
-        new["meta"], more = scrub_meta(batch.column("meta"), lang, url, config)
+        columns_of["meta"], more, audit = _scrub_meta(batch.column("meta"), lang, url, doc_id, config)
         counts = counts + more
+        audits.append(audit)
     kept = [name for name in batch.schema.names if name != "raw_text"]
     fields = [*(batch.schema.field(name) for name in kept), pa.field("text", pa.large_string(), nullable=False), *redaction_fields(config)]
-    columns = [*(new.get(name, batch.column(name)) for name in kept), text, *(pa.array(column) for column in counts.T)]
-    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+    columns = [*(columns_of.get(name, batch.column(name)) for name in kept), done.text, *(pa.array(column) for column in counts.T)]
+    scrubbed = pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+    return scrubbed, pa.concat_batches(audits)
 
 
-def scrub_url(url: pa.Array, config: Scrub) -> pa.Array:
-    """large_string[n]: the URLs without e-mail addresses, those that are written with %40 included; nulls stay."""
-    if "email" not in config.kinds or not pc.any(pc.match_substring_regex(url, "@|%40")).as_py():
-        return url
+def scrub_again(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
+    """A scrubbed batch whose texts were changed: `text` scrubbed once more, and what was found added to the counts."""
+    done = scrub_column(batch.column("text"), _strings(batch, "lang"), _strings(batch, "url"), config)
+    new = {"text": done.text}
+    for kind, more in zip(config.kinds, done.counts.T, strict=True):
+        name = f"n_redacted_{kind}"
+        new[name] = pc.add(batch.column(name), pa.array(more))
+    return pa.RecordBatch.from_arrays([new.get(name, batch.column(name)) for name in batch.schema.names], schema=batch.schema)
+
+
+def verify_clean(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
+    """An AUDIT batch of what is still found in the column `text` of a written batch; a run whose batch has a row here has failed."""
+    text, lang, url = batch.column("text"), _strings(batch, "lang"), _strings(batch, "url")
+    data, offsets = text_view(text)
+    active = np.ones(len(text), np.bool_)
+    spans = settle(_find(data, offsets, scan(data, offsets, active), None, active, lang, url, config))
+    doc_id = batch.column("doc_id").cast(pa.binary(16)) if _has_ids(batch) else pa.nulls(batch.num_rows, pa.binary(16))
+    return _audit(spans, text, doc_id, ["text"] * batch.num_rows, config)
+
+
+def _scrub_url(url: pa.Array, doc_id: pa.Array, config: Scrub) -> tuple[pa.Array, pa.RecordBatch]:
+    """(large_string[n], AUDIT): the URLs without addresses, also those that are written with %40, and credentials; nulls stay."""
+    kinds = tuple(kind for kind in config.kinds if kind in _IN_URLS)
+    if not kinds or not pc.any(pc.match_substring_regex(url, "@|%40")).as_py():
+        return url, pa.RecordBatch.from_pylist([], AUDIT)
     plain = pc.replace_substring(url, "%40", "@")
-    scrubbed, counts = scrub_text(plain, pa.nulls(len(url), pa.large_string()), plain, replace(config, kinds=("email",)))
-    return pc.if_else(pa.array(counts[:, 0] > 0), scrubbed, url)
+    modes = {kind: mode for kind, mode in config.modes.items() if kind in kinds and mode == "pseudonym"}
+    narrow = replace(config, kinds=kinds, modes=modes)
+    done = scrub_column(plain, pa.nulls(len(url), pa.large_string()), plain, narrow)
+    audit = _audit(done.values, plain, doc_id, ["url"] * len(url), narrow)
+    return pc.if_else(pa.array(done.counts.any(axis=1)), done.text, url), audit
 
 
-def scrub_meta(meta: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) -> tuple[pa.Array, npt.NDArray[np.uint32]]:
-    """(large_string[n], uint32[n, kinds]): the JSON objects with every value scrubbed by itself; a private number becomes a string."""
+def _scrub_meta(
+    meta: pa.Array, lang: pa.Array, url: pa.Array, doc_id: pa.Array, config: Scrub
+) -> tuple[pa.Array, npt.NDArray[np.uint32], pa.RecordBatch]:
+    """(large_string[n], uint32[n, kinds], AUDIT): the JSON objects, every value scrubbed by itself; a private number becomes a string."""
     objects: list[dict[str, Any] | None] = [msgspec.json.decode(row) if row else None for row in meta.to_pylist()]
     values = [
         (row, name, value if isinstance(value, str) else str(value))
@@ -88,56 +152,128 @@ def scrub_meta(meta: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) -> 
     ]
     counts = np.zeros((len(meta), len(config.kinds)), np.uint32)
     if not values:
-        return meta, counts
+        return meta, counts, pa.RecordBatch.from_pylist([], AUDIT)
     rows = np.array([row for row, _, _ in values])
     of_row = pa.array(rows)
     column = pa.array([value for _, _, value in values], pa.large_string())
-    scrubbed, found_in = scrub_text(column, lang.take(of_row), url.take(of_row), config)
-    np.add.at(counts, rows, found_in)
-    for at in np.flatnonzero(found_in.any(axis=1)).tolist():
+    done = scrub_column(column, lang.take(of_row), url.take(of_row), config)
+    np.add.at(counts, rows, done.counts)
+    for at in np.flatnonzero(done.counts.any(axis=1)).tolist():
         row, name, _ = values[at]
-        objects[row][name] = scrubbed[at].as_py()  # type: ignore[index]
+        objects[row][name] = done.text[at].as_py()  # type: ignore[index]
     encoded = [None if found is None else msgspec.json.encode(found).decode() for found in objects]
     changed = pa.array(counts.any(axis=1))
-    return pc.if_else(changed, pa.array(encoded, pa.large_string()), meta), counts
+    audit = _audit(done.values, column, doc_id.take(of_row), [f"meta.{name}" for _, name, _ in values], config)
+    return pc.if_else(changed, pa.array(encoded, pa.large_string()), meta), counts, audit
 
 
 def scrub_text(text: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) -> tuple[pa.Array, npt.NDArray[np.uint32]]:
     """(large_string[n], uint32[n, kinds]): the texts without private values, and how many there were of each configured kind."""
+    done = scrub_column(text, lang, url, config)
+    return done.text, done.counts
+
+
+def scrub_column(text: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) -> Scrubbed:
+    """Every private value of the recipe's kinds replaced in the way of its kind's mode."""
+    key = key_of(config)
     data, offsets = text_view(text)
-    n = len(text)
-    counts = np.zeros((n, len(KINDS)), np.uint32)
-    active = np.ones(n, np.bool_)
+    counts = np.zeros((len(text), len(KINDS)), np.uint32)
+    trail, values = Trail.at(int(offsets[0])), [Spans.of([])]
+    active = np.ones(len(text), np.bool_)
     fresh: Spans | None = None
     while active.any():
-        candidates = scan(data, offsets, active)
-        if fresh is not None:
-            candidates = candidates.where(_near(candidates, fresh))
-        spans = settle(_find(data, offsets, candidates, lang, url, config))
+        spans = settle(_find(data, offsets, scan(data, offsets, active), fresh, active, lang, url, config))
         if not len(spans):
             break
         np.add.at(counts, (spans.rows, spans.kinds), 1)
-        data, offsets, fresh = rewrite(data, offsets, spans, _PLACEHOLDERS)
+        values.append(Spans(spans.rows, *trail.back(spans.starts, spans.ends), spans.kinds))
+        cuts, stand_ins = _replacements(data, offsets, spans, config, key)
+        data, offsets, fresh = rewrite(data, offsets, cuts, stand_ins)
+        trail = trail.forward(cuts, fresh)
         active[:] = False
-        active[spans.rows] = True
-    if fresh is None:
-        return _without_nulls(text), counts[:, [_NUMBER_OF[kind] for kind in config.kinds]]
-    return string_column(data, offsets), counts[:, [_NUMBER_OF[kind] for kind in config.kinds]]
+        active[cuts.rows] = True
+    columns = [_NUMBER_OF[kind] for kind in config.kinds]
+    scrubbed = _without_nulls(text) if fresh is None else string_column(data, offsets)
+    return Scrubbed(scrubbed, counts[:, columns], Spans.concat(values))
 
 
-def _find(data: Bytes, offsets: Offsets, candidates: Candidates, lang: pa.Array, url: pa.Array, config: Scrub) -> Spans:
+def _replacements(data: Bytes, offsets: Offsets, spans: Spans, config: Scrub, key: bytes) -> tuple[Spans, Sequence[bytes]]:
+    """The spans to cut out and what to write there: their kinds are then numbers of the stand-ins."""
+    pseudonyms = [_NUMBER_OF[kind] for kind, mode in config.modes.items() if mode == "pseudonym"]
+    lines = [_NUMBER_OF[kind] for kind, mode in config.modes.items() if mode == "drop_line"]
+    if not pseudonyms and not lines:
+        return spans, _PLACEHOLDERS
+    stand_ins = {word: number for number, word in enumerate((*_PLACEHOLDERS, b""))}
+    words = spans.kinds.copy()
+    for at in np.flatnonzero(np.isin(spans.kinds, pseudonyms)).tolist():
+        value = data[spans.starts[at] : spans.ends[at]].tobytes()
+        words[at] = stand_ins.setdefault(pseudonym(_NAMES[spans.kinds[at]], value, key), len(stand_ins))
+    cuts = Spans(spans.rows, spans.starts, spans.ends, words)
+    if lines:
+        cuts = whole_lines(data, offsets, cuts, np.isin(spans.kinds, lines), stand_ins[b""])
+    return cuts, tuple(stand_ins)
+
+
+def _find(
+    data: Bytes,
+    offsets: Offsets,
+    seen: Candidates,
+    near: Spans | None,
+    active: npt.NDArray[np.bool_],
+    lang: pa.Array,
+    url: pa.Array,
+    config: Scrub,
+) -> Spans:
+    """What the finders accept of the candidates that were seen, of those near replacements where there were any, and of phrases."""
     view = data.data
+    candidates = seen if near is None else seen.where(_near(seen, near))
     found: list[tuple[int, int, int, int]] = []
+    places: dict[int, Place] = {}
     for name in config.kinds:
         number, kind = _NUMBER_OF[name], KINDS[name]
-        picked = candidates.where(kind.picks(candidates))
+        keeps = config.mode(name) == "pseudonym" or (name == "email" and config.keep_role_addresses)
+        picked = (
+            kind.picks.search(data, offsets, active, seen) if isinstance(kind.picks, Phrase) else candidates.where(kind.picks(candidates))
+        )
         for row, start, end in zip(picked.rows.tolist(), picked.starts.tolist(), picked.ends.tolist(), strict=True):
             first, stop = offsets[row], offsets[row + 1]
             before = hide_placeholders(view[max(first, start - CONTEXT) : start].tobytes())
             window = Window(before, view[start:end].tobytes(), view[end : min(stop, end + CONTEXT)].tobytes())
-            place = place_of(lang[row].as_py(), url[row].as_py(), config.phone_regions)
-            found += [(row, start + i, start + j, number) for i, j in kind.find(window, place)]
+            if row not in places:
+                places[row] = place_of(lang[row].as_py(), url[row].as_py(), config.phone_regions)
+            for i, j in kind.find(window, places[row]):
+                if not (keeps and _stays(name, view[start + i : start + j].tobytes(), config)):
+                    found.append((row, start + i, start + j, number))
     return Spans.of(found)
+
+
+def _stays(name: str, value: bytes, config: Scrub) -> bool:
+    """Whether a found value is a stand-in, or an address that the recipe keeps."""
+    if name == "email" and config.keep_role_addresses and is_role(value):
+        return True
+    return config.mode(name) == "pseudonym" and is_stand_in(name, value)
+
+
+def _audit(spans: Spans, text: pa.Array, doc_id: pa.Array, fields: Sequence[str], config: Scrub) -> pa.RecordBatch:
+    """The AUDIT rows of spans in the buffer of `text`."""
+    data, offsets = text_view(text)
+    names = [_NAMES[kind] for kind in spans.kinds.tolist()]
+    columns = [
+        doc_id.take(pa.array(spans.rows)),
+        pa.array([fields[row] for row in spans.rows.tolist()], pa.large_string()),
+        pa.array(names, pa.large_string()),
+        pa.array(spans.starts - offsets[spans.rows]),
+        pa.array(spans.ends - offsets[spans.rows]),
+        pa.array(in_characters(data, offsets, spans.rows, spans.starts)),
+        pa.array(in_characters(data, offsets, spans.rows, spans.ends)),
+        pa.array([KINDS[name].validator for name in names], pa.large_string()),
+        pa.array([config.mode(name) for name in names], pa.large_string()),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=AUDIT)
+
+
+def _has_ids(batch: pa.RecordBatch) -> bool:
+    return "doc_id" in batch.schema.names and pa.types.is_fixed_size_binary(batch.schema.field("doc_id").type)
 
 
 def _near(candidates: Candidates, placeholders: Spans) -> npt.NDArray[np.bool_]:

@@ -36,27 +36,37 @@ def finish(h: np.uint64) -> np.uint64:
 
 @numba.njit(cache=True, nogil=True)
 def add_code(h: np.uint64, code: int) -> np.uint64:
-    """One more code point in the running hash of a word, FNV-1a by code points: begin with SEED, end with `finish`."""
+    """One more code point in a running hash, FNV-1a by code points: begin with SEED, end with `finish`."""
     return (h ^ np.uint64(code)) * _PRIME
 
 
 @numba.njit(cache=True, nogil=True)
+def _eight_bytes(data: npt.NDArray[np.uint8], at: np.uint64) -> np.uint64:
+    """`data[at:at + 8]` as a little-endian number. Since an unsigned index needs no look at its sign, this compiles to one load."""
+    chunk = _ZERO
+    for k in range(_EIGHT):
+        chunk |= np.uint64(data[at + k]) << (_EIGHT * k)
+    return chunk
+
+
+@numba.njit(cache=True, nogil=True)
 def hash_bytes(data: npt.NDArray[np.uint8], start: int, end: int) -> np.uint64:
-    """Hash of `data[start:end]`: eight bytes at a time are folded in by multiplication, the length last."""
-    h = SEED
+    """Hash of `data[start:end]`: the length, then eight bytes at a time are folded in by multiplication."""
+    h = np.uint64(end - start) * _GRAM
     at = start
-    while at + 8 <= end:
-        chunk = _ZERO
-        for k in range(8):
-            chunk = (chunk << _EIGHT) | np.uint64(data[at + k])
+    while at < end:
+        if at + 8 <= len(data):
+            chunk = _eight_bytes(data, np.uint64(at))
+            if end - at < 8:
+                chunk &= (_ONE << (_EIGHT * np.uint64(end - at))) - _ONE
+        else:
+            chunk = _ZERO
+            for k in range(end - 1, at - 1, -1):
+                chunk = (chunk << _EIGHT) | np.uint64(data[k])
         h = (h ^ chunk) * _GRAM
         h ^= h >> _SHIFT
         at += 8
-    chunk = np.uint64(end - start)
-    while at < end:
-        chunk = (chunk << _EIGHT) | np.uint64(data[at])
-        at += 1
-    return finish((h ^ chunk) * _GRAM)
+    return finish(h)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -69,11 +79,11 @@ def append_hash(gram: np.uint64, word: np.uint64) -> np.uint64:
 @numba.njit(cache=True, nogil=True)
 def slot_of(keys: npt.NDArray[np.uint64], key: np.uint64) -> int:
     """Where `key` stands in the table, or the free slot where it belongs; the table must have a free slot."""
-    mask = len(keys) - 1
-    at = int(np.int64(key)) & mask
+    mask = np.uint64(len(keys) - 1)
+    at = key & mask
     while keys[at] != _ZERO and keys[at] != key:
-        at = (at + 1) & mask
-    return at
+        at = (at + _ONE) & mask
+    return int(np.int64(at))
 
 
 @numba.njit(cache=True, nogil=True)

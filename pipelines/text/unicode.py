@@ -1,7 +1,8 @@
 """Unicode tables for compiled kernels, built from the interpreter's `unicodedata`, and UTF-8 decoding.
 
 Tables cover code points below TABLE_SIZE; everything above is unassigned, private use or variation selectors
-and reads as class 0. Kernels take the tables as arguments: `char_classes()` and `fold_table()` build them once.
+and reads as class 0. Kernels take the tables as arguments: `char_classes()` and `fold_table()` build them once. ASCII is small enough to
+be part of what is compiled.
 """
 
 from __future__ import annotations
@@ -54,18 +55,30 @@ _UNSPACED_BLOCKS: Final = (
     (0x20000, 0x323AF),  # CJK extensions B to H
 )
 
+_SPACE_CATEGORIES: Final = ("Cc", "Zs", "Zl", "Zp")
 _CLASS_OF_CATEGORY: Final = {"L": LETTER, "N": NUMBER, "M": MARK, "P": PUNCTUATION, "S": SYMBOL}
+
+
+def _class_of_category(category: str) -> int:
+    return _CLASS_OF_CATEGORY.get(category[0], 0) | (UPPER if category == "Lu" else 0)
+
+
+def _class_of(char: str) -> int:
+    return SPACE if char.isspace() else _class_of_category(unicodedata.category(char))
+
+
+ASCII: Final = np.array([_class_of(chr(code)) for code in range(0x80)] + [0] * 0x80, np.uint8)
+"""uint8[256]: the class bits of ASCII characters by byte, 0 for all other bytes."""
 
 
 @functools.cache
 def char_classes() -> npt.NDArray[np.uint8]:
     """uint8[TABLE_SIZE]: the class bits of every code point."""
     categories = list(map(unicodedata.category, map(chr, range(TABLE_SIZE))))
-    bits_of = {category: _CLASS_OF_CATEGORY.get(category[0], 0) | (UPPER if category == "Lu" else 0) for category in set(categories)}
+    bits_of = {category: _class_of_category(category) for category in set(categories)}
     table = np.array([bits_of[category] for category in categories], np.uint8)
-    for code in np.flatnonzero(table == 0):
-        if chr(code).isspace():
-            table[code] = SPACE
+    for code in (code for code, category in enumerate(categories) if category in _SPACE_CATEGORIES):
+        table[code] = _class_of(chr(code))
     for first, last in _UNSPACED_BLOCKS:
         block = table[first : last + 1]
         block[(block & (LETTER | MARK | NUMBER)) != 0] |= UNSPACED

@@ -17,15 +17,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.text.hashing import SEED, add_code, finish
+from pipelines.text.hashing import hash_bytes
 from pipelines.text.lines import class_of
-from pipelines.text.unicode import LETTER, MARK, NUMBER, SPACE, UNSPACED, UPPER, char_classes, decode
+from pipelines.text.unicode import ASCII, LETTER, MARK, NUMBER, SPACE, UNSPACED, UPPER, char_classes, decode
 from pipelines.text.view import text_view
 
 HAS_LETTER: Final = 1
 PUNCTUATION_ONLY: Final = 2  # neither letter nor number: punctuation, symbols, emoji
 
+_ALNUM: Final = np.uint8(LETTER | NUMBER)
 _WORD: Final = LETTER | MARK | NUMBER
+_SPACED: Final = np.uint8(0xFF ^ SPACE)
 _UNDERSCORE, _COLON, _SLASH, _STOP, _COMMA, _AT = (ord(char) for char in "_:/.,@")
 _APOSTROPHES: Final = (0x27, 0x2019)
 _URL_BORDERS: Final = tuple(ord(char) for char in '"<>()[]{}|\\^`')
@@ -88,16 +90,15 @@ def _is_joiner(code: int) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
-def _after_marks(data, at, stop, n_chars, h, classes):  # type: ignore[no-untyped-def]
-    """(end, characters, hash) of a word with the combining marks that follow it."""
+def _after_marks(data, at, stop, n_chars, classes):  # type: ignore[no-untyped-def]
+    """(end, characters) of a word with the combining marks that follow it."""
     while at < stop and data[at] >= 0x80:
         code, size = decode(data, at)
         if not (class_of(code, classes) & MARK or _is_joiner(code)):
             break
-        h = add_code(h, code)
         at += size
         n_chars += 1
-    return at, n_chars, h
+    return at, n_chars
 
 
 @numba.njit(cache=True, nogil=True)
@@ -134,24 +135,27 @@ def _url_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _word_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
-    """(end, characters, hash, class bits seen) of the word that begins at `at` with a letter, mark, number or `_`."""
-    n_chars = seen = last = 0
+def _ascii_end(data, start, stop, wanted):  # type: ignore[no-untyped-def]
+    """(end, class bits seen) of the run of ASCII characters of the wanted classes that begins at `start`."""
+    seen = np.uint8(0)
+    for at in range(np.uint64(start), np.uint64(stop)):  # an unsigned index needs no look at its sign
+        bits = ASCII[data[at]]
+        if not bits & wanted:
+            return np.int64(at), np.int64(seen)
+        seen |= bits
+    return stop, np.int64(seen)
+
+
+@numba.njit(cache=True, nogil=True)
+def _word_end(data, start, stop, classes):  # type: ignore[no-untyped-def]
+    """(end, characters, class bits seen) of the word that begins at `start` with a letter, mark, number or `_`."""
+    at, seen = _ascii_end(data, start, stop, _ALNUM)
+    n_chars = at - start
+    if at == stop or ASCII[data[at]] & SPACE:  # nearly all words of nearly all texts
+        return at, n_chars, seen
+    last = int(ASCII[data[at - 1]]) if n_chars else 0
     url_end = at
-    h = SEED
     while at < stop:
-        byte = data[at]
-        if byte < 0x80 and at >= url_end:  # nearly all of nearly all texts
-            bits = classes[byte]
-            if bits & SPACE:
-                break
-            if bits & (LETTER | NUMBER):
-                last = bits
-                seen |= bits
-                h = add_code(h, byte)
-                at += 1
-                n_chars += 1
-                continue
         code, size = decode(data, at)
         bits = class_of(code, classes)
         if at < url_end:
@@ -166,12 +170,11 @@ def _word_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
             url_end = _url_end(data, at, stop, classes)
         elif not (n_chars and (_is_joiner(code) or _joins(data, at, stop, code, size, last, classes))):
             break
-        h = add_code(h, code)
         at += size
         n_chars += 1
         if at == url_end:
             break
-    return at, n_chars, h, seen
+    return at, n_chars, seen
 
 
 @numba.njit(cache=True, nogil=True)
@@ -185,27 +188,27 @@ def _split_words(data, offsets, classes, starts, ends, lengths, flags, hashes, w
     for row in range(len(offsets) - 1):
         at, stop = offsets[row], offsets[row + 1]
         while at < stop:
+            if ASCII[data[at]] & SPACE:
+                at += 1
+                continue
             code, size = decode(data, at)
             bits = class_of(code, classes)
             if bits & SPACE or (bits == 0 and code != _UNDERSCORE):
                 at += size
                 continue
-            starts[n] = at
+            start = at
             if bits & UNSPACED:
-                at, lengths[n], h = _after_marks(data, at + size, stop, 1, add_code(SEED, code), classes)
+                at, n_chars = _after_marks(data, at + size, stop, 1, classes)
             elif bits & _WORD or code == _UNDERSCORE:
-                at, lengths[n], h, bits = _word_end(data, at, stop, classes)
+                at, n_chars, bits = _word_end(data, at, stop, classes)
             else:
                 n_chars = 0
-                h = SEED
                 while at < stop and decode(data, at)[0] == code:
-                    h = add_code(h, code)
                     at += size
                     n_chars += 1
-                at, lengths[n], h = _after_marks(data, at, stop, n_chars, h, classes)
-            ends[n] = at
-            flags[n] = _flags(bits)
-            hashes[n] = finish(h)
+                at, n_chars = _after_marks(data, at, stop, n_chars, classes)
+            starts[n], ends[n], lengths[n], flags[n] = start, at, n_chars, _flags(bits)
+            hashes[n] = hash_bytes(data, start, at)
             n += 1
         word_offsets[row + 1] = n
     return n
@@ -224,14 +227,13 @@ def _split_on_space(data, offsets, classes, starts, ends, lengths, flags, hashes
                 at += size
                 touches = False
                 continue
-            starts[n] = at
-            h = add_code(SEED, code)
-            at += size
-            n_chars = 1
+            start = at
             if seen & UNSPACED:
-                at, n_chars, h = _after_marks(data, at, stop, 1, h, classes)
+                at, n_chars = _after_marks(data, at + size, stop, 1, classes)
                 touches = True
             else:
+                at, seen = _ascii_end(data, at, stop, _SPACED)
+                n_chars = at - start
                 while at < stop:
                     code, size = decode(data, at)
                     bits = class_of(code, classes)
@@ -241,15 +243,12 @@ def _split_on_space(data, offsets, classes, starts, ends, lengths, flags, hashes
                         touches = True
                         break
                     seen |= bits
-                    h = add_code(h, code)
                     at += size
                     n_chars += 1
                 if touches and not seen & _WORD:
                     continue
-            ends[n] = at
-            lengths[n] = n_chars
-            flags[n] = _flags(seen)
-            hashes[n] = finish(h)
+            starts[n], ends[n], lengths[n], flags[n] = start, at, n_chars, _flags(seen)
+            hashes[n] = hash_bytes(data, start, at)
             n += 1
         word_offsets[row + 1] = n
     return n

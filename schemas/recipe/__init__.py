@@ -8,9 +8,12 @@ Unknown keys are errors that name the nearest valid key.
 from __future__ import annotations
 
 from schemas.recipe.base import Threshold
+from schemas.recipe.clean import CLEANING_STEPS, Clean
 from schemas.recipe.decontaminate import Decontaminate
-from schemas.recipe.dedup import Dedup, MinHash, best_banding
+from schemas.recipe.dedup import Cuts, Dedup, Lines, MinHash, Sentences, SimHash, Substring, Templates, best_banding
+from schemas.recipe.domains import Domains
 from schemas.recipe.filters import (
+    ANY_LANGUAGE,
     C4,
     RULE_SETS,
     Code,
@@ -18,6 +21,7 @@ from schemas.recipe.filters import (
     FineWeb,
     GopherQuality,
     GopherRepetition,
+    Integrity,
     Language,
     Length,
     Metadata,
@@ -25,35 +29,47 @@ from schemas.recipe.filters import (
     Quality,
     RefinedWeb,
     Roots,
+    Safety,
+    Sections,
     Url,
     check_rules,
+    shown,
+    variants_of,
 )
 from schemas.recipe.loading import RECIPES_DIR, apply_setting, list_recipes, load, parse, section
 from schemas.recipe.pretrain import Pretrain
-from schemas.recipe.scrub import PII_KINDS, Scrub
+from schemas.recipe.scrub import DEFAULT_KINDS, PII_KINDS, Scrub
 from schemas.recipe.sources import Crawl, Read, Source
 from schemas.recipe.tokens import Encode, Tokenizer
 from schemas.recipe.training import ClassifierTraining, NgramTraining
 from schemas.recipe.whole import Guards, Recipe
 
 __all__ = [
+    "ANY_LANGUAGE",
     "C4",
+    "CLEANING_STEPS",
+    "DEFAULT_KINDS",
     "PII_KINDS",
     "RECIPES_DIR",
     "RULE_SETS",
     "ClassifierTraining",
+    "Clean",
     "Code",
     "Crawl",
+    "Cuts",
     "Decontaminate",
     "Dedup",
+    "Domains",
     "Encode",
     "Filters",
     "FineWeb",
     "GopherQuality",
     "GopherRepetition",
     "Guards",
+    "Integrity",
     "Language",
     "Length",
+    "Lines",
     "Metadata",
     "MinHash",
     "NgramTraining",
@@ -64,8 +80,14 @@ __all__ = [
     "Recipe",
     "RefinedWeb",
     "Roots",
+    "Safety",
     "Scrub",
+    "Sections",
+    "Sentences",
+    "SimHash",
     "Source",
+    "Substring",
+    "Templates",
     "Threshold",
     "Tokenizer",
     "Url",
@@ -76,4 +98,6 @@ __all__ = [
     "load",
     "parse",
     "section",
+    "shown",
+    "variants_of",
 ]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import typing
 from dataclasses import field
 from typing import Final, Literal
 
 from schemas.errors import RecipeError
 from schemas.recipe.base import Threshold, config, require, unknown_key
+
+ANY_LANGUAGE: Final = "any"
 
 
 @config
@@ -17,19 +20,50 @@ class Language:
 
     model: str | None = None
     """Path of a fastText model; None takes the cached lid.176.ftz."""
+    assume: str | None = None
+    """A language that every document is taken for, with score 1, without asking a model."""
     keep: tuple[str, ...] = ()
     """Language codes that are kept; empty keeps all."""
     min_score: Threshold = 0.65
+    lines: Literal["keep", "measure", "cut"] = "keep"
+    """What is done about lines in another language than the document's: nothing, measure their share, or cut them out as well."""
+    line_score: float = 0.8
+    """How sure the model must be of such a line."""
+    max_mixed_line_ratio: Threshold = None
+    """Of the document's characters, those in such lines, before they are cut."""
+
+    zh_words: Literal["chars", "jieba"] = "chars"
+    """What a word of Chinese is to rules that count words: a character, or what jieba finds, which takes twenty times as long."""
+
+    def __post_init__(self) -> None:
+        measured = self.max_mixed_line_ratio is None or self.lines != "keep"
+        require(measured, "filters.language.max_mixed_line_ratio", self.max_mixed_line_ratio, 'needs lines = "measure" or "cut"')
 
 
 @config
 class Url:
-    """URL rules."""
+    """Rules on a document's address; one without an address passes them, except keep_domains.
+
+    A domain in a list stands for itself and all below it, except that a public suffix, under which others register (co.uk, github.io),
+    stands for itself alone; write *.github.io for all below. The longest entry that fits a host decides.
+    """
 
     block_domains: str | None = None
-    """Path of a list of domains, one a line; a document from one of them or below it is dropped."""
+    """Path of a list of domains, one a line; a document from one of them is dropped."""
+    allow_domains: str | None = None
+    """Path of a list of domains that no other rule on addresses drops."""
+    keep_domains: str | None = None
+    """Path of a list of domains; a document from any other is dropped."""
     block_words: tuple[str, ...] = ()
     """A URL that holds one of these words (between non-letters) is dropped."""
+    hard_words: str | None = None
+    """Path of a list of words, one a line; a URL that holds one of them as a whole word is dropped."""
+    subwords: str | None = None
+    """Path of a list; a URL that holds one of them anywhere, also across punctuation, is dropped."""
+    soft_words: str | None = None
+    """Path of a list of words, each with its weight behind a space, or 1; a URL's score is the sum over the different ones in it."""
+    soft_score: Threshold = 2
+    """From this score on a URL is dropped. RefinedWeb (arXiv 2306.01116, section G.1) drops on two soft words."""
 
 
 @config
@@ -44,7 +78,9 @@ class Length:
 class GopherRepetition:
     """Repetition rules of Gopher (arXiv 2112.11446, table A1)."""
 
-    variant: Literal["datatrove"] = "datatrove"
+    variant: Literal["datatrove", "dolma", "nemo"] = "datatrove"
+    """Whose formulas compute the signals; the limits are the same in all. By those of `dolma` every copy counts, by those of `nemo` a text
+    of fewer than n words fails. `rules = ["gopher_repetition:dolma"]` says it too."""
     max_dup_line_ratio: Threshold = 0.30
     max_dup_paragraph_ratio: Threshold = 0.30
     max_dup_line_char_ratio: Threshold = 0.20
@@ -64,8 +100,9 @@ class GopherRepetition:
 class GopherQuality:
     """Quality rules of Gopher (arXiv 2112.11446, appendix A1)."""
 
-    variant: Literal["datatrove", "paper"] = "datatrove"
-    """`datatrove`: punctuation marks are words of their own; `paper`: words are what stands between white space."""
+    variant: Literal["datatrove", "paper", "dolma", "nemo"] = "datatrove"
+    """`datatrove`: punctuation marks are words of their own; in the others words are what stands between white space. `dolma` takes the
+    median of word lengths and counts stop words with repeats, `nemo` has other bullets and ellipses."""
     min_words: Threshold = 50
     max_words: Threshold = 100_000
     min_mean_word_length: Threshold = 3
@@ -132,6 +169,13 @@ class Roots:
     max_char_repetition_ratio: Threshold = 0.106
     max_word_repetition_ratio: Threshold = 0.19
     max_special_char_ratio: Threshold = 0.4
+    stop_words: dict[str, str] = field(default_factory=dict)
+    """Paths of lists by language, one word or phrase a line: stop_words.en = "en.txt". In a language without one its rule is off."""
+    flagged_words: dict[str, str] = field(default_factory=dict)
+    min_stop_word_ratio: Threshold = 0.3
+    """ROOTS set it with its own long lists of closed-class words."""
+    max_flagged_word_ratio: Threshold = 0.01
+    min_language_score: Threshold = 0.8
 
     def __post_init__(self) -> None:
         require(self.word_ngram > 0, "filters.roots.word_ngram", self.word_ngram, "must be above 0")
@@ -150,6 +194,10 @@ class Code:
     max_generated_marks: Threshold = 0
     max_syntax_errors: Threshold = None
     """0 drops Python that does not parse."""
+    min_html_text_ratio: Threshold = None
+    """Of HTML, the share that is no mark-up; StarCoder asks for 0.2."""
+    extensions: tuple[str, ...] = ()
+    """Keep files whose name ends in one of these, such as ".py" or "Makefile"; empty keeps all."""
 
 
 @config
@@ -165,11 +213,15 @@ class Metadata:
     """By key of the document's metadata: min.score = 3 keeps a score of 3 or more."""
     max: dict[str, float] = field(default_factory=dict)
     keep: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """By key: keep.type = ["civil", "criminal"] keeps documents whose type is one of them."""
+    """By key: keep.type = ["civil", "criminal"] keeps documents whose type is one of them. The key `source` is the name of the document's
+    source in the recipe, `host` the host of its URL."""
     drop: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    keep_lists: dict[str, str] = field(default_factory=dict)
+    """The same with the path of a list, one value a line: keep_lists.host = "hosts.txt"."""
+    drop_lists: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("min", "max", "keep", "drop"):
+        for name in ("min", "max", "keep", "drop", "keep_lists", "drop_lists"):
             for key in getattr(self, name):
                 require(
                     "'" not in key and "\\" not in key,
@@ -177,6 +229,24 @@ class Metadata:
                     key,
                     "a key with a quote or backslash cannot be asked for",
                 )
+
+
+@config
+class Sections:
+    """Length of one section of a document. Lawformer (arXiv 2105.03887) keeps judgments whose facts have more than 50 tokens."""
+
+    key: str | None = None
+    """The key of the document's metadata that holds the section."""
+    heading: str | None = None
+    """A regular expression that a line begins with: the section is what follows, where the metadata does not hold it."""
+    next_heading: str | None = None
+    """A regular expression that the line behind the section begins with; without one it goes on to the end."""
+    min_tokens: Threshold = None
+    max_tokens: Threshold = None
+
+    def __post_init__(self) -> None:
+        plain = self.key is None or not {"'", "\\"} & set(self.key)
+        require(plain, "filters.sections.key", self.key, "a key with a quote or backslash cannot be asked for")
 
 
 @config
@@ -222,6 +292,44 @@ class Perplexity:
             require(0 < middle <= tail, where, [middle, tail], "give where the middle begins, then where the tail begins")
 
 
+@config
+class Safety:
+    """Listed words, and a fastText model of adult or toxic text."""
+
+    words: dict[str, str] = field(default_factory=dict)
+    """Paths of lists by language, one word or phrase a line: words.en = "en.txt". words.any is for every language without one."""
+    allow: tuple[str, ...] = ("性", "sm", "グロ", "女の子")
+    """Listed words that are no reason; the default is what the multilingual C4 allows."""
+    max_flagged_words: Threshold = None
+    """Places; 0 is C4's rule."""
+    max_flagged_word_ratio: Threshold = 0.01
+    """ROOTS' limit for English."""
+    model: str | None = None
+    label: str = "toxic"
+    """The model's label of harmful documents; the score is its probability."""
+    reads: Literal["words", "text"] = "text"
+    """What the model was trained on: words as `train-classifier` writes them, or the text with line feeds as spaces."""
+    max_score: Threshold = None
+
+    def __post_init__(self) -> None:
+        judged = self.max_score is None or self.model is not None
+        require(judged, "filters.safety.max_score", self.max_score, "give filters.safety.model, or leave the limit out")
+
+
+@config
+class Integrity:
+    """Characters that nobody sees or that a wrong decoding leaves, over all characters. The limits let single slips pass."""
+
+    max_zero_width_ratio: Threshold = 0.01
+    max_bidi_ratio: Threshold = 0.01
+    max_tag_ratio: Threshold = 0
+    """Outside of flags tags have no use but to hide text."""
+    max_private_use_ratio: Threshold = 0.05
+    max_replacement_ratio: Threshold = 0.01
+    max_control_ratio: Threshold = 0.01
+    max_mojibake_ratio: Threshold = 0.01
+
+
 RULE_SETS: Final[dict[str, type]] = {
     "length": Length,
     "language": Language,
@@ -234,8 +342,11 @@ RULE_SETS: Final[dict[str, type]] = {
     "roots": Roots,
     "code": Code,
     "metadata": Metadata,
+    "sections": Sections,
     "quality": Quality,
     "perplexity": Perplexity,
+    "safety": Safety,
+    "integrity": Integrity,
 }
 
 
@@ -244,6 +355,7 @@ class Filters:
     """Which rule sets judge a document, in which order, and with which limits."""
 
     rules: tuple[str, ...] = ("length",)
+    """In order. Where a set has variants, "gopher_repetition:dolma" chooses one, as gopher_repetition.variant does."""
     keep_dropped: bool = True
     """Measure every document by every rule set, and keep what the rules drop (scrubbed, in DIR/pool), so that `refilter` can decide
     again and the report can show what each rule removes by itself. Off: a document is measured no further than to the first limit that
@@ -259,8 +371,11 @@ class Filters:
     roots: Roots = field(default_factory=Roots)
     code: Code = field(default_factory=Code)
     metadata: Metadata = field(default_factory=Metadata)
+    sections: Sections = field(default_factory=Sections)
     quality: Quality = field(default_factory=Quality)
     perplexity: Perplexity = field(default_factory=Perplexity)
+    safety: Safety = field(default_factory=Safety)
+    integrity: Integrity = field(default_factory=Integrity)
     profiles: dict[str, dict[str, dict[str, float | str | None]]] = field(default_factory=dict)
     """Limits for one language, over those above: profiles.zh.gopher_quality.min_words = 100."""
 
@@ -278,7 +393,45 @@ class Filters:
 
 
 def check_rules(rules: tuple[str, ...], where: str) -> None:
-    """Raise unless every name is a rule set."""
-    for name in rules:
+    """Raise unless every name is a rule set, with one of its variants behind a colon or without: "gopher_repetition:dolma"."""
+    for rule in rules:
+        name, colon, variant = rule.partition(":")
         if name not in RULE_SETS:
             raise RecipeError(unknown_key(where, name, RULE_SETS))
+        known = variants_of(name)
+        if colon and variant not in known:
+            advice = f"its variants are: {', '.join(known)}" if known else f"it has no variants; write {name!r}"
+            raise RecipeError(f"{where}: {rule!r} is no variant of {name}; {advice}")
+
+
+def variants_of(rule_set: str) -> tuple[str, ...]:
+    """The formulas by which a rule set can be computed, the default first; none where there is but one."""
+    hint = typing.get_type_hints(RULE_SETS[rule_set]).get("variant")
+    return typing.get_args(hint)
+
+
+def shown(filters: Filters, rule_set: str) -> str:
+    """The rule set with the variant that it runs in, as a recipe may name it: "gopher_repetition:dolma"."""
+    variant = getattr(getattr(filters, rule_set), "variant", None)
+    return f"{rule_set}:{variant}" if variant else rule_set
+
+
+def with_variants(filters: Filters, rules: tuple[str, ...]) -> Filters:
+    """The filters with every variant that one of the rules names; a set can only run in one."""
+    chosen: dict[str, str] = {}
+    for rule in rules:
+        name, colon, variant = rule.partition(":")
+        if not colon:
+            continue
+        stated = getattr(filters, name).variant
+        other = chosen.get(name, stated if stated != variants_of(name)[0] else variant)
+        if other != variant:
+            raise RecipeError(f"{rule!r}: {name} runs in one variant, and {other!r} is asked for, too; make it a run of its own")
+        chosen[name] = variant
+    sections = {name: dataclasses.replace(getattr(filters, name), variant=variant) for name, variant in chosen.items()}
+    return dataclasses.replace(filters, rules=without_variants(filters.rules), **sections)
+
+
+def without_variants(rules: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of the rule sets alone."""
+    return tuple(rule.partition(":")[0] for rule in rules)

@@ -1,24 +1,63 @@
-"""Which private values are replaced."""
+"""Which private values are looked for, and what takes their place."""
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Final
 
 from schemas.errors import RecipeError
-from schemas.recipe.base import config, unknown_key
+from schemas.recipe.base import Threshold, config, require, unknown_key
 
-PII_KINDS: Final = ("email", "ipv4", "ipv6", "payment_card", "iban", "cn_resident_id", "us_ssn", "cn_mobile", "phone")
+DEFAULT_KINDS: Final = (
+    "secret", "private_key", "url_credentials", "email", "iban", "cn_resident_id", "payment_card", "crypto_address", "it_fiscal_code",
+    "br_cpf", "br_cnpj", "kr_rrn", "fr_nir", "us_itin", "us_ssn", "uk_nino", "ipv6", "ipv4", "mac", "cn_mobile", "imei", "in_aadhaar",
+    "in_pan", "uk_nhs", "de_tax_id", "es_dni", "nl_bsn", "jp_my_number", "sg_nric", "us_routing", "bank_account", "passport",
+    "driving_licence", "phone",
+)  # fmt: skip
+"""Kinds that keep their precision on ordinary text: held to a checksum, to a format, or to the words directly before."""
+OTHER_KINDS: Final = ("obfuscated_email", "number_plate", "date_of_birth", "gps", "user", "key", "postal_address")
+"""Kinds that also take what is not private, told by a phrase or by their looks alone: a recipe names them if it wants them."""
+PII_KINDS: Final = (*DEFAULT_KINDS, *OTHER_KINDS)
+
+MODES: Final = ("placeholder", "pseudonym", "drop_line", "drop_document")
+KEY_VARIABLE: Final = "CORPUSMILL_SCRUB_KEY"
 
 
 @config
 class Scrub:
-    """Which private values are replaced by their kind's placeholder, such as <EMAIL>."""
+    """Which private values are replaced, and by what: by default by their kind's placeholder, such as <EMAIL>."""
 
-    kinds: tuple[str, ...] = PII_KINDS
+    kinds: tuple[str, ...] = DEFAULT_KINDS
+    modes: dict[str, str] = field(default_factory=dict)
+    """By kind: "placeholder" (unless said otherwise), "pseudonym", "drop_line" or "drop_document".
+
+    A pseudonym is the same for the same value and key; it keeps the format of kinds that have a range reserved for examples
+    (example.com, 555-01xx, 192.0.2.0/24, 2001:db8::/32), and is a placeholder with a keyed code for the others."""
+    pseudonym_key_file: str | None = None
+    """A file whose bytes are the key of pseudonyms; without one the environment's CORPUSMILL_SCRUB_KEY is."""
     phone_regions: tuple[str, ...] = ("US", "GB")
     """Regions whose national formats are looked for besides international ones; a document's language adds its own."""
+    keep_role_addresses: bool = False
+    """Leave e-mail addresses of offices, such as info@ and support@, where they stand."""
+    max_values: Threshold = None
+    """A document with more private values is dropped; Dolma's limit is 5."""
+    max_values_per_1000_chars: Threshold = None
+    special_tokens: bool = False
+    """Make every placeholder one token of the tokenizer that is trained."""
 
     def __post_init__(self) -> None:
         for kind in self.kinds:
             if kind not in PII_KINDS:
                 raise RecipeError(unknown_key("scrub.kinds", kind, PII_KINDS))
+        for kind, mode in self.modes.items():
+            if kind not in PII_KINDS:
+                raise RecipeError(unknown_key("scrub.modes", kind, PII_KINDS))
+            require(mode in MODES, f"scrub.modes.{kind}", mode, f"choose one of {', '.join(MODES)}")
+            require(kind in self.kinds, f"scrub.modes.{kind}", mode, "add the kind to scrub.kinds, which does not name it")
+        for name in ("max_values", "max_values_per_1000_chars"):
+            limit = getattr(self, name)
+            require(limit is None or limit >= 0, f"scrub.{name}", limit, "give a number that is not negative, or off")
+
+    def mode(self, kind: str) -> str:
+        """What happens to values of the kind."""
+        return self.modes.get(kind, "placeholder")

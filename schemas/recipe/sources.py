@@ -57,6 +57,8 @@ class Source:
     url_column: str = "url"
     rules: tuple[str, ...] | None = None
     """Rule sets for this source instead of filters.rules, in order."""
+    clean: tuple[str, ...] | None = None
+    """Cleaning steps for this source instead of clean.steps, in order."""
     licence: str | None = None
     """Licence of every document of the source that states none itself."""
 

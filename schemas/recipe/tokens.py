@@ -9,10 +9,17 @@ from schemas.recipe.base import config, require
 
 @config
 class Tokenizer:
-    """Byte-level BPE, trained on a sample of the scrubbed text or taken by path."""
+    """A tokenizer trained on a sample of the scrubbed text, or taken by path."""
 
     path: str | None = None
     """An existing tokenizer.json; None trains one."""
+    extend: str | None = None
+    """An existing BPE tokenizer.json that is grown to vocab_size; every token of it keeps its id."""
+    model: Literal["bpe", "wordpiece", "unigram"] = "bpe"
+    """`wordpiece` (BERT's, lower-cased unless `cased`, with Chinese characters alone) and `unigram` (T5's) are trained by the
+    `tokenizers` library, which also encodes with them."""
+    cased: bool = True
+    """False lower-cases text and takes its accents off; of `wordpiece` only."""
     vocab_size: int = 32_768
     min_frequency: int = 2
     pattern: Literal["gpt2", "cl100k", "qwen2", "o200k", "llama", "code"] = "cl100k"
@@ -21,6 +28,10 @@ class Tokenizer:
     """The first one separates documents."""
     sample_bytes: int = 200_000_000
     """Bytes of text to train on; documents are sampled by hash(seed, doc_id)."""
+    alpha: float = 1.0
+    """What a source's text in one language weighs in the sample: its bytes to the power of this. Below 1 small ones weigh more."""
+    memory_mb: int = 1024
+    """What training may hold in memory. Of more distinct pre-tokens than fit, the rarest are left out; counts are exact before that."""
     normalization: Literal["NFC", "NFKC"] | None = None
     """The Unicode form that text is put into before it is cut."""
     pad_to_multiple: int = 1
@@ -31,10 +42,17 @@ class Tokenizer:
     """Pattern "llama": the share of characters that get a token; the rest are spelled in bytes."""
 
     def __post_init__(self) -> None:
+        require(not (self.path and self.extend), "tokenizer.extend", self.extend, "give either tokenizer.path or tokenizer.extend")
+        require(not self.extend or self.model == "bpe", "tokenizer.model", self.model, "only a BPE vocabulary can be extended")
+        require(0 <= self.alpha <= 1, "tokenizer.alpha", self.alpha, "must lie in [0, 1]")
+        require(self.memory_mb >= 64, "tokenizer.memory_mb", self.memory_mb, "must be at least 64")
         require(self.pad_to_multiple > 0, "tokenizer.pad_to_multiple", self.pad_to_multiple, "must be above 0")
         require(0 < self.character_coverage <= 1, "tokenizer.character_coverage", self.character_coverage, "must lie in (0, 1]")
         require(bool(self.special_tokens), "tokenizer.special_tokens", [], "name at least the end-of-text token")
-        least = 256 + len(self.special_tokens)
+        names = list(self.special_tokens)
+        require(len(set(names)) == len(names), "tokenizer.special_tokens", names, "name each token once")
+        require(all(len(name) > 1 for name in names), "tokenizer.special_tokens", names, "a single character would be taken for itself")
+        least = len(names) + (256 if self.model == "bpe" else 2)
         require(
             self.vocab_size >= least,
             "tokenizer.vocab_size",

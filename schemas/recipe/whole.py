@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator
@@ -12,9 +13,11 @@ from typing import Any
 import msgspec
 
 from schemas.recipe.base import Threshold, config, require
+from schemas.recipe.clean import Clean, check_steps
 from schemas.recipe.decontaminate import Decontaminate
 from schemas.recipe.dedup import Dedup
-from schemas.recipe.filters import Filters, check_rules
+from schemas.recipe.domains import Domains
+from schemas.recipe.filters import Filters, check_rules, with_variants, without_variants
 from schemas.recipe.pretrain import Pretrain
 from schemas.recipe.scrub import Scrub
 from schemas.recipe.sources import Read, Source
@@ -28,7 +31,7 @@ class Guards:
     max_filtered: Threshold = 0.98
     """Documents in a kept language that the filters removed, by source and by language."""
     max_merged: Threshold = 0.90
-    """Documents that dedup merged, or dropped for an evaluation item, by source and by language."""
+    """Documents that dedup merged or dropped, by source and by language."""
     max_cluster: Threshold = 0.25
     """Documents that dedup may merge into one, of all that it saw."""
     max_failed: Threshold = 0.90
@@ -46,7 +49,9 @@ class Recipe:
     seed: int = 0
     sources: dict[str, Source]
     read: Read = field(default_factory=Read)
+    clean: Clean = field(default_factory=Clean)
     filters: Filters = field(default_factory=Filters)
+    domains: Domains = field(default_factory=Domains)
     decontaminate: Decontaminate = field(default_factory=Decontaminate)
     dedup: Dedup = field(default_factory=Dedup)
     scrub: Scrub = field(default_factory=Scrub)
@@ -57,9 +62,17 @@ class Recipe:
 
     def __post_init__(self) -> None:
         require(bool(self.sources), "sources", {}, "name at least one source, such as [sources.web]")
+        own = {name: source.rules for name, source in self.sources.items() if source.rules is not None}
+        for name, rules in own.items():
+            check_rules(rules, f"sources.{name}.rules")
+        if any(":" in rule for rules in (self.filters.rules, *own.values()) for rule in rules):
+            sources = {name: dataclasses.replace(self.sources[name], rules=without_variants(rules)) for name, rules in own.items()}
+            every = tuple(rule for rules in (self.filters.rules, *own.values()) for rule in rules)
+            object.__setattr__(self, "filters", with_variants(self.filters, every))
+            object.__setattr__(self, "sources", {**self.sources, **sources})
         for name, source in self.sources.items():
-            if source.rules is not None:
-                check_rules(source.rules, f"sources.{name}.rules")
+            if source.clean is not None:
+                check_steps(source.clean, f"sources.{name}.clean")
         for key in ("priority", "protected"):
             unknown = sorted(set(getattr(self.dedup, key)) - set(self.sources))
             require(not unknown, f"dedup.{key}", unknown, f"name sources of the recipe: {', '.join(sorted(self.sources))}")

@@ -9,15 +9,12 @@ import numpy as np
 from pipelines.dedup.forecast import Cost, compared, detection_curve, folder_bytes, forecast, lines_of, sample
 from pipelines.dedup.memory import band_row_bytes, signature_row_bytes
 from pipelines.dedup.pool import TakePart
-from pipelines.dedup.stage import Sign
-from pipelines.runtime import Progress
 from schemas.recipe import Dedup, MinHash
 from tests.dedup.test_stage import words, write_segments
 
 
 def foretold(dedup: Dedup, segments: list[Path], n_documents: int, take_part: TakePart | None = None) -> Cost:
-    taken = take_part or TakePart()
-    return forecast(dedup, segments, n_documents, taken, Sign(dedup, Progress(Path("unused")), taken).sign)
+    return forecast(dedup, segments, n_documents, take_part or TakePart())
 
 
 def test_bytes_follow_from_the_documents_and_the_largest_bucket_from_the_sample(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ def signed(texts: list[str], config: MinHash) -> pa.RecordBatch:
         pa.array([bytes([i]) * 16 for i in range(n)], pa.binary(16)),
         pa.array(n_shingles),
         pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), type=schema.field("minhash").type),
+        pa.array([0] * n, pa.uint32()),
+        pa.array([0] * n, pa.uint64()),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 

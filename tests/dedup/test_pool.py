@@ -49,9 +49,10 @@ def test_rules_and_evaluation_sets_decide_who_takes_part(evals: str) -> None:
 
 
 def test_a_document_with_an_item_ends_in_the_ledger_with_its_set_and_coverage(evals: str, tmp_path: Path) -> None:
+    batch = batch_of(["one", f"two {QUESTION}", "three"])
     take_part = TakePart(config=Decontaminate(paths=(evals,)))
-    apply = _ApplyMerges(tmp_path, Progress(tmp_path / "progress"), take_part)
-    curated, ledger = apply.decide(batch_of(["one", f"two {QUESTION}", "three"]), MERGE.empty_table(), np.zeros(0, np.int64))
+    apply = _ApplyMerges(Dedup(), [], tmp_path, Progress(tmp_path / "progress"), take_part)
+    curated, ledger = apply.decide(batch, batch, MERGE.empty_table(), np.zeros(0, np.int64))
     assert curated.column("text").to_pylist() == ["one", "three"]
     rows = {row["origin_offset"]: (row["outcome"], row["reason"], row["value"], row["limit"]) for row in ledger.to_pylist()}
     assert rows == {0: ("kept", None, None, None), 1: ("dropped", "evaluation.arith", 1.0, 0.8), 2: ("kept", None, None, None)}
@@ -59,9 +60,10 @@ def test_a_document_with_an_item_ends_in_the_ledger_with_its_set_and_coverage(ev
 
 def test_what_is_cut_stays_and_says_so(evals: str, tmp_path: Path) -> None:
     body = " ".join(words(100, "body"))
+    batch = batch_of(["one", f"{body} {QUESTION} {body}", QUESTION])
     take_part = TakePart(config=Decontaminate(paths=(evals,), outcome="cut", margin_chars=10))
-    apply = _ApplyMerges(tmp_path, Progress(tmp_path / "progress"), take_part)
-    curated, ledger = apply.decide(batch_of(["one", f"{body} {QUESTION} {body}", QUESTION]), MERGE.empty_table(), np.zeros(0, np.int64))
+    apply = _ApplyMerges(Dedup(), [], tmp_path, Progress(tmp_path / "progress"), take_part)
+    curated, ledger = apply.decide(batch, batch, MERGE.empty_table(), np.zeros(0, np.int64))
     assert "sheep" not in "".join(curated.column("text").to_pylist())
     rows = {row["origin_offset"]: (row["outcome"], row["reason"]) for row in ledger.to_pylist()}
     assert rows == {0: ("kept", None), 1: ("kept", "evaluation.arith"), 2: ("dropped", "evaluation.arith")}

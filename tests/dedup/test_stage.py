@@ -197,3 +197,12 @@ def test_a_class_of_edges_is_cut_by_rank_without_losing_or_parting_any() -> None
     assert len(parts) == 3
     assert sorted(rank for part in parts for rank in part) == sorted(table.column(0).to_pylist())
     assert all(max(a) < min(b) for a, b in pairwise(parts))
+
+
+def test_near_hashes_are_merged_into_a_document_that_stays(tmp_path: Path) -> None:
+    base = words(400, "simhash")
+    texts = [" ".join(base) + " the longest", " ".join(near(base, 1, "n")), " ".join(words(400, "other")), "few words", ""]
+    segments = write_segments(tmp_path / "segments", [texts[:1], texts[1:]])
+    merges, _ = deduplicate(Dedup(kinds=("simhash",)), segments, tmp_path / "run")
+    assert [(m["at"], m["survivor_at"], m["reason"]) for m in merges.to_pylist()] == [(at(1, 0), at(0, 0), "simhash")]
+    assert merges["limit"].to_pylist() == [1 - 4 / 64] <= merges["value"].to_pylist()

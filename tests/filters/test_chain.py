@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.filters import c4, decide, fineweb, gopher_quality, gopher_repetition, language
+from pipelines.filters import c4, decide, fasttext_predict, fineweb, gopher_quality, gopher_repetition, language
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.model import cached_path
 from pipelines.filters.signals import SIGNALS
@@ -58,8 +58,9 @@ def all_off() -> dict[str, Any]:
     }
 
 
-WITH_MODEL = ("language", "quality", "perplexity")
-PAGE_LIMITS = sorted(key for key in all_off() if key.split(".")[1] not in WITH_MODEL)
+WITH_MODEL = ("language", "quality", "perplexity", "safety")
+WITH_LIST = ("filters.roots.min_stop_word_ratio", "filters.roots.max_flagged_word_ratio")
+PAGE_LIMITS = sorted(key for key in all_off() if key.split(".")[1] not in WITH_MODEL and key not in WITH_LIST)
 
 
 @pytest.mark.parametrize("key", PAGE_LIMITS)
@@ -199,7 +200,7 @@ def test_every_kernel_is_compiled_once() -> None:
     recipe = recipe_of(ALL_SETS, **LOOSE, **{"sources.code.path": "y", "sources.code.rules": ["length", "c4", "gopher_quality", "fineweb"]})
     warm(recipe)
     compiled = (
-        *(words._split_words, words._split_on_space, language._sample, c4._clean, fineweb._measure),
+        *(words._split_words, words._split_on_space, language._sample, fasttext_predict._predict, c4._clean, fineweb._measure),
         *(gopher_quality._count_words, gopher_quality._count_lines, gopher_repetition._measure),
     )
     whole = FilterChain.of(recipe)

@@ -146,7 +146,7 @@ def test_the_pareto_rule_decides_the_same_for_each_document_in_any_batch_order(m
 
 
 def test_a_chain_without_its_model_is_refused_even_where_no_document_comes_so_far() -> None:
-    with pytest.raises(ModelError, match="needs a classifier"):
+    with pytest.raises(ModelError, match="its rule set needs one"):
         chain_of(["length", "quality"])(documents([""]))
 
 
@@ -187,7 +187,7 @@ def test_a_wrong_setting_is_named(setting: str, message: str) -> None:
 
 
 def test_a_model_that_is_not_there_or_lacks_the_label_is_refused(model: str) -> None:
-    with pytest.raises(ModelError, match=r"needs a classifier: set filters\.quality\.model"):
+    with pytest.raises(ModelError, match=r"filters\.quality\.model is not given, and its rule set needs one: set it to"):
         classifier.load(None, "positive")
     with pytest.raises(ModelError, match=r"filters\.quality\.model = 'nowhere\.bin': there is no such file"):
         classifier.load("nowhere.bin", "positive")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.filters import model
+from pipelines.filters import language, model
 from pipelines.filters.language import N_WINDOWS, WINDOW_CHARS, identify, sample
 from schemas.errors import ModelError
 from schemas.recipe import Language
@@ -111,6 +111,15 @@ def test_loading_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     model.load.cache_clear()
     model.load(None)
     assert capfd.readouterr() == ("", "")
+
+
+@needs_model
+def test_the_library_tells_the_same_languages() -> None:
+    texts = [ENGLISH, GERMAN, "", CHINESE, "7", ENGLISH + GERMAN]
+    lang, score = identify(column(texts), Language())
+    other, other_score = language._predict_by_library(sample(column(texts)).to_pylist(), model.load(None))
+    assert lang.to_pylist() == other
+    assert score.to_pylist() == other_score.tolist()
 
 
 def test_word_vectors_are_no_classifier(tmp_path: Path) -> None:

@@ -68,3 +68,12 @@ def test_limits_are_inclusive_and_the_first_that_fails_is_named() -> None:
     assert verdict.fails[2].tolist() == [False, False, True, False, False, True, False, False]
     assert verdict.values[verdict.failed[[2, 3]], [2, 3]].tolist() == [0.5, 4]
     assert verdict.limits[verdict.failed[[2, 3, 5]], [2, 3, 5]].tolist() == [1, 3, 3]
+
+
+@pytest.mark.parametrize("variant", ["dolma", "nemo"])
+def test_a_variant_that_counts_characters_has_their_limits_whatever_a_word_is_to_the_others(variant: str) -> None:
+    chosen = {"filters.gopher_repetition.variant": variant, "filters.gopher_quality.variant": variant}
+    for name in ("gopher_repetition.max_top_2gram_ratio", "gopher_repetition.max_dup_5gram_ratio", "gopher_quality.min_words"):
+        by_characters, by_jieba = resolved(name, **chosen), resolved(name, **chosen, **{"filters.language.zh_words": "jieba"})
+        assert by_characters == by_jieba
+    assert resolved("gopher_repetition.max_top_2gram_ratio", **chosen)[1] == 0.2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -71,3 +72,21 @@ def test_no_predicate_drops_nothing_and_no_row_is_fine() -> None:
 def test_a_key_that_cannot_be_asked_for_is_refused() -> None:
     with pytest.raises(RecipeError, match=r"filters\.metadata\.keep = .*cannot be asked for"):
         Metadata(keep={"it's": ("x",)})
+
+
+def test_sources_and_hosts_are_kept_or_dropped_by_name_or_by_a_list(tmp_path: Path) -> None:
+    (tmp_path / "hosts.txt").write_text("a.example.org\n\nexample.com\n", "utf-8")
+    rows = documents(["text"] * 4, urls=["http://A.example.org:80/x", "http://b.example.org/", "http://example.com", None])
+    hosts = str(tmp_path / "hosts.txt")
+    assert outcome(chain(**{"keep_lists.host": hosts}), rows) == [None, "metadata.keep_lists.host", None, "metadata.keep_lists.host"]
+    assert outcome(chain(**{"drop_lists.host": hosts}), rows) == ["metadata.drop_lists.host", None, "metadata.drop_lists.host", None]
+    assert outcome(chain(**{"drop.source": ["web"]}), rows) == ["metadata.drop.source"] * 4
+    assert outcome(chain(**{"keep.source": ["web", "books"]}), rows) == [None] * 4
+    typed = batch([{"meta": {"type": "民事"}}, {"meta": {"type": "行政"}}])
+    (tmp_path / "types.txt").write_text("刑事\n民事\n", "utf-8")
+    assert outcome(chain(**{"keep_lists.type": str(tmp_path / "types.txt")}), typed) == [None, "metadata.keep_lists.type"]
+
+
+def test_a_list_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"filters\.metadata\.keep_lists\.type = .*nowhere.*: cannot be read as a list"):
+        outcome(chain(**{"keep_lists.type": str(tmp_path / "nowhere")}), batch([{}]))

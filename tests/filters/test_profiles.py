@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from pipelines.filters.profiles import NEUTRAL, PROFILES, code_of
+from benchmarks.prose import is_prose, paragraphs
+from pipelines.filters.profiles import NEUTRAL, PROFILES
 from pipelines.filters.signals import SIGNALS
 from pipelines.filters.tables import build
 from pipelines.text.words import split_words
@@ -22,6 +23,11 @@ PROSE = Path(__file__).parents[3] / "shared" / "data" / "prose"
 SETS = ["gopher_repetition", "gopher_quality", "c4", "fineweb"]
 
 
+def _rows(lang: str) -> list[dict[str, str]]:
+    with (PROSE / f"{lang}.jsonl.zst").open("rb") as file:
+        return [json.loads(line) for line in io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(file), "utf-8")]
+
+
 def test_english_has_the_published_limits() -> None:
     assert PROFILES["en"].limits == {}
     assert PROFILES["en"].stop_words == {"the", "be", "to", "of", "and", "that", "have", "with"}
@@ -31,12 +37,13 @@ def test_english_has_the_published_limits() -> None:
 def test_a_profile_is_something_that_the_rules_can_use(code: str) -> None:
     profile = PROFILES[code]
     for limit in profile.limits:
-        rule_set, _, name = limit.partition(".")
+        rule_set, name = limit.split(".")
+        rule_set = rule_set.partition(":")[0]
         assert name in {field.name for field in dataclasses.fields(RULE_SETS[rule_set])}
-        assert name[4:] in SIGNALS[rule_set] or limit == "c4.min_line_words"
+        assert name[4:] in SIGNALS[rule_set] or name in ("min_line_words", "max_line_upper_ratio")
     assert split_words(column(sorted(profile.stop_words))).counts.tolist() == [1] * len(profile.stop_words)
     assert set(profile.sentence_ends) - set("…") <= set(profile.terminal_punctuation) & set(profile.line_ends)
-    assert len(profile.stop_words) >= 8 or code in ("th", "lo", "km", "my")
+    assert len(profile.stop_words) >= 8 or code in ("th", "lo", "km", "my", "bo", "dz", "und")
 
 
 def test_stop_words_that_the_rules_see_as_several_words_are_refused() -> None:
@@ -44,18 +51,60 @@ def test_stop_words_that_the_rules_see_as_several_words_are_refused() -> None:
         build([dataclasses.replace(NEUTRAL, stop_words=frozenset({"two words"}))])
 
 
-@pytest.mark.parametrize(("label", "code"), [("en", "en"), ("zho_Hans", "zh"), ("jpn", "ja"), ("xx_Latn", "xx"), (None, "")])
-def test_a_profile_is_found_by_a_models_label(label: str | None, code: str) -> None:
-    assert code_of(label) == code
-
-
 @pytest.mark.skipif(not PROSE.is_dir(), reason="the labelled prose is not there")
 @pytest.mark.parametrize("lang", ["zh", "th", "ru", "ar", "de", "es", "vi", "tr", "hi"])
 def test_clean_articles_pass_in_every_language(lang: str) -> None:
     """Encyclopaedia paragraphs without mark-up; C4's ban on curly brackets is left out, as it is about code."""
-    with (PROSE / f"{lang}.jsonl.zst").open("rb") as file:
-        rows = [json.loads(line) for line in io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(file), "utf-8")]
-    texts = [row["text"] for row in rows if row["source"] == "deepmind/xquad"]
+    texts = [row["text"] for row in _rows(lang) if row["source"] == "deepmind/xquad"]
     assert len(texts) > 15
     _, dropped = chain_of(SETS, **{"filters.c4.max_curly_brackets": "off"})(documents(texts))
     assert dropped.num_rows <= len(texts) * 0.05, dropped.column("reason").value_counts()
+
+
+SENTENCES = {
+    "en": ("It rained. We stayed in! Why not?", "They left!"),
+    "zh": ("下雨了。我们没出去！为什么？", "他走了；"),
+    "ja": ("雨が降った。家にいた！なぜ？", "彼は去った…"),
+    "km": ("ភ្លៀងធ្លាក់។យើងនៅផ្ទះ៕", "ហេតុអ្វី?"),
+    "my": ("မိုးရွာသည်။အိမ်မှာနေသည်။", "ဘာကြောင့်လဲ။"),
+    "bo": ("ཆར་པ་བབས། ཁྱིམ་ལ་བསྡད། ", "ཅིའི་ཕྱིར།"),
+    "ar": ("نزل المطر. هل بقينا؟ نعم!", "ذهبوا؛"),
+    "ur": ("بارش ہوئی۔ ہم رکے۔", "کیوں؟"),
+    "hi": ("बारिश हुई। हम रुके॥", "क्यों?"),
+    "bn": ("বৃষ্টি হলো। আমরা থাকলাম।", "কেন?"),
+    "hy": ("Անձրև եկավ։ Մենք մնացինք։", "Ինչո՞ւ:"),
+    "el": ("Έβρεξε. Μείναμε μέσα; Ναι!", "Γιατί;"),
+    "am": ("ዝናብ ዘነበ። ቤት ቆየን። ", "ለምን፧"),
+    "ru": ("Шёл дождь. Мы остались! Почему?", "Они ушли…"),
+}
+
+
+@pytest.mark.parametrize("lang", sorted(SENTENCES))
+def test_sentences_end_as_the_script_ends_them(lang: str) -> None:
+    """Each first text has as many sentences as it has ends; each second line ends in terminal punctuation."""
+    sentences, line = SENTENCES[lang]
+    assumed = {"filters.language.assume": lang, "filters.c4.min_line_words": "off"}
+    n_ends = sum(char in PROFILES.get(lang, NEUTRAL).sentence_ends for char in sentences)
+    assert chain_of(["c4"], **assumed).measure(documents([sentences])).column("c4.sentences").to_pylist() == [n_ends] != [0]
+    measured = chain_of(["fineweb"], **assumed).measure(documents([line]))
+    assert measured.column("fineweb.terminal_line_ratio").to_pylist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("lang", "text", "n"), [("th", "ฝนตกหนัก", 7), ("lo", "ຝົນຕົກ", 4), ("km", "ភ្លៀង", 3), ("my", "မိုးရွာ", 2), ("ja", "雨が降った", 5)]
+)
+def test_in_a_script_without_spaces_each_letter_with_its_marks_is_a_word(lang: str, text: str, n: int) -> None:
+    measured = chain_of(["gopher_quality"], **{"filters.language.assume": lang}).measure(documents([text]))
+    assert measured.column("gopher_quality.words").to_pylist() == [n]
+
+
+@pytest.mark.skipif(not PROSE.is_dir(), reason="the labelled prose is not there")
+@pytest.mark.parametrize("rule_set", [*SETS, "refinedweb"])
+@pytest.mark.parametrize("lang", ["zh", "ja", "th", "ru", "ar", "de", "fr", "es"])
+def test_of_clean_prose_no_more_than_a_twentieth_is_removed(lang: str, rule_set: str) -> None:
+    rows = _rows(lang)
+    prose = [paragraphs(row["text"], lang) for row in rows]
+    texts = [text for text, fits in zip(prose, is_prose([row["text"] for row in rows], prose, [lang] * len(rows)), strict=True) if fits]
+    assert len(texts) > 15
+    _, dropped = chain_of([rule_set], **{"filters.language.assume": lang})(documents(texts))
+    assert dropped.num_rows <= 0.05 * len(texts), dropped.column("reason").value_counts()

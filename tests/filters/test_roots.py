@@ -41,7 +41,7 @@ def expected(text: str) -> dict[str, float]:
 
 @given(TEXTS | REPEATING)
 def test_roots_is_the_reference(texts: list[str]) -> None:
-    assert [dict(zip(roots.SIGNALS, row, strict=True)) for row in measure(column(texts)).T.tolist()] == [
+    assert [dict(zip(roots.MEASURED, row, strict=True)) for row in measure(column(texts)).T.tolist()] == [
         pytest.approx(expected(text)) for text in texts
     ]
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.hostile import KINDS
 from pipelines.filters import c4, fineweb, gopher_quality, gopher_repetition
 from pipelines.filters.profiles import NEUTRAL, PROFILES
 from pipelines.filters.tables import build
@@ -88,6 +89,14 @@ def test_c4_is_the_reference(texts: list[str], terminal: bool, min_words: float,
     ]
     assert text.to_pylist() == [one for one, _ in wanted]
     assert rows(c4.SIGNALS, signals) == [one for _, one in wanted]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hostile_documents_are_measured_as_by_the_references(kind: str) -> None:
+    texts = [KINDS[kind](3000)]
+    assert rows(gopher_quality.SIGNALS, quality(column(texts))) == expected(texts, reference.gopher_quality, paper=False)
+    assert rows(gopher_repetition.SIGNALS, repetition(column(texts))) == [pytest.approx(reference.gopher_repetition(texts[0]))]
+    assert rows(fineweb.SIGNALS, lines(column(texts))) == expected(texts, reference.fineweb, 12)
 
 
 @pytest.mark.parametrize("measure", [quality, repetition, lines, lambda text: cleaned(text)[1]])

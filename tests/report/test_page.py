@@ -95,6 +95,7 @@ def test_rules_show_limit_and_removals_and_the_silent_ones_are_marked(html: str)
     assert rules["c4.max_lorem_ipsum"] == ["0", "", "3", f"{100 * 3 / n_web:.1f} %", "", "0", "0"]
     assert rules["length.min_chars"][2:4] == ["12", f"{100 * 12 / 87:.1f} %"]
     assert rules["fineweb.max_short_line_ratio"][2:5] == ["0", "0.0 %", "never fired"]
+    assert "gopher_repetition:datatrove on web" in text_of(html), "which formulas ran"
     assert "gopher_quality.max_hash_ratio" not in rules, "a rule that is off is no rule"
     assert "c4.min_line_words" not in rules, "it cuts lines and drops nothing"
     fired = {group.reason for group in GROUPS if group.stage == "filters"}

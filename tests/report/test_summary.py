@@ -30,6 +30,7 @@ def test_it_shows_what_went_in_what_came_out_and_what_to_look_at(tmp_path: Path)
     assert "complete, 24.0 s (28.5 s of CPU)" in text
     assert "web 401 6 65 125 30 175 82.3 kB 20,456" in text
     assert f"all 490 8 65 137 30 {N_KEPT} 113.1 kB 28,106" in text
+    assert "rules language, gopher_repetition:datatrove, gopher_quality:datatrove, c4:datatrove" in text
     assert "tokens 28,106 (train 25,366, valid 2,740)" in text
     assert "400 tokens, trained here, 4.02 bytes per token" in text
     assert "loss 5.993 -> 2.104, 0.759 bits per byte (token frequencies alone 1.425) passed" in text

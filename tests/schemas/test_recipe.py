@@ -26,8 +26,14 @@ def parse(**sections: Any) -> recipes.Recipe:
         ({"encode": {"valid_ratio": 1}}, "encode.valid_ratio = 1.0: must lie in [0, 1)"),
         ({"filters": {"rules": ["gofer_quality"]}}, "filters.rules: unknown key 'gofer_quality'; did you mean 'gopher_quality'?"),
         ({"filters": {"profiles": {"zh": {"c4": {"min_sentence": 1}}}}}, "did you mean 'min_sentences'?"),
+        ({"filters": {"rules": ["gopher_repetition:dolmo"]}}, "its variants are: datatrove, dolma, nemo"),
+        ({"filters": {"rules": ["length:dolma"]}}, "it has no variants; write 'length'"),
+        ({"filters": {"rules": ["gopher_quality:nemo", "gopher_quality:dolma"]}}, "gopher_quality runs in one variant"),
+        ({"filters": {"rules": ["c4", "gopher_quality:nemo"], "gopher_quality": {"variant": "paper"}}}, "and 'paper' is asked for, too"),
         ({"tokenizer": {"vocab_size": 100}}, "the byte alphabet and the special tokens alone need 257"),
         ({"scrub": {"kinds": ["e-mail"]}}, "did you mean 'email'?"),
+        ({"scrub": {"modes": {"email": "hide"}}}, "scrub.modes.email = 'hide': choose one of placeholder"),
+        ({"scrub": {"modes": {"user": "pseudonym"}}}, "scrub.modes.user = 'pseudonym': add the kind to scrub.kinds"),
         ({"sources": {}}, "name at least one source"),
         ({"sources": {"web": {"source_class": "blog"}}}, "use one of book, commoncrawl"),
         ({"pretrain": {"d_model": 100, "n_heads": 3}}, "must be a multiple of 2 x n_heads = 6"),
@@ -43,6 +49,17 @@ def test_off_turns_a_rule_off_and_zero_is_a_value() -> None:
     filters = parse(filters={"gopher_quality": {"min_words": "off", "min_stop_words": 0}}).filters
     assert filters.gopher_quality.min_words is None
     assert filters.gopher_quality.min_stop_words == 0
+
+
+def test_a_rule_can_name_the_variant_that_it_runs_in() -> None:
+    sources = {"web": {"path": "a"}, "books": {"path": "b", "rules": ["length", "gopher_quality:nemo"]}}
+    recipe = parse(sources=sources, filters={"rules": ["gopher_repetition:dolma", "c4"]})
+    assert recipe.filters.rules == ("gopher_repetition", "c4")
+    assert recipe.sources["books"].rules == ("length", "gopher_quality")
+    assert (recipe.filters.gopher_repetition.variant, recipe.filters.gopher_quality.variant) == ("dolma", "nemo")
+    named = [recipes.shown(recipe.filters, name) for name in ("length", "gopher_repetition", "c4")]
+    assert named == ["length", "gopher_repetition:dolma", "c4:datatrove"]
+    assert recipes.parse(recipe.as_dict()) == recipe
 
 
 def test_a_setting_is_read_as_toml_or_else_as_text() -> None:

@@ -27,6 +27,13 @@ PIECES = (
     "13800138000", "+86 138-0013-8000", "电话", "+1 650 253 0000", "(650) 253-0000", "650-253-0001", "030/1234567",
     "0170 1234567", "Tel: ", "call ", "fax", "x123", "version ", "card ", "<PHONE>", "<EMAIL>", "<IPV4>", ">", "2024-01-02",
     "12:30:45", "978-3-16-148410-0", "1234", "7", "+", "(", ")", "-", ",", "，", "。", " ", "\n", "/", ":", "x", "X", "_", "~",
+    "\\", "$", "john (at) bakery dot org", "aa:b1:22:33:44:55", "49-01-54-20-32-37", "IMEI 490154203237518", "AB 12 34 56 C",
+    "RSSMRA85T10A562S", "111.444.777-35", "DNI 12345678Z", "S1234567D",
+    "AKIAIOSFODNN7ABCDEFG", "https://jane:secret@a.org/", "@jane_doe",
+    "passport P1234567", "born on 2 May 1980", "DOB: 1980-05-02", "my address is 12 High Street\n",
+    "key = 'a8Fk2LmQ90xZp4Tt7Yw1'", "line\n",
+    "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "40.712812, -74.006015", "user-0123456789@example.com", "202-555-0123", "192.0.2.7",
+    "license plate AB 123",
     "\\", "$", "\u00a0", "\u2011", "word", "слово",
 )  # fmt: skip
 

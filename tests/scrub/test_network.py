@@ -104,7 +104,7 @@ def test_global_ipv6_is_found(text: str, expected: str) -> None:
         "::1 fe80::1 fc00::1 ff02::1",
         "2001:db8::1 2001:0db8:85a3::8a2e:370:7334",
         "12:30:45 and 2024:01:02:03",
-        "00:1a:2b:3c:4d:5e",
+        "00:1a:2b:3c:4d and 00:1a:2b:3c:4d:5e:6f",
         "std::vector a::b dead::beef",
         "x2a00:1450:4001:81b::200e",
         "2a00:1450:4001:81b::200eg",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -18,13 +20,13 @@ from schemas.errors import TokenizerError
 from schemas.recipe import Tokenizer
 from tests.tokenizer.random_text import random_texts
 from tests.tokenizer.test_encode import CORPUS, DATA, column
-from tokenizer import counts as counting
-from tokenizer import train as training
 from tokenizer.counts import count_pretokens, merge_counts
 from tokenizer.encode import Encoder
 from tokenizer.files import save
+from tokenizer.learn import learn_merges
 from tokenizer.patterns import PATTERNS, SCANNERS
-from tokenizer.train import extend, train, train_from_counts
+from tokenizer.train import train, train_from_counts
+from tokenizer.words import tokens_of, words_of_bytes
 
 
 def by_the_library(texts: list[str], config: Tokenizer) -> dict[str, Any]:
@@ -99,18 +101,9 @@ def test_counting_many_words_grows_its_tables() -> None:
     assert as_dict(count_pretokens(column(texts), SCANNERS["gpt2"])) == expected
 
 
-def test_a_word_without_an_end_is_counted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "MAX_PRETOKEN_BYTES", 16)
-    counts = as_dict(count_pretokens(column(["语" * 12]), SCANNERS["gpt2"]))
-    assert counts == {("语" * 5).encode(): 2, ("语" * 2).encode(): 1}
-
-
-def test_rare_words_are_forgotten_above_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "MOST_COUNTED_BYTES", 1000)
-    columns = [column(["the fox", f"a{i:05d}b"]) for i in range(100)]
-    counts = as_dict(training.count_columns(columns, SCANNERS["gpt2"], None))
-    assert counts[b"the"] == 100
-    assert sum(len(word) + 16 for word in counts) <= 1000
+def test_a_word_of_any_length_is_counted_whole() -> None:
+    text = "语" * 100_000
+    assert as_dict(count_pretokens(column([text, "语", text]), SCANNERS["gpt2"])) == {text.encode(): 2, "语".encode(): 1}
 
 
 def test_characters_have_tokens_up_to_the_coverage_and_bytes_beyond(tmp_path: Path) -> None:
@@ -151,8 +144,8 @@ def test_an_extended_vocabulary_keeps_every_old_id(tmp_path: Path) -> None:
     config = Tokenizer(vocab_size=320, pattern="gpt2")
     save(train([column(CORPUS[:1] + CORPUS[2:3])], config), tmp_path / "old.json")
     old = Encoder(tmp_path / "old.json").tokenizer
-    counts = count_pretokens(column(CORPUS[1:2] + CORPUS[4:5]), SCANNERS["gpt2"])
-    save(extend(tmp_path / "old.json", counts, 350, config), tmp_path / "new.json")
+    grown = Tokenizer(vocab_size=350, extend=str(tmp_path / "old.json"))
+    save(train([column(CORPUS[1:2] + CORPUS[4:5])], grown), tmp_path / "new.json")
     new = Encoder(tmp_path / "new.json")
     assert new.path == "fast"
     assert new.vocab_size == 350
@@ -166,3 +159,65 @@ def test_an_extended_vocabulary_keeps_every_old_id(tmp_path: Path) -> None:
 def test_a_vocabulary_too_small_for_its_characters_says_what_it_needs() -> None:
     with pytest.raises(TokenizerError, match=r"vocab_size = 300: .* characters that cover 1\.0 of the text need \d+"):
         train([column(CORPUS)], Tokenizer(vocab_size=300, pattern="llama", character_coverage=1.0))
+
+
+@given(st.lists(st.text("abc", min_size=3, max_size=20), min_size=10, max_size=40))
+def test_following_all_pairs_learns_the_same(texts: list[str]) -> None:
+    """As training does again where a merge spells a token that exists."""
+    counts = count_pretokens(column(texts), SCANNERS["gpt2"])
+    id_of_byte = np.arange(256, dtype=np.int32)
+    tokens = tokens_of([bytes([byte]) for byte in range(256)], [1] * 256)
+    for longest in (None, 4):
+        every, few = (
+            learn_merges(words_of_bytes(counts, id_of_byte, 300), tokens, 300, 1, longest, all_pairs=all_pairs)
+            for all_pairs in (True, False)
+        )
+        assert every is not None
+        if few is None:
+            assert len(every.left) > len(every.offsets) - 1 - 256
+        else:
+            assert [array.tolist() for array in few] == [array.tolist() for array in every]
+
+
+@given(st.lists(st.text("aab ", max_size=30), min_size=20, max_size=40), st.sampled_from([("ab",), ("aab", "ba"), ("b a", "aa")]))
+def test_a_merge_that_spells_a_token_which_exists_is_the_librarys(texts: list[str], specials: tuple[str, ...]) -> None:
+    config = Tokenizer(vocab_size=265, pattern="gpt2", min_frequency=1, special_tokens=specials)
+    theirs = by_the_library(texts, config)
+    if len(theirs["vocab"]) == config.vocab_size:
+        assert by_us(texts, config) == theirs
+
+
+def test_a_text_without_spaces_trains_as_in_the_library() -> None:
+    rng = random.Random(3)
+    texts = ["".join(rng.choices("abcdefghij", k=20_000)), "".join(rng.choices("的一是不了人我在有他", k=5_000))]
+    assert by_us(texts, Tokenizer(vocab_size=700)) == by_the_library(texts, Tokenizer(vocab_size=700))
+
+
+def test_a_vocabulary_of_characters_is_extended_by_those_that_it_lacks(tmp_path: Path) -> None:
+    save(train([column(CORPUS[:1])], Tokenizer(vocab_size=320, pattern="llama")), tmp_path / "old.json")
+    old = Encoder(tmp_path / "old.json")
+    config = Tokenizer(vocab_size=350, extend=str(tmp_path / "old.json"), character_coverage=1.0)
+    save(train([column(CORPUS[1:2])], config), tmp_path / "new.json")
+    new = Encoder(tmp_path / "new.json")
+    assert (new.path, new.vocab_size) == ("fast", 350)
+    assert old.tokenizer.get_vocab().items() <= new.tokenizer.get_vocab().items()
+    assert [new.tokenizer.id_to_token(index) for index in (320, 321)] == sorted(set(CORPUS[1]) - set(CORPUS[0]))[:2]
+    before, after = (encoder(column(CORPUS[:2])).to_pylist() for encoder in (old, new))
+    assert after[0] == before[0]
+    assert len(after[1]) < len(before[1]) / 3
+    assert new.tokenizer.decode(after[1]) == CORPUS[1]
+
+
+def test_a_tokenizer_that_cannot_be_extended_says_why(tmp_path: Path) -> None:
+    config = Tokenizer(vocab_size=300, pattern="gpt2")
+    save(train([column(CORPUS)], config), tmp_path / "old.json")
+    with pytest.raises(TokenizerError, match=r"vocab_size = 300: .*old\.json has 300 tokens"):
+        train([column(CORPUS)], Tokenizer(vocab_size=300, extend=str(tmp_path / "old.json")))
+    document = json.loads((tmp_path / "old.json").read_text())
+    (tmp_path / "odd.json").write_text(json.dumps(document | {"normalizer": {"type": "Lowercase"}}))
+    with pytest.raises(TokenizerError, match=r"odd\.json cannot be extended: the normalizers Lowercase"):
+        train([column(CORPUS)], Tokenizer(vocab_size=400, extend=str(tmp_path / "odd.json")))
+
+
+def test_one_document_is_enough() -> None:
+    assert train([column(["the fox"])], Tokenizer(vocab_size=258, min_frequency=1)).get_vocab_size() == 258

@@ -18,15 +18,16 @@ from pipelines.dedup.memory import VERIFY_SHARE, cut_by, memory_share, parts_of,
 from pipelines.dedup.minhash import CANDIDATE, UInt64s, band_keys, candidate_pairs, chars_of, lead
 from pipelines.dedup.near.survivors import Survivors, join_components, resolve_stars
 from pipelines.dedup.places import SegmentIndex
+from pipelines.dedup.ranges import places_spread, ranged
 from pipelines.dedup.shingles import shingle_sets
+from pipelines.dedup.simhash import block_keys, near_pairs
 from pipelines.dedup.snapshots.index import Earlier
 from pipelines.dedup.verify import EDGE, length_class, similarities
 from pipelines.runtime import Exchange, Partition, count, most_seen, range_of, read_pieces
 from schemas.buffers import Offsets
-from schemas.recipe import Dedup, MinHash
+from schemas.recipe import Dedup, MinHash, SimHash
 
 EARLIER_SHARE: Final = 8  # of one bucket, so many times max_comparisons earlier documents are looked at
-_SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing: the high bits of at * _SPREAD are well mixed
 
 Text = Callable[[pa.Array], pa.Array]
 """What becomes of texts between the pool and the documents."""
@@ -48,7 +49,7 @@ class FindNearDuplicates(beam.PTransform):
             | "bands" >> beam.Map(bands_by_range, config=self.dedup.minhash, n_ranges=self.n_ranges)
             | "candidates" >> Exchange(self.folder / "bands", ProposePairs(self.dedup, self.n_ranges, self.earlier))
             | "verify" >> Exchange(self.folder / "pairs", VerifyPairs(self.dedup, self.segments, self.earlier, self.text))
-            | "resolve" >> Resolve(self.dedup, files, self.folder / "edges")
+            | "resolve" >> Resolve(self.dedup, files, self.folder / "edges", "minhash")
         )
 
 
@@ -124,8 +125,7 @@ class VerifyPairs:
             for portion in _portions(pairs, self.most_chars):
                 edges = self.verified(portion)
                 n_verified += edges.num_rows
-                rank = edges.column("worse_rank").to_numpy()
-                yield ranged(edges, length_class(chars_of(rank), rank >> np.uint64(60)))
+                yield by_length_class(edges)
         count("dedup", candidate_pairs=n_pairs, verified_pairs=n_verified)
 
     def verified(self, pairs: pl.DataFrame) -> pa.RecordBatch:
@@ -145,13 +145,79 @@ class VerifyPairs:
         n_own = int(np.searchsorted(places, np.uint64(self.earlier.first_place))) if self.earlier else len(places)
         documents = self.index.take(places[:n_own], ("text", "source"))
         hashes, offsets = shingle_sets(self.text(documents.column("text")), self.config.shingle)
-        source = documents.column("source").dictionary_encode().indices.to_numpy().astype(np.int64)
+        source = numbered_sources(documents)
         if self.earlier is None or n_own == len(places):
             return Shingled(source, hashes, offsets)
         sets = self.earlier.take(places[n_own:], ("shingles",)).column("shingles")
         ends = offsets[-1] + np.cumsum(pc.list_value_length(sets).to_numpy())
         source = np.concatenate([source, np.full(len(sets), -1)])
         return Shingled(source, np.concatenate([hashes, sets.flatten().to_numpy()]), np.concatenate([offsets, ends]))
+
+
+class FindNearHashes(beam.PTransform):
+    """SIGNATURE batches -> MERGE batches: hashes that agree in some blocks meet, and those that are near are resolved like MinHash's."""
+
+    def __init__(self, dedup: Dedup, segments: list[str], folder: Path, n_ranges: int, earlier: Earlier | None) -> None:
+        super().__init__()
+        self.dedup, self.segments, self.folder, self.n_ranges, self.earlier = dedup, segments, folder, n_ranges, earlier
+
+    def expand(self, rows: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
+        """Blocks -> near pairs -> merges."""
+        files = self.segments + (self.earlier.files if self.earlier else [])
+        return (
+            rows
+            | "blocks" >> beam.Map(blocks_by_range, config=self.dedup.simhash, n_ranges=self.n_ranges)
+            | "near" >> Exchange(self.folder / "blocks", PairNear(self.dedup, self.segments, self.earlier))
+            | "resolve" >> Resolve(self.dedup, files, self.folder / "edges", "simhash")
+        )
+
+
+def blocks_by_range(batch: pa.RecordBatch, config: SimHash, n_ranges: int) -> pa.RecordBatch:
+    """One row per document and choice of blocks, ranged by key."""
+    keys = block_keys(batch, config)
+    return ranged(keys, range_of(keys.column("key").to_numpy(), n_ranges))
+
+
+class PairNear:
+    """Exchange reducer: rows of `block_keys` -> edges between hashes that differ in few bits."""
+
+    def __init__(self, dedup: Dedup, segments: list[str], earlier: Earlier | None) -> None:
+        self.config, self.index, self.earlier = dedup.simhash, SegmentIndex(segments), earlier
+        self.most_bytes = range_share(dedup)
+
+    def __call__(self, number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
+        """Pair the members of each bucket, and earlier documents that share their keys."""
+        count("dedup cost", band_bytes=table.nbytes)
+        for part in cut_by(table, "key", self.most_bytes):
+            met = self.earlier.blocks(part.column("key").to_numpy(), self.config.max_comparisons) if self.earlier else None
+            rows = part if met is None else pa.concat_tables([part.select(met.column_names), met])
+            *sides, distance, n_crowded = near_pairs(rows, self.config)
+            count("dedup", near_hashes=len(distance), crowded_buckets=n_crowded)
+            if len(distance):
+                better_at, _, worse_at, _ = sides
+                columns = [pa.array(side) for side in sides] + [pa.array(1 - distance / 64), pa.array(self.local(better_at, worse_at))]
+                yield by_length_class(pa.RecordBatch.from_arrays(columns, schema=EDGE))
+
+    def local(self, better: UInt64s, worse: UInt64s) -> npt.NDArray[np.bool_]:
+        """bool[n]: whether both are of one source; earlier documents are of none."""
+        places = np.unique(np.concatenate([better, worse]))
+        n_own = int(np.searchsorted(places, np.uint64(self.earlier.first_place))) if self.earlier else len(places)
+        source = np.full(len(places), -1)
+        source[:n_own] = numbered_sources(self.index.take(places[:n_own], ("source",)))
+        same: npt.NDArray[np.bool_] = source[np.searchsorted(places, better)] == source[np.searchsorted(places, worse)]
+        return same
+
+
+def numbered_sources(documents: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    """int64[n]: a number for each source."""
+    numbers: npt.NDArray[np.int64] = documents.column("source").dictionary_encode().indices.to_numpy().astype(np.int64)
+    return numbers
+
+
+def by_length_class(edges: pa.RecordBatch) -> pa.RecordBatch:
+    """EDGE rows ranged by the length class of the worse document."""
+    rank = edges.column("worse_rank").to_numpy()
+    return ranged(edges, length_class(chars_of(rank), rank >> np.uint64(60)))
 
 
 class Resolve(beam.PTransform):
@@ -161,14 +227,14 @@ class Resolve(beam.PTransform):
     document lies in a mapped file. It only compares numbers, so a hundred million edges are minutes.
     """
 
-    def __init__(self, dedup: Dedup, files: list[str], folder: Path) -> None:
+    def __init__(self, dedup: Dedup, files: list[str], folder: Path, kind: str) -> None:
         super().__init__()
-        self.dedup, self.files, self.folder = dedup, files, folder
+        self.dedup, self.files, self.folder, self.kind = dedup, files, folder, kind
 
     def expand(self, edges: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
         """Write the classes, name their pieces to one worker, resolve."""
         pieces = edges | Partition(self.folder) | "in one place" >> beam.Map(under_one_key) | beam.GroupByKey()
-        return pieces | "from the best down" >> beam.ParDo(_Resolve(self.dedup, self.files, self.folder))
+        return pieces | "from the best down" >> beam.ParDo(_Resolve(self.dedup, self.files, self.folder, self.kind))
 
 
 def under_one_key(piece: tuple[int, str]) -> tuple[int, tuple[int, str]]:
@@ -177,22 +243,24 @@ def under_one_key(piece: tuple[int, str]) -> tuple[int, tuple[int, str]]:
 
 
 class _Resolve(beam.DoFn):
-    def __init__(self, dedup: Dedup, files: list[str], folder: Path) -> None:
-        self.dedup, self.files, self.folder = dedup, files, folder
+    def __init__(self, dedup: Dedup, files: list[str], folder: Path, kind: str) -> None:
+        self.dedup, self.files, self.folder, self.kind = dedup, files, folder, kind
         self.most_bytes = range_share(dedup)
 
     def process(self, group: tuple[int, Iterable[tuple[int, str]]]) -> Iterator[pa.RecordBatch]:
         pieces = sorted(group[1])
-        config = self.dedup.minhash
+        config: MinHash | SimHash = getattr(self.dedup, self.kind)
+        # Similarity 1 means the same set or hash, unless it is containment.
+        equal_sets = isinstance(config, SimHash) or config.min_containment is None
         survivors = Survivors(self.folder / "survivors", SegmentIndex(self.files))
-        if config.clusters == "components":
+        if isinstance(config, MinHash) and config.clusters == "components":
             join_components(lambda: self.parts(pieces), survivors)
         else:
             for local in (True, False) if self.dedup.scope == "local_then_global" else (False,):
                 for part in self.parts(pieces):
                     edges = part.filter(part.column("local")) if local else part
-                    resolve_stars(edges, survivors, equal_sets=config.min_containment is None)
-        yield from survivors.merges(config.limit, "minhash", self.most_bytes)
+                    resolve_stars(edges, survivors, equal_sets=equal_sets)
+        yield from survivors.merges(config.limit, self.kind, self.most_bytes)
 
     def parts(self, pieces: list[tuple[int, str]]) -> Iterator[pa.Table]:
         """The edges in parts of about `most_bytes`, better worse documents in earlier parts."""
@@ -221,13 +289,3 @@ def _portions(pairs: pl.DataFrame, most_chars: int) -> Iterator[pl.DataFrame]:
     starts = np.flatnonzero(np.diff(portion.astype(np.int64), prepend=-1))
     for start, end in pairwise([*starts.tolist(), pairs.height]):
         yield pairs.slice(start, end - start)
-
-
-def places_spread(column: pa.Array) -> UInt64s:
-    """uint64[n]: places, well mixed."""
-    return column.to_numpy() * _SPREAD
-
-
-def ranged(batch: pa.RecordBatch, ranges: npt.NDArray[np.uint32]) -> pa.RecordBatch:
-    """The batch with the column that an exchange asks for."""
-    return batch.append_column("range", pa.array(ranges, pa.uint32()))

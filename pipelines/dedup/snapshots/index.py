@@ -48,6 +48,7 @@ def earlier_schema(n_permutations: int) -> pa.Schema:
             pa.field("url_hash", pa.binary(16)),
             pa.field("exact_hash", pa.binary(16), nullable=False),
             pa.field("minhash", pa.list_(pa.field("item", pa.uint32(), nullable=False), n_permutations)),
+            pa.field("simhash", pa.uint64(), nullable=False),
             pa.field("shingles", pa.large_list(pa.field("item", pa.uint64(), nullable=False)), nullable=False),
         ]
     )
@@ -82,7 +83,9 @@ def settings_of(dedup: Dedup) -> dict[str, Any]:
     """What two runs must agree in to understand each other's keys."""
     minhash = dedup.minhash
     banding = {name: getattr(minhash, name) for name in ("bands", "rows", "shingle", "seed")}
-    return {"kinds": sorted(dedup.kinds), "within_source": dedup.scope == "within_source", **banding}
+    blocks = {f"simhash {name}": getattr(dedup.simhash, name) for name in ("shingle", "distance", "blocks")}
+    settings = {"kinds": sorted(dedup.document_kinds), "within_source": dedup.scope == "within_source", **banding}
+    return settings | blocks if "simhash" in dedup.kinds else settings
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -158,7 +161,7 @@ class Earlier:
                 for first, snapshot in zip(firsts, snapshots, strict=False)
                 for file in snapshot.keys.get(kind, ())
             ]
-            for kind in dedup.kinds
+            for kind in dedup.document_kinds
         }
         self.first_place = n_segments << 32
 
@@ -201,6 +204,17 @@ class Earlier:
         _, counts = np.unique(key, return_counts=True)
         return pa.table(columns), int((counts >= most).sum())
 
+    def blocks(self, keys: UInt64s, most: int) -> pa.Table | None:
+        """Rows as `block_keys` makes them of earlier documents with one of `keys`, which may repeat; at most `most` of a key and file."""
+        key, at = self.found("simhash", np.unique(keys), most)
+        if not len(key):
+            return None
+        places, where = np.unique(at, return_inverse=True)
+        documents = self.take(places, ("rank", "simhash"))
+        rank = (documents.column("rank").to_numpy() & _OWN_RANK)[where]
+        simhash = documents.column("simhash").to_numpy()[where]
+        return pa.table({"key": pa.array(key), "at": pa.array(at), "rank": pa.array(rank), "simhash": pa.array(simhash)})
+
 
 def hash_keys(hashes: pa.Array) -> UInt64s:
     """uint64[n]: the first eight bytes of each 16-byte hash."""
@@ -240,7 +254,7 @@ def add_snapshot(dedup: Dedup, staged: Path, files: list[FileEntry]) -> Snapshot
     target = folder / f"{dedup.snapshot}-{digest}"
     documents = tuple(file for file in files if file.path.startswith("documents-"))
     keys: dict[str, tuple[FileEntry, ...]] = {
-        kind: tuple(file for file in files if file.path.startswith(f"keys-{kind}-")) for kind in dedup.kinds
+        kind: tuple(file for file in files if file.path.startswith(f"keys-{kind}-")) for kind in dedup.document_kinds
     }
     n_documents = sum(file.n_rows or 0 for file in documents)
     snapshot = Snapshot(name=dedup.snapshot, folder=target.name, n_documents=n_documents, documents=documents, keys=keys)

@@ -12,10 +12,12 @@ import pyarrow as pa
 from pipelines.dedup.memory import ranges_for
 from pipelines.dedup.minhash import band_keys
 from pipelines.dedup.pool import TakePart
+from pipelines.dedup.ranges import by_segment
 from pipelines.dedup.shingles import shingle_sets
+from pipelines.dedup.sign import Signer
+from pipelines.dedup.simhash import block_keys
 from pipelines.dedup.snapshots.index import KEYS, earlier_schema, hash_keys
-from pipelines.dedup.stage import Sign, by_segment
-from pipelines.runtime import Decision, Exchange, Partition, Progress, ended, open_segment, passed, range_of, read_pieces
+from pipelines.runtime import Decision, Exchange, Partition, ended, open_segment, passed, range_of, read_pieces
 from schemas.files import entry, whole_file
 from schemas.recipe import Dedup
 
@@ -53,7 +55,7 @@ class _WriteDocuments(beam.DoFn):
         self.dedup, self.take_part, self.n_ranges = stage.dedup, stage.take_part, stage.n_ranges
         self.run, self.staged, self.folder = stage.run, stage.staged, stage.folder
         dedup = stage.dedup
-        self.sign = Sign(dedup, Progress(stage.folder / "unused"), stage.take_part).sign
+        self.sign = Signer(dedup)
         self.schema = earlier_schema(dedup.minhash.bands * dedup.minhash.rows)
 
     def process(self, group: tuple[int, dict[str, Iterable[Any]]]) -> Iterator[Decision]:
@@ -82,7 +84,9 @@ class _WriteDocuments(beam.DoFn):
         """EARLIER rows."""
         hashes, offsets = shingle_sets(batch.column("text"), self.dedup.minhash.shingle)
         sets = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(hashes), type=self.schema.field("shingles").type)
-        named = {name: signature.column(name) for name in ("doc_id", "rank", "url_hash", "exact_hash", "minhash")} | {"shingles": sets}
+        named = {name: signature.column(name) for name in ("doc_id", "rank", "url_hash", "exact_hash", "minhash", "simhash")} | {
+            "shingles": sets
+        }
         columns = [named[name] if name in named else batch.column(name) for name in self.schema.names]
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
@@ -90,11 +94,11 @@ class _WriteDocuments(beam.DoFn):
         """KEYS rows of every kind, ranged by kind and key."""
         moved = signature.set_column(signature.schema.get_field_index("at"), "at", pa.array(places))
         keys, at, ranges = [], [], []
-        for number, kind in enumerate(self.dedup.kinds):
-            if kind == "minhash":
-                bands = band_keys(moved, self.dedup.minhash)
-                keys.append(bands.column("key").to_numpy())
-                at.append(bands.column("at").to_numpy())
+        for number, kind in enumerate(self.dedup.document_kinds):
+            if kind in ("minhash", "simhash"):
+                met = band_keys(moved, self.dedup.minhash) if kind == "minhash" else block_keys(moved, self.dedup.simhash)
+                keys.append(met.column("key").to_numpy())
+                at.append(met.column("at").to_numpy())
             else:
                 held = moved.filter(moved.column(f"{kind}_hash").is_valid())
                 keys.append(hash_keys(held.column(f"{kind}_hash")))
@@ -108,7 +112,7 @@ class WriteKeys:
     """Exchange reducer: the keys of one kind and range -> one sorted file."""
 
     def __init__(self, stage: StageSnapshot) -> None:
-        self.kinds, self.n_ranges, self.run, self.staged = stage.dedup.kinds, stage.n_ranges, stage.run, stage.staged
+        self.kinds, self.n_ranges, self.run, self.staged = stage.dedup.document_kinds, stage.n_ranges, stage.run, stage.staged
 
     def __call__(self, number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
         """Sort and write."""

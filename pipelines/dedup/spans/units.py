@@ -1,0 +1,98 @@
+"""The pieces of a text that are looked for again elsewhere: lines, runs of sentences, windows of words.
+
+Every kind cuts texts into units with a key of 128 bits, so that equal keys mean equal pieces; what is done about the repeated ones
+(`repeats.py`) is the same for all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.text.hashing import SEED, add_code, finish
+from pipelines.text.unicode import SPACE, TABLE_SIZE, decode
+from schemas.buffers import Bytes
+
+Ints = npt.NDArray[np.int64]
+UInt32s = npt.NDArray[np.uint32]
+UInt64s = npt.NDArray[np.uint64]
+
+_MIX: Final = np.uint64(0x9E3779B97F4A7C15)
+_TURN: Final = np.uint64(29)
+_SPACE_CODE: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Pieces of the texts of a column, ascending by row and start."""
+
+    rows: Ints
+    starts: Ints
+    """First byte, counted from the begin of the row's text."""
+    ends: Ints
+    keys: UInt64s
+    checks: UInt64s
+    """The second 64 bits of the key."""
+
+    def take(self, chosen: npt.NDArray[Any]) -> Units:
+        """Some of them, by number or mask."""
+        names = ("rows", "starts", "ends", "keys", "checks")
+        return replace(self, **{name: getattr(self, name)[chosen] for name in names})
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@numba.njit(cache=True, nogil=True)
+def normal_key(
+    data: Bytes, start: int, end: int, normal: UInt32s, classes: npt.NDArray[np.uint8], key: np.uint64, check: np.uint64
+) -> tuple[np.uint64, np.uint64, int]:
+    """(key, check, characters) of a span as `normal` writes it, white space made one space and none at the ends.
+
+    `key` and `check` go on from those given; they are not yet finished. No characters: there is nothing but punctuation.
+    """
+    n = 0
+    pending = False
+    at = start
+    while at < end:
+        code, width = decode(data, at)
+        at += width
+        if code < TABLE_SIZE:
+            if classes[code] & SPACE:
+                pending = n > 0
+                continue
+            code = int(normal[code])
+            if code == 0:
+                continue
+        if pending:
+            key = add_code(key, _SPACE_CODE)
+            check = add_check(check, _SPACE_CODE)
+            n += 1
+            pending = False
+        key = add_code(key, code)
+        check = add_check(check, code)
+        n += 1
+    return key, check, n
+
+
+@numba.njit(cache=True, nogil=True)
+def add_check(check: np.uint64, code: int) -> np.uint64:
+    """One more code point in the second hash."""
+    check = (check + np.uint64(code)) * _MIX
+    return check ^ (check >> _TURN)
+
+
+@numba.njit(cache=True, nogil=True)
+def begin() -> tuple[np.uint64, np.uint64]:
+    """(key, check) of nothing."""
+    return SEED, _MIX
+
+
+@numba.njit(cache=True, nogil=True)
+def end_key(key: np.uint64, check: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """Both finished."""
+    return finish(key), finish(check)

@@ -1,0 +1,95 @@
+"""What a tokenizer makes of text: how far it compresses each language and source, and what its vocabulary is used for.
+
+The model is the compression table of Baichuan 2 (arXiv 2309.10305, section 2.2): several tokenizers over the same text.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from tokenizer.bpe import Encoder
+
+EVALUATED_BYTES: Final = 32_000_000
+"""Of text that a tokenizer is measured on."""
+BARELY: Final = 10
+"""A token seen less often than this is barely used."""
+N_LONGEST: Final = 12
+_SUMS: Final = ("n_documents", "n_bytes", "n_chars", "n_words", "n_tokens")
+
+
+def evaluate(tokenizers: dict[str, Path], batches: Iterable[pa.RecordBatch]) -> list[dict[str, Any]]:
+    """One report per named tokenizer.json, over documents with the columns source, lang and text; only tokens are shown, no text."""
+    encoders = {name: Encoder(path) for name, path in tokenizers.items()}
+    used = {name: np.zeros(_n_ids(encoder), np.int64) for name, encoder in encoders.items()}
+    rows: dict[str, list[pl.DataFrame]] = {name: [] for name in encoders}
+    for batch in batches:
+        text = pl.Series(batch.column("text"))
+        sizes = pl.DataFrame(
+            {
+                "source": pl.Series(batch.column("source")).cast(pl.String),
+                "lang": pl.Series(batch.column("lang")).cast(pl.String),
+                "n_documents": 1,
+                "n_bytes": text.str.len_bytes(),
+                "n_chars": text.str.len_chars(),
+                "n_words": text.str.count_matches(r"\S+"),
+            }
+        )
+        for name, encoder in encoders.items():
+            tokens = encoder(batch.column("text"))
+            used[name] += np.bincount(tokens.flatten().to_numpy(), minlength=len(used[name]))
+            n_tokens = pl.Series("n_tokens", np.diff(tokens.offsets.to_numpy()))
+            rows[name].append(sizes.with_columns(n_tokens).group_by("source", "lang").agg(pl.col(_SUMS).sum()))
+    return [_report(name, encoders[name], used[name], rows[name]) for name in encoders]
+
+
+def _report(name: str, encoder: Encoder, used: npt.NDArray[np.int64], rows: list[pl.DataFrame]) -> dict[str, Any]:
+    table = pl.concat(rows) if rows else pl.DataFrame(schema={"source": pl.String, "lang": pl.String, **dict.fromkeys(_SUMS, pl.Int64)})
+    names = {index: token for token, index in encoder.tokenizer.get_vocab().items()}
+    specials = {index for index, token in encoder.tokenizer.get_added_tokens_decoder().items() if token.special}
+    ordinary = [index for index in names if index not in specials]
+    seen = used[ordinary]
+    n_bytes = encoder.token_bytes()
+    n_tokens = int(used.sum())
+    longest = sorted(ordinary, key=lambda index: (-int(n_bytes[index]), index))[:N_LONGEST]
+    return {
+        "name": name,
+        "vocab_size": encoder.vocab_size,
+        "encoder": encoder.path,
+        "encoder_reason": encoder.reason,
+        "total": table.select(pl.col(_SUMS).sum()).row(0, named=True),
+        "languages": _by(table, "lang"),
+        "sources": _by(table, "source"),
+        "single_byte_ratio": float(used[n_bytes == 1].sum() / n_tokens) if n_tokens else None,
+        "n_unused": int((seen == 0).sum()),
+        "n_barely_used": int(((seen > 0) & (seen < BARELY)).sum()),
+        "longest": [encoder.tokenizer.decode([index], skip_special_tokens=False) for index in longest],
+        "digits": _digits(encoder),
+    }
+
+
+def _by(table: pl.DataFrame, key: str) -> list[dict[str, Any]]:
+    sums = table.group_by(key).agg(pl.col(_SUMS).sum()).sort("n_bytes", key, descending=[True, False])
+    return [{"name": row.pop(key), **row} for row in sums.to_dicts()]
+
+
+def _digits(encoder: Encoder) -> str:
+    """How numbers are cut, as seen on numbers of every length."""
+    numbers = [str(7 * 10**size // 9 + offset) for size in range(2, 12) for offset in (0, 123)]
+    lengths: Counter[int] = Counter()
+    for row in encoder(pa.array([f"a {number}" for number in numbers], pa.large_string())).to_pylist():
+        parts = [encoder.tokenizer.decode([index]) for index in row]
+        lengths.update(sum(char.isdigit() for char in part) for part in parts if any(char.isdigit() for char in part))
+    most = max(lengths, default=0)
+    return "each digit alone" if most == 1 else f"up to {most} digits in a token"
+
+
+def _n_ids(encoder: Encoder) -> int:
+    return 1 + max(encoder.tokenizer.get_vocab().values(), default=0)

@@ -1,0 +1,47 @@
+"""What a token shard holds: its schema and metadata, how much of what, and how long documents are. No token is read as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.errors import InputError
+
+QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Counts, schema, metadata, tokens by source and language, and quantiles of document lengths."""
+    table = open_shard(path)
+    lengths = table.column("n_tokens").to_numpy()
+    return {
+        "documents": table.num_rows,
+        "tokens": int(lengths.sum()),
+        "bytes": path.stat().st_size,
+        "columns": {field.name: str(field.type) for field in table.schema},
+        "metadata": {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()},
+        "sources": _totals(table, "source"),
+        "languages": _totals(table, "lang"),
+        "lengths": dict(zip(QUANTILES, np.quantile(lengths, QUANTILES).astype(int).tolist(), strict=True)) if len(lengths) else {},
+    }
+
+
+def open_shard(path: Path) -> pa.Table:
+    """The shard, memory-mapped; InputError where the file is none."""
+    if not path.is_file():
+        raise InputError(f"{path} is no file; give a token shard, such as DIR/shards/train-00000-of-00001.arrow")
+    try:
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{path} is no Arrow IPC file: {error}") from error
+    if missing := {"source", "lang", "tokens", "n_tokens"} - set(table.column_names):
+        raise InputError(f"{path} is no token shard: it lacks the columns {', '.join(sorted(missing))}")
+    return table
+
+
+def _totals(table: pa.Table, by: str) -> dict[str, dict[str, int]]:
+    rows = table.group_by(by).aggregate([("n_tokens", "sum"), ("n_tokens", "count")]).sort_by(by).to_pylist()
+    return {row[by] or "not known": {"documents": row["n_tokens_count"], "tokens": row["n_tokens_sum"]} for row in rows}

@@ -1,0 +1,123 @@
+"""Lists of domains, and which hosts they cover.
+
+An entry covers itself and all below it. A public suffix, under which others register (co.uk, github.io), covers itself alone, since the
+sites below it are not one owner's; *.github.io covers them. The suffixes are those of the list that tldextract carries.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import tldextract
+
+from schemas.errors import RecipeError
+from schemas.files import cached_by_file
+
+# A scheme only before `//`, since in example.com:80 there is none; whatever stands before the last @ is no host.
+_HOST = r"^(?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,})?(?:[^/?#\\]*@)?([^/?#:\\]*)"
+
+Hashes = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Domains:
+    """A list of domains as hashes, since lists have millions."""
+
+    below: Hashes
+    """Of those that cover all below them, ascending."""
+    alone: Hashes
+    """Of public suffixes, which cover themselves alone, ascending."""
+    depths: tuple[int, ...]
+    """How many labels those in `below` have: 2 for example.com."""
+
+
+@cached_by_file
+def read_domains(path: str, key: str = "block_domains") -> Domains:
+    """The domains in the file, one a line, in Unicode or punycode; empty lines and those that begin with # say nothing.
+
+    RecipeError names a line that is no domain; `key` is the setting that named the file.
+    """
+    names = read_lines(path, key, "domains")
+    for number, name in names:
+        if re.search(r"[\s/:@]", name):
+            raise RecipeError(f"filters.url.{key}: {path}, line {number}: write one domain a line, such as example.com")
+    listed = pl.Series("domain", [name for _, name in names], dtype=pl.String)
+    starred = listed.str.starts_with("*.") | listed.str.starts_with(".")
+    domains = normal(listed.str.strip_prefix("*").str.strip_prefix("."))
+    alone = is_public_suffix(domains) & ~starred
+    below = domains.filter(~alone).unique()
+    depths = sorted((below.str.count_matches(".", literal=True) + 1).unique())
+    return Domains(np.sort(below.hash().to_numpy()), np.sort(domains.filter(alone).unique().hash().to_numpy()), tuple(depths))
+
+
+def covered(hosts: pl.Series, domains: Domains) -> npt.NDArray[np.int64]:
+    """int64 per host: how many labels the longest entry has that covers it, 0 where none does; a null has none."""
+    n_labels = (hosts.str.count_matches(".", literal=True) + 1).fill_null(0).to_numpy()
+    found = np.where(_is_in(hosts, domains.alone), n_labels, 0).astype(np.int64)
+    for depth in domains.depths:
+        tail = hosts.str.extract(rf"(?:^|\.)([^.]+(?:\.[^.]+){{{depth - 1}}})$")
+        found[_is_in(tail, domains.below) & (found < depth)] = depth
+    return found
+
+
+def hosts_of(url: pa.Array) -> pl.Series:
+    """The host in each URL of a large_string column, lower case, in punycode, without port, user and last dot; null of null."""
+    text = pl.Series("url", pl.from_arrow(url), dtype=pl.String)
+    return normal(text.str.strip_chars().str.extract(_HOST))
+
+
+def is_public_suffix(hosts: pl.Series) -> pl.Series:
+    """bool per host in punycode: whether it is a public suffix, by the rules of publicsuffix.org; a single label always is."""
+    plain, parents, exceptions = _suffixes()
+    parent = hosts.str.extract(r"^[^.]+\.(.+)$")
+    single = ~hosts.str.contains(".", literal=True)
+    return ((single | hosts.is_in(plain) | parent.is_in(parents)) & ~hosts.is_in(exceptions)).fill_null(False)
+
+
+@functools.cache
+def _suffixes() -> tuple[list[str], list[str], list[str]]:
+    """(suffixes, domains below which every name is one, names that are none for all that), in punycode."""
+    listed = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True).tlds
+    plain = [name for name in listed if name[0] not in "*!"]
+    of = (plain, [name[2:] for name in listed if name.startswith("*.")], [name[1:] for name in listed if name.startswith("!")])
+    found = [normal(pl.Series(names, dtype=pl.String)).to_list() for names in of]
+    return found[0], found[1], found[2]
+
+
+def read_lines(path: str, key: str, what: str) -> list[tuple[int, str]]:
+    """(number, text) of the lines of a list that say something."""
+    try:
+        lines = Path(path).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"filters.url.{key} = {path!r}: cannot be read as a list of {what} in UTF-8: {error}") from error
+    numbered = [(number, line.strip()) for number, line in enumerate(lines, 1)]
+    return [(number, line) for number, line in numbered if line and not line.startswith("#")]
+
+
+def normal(host: pl.Series) -> pl.Series:
+    """Lower case, without a dot at the end, names in punycode."""
+    host = host.str.to_lowercase().str.replace(r"[.。．｡]$", "")
+    unicode = host.filter(host.str.contains(r"[^\x00-\x7F]")).unique()
+    return host.replace(unicode, pl.Series([_punycode(name) for name in unicode], dtype=pl.String)) if len(unicode) else host
+
+
+def _punycode(name: str) -> str:
+    try:
+        return name.encode("idna").decode("ascii").lower()
+    except UnicodeError:  # no name that can be registered: it equals only itself
+        return name
+
+
+def _is_in(names: pl.Series, hashes: Hashes) -> npt.NDArray[np.bool_]:
+    own = names.hash().to_numpy()
+    if not len(hashes):
+        return np.zeros(len(own), bool)
+    at = np.minimum(np.searchsorted(hashes, own), len(hashes) - 1)
+    return (hashes[at] == own) & names.is_not_null().to_numpy()

@@ -1,0 +1,102 @@
+"""Limits of other languages than English, in groups that language profiles are made of.
+
+The published limits were set on English. In a script written without spaces each character counts as a word, so a number of words
+n becomes n x chars_per_word characters, and the rules on word length and on n-grams of fewer characters than the published number
+of words say nothing and are off. Elsewhere a limit differs from the published one only where a system that filters many languages
+published another: ROOTS (arXiv 2303.03915), the multilingual C4 (arXiv 2010.11934), FineWeb2 (arXiv 2506.20920).
+`python -m benchmarks.languages` shows what they remove.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from pipelines.filters.roots_table import OTHER, roots_limits
+
+Limits = Mapping[str, float | None]
+"""Limits by "rule_set.limit", or by "rule_set:variant.limit" for one variant alone; None is off."""
+
+
+NOT_ENGLISH: Final[Limits] = {
+    **roots_limits(OTHER),
+    # Gopher asks for letters in 0.8 of what stands between white space. In the words of this variant, where punctuation counts,
+    # a document at that limit has letters in about 0.55 of them, in any language; 0.8 is what datatrove asks of English.
+    "gopher_quality:datatrove.min_alpha_word_ratio": 0.5,
+    # The multilingual C4 gave up the ban on pages with a curly bracket, which is a rule against code: where much of what is
+    # written about computing is documentation, it removes a quarter of the clean pages.
+    "c4.max_curly_brackets": None,
+    # FineWeb2 lets ten times as much stand twice as FineWeb, and turns its rule on short lines off, in every language.
+    "fineweb.max_dup_line_char_ratio": 0.1,
+    "fineweb.max_short_line_ratio": None,
+}
+
+SPACED: Final[Limits] = {
+    **NOT_ENGLISH,
+    "gopher_quality.min_mean_word_length": 2,
+    "gopher_quality.max_mean_word_length": 15,  # FineWeb2 has 11 for French, 14 for Spanish, 15 for German
+}
+"""Limits of a language with spaces between words."""
+
+
+TOP_NGRAMS: Final = {2: 0.20, 3: 0.18, 4: 0.16}
+
+
+def unspaced(chars_per_word: float, max_dup_10gram_ratio: float) -> dict[str, float | None]:
+    """Limits of a language whose characters count as words, `chars_per_word` of them to one English word.
+
+    Characters of a frequent n-gram are counted with the spaces that join its words; such a text has none, so 2 n - 1 characters
+    are counted where n stand, and the limits are higher by that.
+    """
+    return {
+        "gopher_quality.min_words": round(50 * chars_per_word),
+        "gopher_quality.max_words": round(100_000 * chars_per_word),
+        "gopher_quality.min_mean_word_length": None,
+        "gopher_quality.max_mean_word_length": None,
+        **NOT_ENGLISH,
+        # Of five characters in a row many occur twice in any text. The one row of ROOTS for such a language is the Chinese one.
+        "roots.min_words": round(10 * chars_per_word),
+        "roots.max_word_repetition_ratio": 0.96,
+        "c4.min_line_words": round(3 * chars_per_word),
+        "fineweb.max_newline_word_ratio": round(0.3 / chars_per_word, 3),
+        "gopher_repetition.max_top_2gram_ratio": 0.20 * 3 / 2,
+        "gopher_repetition.max_top_3gram_ratio": 0.18 * 5 / 3,
+        "gopher_repetition.max_top_4gram_ratio": 0.16 * 7 / 4,
+        # The other variants count no spaces where none stand.
+        **{f"gopher_repetition:{name}.max_top_{n}gram_ratio": limit for name in ("dolma", "nemo") for n, limit in TOP_NGRAMS.items()},
+        "gopher_repetition.max_dup_5gram_ratio": None,
+        "gopher_repetition.max_dup_6gram_ratio": None,
+        "gopher_repetition.max_dup_7gram_ratio": None,
+        "gopher_repetition.max_dup_8gram_ratio": None,
+        "gopher_repetition.max_dup_9gram_ratio": None,
+        "gopher_repetition.max_dup_10gram_ratio": max_dup_10gram_ratio,
+    }
+
+
+# Thai and Lao end sentences with a space, Tibetan marks clauses like sentences.
+NO_SENTENCE_ENDS: Final[Limits] = {"c4.min_sentences": None, "fineweb.min_terminal_line_ratio": None}
+
+
+def terminal(least: float | None) -> Limits:
+    """FineWeb2's limit on lines that end in terminal punctuation, where it is below FineWeb's."""
+    return {"fineweb.min_terminal_line_ratio": least}
+
+
+def ngrams(top: tuple[float, ...], dup: tuple[float, ...]) -> Limits:
+    """Limits on the most frequent n-gram, n = 2 to 4, and on repeated n-grams, n = 5 to 10."""
+    return {
+        **{f"gopher_repetition.max_top_{n}gram_ratio": limit for n, limit in enumerate(top, 2)},
+        **{f"gopher_repetition.max_dup_{n}gram_ratio": limit for n, limit in enumerate(dup, 5)},
+    }
+
+
+TIBETAN: Final[Limits] = {
+    # Syllables and the mark behind each one are words of their own, two syllables and two marks to an English word; what stands
+    # between white space is a clause.
+    **unspaced(4, max_dup_10gram_ratio=0.25),
+    "gopher_quality:datatrove.min_alpha_word_ratio": None,
+    "gopher_quality:paper.min_words": None,
+    "c4.min_line_words": None,
+    "refinedweb.min_line_words": None,
+    "roots.min_words": None,
+}

@@ -1,0 +1,112 @@
+"""Lists of words and phrases by language, and the share of a text's words that belong to one of them.
+
+Case does not count. A phrase is found where its words follow one another without punctuation between them; in scripts without spaces
+every character is a word, so a word of such a list is found wherever its characters stand. Of several that begin at one
+word the longest counts, and the search goes on behind it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.filters.labels import code_of
+from pipelines.text.hashing import append_hash, slot_of, table_size
+from pipelines.text.words import HAS_LETTER, PUNCTUATION_ONLY, split_words
+from schemas.errors import RecipeError
+from schemas.files import cached_by_file
+
+
+@dataclass(frozen=True, slots=True)
+class WordList:
+    """For the kernel: open-addressing tables of hashes."""
+
+    phrases: npt.NDArray[np.uint64]
+    beginnings: npt.NDArray[np.uint64]
+    """The first words of the phrases."""
+    longest: int
+    """Words of the longest phrase."""
+
+
+def shares(text: pa.Array, lang: pa.Array, paths: dict[str, str], key: str) -> npt.NDArray[np.float64]:
+    """float64 per row of a large_string column: the share of its words that its language's list holds, NaN without a list.
+
+    What has no letter is no word, as in ROOTS; a text without words has 0. RecipeError names a file that is no list, and `key`, the
+    setting that it stands in.
+    """
+    out = np.full(len(text), np.nan)
+    encoded = lang.dictionary_encode()
+    rows_of = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    for number, label in enumerate(encoded.dictionary.to_pylist()):
+        path = paths.get(label, paths.get(code_of(label)))
+        if path is None:
+            continue
+        listed, rows = read_word_list(path, key), np.flatnonzero(rows_of == number)
+        words = split_words(pc.utf8_lower(text.take(pa.array(rows))))
+        out[rows] = _shares(words.hashes, words.flags, words.firsts, words.lasts, listed.phrases, listed.beginnings, listed.longest)
+    return out
+
+
+@cached_by_file
+def read_word_list(path: str, key: str) -> WordList:
+    """The list in the file, one word or phrase a line; empty lines and those that begin with # say nothing."""
+    try:
+        lines = Path(path).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{key} = {path!r}: cannot be read as a list of words in UTF-8: {error}") from error
+    entries = [line.strip().lower() for line in lines if line.strip() and not line.strip().startswith("#")]
+    words = split_words(pa.array(entries, pa.large_string()))
+    phrases, beginnings = set(), set()
+    longest = 0
+    for first, last in zip(words.firsts.tolist(), words.lasts.tolist(), strict=True):
+        if first == last or (words.flags[first:last] & PUNCTUATION_ONLY).any():
+            continue  # what holds punctuation between words is never found
+        phrase = words.hashes[first]
+        for word in words.hashes[first + 1 : last]:
+            phrase = np.uint64(append_hash(phrase, word))
+        phrases.add(int(phrase))
+        beginnings.add(int(words.hashes[first]))
+        longest = max(longest, last - first)
+    return WordList(_hash_table(phrases), _hash_table(beginnings), longest)
+
+
+def _hash_table(keys: set[int]) -> npt.NDArray[np.uint64]:
+    table = np.zeros(table_size(len(keys)), np.uint64)
+    for key in sorted(keys):
+        table[slot_of(table, np.uint64(key))] = key
+    table.flags.writeable = False
+    return table
+
+
+@numba.njit(cache=True, nogil=True)
+def _shares(hashes, flags, firsts, lasts, phrases, beginnings, longest):  # type: ignore[no-untyped-def]
+    out = np.zeros(len(firsts))
+    for row in range(len(firsts)):
+        n_words = n_listed = 0
+        i, last = firsts[row], lasts[row]
+        while i < last:
+            if flags[i] & PUNCTUATION_ONLY:
+                i += 1
+                continue
+            found = 0
+            phrase = hashes[i]
+            if beginnings[slot_of(beginnings, phrase)] == phrase:
+                for k in range(longest):
+                    if k:
+                        if i + k >= last or flags[i + k] & PUNCTUATION_ONLY:
+                            break
+                        phrase = append_hash(phrase, hashes[i + k])
+                    if phrases[slot_of(phrases, phrase)] == phrase:
+                        found = k + 1
+            n_listed += found
+            n_words += found if found else flags[i] & HAS_LETTER != 0
+            i += max(found, 1)
+        if n_words:
+            out[row] = n_listed / n_words
+    return out

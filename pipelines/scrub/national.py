@@ -1,0 +1,129 @@
+"""National and tax identity numbers: the country's format and check digits; weak checks need words that name the number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import stdnum.br.cnpj
+import stdnum.br.cpf
+import stdnum.de.idnr
+import stdnum.es.dni
+import stdnum.es.nie
+import stdnum.fr.nir
+import stdnum.gb.nhs
+import stdnum.imei
+import stdnum.in_.aadhaar
+import stdnum.in_.pan
+import stdnum.it.codicefiscale
+import stdnum.jp.in_
+import stdnum.kr.rrn
+import stdnum.nl.bsn
+import stdnum.us.itin
+import stdnum.us.rtn
+
+from pipelines.scrub.candidates import Window
+from pipelines.scrub.context import is_glued, words
+
+Span = tuple[int, int]
+Finder = Callable[[Window], Iterator[Span]]
+
+_NINO_LETTERS: Final = rb"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
+_NINO: Final = re.compile(_NINO_LETTERS + rb"\d{6}[A-D]")
+_NINO_LEAD: Final = re.compile(rb"(?<![A-Za-z0-9_])" + _NINO_LETTERS + rb"[ -]?$")
+_NINO_TAIL: Final = re.compile(rb"[ -]?[A-D](?![A-Za-z0-9_])")
+_NINO_CUE: Final = re.compile(r"national insurance|\bni\b|nino", re.IGNORECASE)
+
+_DNI_CUE: Final = re.compile(r"\bdni\b|\bnie\b|\bnif\b|documento|identidad|identificaci[oó]n|tax id|\bid\b", re.IGNORECASE)
+_DNI_TAIL: Final = re.compile(rb"[- ]?[A-HJ-NP-TV-Z](?![A-Za-z0-9_])")
+
+_NRIC_WEIGHTS: Final = (2, 7, 6, 5, 4, 3, 2)
+_NRIC_SERIES: Final = {
+    "S": (0, "JZIHGFEDCBA"),
+    "T": (4, "JZIHGFEDCBA"),
+    "F": (0, "XWUTRQPNMLK"),
+    "G": (4, "XWUTRQPNMLK"),
+    "M": (3, "XWUTRQPNJLK"),
+}
+
+
+def checked(is_valid: Callable[[str], bool], alone: bytes = rb"(?!)", *, announced: bytes = rb"(?!)", cue: str = r"(?!)") -> Finder:
+    """A finder of numbers that pass `is_valid`: written like `alone`, or like `announced` where the words before have the `cue`."""
+    plain, named, about = re.compile(alone), re.compile(announced), re.compile(cue, re.IGNORECASE)
+
+    def find(window: Window) -> Iterator[Span]:
+        value = window.value
+        fits = plain.fullmatch(value) or (named.fullmatch(value) and about.search(words(window.before)))
+        if fits and not is_glued(window) and is_valid(value.decode()):
+            yield 0, len(value)
+
+    return find
+
+
+find_us_itin: Final = checked(
+    stdnum.us.itin.is_valid, rb"\d{3}-\d{2}-\d{4}", announced=rb"\d{9}", cue=r"\bitin\b|taxpayer|\btax\s?id|\btin\b"
+)
+find_uk_nhs: Final = checked(stdnum.gb.nhs.is_valid, announced=rb"\d{10}|\d{3}([ -])\d{3}\1\d{4}", cue=r"\bnhs\b")
+find_de_tax_id: Final = checked(
+    stdnum.de.idnr.is_valid, announced=rb"\d{11}|\d{2} \d{3} \d{3} \d{3}", cue=r"steuer|\bidnr|\btax\s?id|\btin\b|identifikationsnummer"
+)
+find_fr_nir: Final = checked(
+    lambda number: number[0] in "12" and stdnum.fr.nir.is_valid(number),
+    rb"\d( ?)\d\d\1\d\d\1\d\d\1\d{3}\1\d{3} ?\d\d",
+)
+find_it_fiscal_code: Final = checked(stdnum.it.codicefiscale.is_valid, rb"[A-Za-z]{6}\d\d[A-Za-z]\d\d[A-Za-z]\d{3}[A-Za-z]")
+find_nl_bsn: Final = checked(stdnum.nl.bsn.is_valid, announced=rb"\d{9}|\d{4}\.\d{2}\.\d{3}", cue=r"\bbsn\b|burgerservice|sofi")
+find_br_cpf: Final = checked(stdnum.br.cpf.is_valid, rb"\d{3}\.\d{3}\.\d{3}-\d\d", announced=rb"\d{11}", cue=r"\bcpf\b")
+find_br_cnpj: Final = checked(stdnum.br.cnpj.is_valid, rb"\d\d\.\d{3}\.\d{3}/\d{4}-\d\d", announced=rb"\d{14}", cue=r"\bcnpj\b")
+find_in_aadhaar: Final = checked(
+    stdnum.in_.aadhaar.is_valid, announced=rb"\d{12}|\d{4}([ -])\d{4}\1\d{4}", cue=r"aadh?aar|\baadhar|uidai|आधार"
+)
+find_in_pan: Final = checked(
+    stdnum.in_.pan.is_valid, announced=rb"[A-Z]{5}\d{4}[A-Z]", cue=r"\bpan\b|permanent account|income tax|\btax\s?id|पैन"
+)
+find_kr_rrn: Final = checked(stdnum.kr.rrn.is_valid, rb"\d{6}-\d{7}", announced=rb"\d{13}", cue=r"주민|등록번호|\brrn\b|resident reg")
+find_jp_my_number: Final = checked(
+    stdnum.jp.in_.is_valid, announced=rb"\d{12}|\d{4}([ -])\d{4}\1\d{4}", cue=r"my\s?number|マイナンバー|個人番号"
+)
+find_imei: Final = checked(stdnum.imei.is_valid, announced=rb"\d{15}|\d\d([ -])\d{6}\1\d{6}\1\d", cue=r"\bimeis?\b")
+find_us_routing: Final = checked(stdnum.us.rtn.is_valid, announced=rb"\d{9}", cue=r"routing|\baba\b|\brtn\b|\btransit")
+
+
+def find_uk_nino(window: Window) -> Iterator[Span]:
+    """A UK National Insurance number: in spaced pairs alone, in one piece where the words before name it."""
+    if _NINO.fullmatch(window.value):
+        if not is_glued(window) and _NINO_CUE.search(words(window.before)):
+            yield 0, len(window.value)
+        return
+    lead, tail = _NINO_LEAD.search(window.before), _NINO_TAIL.match(window.after)
+    if lead and tail and re.fullmatch(rb"\d\d([ -])\d\d\1\d\d", window.value):
+        yield -len(lead[0]), len(window.value) + tail.end()
+
+
+def find_es_dni(window: Window) -> Iterator[Span]:
+    """A Spanish DNI or NIE whose letter is right, where the words before name it; in 12345678-Z form the letter follows."""
+    if is_glued(Window(window.before, window.value, b"")) or not _DNI_CUE.search(words(window.before)):
+        return
+    tail = _DNI_TAIL.match(window.after) if window.value.isdigit() else None
+    number = (window.value + (tail[0][-1:] if tail else b"")).decode()
+    if (
+        len(number) == 9
+        and not window.after[:1].isalnum() | bool(tail)
+        and (stdnum.es.dni.is_valid(number) or stdnum.es.nie.is_valid(number))
+    ):
+        yield 0, len(window.value)
+    elif tail and stdnum.es.dni.is_valid(number):
+        yield 0, len(window.value) + tail.end()
+
+
+def is_sg_nric(number: str) -> bool:
+    """Whether the letter that closes a Singaporean NRIC or FIN is right."""
+    if number[0] not in _NRIC_SERIES:
+        return False
+    offset, letters = _NRIC_SERIES[number[0]]
+    total = offset + sum(weight * int(digit) for weight, digit in zip(_NRIC_WEIGHTS, number[1:8], strict=True))
+    return letters[total % 11] == number[8]
+
+
+find_sg_nric: Final = checked(is_sg_nric, announced=rb"[STFGM]\d{7}[A-Z]", cue=r"\bnric|\bfin\b|identity|\bic\b|singapore")

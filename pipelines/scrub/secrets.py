@@ -1,0 +1,89 @@
+"""What opens doors or moves money: keys of well-known services, private keys, addresses of cryptocurrencies, random keys."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+import stdnum.bitcoin
+
+from pipelines.scrub.candidates import Window
+from pipelines.scrub.context import is_glued, words
+
+Span = tuple[int, int]
+
+_KEYS: Final = re.compile(
+    rb"(?:(?:AKIA|ASIA)[A-Z2-7]{16}"  # AWS
+    rb"|gh[pousr]_[A-Za-z0-9]{36,251}|github_pat_[A-Za-z0-9_]{22,255}"
+    rb"|xox[abeoprs]-[0-9A-Za-z-]{10,250}"  # Slack
+    rb"|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"  # JSON web token
+    rb"|[sr]k_(?:live|test)_[A-Za-z0-9]{20,247}"  # Stripe
+    rb"|sk-(?:proj-|ant-|svcacct-)?[A-Za-z0-9_-]{32,250}"
+    rb"|AIza[A-Za-z0-9_-]{35}"  # Google
+    rb"|glpat-[A-Za-z0-9_-]{20,64}|npm_[A-Za-z0-9]{36}|hf_[A-Za-z0-9]{30,40}"
+    rb"|SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43})(?![A-Za-z0-9_])"
+)
+_EXAMPLE: Final = re.compile(rb"example|x{6}|0{8}|1234567890?abc", re.IGNORECASE)
+_PEM_LINES: Final = rb"(?:[A-Za-z0-9+/=:,. \t-]{0,120}(?:\r?\n|\\n)){1,200}?"
+PRIVATE_KEY: Final = (
+    rb"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\r?\n|\\n)(?:%b)-----END [A-Z0-9 ]{1,40}-----" % _PEM_LINES
+)
+"""The text of a private key in PEM, the ends of its lines written as \\n too."""
+
+_BASE58: Final = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_PLACE: Final = {byte: place for place, byte in enumerate(_BASE58)}
+_KEY_CUE: Final = re.compile(r"key|token|secret|passw|pwd|auth|credential|密钥|口令|密码", re.IGNORECASE)
+_KEY_ASSIGNED: Final = re.compile(r"[=:：]\s*[\"'`]?$|[\"'`]$")
+_MIN_KEY: Final = 20
+_MIN_ENTROPY: Final = 3.7  # bits a character; words and numbers stay below
+_HEX: Final = re.compile(rb"[0-9a-f]+|[0-9A-F]+")
+
+
+def find_secret(window: Window) -> Iterator[Span]:
+    """A key in the format of the service that gave it out, unless it says that it is an example."""
+    match = _KEYS.match(window.value)
+    if match and not (window.before[-1:].isalnum() or _EXAMPLE.search(match[0])):
+        yield match.span()
+
+
+def find_crypto_address(window: Window) -> Iterator[Span]:
+    """A base58check address of 25 bytes (Bitcoin and its kin), or a bech32 one of Bitcoin."""
+    if is_glued(window):
+        return
+    value = window.value
+    if (26 <= len(value) <= 35 and _is_base58check(value)) or (value[:3].lower() == b"bc1" and stdnum.bitcoin.is_valid(value.decode())):
+        yield 0, len(value)
+
+
+def _is_base58check(value: bytes) -> bool:
+    number = 0
+    for byte in value:
+        place = _PLACE.get(byte)
+        if place is None:
+            return False
+        number = number * 58 + place
+    if number >> 200:
+        return False
+    raw = number.to_bytes(25)
+    return hashlib.sha256(hashlib.sha256(raw[:21]).digest()).digest()[:4] == raw[21:]
+
+
+def find_key(window: Window) -> Iterator[Span]:
+    """A long word of random letters and digits that a name such as key or token stands before (KEY of ROOTS)."""
+    value = window.value
+    if len(value) < _MIN_KEY or is_glued(window):
+        return
+    before = words(window.before)
+    if not (_KEY_CUE.search(before) and _KEY_ASSIGNED.search(before)) or _EXAMPLE.search(value):
+        return
+    least = 3.0 if _HEX.fullmatch(value) else _MIN_ENTROPY
+    if _entropy(value) >= least:
+        yield 0, len(value)
+
+
+def _entropy(value: bytes) -> float:
+    return -sum(n / len(value) * math.log2(n / len(value)) for n in Counter(value).values())

@@ -1,0 +1,75 @@
+"""The slow, obvious versions that the kernels on spans are compared with."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from pipelines.text.unicode import TABLE_SIZE
+from pipelines.text.words import split_on_space
+
+Span = tuple[int, int]
+
+
+def normal(text: str) -> str:
+    """Lower case, digits 0, without punctuation and control characters, single spaces."""
+    chars = []
+    for char in text:
+        category = unicodedata.category(char)
+        if char.isspace():
+            chars.append(" ")
+        elif ord(char) >= TABLE_SIZE:
+            chars.append(char)
+        elif category == "Nd":
+            chars.append("0")
+        elif category[0] not in "PC":
+            chars.append(char.lower()[0])
+    return " ".join("".join(chars).split())
+
+
+def lines(text: str) -> list[tuple[str, Span]]:
+    """(what is compared, bytes) of each line."""
+    found, at = [], 0
+    for line in text.splitlines(keepends=True):
+        bare = line.splitlines()[0]
+        if normal(bare):
+            found.append((normal(bare), (at, at + len(bare.encode()))))
+        at += len(line.encode())
+    return found
+
+
+def windows(text: str, k: int) -> list[tuple[str, Span]]:
+    """(bytes as text, where) of every window of k words."""
+    data = text.encode()
+    words = split_on_space(pa.array([text], pa.large_string()))
+    spans = [(int(words.starts[i]), int(words.ends[i + k - 1])) for i in range(len(words.starts) - k + 1)]
+    return [(data[start:end].decode(), (start, end)) for start, end in spans]
+
+
+def words(text: str) -> set[str]:
+    """The different words."""
+    return {key for key, _ in windows(text, 1)}
+
+
+def cut_bytes(documents: list[list[tuple[str, Span]]]) -> list[set[int]]:
+    """The bytes that are cut of each document, best first: in a unit that came before, and in no first one of repeated units."""
+    first: dict[str, tuple[int, Span]] = {}
+    cut: list[set[int]] = [set() for _ in documents]
+    kept: list[set[int]] = [set() for _ in documents]
+    for number, units in enumerate(documents):
+        for key, (start, end) in units:
+            if key in first:
+                cut[number] |= set(range(start, end))
+                holder, (begin, stop) = first[key]
+                kept[holder] |= set(range(begin, stop))
+            else:
+                first[key] = (number, (start, end))
+    return [bytes_ - stay for bytes_, stay in zip(cut, kept, strict=True)]
+
+
+def without(text: str, cut: Iterable[int]) -> str:
+    """The text without those bytes, before white space is tidied."""
+    gone = set(cut)
+    return bytes(byte for at, byte in enumerate(text.encode()) if at not in gone).decode()

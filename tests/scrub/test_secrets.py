@@ -1,0 +1,83 @@
+"""Keys, credentials, hardware and money addresses; and the examples, hashes and annotations that are none."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.recipe import PII_KINDS, Scrub
+from tests.scrub.pii import scrubbed
+
+EVERY = Scrub(kinds=PII_KINDS)
+PEM = "-----{} RSA PRIVATE KEY-----"
+JWT = ".".join(("eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiJqYW5lIn0", "c2lnbmF0dXJlLW9mLWphbmU"))
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "AKIA" + "Q3EGRZ7LHTM2WXCV",
+        "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8",
+        "xoxb-" + "123456789012-abcdefGHIJKL",
+        "sk_live_" + "a1B2c3D4e5F6g7H8i9J0k1L2",
+        "AIza" + "SyA1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q",
+        JWT,
+    ],
+)
+def test_keys_of_services_are_found_to_the_byte(secret: str) -> None:
+    assert scrubbed(f'token = "{secret}"') == 'token = "<SECRET>"'
+    assert scrubbed(f"密钥{secret}，") == "密钥<SECRET>，"
+
+
+@pytest.mark.parametrize("text", ["AKIAIOSFODNN7EXAMPLE", "AKIAQ3EGRZ7LHTM2WXCVQ", "eyJhbGciOiJIUzI1NiJ9", "ghp_short1", "xoxb-1", "sk-1"])
+def test_examples_and_pieces_of_keys_stay(text: str) -> None:
+    assert scrubbed(text) == text
+
+
+def test_a_private_key_goes_with_its_lines() -> None:
+    text = "\n".join(["before", PEM.format("BEGIN"), "MIIEpAIBAAKCAQEA1c7+9z5Pad7Oej", "q0+3==", PEM.format("END"), "after"])
+    assert scrubbed(text) == "before\n<PRIVATE_KEY>\nafter"
+    assert scrubbed("-----BEGIN CERTIFICATE-----\nMIIE1\n-----END CERTIFICATE-----").startswith("-----BEGIN")
+
+
+@pytest.mark.parametrize(
+    "address", ["1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"]
+)
+def test_addresses_of_cryptocurrencies_need_their_checksum(address: str) -> None:
+    assert scrubbed(f"send to {address}.") == "send to <CRYPTO_ADDRESS>."
+    wrong = address[:-1] + ("4" if address[-1] != "4" else "5")
+    assert scrubbed(f"send to {wrong}.") == f"send to {wrong}."
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://jane:s3cret!@bakery.org/x", "https://<URL_CREDENTIALS>@bakery.org/x"),
+        ("dev 3c:22:fb:1a:07:9e up", "dev <MAC> up"),
+        ("dev AC-DE-48-00-11-22", "dev <MAC>"),
+        ("jane (at) bakery (dot) org", "<OBFUSCATED_EMAIL>"),
+        ("mail jane dot doe at bakery dot org now", "mail <OBFUSCATED_EMAIL> now"),
+        ("jane [at] bakery.org", "<OBFUSCATED_EMAIL>"),
+        ("thanks to @jane_doe for it", "thanks to <USER> for it"),
+        ("api_key = 'a8Fk2LmQ90xZp4Tt7Yw1Bv6'", "api_key = '<KEY>'"),
+    ],
+)
+def test_credentials_and_handles_are_found(text: str, expected: str) -> None:
+    assert scrubbed(text, config=EVERY) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://user:password@host.org/",
+        "ff:ff:ff:ff:ff:ff 00:00:00:00:00:00 01:00:5e:00:00:fb 00:11:22:33:44:55",
+        "16:27:ac:a5:76:28:2d:36:63:1b:56:4d:eb:df:a6:48",
+        "2024-01-02-03-04-05-06",
+        "look at bakery.org (at home)",
+        "@Override\npublic void run1()",
+        " * @param name\n// @ts_ignore",
+        "commit = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b'",
+        "key = 'the_name_of_the_thing_1'",
+    ],
+)
+def test_examples_fingerprints_and_annotations_stay(text: str) -> None:
+    assert scrubbed(text, config=EVERY) == text

@@ -1,0 +1,52 @@
+"""Vocabularies that the `tokenizers` library trains: BERT's WordPiece and T5's Unigram. It holds the words of the sample in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+from schemas.errors import TokenizerError
+from schemas.recipe import Tokenizer as TokenizerConfig
+
+UNKNOWN = {"wordpiece": "[UNK]", "unigram": "<unk>"}
+"""The token for what the vocabulary cannot spell; added to the special tokens if it is not among them."""
+
+
+def train_with_the_library(columns: Iterable[pa.Array], config: TokenizerConfig) -> Tokenizer:
+    """A WordPiece or Unigram tokenizer from large_string columns; TokenizerError where they do not fill the vocabulary."""
+    unknown = UNKNOWN[config.model]
+    specials = list(dict.fromkeys([*config.special_tokens, unknown]))
+    n_tokens = -(-config.vocab_size // config.pad_to_multiple) * config.pad_to_multiple
+    forms = [getattr(normalizers, config.normalization)()] if config.normalization else []
+    if config.model == "wordpiece":
+        tokenizer = Tokenizer(models.WordPiece(unk_token=unknown))
+        bert = normalizers.BertNormalizer(handle_chinese_chars=True, lowercase=not config.cased, strip_accents=not config.cased)
+        tokenizer.normalizer = normalizers.Sequence([*forms, bert])
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        tokenizer.decoder = decoders.WordPiece()
+        trainer: trainers.Trainer = trainers.WordPieceTrainer(
+            vocab_size=n_tokens, min_frequency=config.min_frequency, special_tokens=specials, show_progress=False
+        )
+    else:
+        tokenizer = Tokenizer(models.Unigram())
+        if forms:
+            tokenizer.normalizer = forms[0]
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+        tokenizer.decoder = decoders.Metaspace()
+        trainer = trainers.UnigramTrainer(vocab_size=n_tokens, special_tokens=specials, unk_token=unknown, show_progress=False)
+    try:
+        tokenizer.train_from_iterator(_texts(columns), trainer)
+    except Exception as error:  # the library raises bare Exception where there is nothing to learn from
+        raise TokenizerError(f"tokenizer.model = {config.model!r}: the library cannot train it on this sample: {error}") from error
+    if tokenizer.get_vocab_size() != n_tokens:
+        raise TokenizerError(
+            f"tokenizer.vocab_size = {n_tokens}: the sample makes {tokenizer.get_vocab_size()} tokens of a {config.model} vocabulary; "
+            "ask for as many, or give other text"
+        )
+    return tokenizer
+
+
+def _texts(columns: Iterable[pa.Array]) -> Iterator[str]:
+    return (text for column in columns for text in column.to_pylist())
