@@ -28,10 +28,9 @@ _ZERO: Final = ord("0")
 
 def permutations(count: int, seed: int) -> tuple[UInt32s, UInt32s]:
     """(a, b), uint32[count] each: the parameters that datasketch draws for `MinHash(count, seed, scheme="affine32")`."""
-    from datasketch import MinHash  # noqa: PLC0415 - it costs what signing thousands of documents does, and only the driver draws
-
-    a, b = MinHash(num_perm=count, seed=seed, scheme="affine32").permutations
-    return np.ascontiguousarray(a, np.uint32), np.ascontiguousarray(b, np.uint32)
+    drawn = np.random.RandomState(seed)
+    a = drawn.randint(0, 1 << 31, count, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
+    return a, drawn.randint(0, 1 << 32, count, dtype=np.uint32)
 
 
 def shingle_power(size: int) -> np.uint64:
