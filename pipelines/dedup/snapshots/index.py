@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,6 +64,8 @@ class Snapshot:
     documents: tuple[FileEntry, ...]
     keys: dict[str, tuple[FileEntry, ...]]
     """By kind, in the order of the keys."""
+    written_ns: dict[str, int] = field(default_factory=dict)
+    """Modification times of the files as they were written: one that kept its own and its size is not read again to be checked."""
 
     def files(self) -> tuple[FileEntry, ...]:
         """Every file, paths relative to `folder`."""
@@ -133,7 +135,9 @@ def check_files(folder: Path, snapshots: tuple[Snapshot, ...]) -> None:
             path = folder / snapshot.folder / file.path
             if not path.is_file():
                 raise IndexFolderError(f"{path} is missing; restore it, or remove snapshot {snapshot.name!r} from {folder / MANIFEST}")
-            n_bytes = path.stat().st_size
+            n_bytes, written_ns = path.stat().st_size, path.stat().st_mtime_ns
+            if n_bytes == file.n_bytes and written_ns == snapshot.written_ns.get(file.path):
+                continue
             if n_bytes != file.n_bytes or sha256_of(path) != file.sha256:
                 raise IndexFolderError(
                     f"{path} is not the file that was written ({n_bytes} bytes, {file.n_bytes} expected; its sha256 differs); "
@@ -257,13 +261,17 @@ def add_snapshot(dedup: Dedup, staged: Path, files: list[FileEntry]) -> Snapshot
         kind: tuple(file for file in files if file.path.startswith(f"keys-{kind}-")) for kind in dedup.document_kinds
     }
     n_documents = sum(file.n_rows or 0 for file in documents)
-    snapshot = Snapshot(name=dedup.snapshot, folder=target.name, n_documents=n_documents, documents=documents, keys=keys)
+    written_ns: dict[str, int] = {}
     if not target.is_dir():
         partial = folder / f".{target.name}.partial"
         shutil.rmtree(partial, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copytree(staged, partial)
         partial.rename(target)
+        written_ns = {file.path: (target / file.path).stat().st_mtime_ns for file in files}
+    snapshot = Snapshot(
+        name=dedup.snapshot, folder=target.name, n_documents=n_documents, documents=documents, keys=keys, written_ns=written_ns
+    )
     others = tuple(other for other in manifest.snapshots if other.name != dedup.snapshot)
     with whole_file(folder / MANIFEST) as temporary:
         new = Manifest(format=FORMAT, settings=manifest.settings, snapshots=(*others, snapshot))

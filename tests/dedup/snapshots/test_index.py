@@ -11,6 +11,7 @@ import pytest
 from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.snapshots.index import Manifest, describe_index, open_index, ramp, read_manifest
 from schemas.errors import IndexFolderError, RecipeError
+from schemas.files import sha256_of
 from schemas.recipe import Dedup, MinHash
 from tests.dedup.reference import jaccard, shingles
 from tests.dedup.test_stage import at, near, words, write_segments
@@ -89,6 +90,18 @@ def test_a_truncated_or_altered_file_is_named(tmp_path: Path) -> None:
         path.write_bytes(content)
     assert open_index(config(tmp_path), 1) is not None
     assert len(describe_index(config(tmp_path))) == len(files)
+
+
+def test_only_files_that_were_touched_are_read_to_be_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_first(tmp_path)
+    read: list[Path] = []
+    monkeypatch.setattr("pipelines.dedup.snapshots.index.sha256_of", lambda path: read.append(path) or sha256_of(path))
+    open_index(config(tmp_path), 1)
+    assert read == []
+    (touched,) = (tmp_path / "index").rglob("documents-00001.arrow")
+    touched.touch()
+    open_index(config(tmp_path), 1)
+    assert read == [touched]
 
 
 def test_an_index_that_does_not_fit_is_refused(tmp_path: Path) -> None:
