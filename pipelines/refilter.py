@@ -24,7 +24,7 @@ from schemas.files import sha256_of
 from schemas.manifest import StageRecord, marker_path, read_marker, read_run, write_marker
 from schemas.recipe import Recipe
 
-_AFTER: Final = ("name", "description", "dedup", "tokenizer", "encode", "pretrain", "guards")
+_AFTER: Final = ("name", "description", "decontaminate", "dedup", "tokenizer", "encode", "pretrain", "guards")
 """Parts of a recipe that act after the filters."""
 
 

@@ -4,6 +4,7 @@ CorpusmillError             shown as one message without a traceback, exit statu
 ├── RecipeError             a wrong key, type or value in a recipe or in --set
 ├── InputError              a source that is missing or that cannot be opened at all
 ├── OutputError             a run folder that is in the way, or damaged
+├── IndexFolderError        a dedup index that is missing, damaged, or made with other settings
 ├── ModelError              a model file that is missing or not what its digest says
 ├── EmptyCorpusError        nothing is left to go on with
 ├── TokenizerError          a tokenizer that cannot be trained or loaded
@@ -31,6 +32,10 @@ class InputError(CorpusmillError):
 
 class OutputError(CorpusmillError):
     """A run folder that is in the way, or damaged."""
+
+
+class IndexFolderError(CorpusmillError):
+    """A dedup index that is missing, damaged, or made with other settings."""
 
 
 class ModelError(CorpusmillError):

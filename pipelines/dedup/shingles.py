@@ -21,7 +21,7 @@ from schemas.buffers import Bytes, Offsets, string_view
 UInt32s = npt.NDArray[np.uint32]
 UInt64s = npt.NDArray[np.uint64]
 
-_WORD: Final = LETTER | NUMBER | MARK
+WORD: Final = LETTER | NUMBER | MARK
 _ROLL: Final = np.uint64(0x9E3779B97F4A7C15)  # odd: words at different places of a shingle weigh differently
 _ZERO: Final = ord("0")
 
@@ -65,7 +65,7 @@ def next_word(data: Bytes, at: int, end: int, classes: npt.NDArray[np.uint8], fo
     while at < end:
         code, width = decode(data, at)
         kind = classes[code] if code < TABLE_SIZE else 0
-        if kind & _WORD == 0:
+        if kind & WORD == 0:
             if inside and not (joined and kind & SPACE == 0):
                 return at, word
             at += width
