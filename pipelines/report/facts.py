@@ -24,7 +24,7 @@ from schemas.manifest import read_run
 from schemas.recipe import Recipe
 
 STAGES: Final = ("crawl", "collect", "refine", "tokenizer", "encode", "validate")
-ROOMS: Final = {"read": "collect", "filters": "collect", "dedup": "refine", "encode": "encode"}
+ROOMS: Final = {"read": "collect", "filters": "collect", "caps": "refine", "dedup": "refine", "encode": "encode"}
 """Each room that counts records, and the stage that it belongs to."""
 
 WAITING: Final = "waiting"
@@ -134,7 +134,7 @@ class Facts:
             n_records=self.n_records(source=name),
             n_failed=self.n_records(source=name, outcome="failed"),
             n_unread=self.n_records(source=name, stage="read", outcome="dropped"),
-            n_filtered=self.n_records(source=name, stage="filters"),
+            n_filtered=self.n_records(source=name, stage="filters") + self.n_records(source=name, stage="caps"),
             n_merged=self.n_records(source=name, outcome="merged") + self.n_records(source=name, stage="dedup", outcome="dropped"),
             n_waiting=self.n_records(source=name, outcome=WAITING),
             n_kept=self.n_records(source=name, outcome="kept"),
