@@ -33,7 +33,8 @@ def main(
 ) -> None:
     """Run, run with other limits, refilter, compare."""
     changes = limits or LIMITS
-    base = [f"sources.web.path={corpus}", f"pretrain.enabled={str(model).lower()}", f"filters.language.keep={keep}", "guards.max_filtered=off"]
+    base = [f"sources.web.path={corpus}", f"filters.language.keep={keep}", "guards.max_filtered=off"]
+    base.append(f"pretrain.enabled={str(model).lower()}")
     folder = Path(tempfile.mkdtemp(prefix="corpusmill-refilter-"))
     try:
         costs = [

@@ -74,6 +74,7 @@ def _measuring(recipe: Recipe) -> Iterator[tuple[str, Any]]:
     for key, value in _flat({key: value for key, value in data.items() if key not in _AFTER}):
         yield key, value
     profiles = filters.pop("profiles")
+    del filters["limits"]  # of limits that act on signals alone
     by_set = {name: filters.pop(name) for name in recipes.RULE_SETS}
     for key, value in _flat(filters):
         yield f"filters.{key}", value
