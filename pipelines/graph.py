@@ -117,8 +117,11 @@ def refine(
     numbered = pipeline | "segments" >> beam.Create(list(enumerate(paths))) | "spread" >> beam.Reshuffle()
     left = numbered | "dedup" >> Deduplicate(dedup, paths, n_documents, work, progress, take_part, earlier, again)
     refined = left | "apply merges" >> ApplyMerges(dedup, paths, n_documents, work / "merges", progress, take_part)
+    curated = refined | "curated" >> beam.Map(passed)
+    if recipe.decontaminate.paths and recipe.decontaminate.outcome == "cut":  # what is joined may read as a private value
+        curated = curated | "mend" >> beam.Map(mend, scrub=recipe.scrub)
     files = [
-        refined | "curated" >> beam.Map(passed) | "documents" >> WriteSegments(run, DOCUMENTS, "documents", documents_schema(recipe)),
+        curated | "documents" >> WriteSegments(run, DOCUMENTS, "documents", documents_schema(recipe)),
         refined | "merged" >> beam.Map(ended) | "ledger" >> WriteSegments(run, LEDGER_FOLDER, "refine", LEDGER, ".parquet"),
     ]
     if dedup.snapshot:
