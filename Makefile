@@ -20,7 +20,7 @@ demo: model
 	$(BIN)/python -m pipelines.demo --out demo-run
 
 test: model
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 check: setup
 	$(BIN)/ruff check .
