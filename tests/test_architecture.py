@@ -14,6 +14,7 @@ SOCKETS = {"socket", "aiohttp", "httpx", "requests", "urllib3", "http", "ssl", "
 DRIVERS = {
     "pipelines/run.py",
     "pipelines/refilter.py",
+    "pipelines/takedown.py",
     "pipelines/graph.py",
     "pipelines/demo.py",
     "pipelines/runtime.py",

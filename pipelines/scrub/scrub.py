@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ import pyarrow.compute as pc
 from pipelines.scrub.audit import AUDIT, Trail, in_characters
 from pipelines.scrub.candidates import CONTEXT, Candidates, Window, scan
 from pipelines.scrub.context import hide_placeholders
+from pipelines.scrub.digests import Found
 from pipelines.scrub.kinds import KINDS, placeholder
 from pipelines.scrub.network import is_role
 from pipelines.scrub.phrases import Phrase
@@ -87,28 +88,33 @@ def scrub_batch(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
 
 def scrub_with_audit(batch: pa.RecordBatch, config: Scrub) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """`scrub_batch`, and an AUDIT batch that tells where each value stood. RecipeError where the key of pseudonyms is missing."""
-    lang, url = _strings(batch, "lang"), _strings(batch, "url")
-    doc_id = batch.column("doc_id").cast(pa.binary(16)) if _has_ids(batch) else pa.nulls(batch.num_rows, pa.binary(16))
+    scrubbed, found = scrub_fields(batch, config)
+    return scrubbed, audit_of(found, ids_of(batch), config)
+
+
+def scrub_fields(batch: pa.RecordBatch, config: Scrub) -> tuple[pa.RecordBatch, list[Found]]:
+    """`scrub_batch`, and what was found in which field. RecipeError where the key of pseudonyms is missing."""
+    lang, url = strings(batch, "lang"), strings(batch, "url")
+    every = np.arange(batch.num_rows)
     done = scrub_column(batch.column("raw_text"), lang, url, config)
     counts = done.counts
-    audits = [_audit(done.values, batch.column("raw_text"), doc_id, ["text"] * batch.num_rows, config)]
-    new, audit = _scrub_url(url, doc_id, config)
+    found = [Found(batch.column("raw_text"), every, ["text"] * batch.num_rows, done.values)]
+    new, in_urls = _scrub_url(url, config)
     columns_of = {"url": new}
-    audits.append(audit)
+    found.append(in_urls)
     if "meta" in batch.schema.names:
-        columns_of["meta"], more, audit = _scrub_meta(batch.column("meta"), lang, url, doc_id, config)
+        columns_of["meta"], more, in_meta = _scrub_meta(batch.column("meta"), lang, url, config)
         counts = counts + more
-        audits.append(audit)
+        found.append(in_meta)
     kept = [name for name in batch.schema.names if name != "raw_text"]
     fields = [*(batch.schema.field(name) for name in kept), pa.field("text", pa.large_string(), nullable=False), *redaction_fields(config)]
     columns = [*(columns_of.get(name, batch.column(name)) for name in kept), done.text, *(pa.array(column) for column in counts.T)]
-    scrubbed = pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
-    return scrubbed, pa.concat_batches(audits)
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields)), found
 
 
 def scrub_again(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
     """A scrubbed batch whose texts were changed: `text` scrubbed once more, and what was found added to the counts."""
-    done = scrub_column(batch.column("text"), _strings(batch, "lang"), _strings(batch, "url"), config)
+    done = scrub_column(batch.column("text"), strings(batch, "lang"), strings(batch, "url"), config)
     new = {"text": done.text}
     for kind, more in zip(config.kinds, done.counts.T, strict=True):
         name = f"n_redacted_{kind}"
@@ -118,31 +124,27 @@ def scrub_again(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
 
 def verify_clean(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
     """An AUDIT batch of what is still found in the column `text` of a written batch; a run whose batch has a row here has failed."""
-    text, lang, url = batch.column("text"), _strings(batch, "lang"), _strings(batch, "url")
+    text, lang, url = batch.column("text"), strings(batch, "lang"), strings(batch, "url")
     data, offsets = text_view(text)
     active = np.ones(len(text), np.bool_)
     spans = settle(_find(data, offsets, scan(data, offsets, active), None, active, lang, url, config))
-    doc_id = batch.column("doc_id").cast(pa.binary(16)) if _has_ids(batch) else pa.nulls(batch.num_rows, pa.binary(16))
-    return _audit(spans, text, doc_id, ["text"] * batch.num_rows, config)
+    return audit_of([Found(text, np.arange(batch.num_rows), ["text"] * batch.num_rows, spans)], ids_of(batch), config)
 
 
-def _scrub_url(url: pa.Array, doc_id: pa.Array, config: Scrub) -> tuple[pa.Array, pa.RecordBatch]:
-    """(large_string[n], AUDIT): the URLs without addresses, also those that are written with %40, and credentials; nulls stay."""
+def _scrub_url(url: pa.Array, config: Scrub) -> tuple[pa.Array, Found]:
+    """(large_string[n], what was found): the URLs without addresses, also those that are written with %40, and credentials; nulls stay."""
     kinds = tuple(kind for kind in config.kinds if kind in _IN_URLS)
+    rows, fields = np.arange(len(url)), ["url"] * len(url)
     if not kinds or not pc.any(pc.match_substring_regex(url, "@|%40")).as_py():
-        return url, pa.RecordBatch.from_pylist([], AUDIT)
+        return url, Found(url, rows, fields, Spans.of([]))
     plain = pc.replace_substring(url, "%40", "@")
     modes = {kind: mode for kind, mode in config.modes.items() if kind in kinds and mode == "pseudonym"}
-    narrow = replace(config, kinds=kinds, modes=modes)
-    done = scrub_column(plain, pa.nulls(len(url), pa.large_string()), plain, narrow)
-    audit = _audit(done.values, plain, doc_id, ["url"] * len(url), narrow)
-    return pc.if_else(pa.array(done.counts.any(axis=1)), done.text, url), audit
+    done = scrub_column(plain, pa.nulls(len(url), pa.large_string()), plain, replace(config, kinds=kinds, modes=modes))
+    return pc.if_else(pa.array(done.counts.any(axis=1)), done.text, url), Found(plain, rows, fields, done.values)
 
 
-def _scrub_meta(
-    meta: pa.Array, lang: pa.Array, url: pa.Array, doc_id: pa.Array, config: Scrub
-) -> tuple[pa.Array, npt.NDArray[np.uint32], pa.RecordBatch]:
-    """(large_string[n], uint32[n, kinds], AUDIT): the JSON objects, every value scrubbed by itself; a private number becomes a string."""
+def _scrub_meta(meta: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) -> tuple[pa.Array, npt.NDArray[np.uint32], Found]:
+    """(large_string[n], uint32[n, kinds], what was found): JSON objects, every value scrubbed by itself; private numbers become strings."""
     objects: list[dict[str, Any] | None] = [msgspec.json.decode(row) if row else None for row in meta.to_pylist()]
     values = [
         (row, name, value if isinstance(value, str) else str(value))
@@ -151,20 +153,20 @@ def _scrub_meta(
         if isinstance(value, str | int | float) and not isinstance(value, bool)
     ]
     counts = np.zeros((len(meta), len(config.kinds)), np.uint32)
-    if not values:
-        return meta, counts, pa.RecordBatch.from_pylist([], AUDIT)
-    rows = np.array([row for row, _, _ in values])
+    rows = np.array([row for row, _, _ in values], np.int64)
     of_row = pa.array(rows)
     column = pa.array([value for _, _, value in values], pa.large_string())
     done = scrub_column(column, lang.take(of_row), url.take(of_row), config)
+    found = Found(column, rows, [f"meta.{name}" for _, name, _ in values], done.values)
+    if not done.counts.any():
+        return meta, counts, found
     np.add.at(counts, rows, done.counts)
     for at in np.flatnonzero(done.counts.any(axis=1)).tolist():
         row, name, _ = values[at]
         objects[row][name] = done.text[at].as_py()  # type: ignore[index]
-    encoded = [None if found is None else msgspec.json.encode(found).decode() for found in objects]
+    encoded = [None if one is None else msgspec.json.encode(one).decode() for one in objects]
     changed = pa.array(counts.any(axis=1))
-    audit = _audit(done.values, column, doc_id.take(of_row), [f"meta.{name}" for _, name, _ in values], config)
-    return pc.if_else(changed, pa.array(encoded, pa.large_string()), meta), counts, audit
+    return pc.if_else(changed, pa.array(encoded, pa.large_string()), meta), counts, found
 
 
 def scrub_text(text: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) -> tuple[pa.Array, npt.NDArray[np.uint32]]:
@@ -254,26 +256,40 @@ def _stays(name: str, value: bytes, config: Scrub) -> bool:
     return config.mode(name) == "pseudonym" and is_stand_in(name, value)
 
 
-def _audit(spans: Spans, text: pa.Array, doc_id: pa.Array, fields: Sequence[str], config: Scrub) -> pa.RecordBatch:
-    """The AUDIT rows of spans in the buffer of `text`."""
-    data, offsets = text_view(text)
+def audit_of(found: Iterable[Found], doc_id: pa.Array, config: Scrub) -> pa.RecordBatch:
+    """The AUDIT rows of what was found in the documents with these ids."""
+    parts = [_audit(one, doc_id, config) for one in found if len(one.values)]
+    return pa.concat_batches(parts) if parts else pa.RecordBatch.from_pylist([], AUDIT)
+
+
+def _audit(found: Found, doc_id: pa.Array, config: Scrub) -> pa.RecordBatch:
+    spans = found.values
+    data, offsets = text_view(found.column)
     names = [_NAMES[kind] for kind in spans.kinds.tolist()]
     columns = [
-        doc_id.take(pa.array(spans.rows)),
-        pa.array([fields[row] for row in spans.rows.tolist()], pa.large_string()),
+        doc_id.take(pa.array(found.documents[spans.rows])),
+        pa.array([found.fields[row] for row in spans.rows.tolist()], pa.large_string()),
         pa.array(names, pa.large_string()),
         pa.array(spans.starts - offsets[spans.rows]),
         pa.array(spans.ends - offsets[spans.rows]),
         pa.array(in_characters(data, offsets, spans.rows, spans.starts)),
         pa.array(in_characters(data, offsets, spans.rows, spans.ends)),
         pa.array([KINDS[name].validator for name in names], pa.large_string()),
-        pa.array([config.mode(name) for name in names], pa.large_string()),
+        pa.array([_mode(name, found.fields[row], config) for name, row in zip(names, spans.rows.tolist(), strict=True)], pa.large_string()),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=AUDIT)
 
 
-def _has_ids(batch: pa.RecordBatch) -> bool:
-    return "doc_id" in batch.schema.names and pa.types.is_fixed_size_binary(batch.schema.field("doc_id").type)
+def _mode(kind: str, field: str, config: Scrub) -> str:
+    """What happened to the value: a URL has no lines to drop and does not tell of the document's end."""
+    mode = config.mode(kind)
+    return "placeholder" if field == "url" and mode != "pseudonym" else mode
+
+
+def ids_of(batch: pa.RecordBatch) -> pa.Array:
+    """binary[16] per row; nulls where the batch has no ids."""
+    has_ids = "doc_id" in batch.schema.names and pa.types.is_fixed_size_binary(batch.schema.field("doc_id").type)
+    return batch.column("doc_id").cast(pa.binary(16)) if has_ids else pa.nulls(batch.num_rows, pa.binary(16))
 
 
 def _near(candidates: Candidates, placeholders: Spans) -> npt.NDArray[np.bool_]:
@@ -283,7 +299,8 @@ def _near(candidates: Candidates, placeholders: Spans) -> npt.NDArray[np.bool_]:
     return starts[following] < candidates.ends + CONTEXT
 
 
-def _strings(batch: pa.RecordBatch, name: str) -> pa.Array:
+def strings(batch: pa.RecordBatch, name: str) -> pa.Array:
+    """The column, nulls where the batch has none."""
     return batch.column(name) if name in batch.schema.names else pa.nulls(batch.num_rows, pa.large_string())
 
 

@@ -1,0 +1,385 @@
+"""Removing documents from a finished run: all that it holds of them, and a certificate of it.
+
+The index names the documents, their ids the files. New files are first made beside the run (`prepare`), from a state that nobody changes;
+then they take the places of the old ones (`commit`). A takedown that is stopped while it prepares has changed nothing; one that is stopped
+later is finished by the next. The ledger keeps the removed rows in files of their own, so no later decision brings the documents back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from pipelines import graph
+from pipelines.encode.shards import write_index
+from pipelines.remove_rows import removed_rows, write_ledger, write_without
+from pipelines.run import STAGES
+from pipelines.scrub.index import Asked, matching
+from pipelines.scrub.opt_out import is_sha256
+from pipelines.scrub.scrub import scrub_text
+from pipelines.text.domains import is_domain
+from schemas import certificate as certificates
+from schemas import recipe as recipes
+from schemas.certificate import Certificate, RemovedDocument, Request, RewrittenFile
+from schemas.errors import OutputError, RequestError
+from schemas.files import FileEntry, entry, sha256_of
+from schemas.hops import LEDGER
+from schemas.ledger import Outcome, check_stage
+from schemas.manifest import Counts, StageRecord, lines_of, marker_path, read_marker, read_run, write_marker, write_run
+from schemas.recipe import Recipe, Scrub
+
+STAGE: Final = "takedown"
+SHARDS: Final = "shards"
+_HOLDERS: Final = (graph.POOL, graph.DOCUMENTS, SHARDS, graph.AUDIT_FOLDER, graph.INDEX_FOLDER, graph.LEDGER_FOLDER)
+"""Folders whose files have rows by document."""
+
+
+def asked_for(
+    urls: Sequence[str] = (),
+    hosts: Sequence[str] = (),
+    email_hashes: Sequence[str] = (),
+    phone_hashes: Sequence[str] = (),
+    doc_ids: Sequence[str] = (),
+) -> Asked:
+    """The request as it is looked for; RequestError, which shows no value, where an entry has not its form."""
+    for number, host in enumerate(hosts, 1):
+        if not is_domain(host):
+            raise RequestError(f"--host number {number} is no domain; write one such as example.com, or give an address with --url")
+    given = (("--email-hash", "address in lower case", email_hashes), ("--phone-hash", "number in E.164", phone_hashes))
+    for option, value, hashes in given:
+        for number, one in enumerate(hashes, 1):
+            if not is_sha256(one):
+                raise RequestError(f"{option} number {number} is no sha256 (64 hex digits); hash the {value}, so that it is in no log")
+    for number, doc_id in enumerate(doc_ids, 1):
+        if len(doc_id) != 32 or not set(doc_id.lower()) <= set("0123456789abcdef"):
+            raise RequestError(f"--doc-id number {number} is no id of 32 hex digits, as the ledger has them")
+    to_bytes = bytes.fromhex
+    return Asked(
+        urls=tuple(urls),
+        hosts=tuple(hosts),
+        email_hashes=tuple(map(to_bytes, email_hashes)),
+        phone_hashes=tuple(map(to_bytes, phone_hashes)),
+        doc_ids=tuple(map(to_bytes, doc_ids)),
+    )
+
+
+def takedown(folder: Path, asked: Asked, reason: str | None = None, now: datetime | None = None) -> list[Certificate]:
+    """Remove what is asked for and return its certificate, after that of a takedown that had been stopped; empty if nothing was found.
+
+    OutputError if the run is not finished or its files are not as it wrote them: then nothing was changed.
+    """
+    finished = [commit(folder)] if certificates.pending_path(folder).is_file() else []
+    shutil.rmtree(certificates.staging(folder), ignore_errors=True)
+    if prepare(folder, asked, reason, now or datetime.now(UTC)):
+        finished.append(commit(folder))
+    return finished
+
+
+def prepare(folder: Path, asked: Asked, reason: str | None, now: datetime) -> bool:
+    """Make all new files and the certificate beside the run; False if nothing is to be removed."""
+    run = _Run.read(folder)
+    named = run.documents_named(asked)
+    if not named:
+        return False
+    number = len(certificates.certificates(folder)) + 1
+    ids = pa.array(sorted(named), pa.binary(16))
+    ledger = run.remove(ids)
+    rows = pl.DataFrame(ledger)
+    run.add_ledger(_takedown_rows(ledger, named), number)
+    run.update_counts(rows, ids)
+    run.write_state()
+    outcomes = dict(rows.select("doc_id", "outcome").iter_rows())
+    merged_into = rows.filter(pl.col("survivor_id").is_not_null()).get_column("survivor_id").unique().sort()
+    certificate = Certificate(
+        number=number,
+        time=now.isoformat(timespec="seconds"),
+        request=_without_values(asked, reason),
+        n_records=rows.height,
+        n_tokens=run.n_tokens,
+        documents=tuple(RemovedDocument(doc_id=doc_id.hex(), reason=why, was=outcomes[doc_id]) for doc_id, why in sorted(named.items())),
+        survivors_left=tuple(survivor.hex() for survivor in merged_into if survivor not in named),
+        files=tuple(run.rewritten[path] for path in sorted(run.rewritten)),
+        not_touched=_not_touched(folder, run.recipe),
+    )
+    certificates.write_certificate(certificates.pending_path(folder), certificate)
+    return True
+
+
+def commit(folder: Path) -> Certificate:
+    """Put the new files in their places, write the report of what is left, and the certificate."""
+    pending, staging = certificates.pending_path(folder), certificates.staging(folder)
+    certificate = certificates.read_certificate(pending)
+    for file in certificate.files:
+        if (staging / file.path).is_file():
+            (staging / file.path).replace(folder / file.path)
+    reported = _report_again(folder)
+    files = (dataclasses.replace(file, sha256_after=file.sha256_after or reported[file.path]) for file in certificate.files)
+    certificate = dataclasses.replace(certificate, files=tuple(files))
+    certificates.write_certificate(certificates.certificate_path(folder, certificate.number), certificate)
+    pending.unlink()
+    shutil.rmtree(staging, ignore_errors=True)
+    return certificate
+
+
+def _report_again(folder: Path) -> dict[str, str]:
+    """Digests of the files that depend on the report, after it was written again; run.json and the marker state them."""
+    record = read_marker(folder, "report")
+    if record is not None:
+        from pipelines.report.page import write_report  # noqa: PLC0415 - heavy
+
+        record = dataclasses.replace(record, outputs=tuple(entry(path, folder) for path in write_report(folder)))
+        write_marker(folder, record)
+        records = [found for found in (read_marker(folder, stage) for stage in STAGES) if found is not None]
+        _write_run(folder, read_run(folder), records)
+    late = [folder / "run.json", marker_path(folder, "report"), *(folder / file.path for file in (record.outputs if record else ()))]
+    return {str(path.relative_to(folder)): sha256_of(path) for path in late if path.is_file()}
+
+
+def _write_run(folder: Path, state: dict[str, Any], records: list[StageRecord]) -> None:
+    kept = {name: state[name] for name in ("workers", "runner", "complete", "stopped")}
+    write_run(folder, recipes.parse(state["recipe"]), records, **kept)
+
+
+@dataclass(slots=True)
+class _Run:
+    """A run's state, and the new state that is being made in its staging folder."""
+
+    folder: Path
+    state: dict[str, Any]
+    recipe: Recipe
+    before: dict[str, StageRecord]
+    records: dict[str, StageRecord]
+    rewritten: dict[str, RewrittenFile]
+    n_tokens: int = 0
+
+    @classmethod
+    def read(cls, folder: Path) -> _Run:
+        """OutputError where not even the ledger is complete."""
+        state = read_run(folder)
+        found = {stage: read_marker(folder, stage) for stage in STAGES}
+        records = {stage: record for stage, record in found.items() if record is not None}
+        for stage in ("collect", "refine"):
+            if stage not in records:
+                raise OutputError(f"{folder}: the stage {stage!r} has not been finished; finish the run with --resume first")
+        if not any(file.path.startswith(f"{graph.INDEX_FOLDER}/") for file in records["collect"].outputs):
+            raise OutputError(f"{folder} has no index of its documents, since an older version made it; run the recipe into a new folder")
+        return cls(folder, state, recipes.parse(state["recipe"]), dict(records), records, {})
+
+    @property
+    def staging(self) -> Path:
+        """Where new files are made."""
+        return certificates.staging(self.folder)
+
+    def files(self, under: str) -> list[FileEntry]:
+        """Files of the run below a folder."""
+        return [file for record in self.before.values() for file in record.outputs if file.path.startswith(f"{under}/")]
+
+    def documents_named(self, asked: Asked) -> dict[bytes, str]:
+        """doc_id -> reason of everything that is to go: what is asked for, and the copies that were merged into it."""
+        if (asked.email_hashes or asked.phone_hashes) and not self.recipe.opt_out.index_values:
+            raise RequestError(f"{self.folder} keeps no hashes of values (opt_out.index_values = false); give --url or --doc-id")
+        named: dict[bytes, str] = {}
+        for file in self.files(graph.INDEX_FOLDER):
+            index = pl.read_parquet(self.folder / file.path)
+            named = dict(matching(index, asked).iter_rows()) | named
+        ledger = pl.concat([pl.read_parquet(self.folder / file.path) for file in self.files(graph.LEDGER_FOLDER)])
+        copies = ledger.filter(pl.col("survivor_id").is_in(list(named))).get_column("doc_id").to_list()
+        return dict.fromkeys(copies, "copy") | named
+
+    def remove(self, ids: pa.Array) -> pa.Table:
+        """Make every file that holds one of the documents anew; the ledger rows that were removed."""
+        ledger = []
+        for folder in _HOLDERS:
+            for file in self.files(folder):
+                path = self.folder / file.path
+                if path.suffix == ".json" or not removed_rows(path, ids).num_rows:
+                    continue
+                if sha256_of(path) != file.sha256:
+                    raise OutputError(f"{path} is not as the run wrote it; mend the run with --resume first")
+                if folder == graph.LEDGER_FOLDER:
+                    ledger.append(removed_rows(path, ids, *LEDGER.names))
+                n_rows = write_without(path, self.staging / file.path, ids, keep_empty=folder != SHARDS)
+                self.replaced(file, dataclasses.replace(entry(self.staging / file.path, self.staging), n_rows=n_rows))
+        return pa.concat_tables(ledger)
+
+    def replaced(self, old: FileEntry, new: FileEntry) -> None:
+        """Note a new file, in the certificate and in the record of its stage."""
+        for stage, record in self.records.items():
+            outputs = tuple(new if file.path == old.path else file for file in record.outputs)
+            self.records[stage] = dataclasses.replace(record, outputs=outputs)
+        self.rewritten[old.path] = RewrittenFile(
+            path=old.path, sha256_before=old.sha256, sha256_after=new.sha256, n_rows_before=old.n_rows, n_rows_after=new.n_rows
+        )
+
+    def add_ledger(self, table: pa.Table, number: int) -> None:
+        """Make the ledger file of what is removed; it belongs to `collect`, which no later decision does again."""
+        path = self.staging / graph.LEDGER_FOLDER / f"takedown-{number:04d}.parquet"
+        write_ledger(table, path)
+        new = entry(path, self.staging, table.num_rows)
+        collect = self.records["collect"]
+        outputs = tuple(sorted((*collect.outputs, new), key=lambda file: file.path))
+        self.records["collect"] = dataclasses.replace(collect, outputs=outputs)
+        self.rewritten[new.path] = RewrittenFile(path=new.path, sha256_before=None, sha256_after=new.sha256, n_rows_after=new.n_rows)
+
+    def update_counts(self, ledger: pl.DataFrame, ids: pa.Array) -> None:
+        """Counts, sums and the index of the shards, as of a run in which the documents were left out before any rule judged."""
+
+        def n_rows(stage: str, *outcomes: Outcome) -> int:
+            return ledger.filter(pl.col("stage") == stage, pl.col("outcome").is_in(outcomes or list(Outcome))).height
+
+        kept, merged, dropped = (n_rows("dedup", outcome) for outcome in (Outcome.KEPT, Outcome.MERGED, Outcome.DROPPED))
+        check_stage("takedown", ledger.height, n_rows("filters") + n_rows("dedup"), 0)
+        in_documents = sum(removed_rows(self.folder / file.path, ids).num_rows for file in self.files(graph.DOCUMENTS))
+        check_stage("takedown from documents", kept, in_documents, 0)
+        collect, refine = self.records["collect"], self.records["refine"]
+        counts = dict(collect.counts)
+        filters, passed = counts.pop("filters"), counts["opt_out"].n_out
+        n_gone = counts.get(STAGE, Counts()).dropped + ledger.height
+        counts[STAGE] = Counts(n_in=passed, n_out=passed - n_gone, dropped=n_gone)
+        counts["filters"] = _less(filters, n_in=ledger.height, n_out=ledger.height - n_rows("filters"), dropped=n_rows("filters"))
+        self.records["collect"] = dataclasses.replace(collect, counts=counts)
+        dedup = _less(refine.counts["dedup"], n_in=kept + merged + dropped, n_out=kept, merged=merged, dropped=dropped)
+        details = refine.details | {"redacted": self.redacted_without(ids)}
+        self.records["refine"] = dataclasses.replace(refine, counts=refine.counts | {"dedup": dedup}, details=details)
+        if "encode" in self.records:
+            self.update_shards(ids, kept)
+
+    def redacted_without(self, ids: pa.Array) -> dict[str, int]:
+        """Values replaced in the documents that are left, by kind."""
+        redacted = dict(self.before["refine"].details["redacted"])
+        columns = [f"n_redacted_{kind}" for kind in redacted]
+        for file in self.files(graph.DOCUMENTS):
+            gone = removed_rows(self.folder / file.path, ids, *columns)
+            for kind, column in zip(redacted, columns, strict=True):
+                redacted[kind] -= int(gone.column(column).to_numpy().sum()) if gone.num_rows else 0
+        return redacted
+
+    def update_shards(self, ids: pa.Array, kept: int) -> None:
+        """index.json and the record of `encode`."""
+        path = f"{SHARDS}/index.json"
+        index = msgspec.json.decode((self.folder / path).read_bytes())
+        shards = [file.path for file in self.files(SHARDS) if file.path != path]
+        gone = {shard: removed_rows(self.folder / shard, ids, "source", "n_tokens") for shard in shards}
+        check_stage("takedown from shards", kept, sum(table.num_rows for table in gone.values()), 0)
+        for shard in index["shards"]:
+            table = gone[f"{SHARDS}/{shard['path']}"]
+            if table.num_rows:
+                new = self.staging / SHARDS / shard["path"]
+                shard["n_documents"] -= table.num_rows
+                shard["n_tokens"] -= int(table.column("n_tokens").to_numpy().astype(np.int64).sum())
+                shard["n_bytes"], shard["sha256"] = new.stat().st_size, sha256_of(new)
+        removed = pl.concat([pl.DataFrame(table) for table in gone.values()])
+        for source, n_documents, n_tokens in removed.group_by("source").agg(pl.len(), pl.col("n_tokens").cast(pl.Int64).sum()).iter_rows():
+            total = index["sources"][source]
+            total["n_documents"] -= n_documents
+            total["n_tokens"] -= n_tokens
+        index["sources"] = {source: total for source, total in index["sources"].items() if total["n_documents"]}
+        self.n_tokens = int(removed.get_column("n_tokens").cast(pl.Int64).sum())
+        if removed.height:
+            write_index(self.staging / path, index)
+            (old,) = (file for file in self.files(SHARDS) if file.path == path)
+            self.replaced(old, entry(self.staging / path, self.staging))
+        encode = self.records["encode"]
+        counts = encode.counts | {"encode": _less(encode.counts["encode"], n_in=kept, n_out=kept)}
+        details = encode.details | {"n_tokens": encode.details["n_tokens"] - self.n_tokens, "sources": index["sources"]}
+        self.records["encode"] = dataclasses.replace(encode, counts=counts, details=details)
+
+    def write_state(self) -> None:
+        """Markers, each stage's inputs being the outputs of those before as they are now, and run.json."""
+        lines = {
+            old: new
+            for stage, record in self.before.items()
+            for old, new in zip(lines_of(record.outputs), lines_of(_same_files(record, self.records[stage])), strict=True)
+        }
+        fresh = [line for line in lines_of(self.records["collect"].outputs) if line not in lines.values()]
+        collected = set(lines_of(self.before["collect"].outputs))
+        for stage, record in list(self.records.items()):
+            inputs = [lines.get(line, line) for line in record.inputs]
+            if collected & set(record.inputs):
+                inputs = _with_lines(inputs, fresh, [lines[line] for line in record.inputs if line in collected])
+            self.records[stage] = dataclasses.replace(record, inputs=tuple(inputs))
+        for stage, record in self.records.items():
+            if record != self.before[stage]:
+                write_marker(self.staging, record)
+                self.late(marker_path(Path(), stage), final=stage != "report")
+        _write_run(self.staging, self.state, list(self.records.values()))
+        self.late(Path("run.json"), final="report" not in self.records)
+        for file in self.records["report"].outputs if "report" in self.records else ():
+            self.rewritten[file.path] = RewrittenFile(path=file.path, sha256_before=file.sha256, sha256_after=None)
+
+    def late(self, path: Path, *, final: bool) -> None:
+        """Note a file of the run's state; unless it is final, it is written once more with the report."""
+        after = sha256_of(self.staging / path) if final else None
+        self.rewritten[str(path)] = RewrittenFile(path=str(path), sha256_before=sha256_of(self.folder / path), sha256_after=after)
+
+
+def _same_files(old: StageRecord, new: StageRecord) -> list[FileEntry]:
+    """The new record's entries of the files that the old one has, in its order."""
+    by_path = {file.path: file for file in new.outputs}
+    return [by_path[file.path] for file in old.outputs]
+
+
+def _with_lines(inputs: list[str], fresh: list[str], among: list[str]) -> list[str]:
+    """The lines of one stage's files with new ones, in the order of paths; other inputs stay where they are."""
+    first = inputs.index(among[0])
+    return [*inputs[:first], *sorted([*among, *fresh], key=lambda line: line.rsplit(" ", 2)[0]), *inputs[first + len(among) :]]
+
+
+def _less(counts: Counts, **numbers: int) -> Counts:
+    return dataclasses.replace(counts, **{name: getattr(counts, name) - n for name, n in numbers.items()})
+
+
+def _takedown_rows(ledger: pa.Table, named: dict[bytes, str]) -> pa.Table:
+    """The removed ledger rows with their new end."""
+    n = ledger.num_rows
+    new = {
+        "stage": pa.array([STAGE] * n),
+        "outcome": pa.array([Outcome.DROPPED.value] * n),
+        "reason": pa.array([f"{STAGE}.{named[doc_id]}" for doc_id in ledger.column("doc_id").to_pylist()]),
+    }
+    gone = {name: pa.nulls(n) for name in ("value", "limit", "survivor_id")}
+    columns = new | gone
+    return pa.table([columns.get(field.name, ledger.column(field.name)).cast(field.type) for field in LEDGER], schema=LEDGER)
+
+
+def _without_values(asked: Asked, reason: str | None) -> Request:
+    """The request as the certificate states it."""
+    return Request(
+        urls=tuple(_scrubbed(asked.urls)),
+        hosts=asked.hosts,
+        email_hashes=tuple(one.hex() for one in asked.email_hashes),
+        phone_hashes=tuple(one.hex() for one in asked.phone_hashes),
+        doc_ids=tuple(one.hex() for one in asked.doc_ids),
+        reason=None if reason is None else next(iter(_scrubbed([reason]))),
+    )
+
+
+def _scrubbed(texts: Sequence[str]) -> Iterable[str]:
+    column = pa.array([text.replace("%40", "@") for text in texts], pa.large_string())
+    nothing = pa.nulls(len(texts), pa.large_string())
+    found: list[str] = scrub_text(column, nothing, nothing, Scrub())[0].to_pylist()
+    return found
+
+
+def _not_touched(folder: Path, recipe: Recipe) -> dict[str, str]:
+    """Places that may still hold something of the documents."""
+    found = {"sources": "they are not this run's; name the documents in opt_out lists for runs to come"}
+    if (folder / "crawl").is_dir():
+        found["crawl/"] = "pages as they were fetched, which hold the documents unless they are deleted there"
+    if recipe.tokenizer.path is None and (folder / "tokenizer").is_dir():
+        found["tokenizer/"] = "counts over a sample of the documents chose its tokens"
+    if (folder / "validation").is_dir():
+        found["validation/"] = "its model was trained on the documents"
+    if index := recipe.as_dict()["dedup"].get("index"):
+        found[f"dedup.index {index}"] = "hashes of the documents, by which later runs leave out their copies"
+    return found
