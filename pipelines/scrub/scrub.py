@@ -1,6 +1,6 @@
 """raw_text in, text out: private values replaced, how many there were of each kind, and where they stood.
 
-What travels with a text is looked at, too: every value in `meta`, and `url` for addresses and credentials (its numbers name pages).
+What travels with a text is looked at, too: names and values in `meta`, `licence`, `rights`, and `url` as it reads without percent escapes.
 
 A replacement changes what stands beside other candidates, so the rewritten rows are looked at again around each
 replacement until nothing more is found: a second scrub of the text then finds nothing by construction. A finder sees CONTEXT bytes
@@ -17,6 +17,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from urllib.parse import unquote
 
 import msgspec
 import numpy as np
@@ -43,7 +44,9 @@ _LIBRARIES: Final = ("phonenumbers", "python-stdnum", "tldextract")  # their tab
 _NAMES: Final = tuple(KINDS)
 _NUMBER_OF: Final = {name: number for number, name in enumerate(KINDS)}
 _PLACEHOLDERS: Final = tuple(placeholder(name) for name in KINDS)
-_IN_URLS: Final = ("url_credentials", "email")
+_BESIDE: Final = ("url", "licence", "rights")
+"""Columns with words that the source chose."""
+_MOST_ESCAPES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +102,10 @@ def scrub_fields(batch: pa.RecordBatch, config: Scrub) -> tuple[pa.RecordBatch, 
     done = scrub_column(batch.column("raw_text"), lang, url, config)
     counts = done.counts
     found = [Found(batch.column("raw_text"), every, ["text"] * batch.num_rows, done.values)]
-    new, in_urls = _scrub_url(url, config)
-    columns_of = {"url": new}
-    found.append(in_urls)
+    columns_of: dict[str, pa.Array] = {}
+    for name in (name for name in _BESIDE if name in batch.schema.names):
+        columns_of[name], more_found = _scrub_beside(batch.column(name), name, lang, url, config)
+        found.append(more_found)
     if "meta" in batch.schema.names:
         columns_of["meta"], more, in_meta = _scrub_meta(batch.column("meta"), lang, url, config)
         counts = counts + more
@@ -131,16 +135,32 @@ def verify_clean(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
     return audit_of([Found(text, np.arange(batch.num_rows), ["text"] * batch.num_rows, spans)], ids_of(batch), config)
 
 
-def _scrub_url(url: pa.Array, config: Scrub) -> tuple[pa.Array, Found]:
-    """(large_string[n], what was found): the URLs without addresses, also those that are written with %40, and credentials; nulls stay."""
-    kinds = tuple(kind for kind in config.kinds if kind in _IN_URLS)
-    rows, fields = np.arange(len(url)), ["url"] * len(url)
-    if not kinds or not pc.any(pc.match_substring_regex(url, "@|%40")).as_py():
-        return url, Found(url, rows, fields, Spans.of([]))
-    plain = pc.replace_substring(url, "%40", "@")
-    modes = {kind: mode for kind, mode in config.modes.items() if kind in kinds and mode == "pseudonym"}
-    done = scrub_column(plain, pa.nulls(len(url), pa.large_string()), plain, replace(config, kinds=kinds, modes=modes))
-    return pc.if_else(pa.array(done.counts.any(axis=1)), done.text, url), Found(plain, rows, fields, done.values)
+def _scrub_beside(column: pa.Array, name: str, lang: pa.Array, url: pa.Array, config: Scrub) -> tuple[pa.Array, Found]:
+    """(large_string[n], what was found): a column that stands beside the text, without private values; nulls stay.
+
+    A row where nothing is found stays as it is; a URL where something is, loses its percent escapes.
+    """
+    plain = _without_escapes(column) if name == "url" else column
+    modes = {kind: mode for kind, mode in config.modes.items() if mode == "pseudonym"}
+    done = scrub_column(plain, lang, url, replace(config, modes=modes))
+    return pc.if_else(pa.array(done.counts.any(axis=1)), done.text, column), Found(
+        plain, np.arange(len(plain)), [name] * len(plain), done.values
+    )
+
+
+def _without_escapes(url: pa.Array) -> pa.Array:
+    """URLs as they read; what was escaped several times is, too."""
+    if not pc.any(pc.match_substring(url, "%")).as_py():
+        return url
+    return pa.array([one if one is None or "%" not in one else _unquoted(one) for one in url.to_pylist()], pa.large_string())
+
+
+def _unquoted(url: str) -> str:
+    for _ in range(_MOST_ESCAPES):
+        url, before = unquote(url, errors="replace"), url
+        if url == before:
+            break
+    return url
 
 
 def _scrub_meta(meta: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) -> tuple[pa.Array, npt.NDArray[np.uint32], Found]:
@@ -157,16 +177,26 @@ def _scrub_meta(meta: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) ->
     of_row = pa.array(rows)
     column = pa.array([value for _, _, value in values], pa.large_string())
     done = scrub_column(column, lang.take(of_row), url.take(of_row), config)
-    found = Found(column, rows, [f"meta.{name}" for _, name, _ in values], done.values)
-    if not done.counts.any():
+    names = _scrub_names({name for found in objects for name in found or ()}, config)
+    found = Found(column, rows, [f"meta.{names.get(name, name)}" for _, name, _ in values], done.values)
+    if not done.counts.any() and not names:
         return meta, counts, found
     np.add.at(counts, rows, done.counts)
     for at in np.flatnonzero(done.counts.any(axis=1)).tolist():
         row, name, _ = values[at]
         objects[row][name] = done.text[at].as_py()  # type: ignore[index]
-    encoded = [None if one is None else msgspec.json.encode(one).decode() for one in objects]
-    changed = pa.array(counts.any(axis=1))
+    renamed = [None if one is None else {names.get(name, name): value for name, value in one.items()} for one in objects]
+    encoded = [None if one is None else msgspec.json.encode(one).decode() for one in renamed]
+    changed = pa.array([bool(count.any()) or not names.keys().isdisjoint(one or ()) for count, one in zip(counts, objects, strict=True)])
     return pc.if_else(changed, pa.array(encoded, pa.large_string()), meta), counts, found
+
+
+def _scrub_names(names: set[str], config: Scrub) -> dict[str, str]:
+    """Names of meta that hold something private, and what they are without it."""
+    column = pa.array(sorted(names), pa.large_string())
+    nothing = pa.nulls(len(column), pa.large_string())
+    scrubbed = scrub_column(column, nothing, nothing, replace(config, modes={})).text.to_pylist()
+    return {name: new for name, new in zip(column.to_pylist(), scrubbed, strict=True) if new != name}
 
 
 def scrub_text(text: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) -> tuple[pa.Array, npt.NDArray[np.uint32]]:
@@ -281,9 +311,9 @@ def _audit(found: Found, doc_id: pa.Array, config: Scrub) -> pa.RecordBatch:
 
 
 def _mode(kind: str, field: str, config: Scrub) -> str:
-    """What happened to the value: a URL has no lines to drop and does not tell of the document's end."""
+    """What happened to the value: beside the text there are no lines to drop, and nothing there ends a document."""
     mode = config.mode(kind)
-    return "placeholder" if field == "url" and mode != "pseudonym" else mode
+    return "placeholder" if field in _BESIDE and mode != "pseudonym" else mode
 
 
 def ids_of(batch: pa.RecordBatch) -> pa.Array:
