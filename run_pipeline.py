@@ -63,9 +63,9 @@ def run(
     if dry_run:
         console.print(plan_table(chosen, folder))
         return
-    engine = Engine(runner=runner, workers=workers, beam_options=tuple(beam_options or ()))
     try:
         with stage_bars() as bars:
+            engine = Engine(runner=runner, workers=workers, beam_options=tuple(beam_options or ()), say=bars.say)
             Run(chosen, folder, engine, bars.tell).execute(resume=resume)
     except KeyboardInterrupt:
         Console(stderr=True).print(f"stopped; the same command with --resume goes on in {folder}", highlight=False)
@@ -332,6 +332,10 @@ class StageBars:
             self.progress.stop_task(task)
         self.progress.update(task, completed=done, total=total)
 
+    def say(self, line: str) -> None:
+        """Print a line above the bars."""
+        self.progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
 
 @contextlib.contextmanager
 def stage_bars() -> Iterator[StageBars]:
@@ -343,7 +347,9 @@ def stage_bars() -> Iterator[StageBars]:
 
 def plan_table(recipe: Recipe, folder: Path) -> Table:
     """What a run would do: its inputs, splits, rules and detection curve."""
+    from pipelines.dedup.decontaminate import load_evals
     from pipelines.dedup.minhash import detection_probability
+    from pipelines.dedup.snapshots.index import snapshots_before
     from pipelines.read.splits import plan
 
     table = Table(title=f"{recipe.name} -> {folder} (dry run: nothing is written)", show_header=False)
@@ -365,6 +371,13 @@ def plan_table(recipe: Recipe, folder: Path) -> Table:
         curve = detection_probability([0.6, 0.7, 0.8, 0.9], minhash.bands, minhash.rows)
         shown = ", ".join(f"{p:.1%} at {j}" for j, p in zip((0.6, 0.7, 0.8, 0.9), curve, strict=True))
         table.add_row("minhash detects", f"{shown}; removes only at true Jaccard >= {minhash.min_jaccard}")
+    if recipe.decontaminate.paths:
+        items = load_evals(recipe.decontaminate).sets
+        table.add_row("evaluation sets", f"{len(items)} items of {len(items.unique())} sets; outcome: {recipe.decontaminate.outcome}")
+    if recipe.dedup.index:
+        earlier = snapshots_before(recipe.dedup)
+        n_earlier = sum(snapshot.n_documents for snapshot in earlier)
+        table.add_row("dedup index", f"{recipe.dedup.index}: {n_earlier} documents of {len(earlier)} snapshots")
     table.add_row("scrub", ", ".join(recipe.scrub.kinds) or "nothing")
     table.add_row("tokenizer", recipe.tokenizer.path or f"byte-level BPE of {recipe.tokenizer.vocab_size} tokens")
     return table

@@ -40,11 +40,11 @@ def documents(path: Path, most_rows: int = MAX_BATCH_ROWS) -> Iterator[pa.Record
     """A JSONL file with columns id and text as DOCUMENT batches; the id's bytes, cut or filled to 16, are the doc_id."""
     frame = pl.read_ndjson(path, schema={"id": pl.String, "text": pl.String}, ignore_errors=False)
     ids = [identifier.encode()[:16].ljust(16, b"\0") for identifier in frame["id"]]
-    whole = batch_of(frame["text"].to_list(), ids, path.name)
+    whole = batch_of(frame["text"].to_arrow().cast(pa.large_string()), ids, path.name)
     yield from pa.Table.from_batches([whole]).to_batches(max_chunksize=most_rows)
 
 
-def batch_of(texts: list[str], ids: list[bytes] | None = None, origin_file: str = "file") -> pa.RecordBatch:
+def batch_of(texts: list[str] | pa.Array, ids: list[bytes] | None = None, origin_file: str = "file") -> pa.RecordBatch:
     """One DOCUMENT row per text; origin_offset is its place. Without ids the place is the doc_id, too."""
     n = len(texts)
     given = {
@@ -54,7 +54,7 @@ def batch_of(texts: list[str], ids: list[bytes] | None = None, origin_file: str 
         "origin_file": pa.repeat(pa.scalar(origin_file, pa.large_string()), n),
         "origin_offset": pa.array(range(n), pa.uint64()),
         "part": pa.repeat(pa.scalar(0, pa.uint32()), n),
-        "raw_text": pa.array(texts, pa.large_string()),
+        "raw_text": texts if isinstance(texts, pa.Array) else pa.array(texts, pa.large_string()),
     }
     columns = [given.get(field.name, pa.nulls(n, field.type)) for field in DOCUMENT]
     return pa.RecordBatch.from_arrays(columns, schema=DOCUMENT)

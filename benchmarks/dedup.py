@@ -196,7 +196,7 @@ def main(
     out: Annotated[Path | None, typer.Option(help="Also write the figures to this JSON file.")] = None,
 ) -> None:
     """Compare costs, then look at what was found."""
-    corpus = texts_of(corpus)
+    name, corpus = corpus.name, texts_of(corpus)
     text = pl.concat([pl.read_ndjson(path, schema={"text": pl.String}) for path in sorted(corpus.glob("*.jsonl.gz"))])
     column = text.get_column("text").to_arrow().cast(pa.large_string())
     costs, ratios = compare_signatures(column)
@@ -206,7 +206,7 @@ def main(
         found = quality(truth, folder / "ours") if truth is not None else {}
     finally:
         shutil.rmtree(folder)
-    print_costs(f"deduplication of {corpus.name}", [*costs, *fuzzy])
+    print_costs(f"deduplication of {name}", [*costs, *fuzzy])
     if found:
         print_quality(found)
     finish(out, [*costs, *fuzzy], {**more, **ratios}, quality=found)

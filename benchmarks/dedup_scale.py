@@ -32,7 +32,7 @@ from schemas.recipe import Dedup
 WORD_BYTES: Final = 7  # six letters and a space
 LEAST_WORDS: Final = 40
 MOST_WORDS: Final = 100
-SEGMENT_SCRUBBEDS: Final = 64 * MAX_BATCH_ROWS
+SEGMENT_DOCUMENTS: Final = 64 * MAX_BATCH_ROWS
 
 
 @numba.njit(cache=True, nogil=True)
@@ -70,15 +70,16 @@ def write_documents(first: int, n: int) -> tuple[Bytes, Offsets]:
     return data[:at].copy(), offsets
 
 
-def write_segments(folder: Path, n_documents: int) -> list[Path]:
-    """The corpus as segment files."""
+def write_segments(folder: Path, n_documents: int, begin: int = 0) -> list[Path]:
+    """Documents number `begin` to `begin + n_documents` as segment files."""
     folder.mkdir(parents=True)
     paths: list[Path] = []
-    for start in range(0, n_documents, SEGMENT_SCRUBBEDS):
+    end = begin + n_documents
+    for start in range(begin, end, SEGMENT_DOCUMENTS):
         paths.append(folder / f"segment-{len(paths):05d}.arrow")
         with pa.ipc.new_file(str(paths[-1]), SCRUBBED) as writer:
-            for first in range(start, min(start + SEGMENT_SCRUBBEDS, n_documents), MAX_BATCH_ROWS):
-                writer.write_batch(batch_of(first, min(MAX_BATCH_ROWS, n_documents - first)))
+            for first in range(start, min(start + SEGMENT_DOCUMENTS, end), MAX_BATCH_ROWS):
+                writer.write_batch(batch_of(first, min(MAX_BATCH_ROWS, end - first)))
     return paths
 
 

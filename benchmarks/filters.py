@@ -336,7 +336,7 @@ def main(
     out: Annotated[Path | None, typer.Option(help="Also write the figures to this JSON file.")] = None,
 ) -> None:
     """Compare costs, then decisions."""
-    path, corpus = str(find(model)), texts_of(corpus)
+    path, name, corpus = str(find(model)), corpus.name, texts_of(corpus)
     measured: list[Cost] = []
     sets: list[dict[str, SetRow]] = []
     found: dict[str, Any] = {}
@@ -354,7 +354,7 @@ def main(
         ratios["agreement_least"] = 1 - max(row["differ"] for row in found["rules"].values()) / found["documents"]
     if measured:
         print_sets(sets)
-        print_costs(f"filters on {corpus.name}", measured)
+        print_costs(f"filters on {name}", measured)
     if len(measured) > 1:
         ratios["every_signal"] = measured[1].cpu_s / measured[0].cpu_s
     if len(measured) > 2:

@@ -4,17 +4,15 @@
 
 PATH is a JSONL file, or a folder of them, with columns text and lang (or the column of --label), the document's true language.
 `windows` is what the pipeline reads; `prefix` is the first 1,000 characters and `whole` the whole text, as they stand. Removal is
-counted twice: of the documents as they are, and of the prose in them (benchmarks/prose.py), which is what a profile is held to. Each
-rule set judges alone, under the profile of the language that the model tells.
+counted by benchmarks/removal.py.
 """
 
 from __future__ import annotations
 
 import io
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -28,23 +26,18 @@ import zstandard
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.corpus import batch_of
 from benchmarks.measure import finish
-from benchmarks.prose import is_prose, paragraphs
-from pipelines.filters.chain import FilterChain
+from benchmarks.removal import print_removed
 from pipelines.filters.labels import code_of
 from pipelines.filters.language import identify, predict
 from pipelines.filters.model import load
-from schemas import recipe as recipes
 from schemas.recipe import Language
 
-RULE_SETS: Final = ("gopher_repetition", "gopher_quality", "c4", "fineweb", "refinedweb", "roots")
 PREFIX_CHARS: Final = 1000
 LONG_CHARS: Final = 10_000
 SURE: Final = 0.65
 N_TIMES: Final = 3
-MOST_REMOVED: Final = 0.05
-console = Console(width=150)
+console = Console(width=160)
 
 
 @dataclass(slots=True)
@@ -57,20 +50,8 @@ class Told:
     long_cpu_s: float
 
 
-@dataclass(slots=True)
-class Removed:
-    """What each rule set removes of a language's documents, and which rules."""
-
-    n: int
-    rules: dict[str, Counter[str]] = field(default_factory=dict)
-
-    def share(self, rule_set: str) -> float:
-        """Of the documents, those that the rule set removes."""
-        return self.rules[rule_set].total() / self.n if self.n else 0.0
-
-
 def read(paths: list[Path], label: str, by: str | None) -> pl.DataFrame:
-    """Columns text, lang and group of all files; languages by their codes, groups by language and the column `by`."""
+    """Columns text, lang and group of all files; languages by their codes, groups by the label as it stands and the column `by`."""
     files = [file for path in paths for file in ([path] if path.is_file() else sorted(path.glob("*.jsonl*")))]
     frames = []
     for file in files:
@@ -83,8 +64,8 @@ def read(paths: list[Path], label: str, by: str | None) -> pl.DataFrame:
             )
         )
     table = pl.concat(frames).drop_nulls()
-    table = table.with_columns(lang=pl.Series([code_of(lang) for lang in table["lang"]], dtype=pl.String))
-    return table.with_columns(group=pl.concat_str("lang", "by", separator=" ").str.strip_chars())
+    table = table.with_columns(group=pl.concat_str("lang", "by", separator=" ").str.strip_chars())
+    return table.with_columns(lang=pl.Series([code_of(lang) for lang in table["lang"]], dtype=pl.String))
 
 
 # --- Telling languages ------------------------------------------------------------------------------------------------
@@ -174,60 +155,6 @@ def _sure_of(table: pl.DataFrame, way: Callable[[pa.Array], tuple[pa.Array, pa.A
     return sure
 
 
-# --- What the rules remove --------------------------------------------------------------------------------------------
-
-
-def chains(model: str | None) -> Iterator[tuple[str, FilterChain]]:
-    """A chain for each rule set with the limits that it has if a recipe says nothing, and Gopher's quality by the paper's words."""
-    for name in (*RULE_SETS, "gopher_quality:paper"):
-        rule_set, _, variant = name.partition(":")
-        data: dict[str, object] = {"name": "languages", "sources": {"web": {"path": ["x"]}}}
-        filters: dict[str, object] = {"rules": [rule_set], "language": {"model": model} if model else {}}
-        data["filters"] = filters | ({rule_set: {"variant": variant}} if variant else {})
-        yield name, FilterChain.of(recipes.parse(data))
-
-
-def removed(texts: list[str], groups: list[str], judging: dict[str, FilterChain]) -> dict[str, Removed]:
-    """By group what each rule set removes."""
-    found = {group: Removed(n) for group, n in Counter(groups).items()}
-    batch = batch_of(texts)
-    for name, chain in judging.items():
-        for one in found.values():
-            one.rules[name] = Counter()
-        _, ledger = chain(batch)
-        for row, reason in zip(ledger.column("origin_offset").to_pylist(), ledger.column("reason").to_pylist(), strict=True):
-            found[groups[row]].rules[name][reason.partition(".")[2]] += 1
-    return found
-
-
-def print_removed(table: pl.DataFrame, model: str | None) -> dict[str, float]:
-    """A line per language, removal of all documents and of the prose in them, and why where it is above 5 %."""
-    judging = dict(chains(model))
-    texts, langs, groups = (table[name].to_list() for name in ("text", "lang", "group"))
-    prose = [paragraphs(text, lang) for text, lang in zip(texts, langs, strict=True)]
-    judged = np.flatnonzero(is_prose(texts, prose, langs))
-    raw = removed(texts, groups, judging)
-    clean = removed([prose[row] for row in judged], [groups[row] for row in judged], judging)
-    shown = Table("language", "documents", "prose", *judging, title="removed: of the documents as they are / of the prose in them")
-    for group, of_all in sorted(raw.items()):
-        of_prose = clean.get(group, Removed(0, {name: Counter() for name in judging}))
-        cells = [
-            f"{of_all.share(name):.0%} / {of_prose.share(name):.1%}" if of_prose.n else f"{of_all.share(name):.0%} / -" for name in judging
-        ]
-        shown.add_row(group, str(of_all.n), str(of_prose.n), *cells)
-    console.print(shown)
-    for group, of_prose in sorted(clean.items()):
-        for name, rules in of_prose.rules.items():
-            if of_prose.share(name) > MOST_REMOVED:
-                why = ", ".join(f"{rule} {n}" for rule, n in rules.most_common())
-                console.print(f"ABOVE {MOST_REMOVED:.0%} {group} {name}: {rules.total()} of {of_prose.n} ({why})")
-    return {
-        f"prose_removed_{name}": sum(one.rules[name].total() for group, one in clean.items() if not group.startswith("en"))
-        / max(sum(one.n for group, one in clean.items() if not group.startswith("en")), 1)
-        for name in judging
-    }
-
-
 def main(
     corpus: Annotated[list[Path], typer.Option(help="A JSONL file, or a folder of them; repeatable.")],
     label: Annotated[str, typer.Option(help="The column of the true language.")] = "lang",
@@ -248,7 +175,7 @@ def main(
     if len(unknown := table.filter(~is_known)):
         ratios |= print_unknown(unknown, config)
     if rules:
-        ratios |= print_removed(table, model)
+        ratios |= print_removed(console, table, model)
     finish(out, [], ratios)
 
 

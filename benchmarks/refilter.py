@@ -3,7 +3,7 @@
     python -m benchmarks.refilter --corpus pages.jsonl.gz [--set filters.gopher_quality.min_words=20 ...] [--out refilter.json]
 
 Three commands, each a process of its own: FineWeb's recipe, the same with other limits, and `refilter` with those limits on the first
-run. No model is trained. RATIO is the second over the third, in wall seconds with starting and importing.
+run. RATIO is the second over the third, in wall seconds with starting and importing.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ def main(
     corpus: Annotated[str, typer.Option(help="A file, folder or glob of documents.")],
     limits: Annotated[list[str] | None, typer.Option("--set", help="The limits to change.")] = None,
     keep: Annotated[str, typer.Option(help="filters.language.keep, as TOML; all languages if empty.")] = "[]",
+    model: Annotated[bool, typer.Option(help="Train the small model, too, as a run does unless it is told not to.")] = False,
     out: Annotated[Path | None, typer.Option(help="Also write the figures to this JSON file.")] = None,
 ) -> None:
     """Run, run with other limits, refilter, compare."""
     changes = limits or LIMITS
-    base = [f"sources.web.path={corpus}", "pretrain.enabled=false", f"filters.language.keep={keep}", "guards.max_filtered=off"]
+    base = [f"sources.web.path={corpus}", f"filters.language.keep={keep}", "guards.max_filtered=off"]
+    base.append(f"pretrain.enabled={str(model).lower()}")
     folder = Path(tempfile.mkdtemp(prefix="corpusmill-refilter-"))
     try:
         costs = [

@@ -17,6 +17,10 @@ import apache_beam as beam
 import pyarrow as pa
 
 from pipelines.dedup.clusters import CLUSTER_SIZE
+from pipelines.dedup.forecast import Cost, forecast
+from pipelines.dedup.pool import TakePart
+from pipelines.dedup.snapshots.index import open_index
+from pipelines.dedup.snapshots.stage import StageSnapshot
 from pipelines.dedup.spans.rewrite import cut_fields
 from pipelines.dedup.stage import ApplyMerges, Deduplicate
 from pipelines.encode.stage import EncodeShards
@@ -43,6 +47,8 @@ INDEX_FOLDER = "index"
 DOCUMENTS = "documents"
 COLLECTED = (POOL, WORK_POOL, LEDGER_FOLDER, AUDIT_FOLDER, INDEX_FOLDER)
 """Folders that `collect` writes to."""
+SNAPSHOT = "work/refine/snapshot"
+"""What goes into the dedup index when the stage is done."""
 
 
 def pool_folder(recipe: Recipe) -> str:
@@ -95,20 +101,34 @@ def decide_again(pipeline: beam.Pipeline, recipe: Recipe, segments: list[Path], 
     dropped | "ledger" >> WriteSegments(run, LEDGER_FOLDER, "filters", LEDGER, ".parquet") | "report" >> ReportFiles(report)
 
 
+def take_part_of(recipe: Recipe) -> TakePart:
+    """Which documents of the pool dedup sees, and with which texts."""
+    return TakePart(decider_of(recipe).keeps, recipe.decontaminate)
+
+
+def forecast_refine(recipe: Recipe, segments: list[Path], n_documents: int) -> Cost:
+    """What deduplication will cost."""
+    return forecast(recipe.dedup, segments, n_documents, take_part_of(recipe))
+
+
 def refine(
     pipeline: beam.Pipeline, recipe: Recipe, segments: list[Path], n_documents: int, run: Path, report: Path, progress: Progress
 ) -> None:
     """The pool's rows that no rule drops -> DIR/documents, and the ledger of what was merged and what is kept."""
-    work, keeps = run / "work" / "refine", decider_of(recipe).keeps
+    dedup, work, take_part = recipe.dedup, run / "work" / "refine", take_part_of(recipe)
     paths = [str(path) for path in segments]
+    earlier, again = open_index(dedup, len(segments)), partial(mend, scrub=recipe.scrub)
     numbered = pipeline | "segments" >> beam.Create(list(enumerate(paths))) | "spread" >> beam.Reshuffle()
-    again = partial(mend, scrub=recipe.scrub)
-    left = numbered | "dedup" >> Deduplicate(recipe.dedup, paths, n_documents, work, progress, keeps, again)
-    refined = left | "apply merges" >> ApplyMerges(recipe.dedup, n_documents, work / "merges", progress, keeps)
-    files = (
+    left = numbered | "dedup" >> Deduplicate(dedup, paths, n_documents, work, progress, take_part, earlier, again)
+    refined = left | "apply merges" >> ApplyMerges(dedup, paths, n_documents, work / "merges", progress, take_part)
+    files = [
         refined | "curated" >> beam.Map(passed) | "documents" >> WriteSegments(run, DOCUMENTS, "documents", documents_schema(recipe)),
         refined | "merged" >> beam.Map(ended) | "ledger" >> WriteSegments(run, LEDGER_FOLDER, "refine", LEDGER, ".parquet"),
-    )
+    ]
+    if dedup.snapshot:
+        files.append(
+            left | "snapshot" >> StageSnapshot(dedup, take_part.left_by(dedup), n_documents, run, SNAPSHOT, work / "snapshot-keys")
+        )
     files | "files" >> beam.Flatten() | "report" >> ReportFiles(report)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -28,11 +28,35 @@ def check_filters(ledger: Path, kept: pl.DataFrame, guards: Guards) -> None:
 
 
 def check_merges(ledger: Path, guards: Guards) -> None:
-    """By source and by language: documents that dedup merged, or of which it left nothing."""
+    """By source and by language: documents that dedup ended, for whatever reason; then the largest cluster."""
     rows = _rows(ledger, "dedup")
-    merged = rows.filter(pl.col("outcome") != "kept")
+    ended, merged = rows.filter(pl.col("outcome") != "kept"), rows.filter(pl.col("outcome") == "merged")
     for by in (("source",), ("lang",)):
-        _check("dedup", by, merged, rows, guards.max_merged, "guards.max_merged", guards.min_documents)
+        _check("dedup", by, ended, rows, guards.max_merged, "guards.max_merged", guards.min_documents)
+    if guards.max_cluster is not None and rows.height >= guards.min_documents:
+        _check_cluster(merged, rows.height, guards.max_cluster)
+
+
+def _check_cluster(merged: pl.DataFrame, n_documents: int, limit: float) -> None:
+    largest = merged.group_by("survivor_id").len("n").sort("n", "survivor_id", descending=[True, False]).head(1)
+    if largest.is_empty() or largest.item(0, "n") + 1 <= limit * n_documents:
+        return
+    survivor, n = largest.row(0)
+    rows = merged.filter(pl.col("survivor_id") == survivor).sort("value", "doc_id")
+    reasons = rows.group_by("reason").len("n").sort("n", "reason", descending=[True, False])
+    examples = rows.head(N_EXAMPLES).iter_rows(named=True)
+    raise GuardError(
+        f"dedup put {n + 1} of {n_documents} documents ({(n + 1) / n_documents:.1%}) into one cluster, more than "
+        f"guards.max_cluster = {limit}: they end in {survivor.hex()}. "
+        f"Reasons: {', '.join(f'{reason} {count}' for reason, count in reasons.iter_rows())}. "
+        f"The least similar: {'; '.join(_example(row) for row in examples)}. "
+        'Look at these documents; raise guards.max_cluster (or set it to "off") if they are copies.'
+    )
+
+
+def _example(row: dict[str, Any]) -> str:
+    name = row["doc_id"].hex() if row["doc_id"] else f"{row['origin_file']}:{row['origin_offset']}"
+    return f"{name} {row['reason']} value={row['value']}"
 
 
 def _rows(ledger: Path, *stages: str) -> pl.DataFrame:
@@ -66,9 +90,6 @@ def _check(
     raise GuardError(
         f"{stage} removed {worst['removed']} of {worst['n']} documents of {group} ({worst['share']:.1%}), more than {key} = {limit}. "
         f"Reasons: {', '.join(f'{r} {n}' for r, n in reasons.iter_rows())}. Examples: "
-        + "; ".join(
-            f"{(row['doc_id'] or b'').hex() or row['origin_file'] + ':' + str(row['origin_offset'])} {row['reason']} value={row['value']}"
-            for row in examples.iter_rows(named=True)
-        )
+        + "; ".join(_example(row) for row in examples.iter_rows(named=True))
         + f'. Look at the ledger in the run folder; raise {key} (or set it to "off") if the removal is meant.'
     )

@@ -21,6 +21,10 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines import graph
+from pipelines.dedup.decontaminate import contamination, describe_evals, load_evals
+from pipelines.dedup.forecast import Cost, compared, folder_bytes
+from pipelines.dedup.forecast import lines_of as lines_of_forecast
+from pipelines.dedup.snapshots.index import add_snapshot, describe_index, snapshots_before
 from pipelines.encode.counting import parts_of
 from pipelines.encode.evaluate import EVALUATED_BYTES, evaluate
 from pipelines.encode.sample import Group, drawn, group_sizes, shares
@@ -70,6 +74,8 @@ class Engine:
     runner: str = "local"
     workers: int = 1
     beam_options: tuple[str, ...] = ()
+    say: Callable[[str], None] = lambda line: None
+    """Called with what a user should know before a stage runs."""
 
     def run(self, build: Callable[[beam.Pipeline], None]) -> Ran:
         """Run the graph that `build` makes."""
@@ -123,6 +129,9 @@ class Run:
                         f"{self.folder} was made by another recipe (digest {marker.recipe_digest[:12]}, not {self.digest[:12]}); "
                         "resume with the recipe and settings that its run.json states, or give --out a new folder"
                     )
+        if self.recipe.decontaminate.paths:
+            load_evals(self.recipe.decontaminate)  # what cannot be read is refused now, not after hours
+        snapshots_before(self.recipe.dedup)
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def bring_up_to_date(self, stage: str) -> StageRecord:
@@ -167,12 +176,14 @@ class Run:
         before = {"crawl": (), "refine": ("collect",), "tokenizer": ("refine",), "encode": ("refine", "tokenizer"), "validate": ("encode",)}
         made = (line for name in before[stage] for line in lines_of(self.records[name].intermediates or self.records[name].outputs))
         named = {"refine": "dedup", "tokenizer": "tokenizer"}.get(stage)
-        return (*made, *(self.recipe.files_named_in(named) if named else ()))
+        met = describe_evals(self.recipe.decontaminate) + describe_index(self.recipe.dedup) if stage == "refine" else ()
+        return (*made, *(self.recipe.files_named_in(named) if named else ()), *met)
 
     def used_up(self, marker: StageRecord) -> bool:
         """Whether the next stage has been done with exactly the marker's intermediates."""
         following = read_marker(self.folder, STAGES[STAGES.index(marker.stage) + 1]) if marker.intermediates else None
-        return following is not None and following.inputs == lines_of(marker.intermediates)
+        lines = lines_of(marker.intermediates)
+        return following is not None and following.inputs[: len(lines)] == lines
 
     def write_state(self, *, complete: bool, stopped: str | None = None) -> None:
         """DIR/run.json as of now; `stopped` says what ended the run."""
@@ -254,29 +265,44 @@ class Run:
         """Merge copies; the documents that stay are the corpus."""
         segments = [self.folder / file.path for file in self.pool()]
         n_documents = self.records["collect"].counts["filters"].n_out
+        foreseen = graph.forecast_refine(self.recipe, segments, n_documents)
+        for line in lines_of_forecast(foreseen, self.recipe.dedup):
+            self.engine.say(line)
         ran, files = self.graph(
             "refine",
             2 * len(segments),
             lambda pipeline, report, progress: graph.refine(pipeline, self.recipe, segments, n_documents, self.folder, report, progress),
         )
+        staged = [file for file in files if file.path.startswith(graph.SNAPSHOT)]
+        files = [file for file in files if file not in staged]
         counts = self.balance(ran, "dedup")
         check_stage("filters to dedup", n_documents, counts["dedup"].n_in, 0)
-        check_stage(
-            "files of refine",
-            counts["dedup"].merged + counts["dedup"].dropped + 2 * counts["dedup"].n_out,
-            sum(file.n_rows or 0 for file in files),
-            0,
-        )
+        check_stage("files of refine", counts["dedup"].n_in + counts["dedup"].n_out, sum(file.n_rows or 0 for file in files), 0)
         ledger = self.folder / graph.LEDGER_FOLDER
         check_merges(ledger, self.recipe.guards)
         check_run(ledger, self.records["collect"].counts["read"].n_in)
         documents = [self.folder / file.path for file in files if file.path.startswith(graph.DOCUMENTS)]
         names = [field.name for field in graph.curated_schema(self.recipe) if field.name.startswith("n_redacted_")]
         redacted = self.columns(documents, *names).sum().row(0, named=True) if names else {}
-        details = {
+        details: dict[str, Any] = {
             "redacted": {name.removeprefix("n_redacted_"): n or 0 for name, n in redacted.items()},
             "dedup": {name: n for name, n in ran.counters.get("dedup", {}).items() if name not in Counts.__slots__},
         }
+        seen = ran.counters.get("dedup cost", {})
+        happened = Cost(
+            n_documents=counts["dedup"].n_in,
+            signature_bytes=seen.get("signature_bytes", 0),
+            band_bytes=seen.get("band_bytes", 0),
+            disk_bytes=folder_bytes(self.folder / "work" / "refine"),
+            largest_bucket=seen.get("largest_bucket", 0),
+            cpu_s=round(ran.cpu_s, 1),
+        )
+        details["dedup_cost"] = compared(foreseen, happened, self.recipe.dedup)
+        if self.recipe.decontaminate.paths:
+            details["contamination"] = contamination(ran.counters.get("contamination", {}), load_evals(self.recipe.decontaminate))
+        if staged:
+            snapshot = add_snapshot(self.recipe.dedup, self.folder / graph.SNAPSHOT, staged)
+            details["snapshot"] = {"name": snapshot.name, "folder": snapshot.folder, "n_documents": snapshot.n_documents}
         return Done(outputs=files, counts=counts, details=details)
 
     def do_tokenizer(self) -> Done:

@@ -117,6 +117,12 @@ def count(room: str, **numbers: int) -> None:
         Metrics.counter(room, name).inc(int(number))
 
 
+def most_seen(room: str, **numbers: int) -> None:
+    """Raise the room's counters to these numbers where they are lower."""
+    for name, number in numbers.items():
+        Metrics.distribution(room, name).update(int(number))
+
+
 def count_outcomes(room: str, ledger: pa.RecordBatch) -> None:
     """Add the ledger rows to the room's counters dropped, merged and failed."""
     outcomes = ledger.column("outcome").value_counts().to_pylist()
@@ -460,9 +466,13 @@ def _options(runner: str, workers: int, beam_options: tuple[str, ...]) -> Iterat
 
 def _counters(result: PipelineResult) -> dict[str, dict[str, int]]:
     rooms: dict[str, dict[str, int]] = {}
-    for metric in result.metrics().query(MetricsFilter())["counters"]:
+    found = result.metrics().query(MetricsFilter())
+    for metric in found["counters"]:
         room = rooms.setdefault(metric.key.metric.namespace, {})
         room[metric.key.metric.name] = room.get(metric.key.metric.name, 0) + metric.result
+    for metric in found["distributions"]:
+        room = rooms.setdefault(metric.key.metric.namespace, {})
+        room[metric.key.metric.name] = max(room.get(metric.key.metric.name, 0), metric.result.max)
     return rooms
 
 

@@ -40,6 +40,8 @@ from schemas.recipe import Recipe, Scrub
 
 STAGE: Final = "takedown"
 SHARDS: Final = "shards"
+_BEFORE_RULES: Final = ("read", "opt_out", STAGE)
+"""Rooms whose counts stay as they are, or are made anew."""
 _HOLDERS: Final = (graph.POOL, graph.DOCUMENTS, SHARDS, graph.AUDIT_FOLDER, graph.INDEX_FOLDER, graph.LEDGER_FOLDER)
 """Folders whose files have rows by document."""
 
@@ -233,26 +235,43 @@ class _Run:
 
     def update_counts(self, ledger: pl.DataFrame, ids: pa.Array) -> None:
         """Counts, sums and the index of the shards, as of a run in which the documents were left out before any rule judged."""
-
-        def n_rows(stage: str, *outcomes: Outcome) -> int:
-            return ledger.filter(pl.col("stage") == stage, pl.col("outcome").is_in(outcomes or list(Outcome))).height
-
-        kept, merged, dropped = (n_rows("dedup", outcome) for outcome in (Outcome.KEPT, Outcome.MERGED, Outcome.DROPPED))
-        check_stage("takedown", ledger.height, n_rows("filters") + n_rows("dedup"), 0)
+        ends = {(stage, outcome): n for stage, outcome, n in ledger.group_by("stage", "outcome").len().iter_rows()}
+        kept = sum(n for (_, outcome), n in ends.items() if outcome == Outcome.KEPT)
+        left = ledger.height
+        for stage in ("collect", "refine"):
+            record = self.records[stage]
+            counts = {}
+            for room, before in record.counts.items():
+                if room in _BEFORE_RULES:
+                    counts[room] = before
+                    continue
+                gone = {outcome.value: ends.get((room, outcome), 0) for outcome in Outcome if outcome != Outcome.KEPT}
+                passed = left - sum(gone.values())
+                counts[room] = _less(before, n_in=left, n_out=passed, **gone)
+                left = passed
+            self.records[stage] = dataclasses.replace(record, counts=counts)
         in_documents = sum(removed_rows(self.folder / file.path, ids).num_rows for file in self.files(graph.DOCUMENTS))
+        check_stage("takedown", left, kept, 0)
         check_stage("takedown from documents", kept, in_documents, 0)
-        collect, refine = self.records["collect"], self.records["refine"]
-        counts = dict(collect.counts)
-        filters, passed = counts.pop("filters"), counts["opt_out"].n_out
-        n_gone = counts.get(STAGE, Counts()).dropped + ledger.height
-        counts[STAGE] = Counts(n_in=passed, n_out=passed - n_gone, dropped=n_gone)
-        counts["filters"] = _less(filters, n_in=ledger.height, n_out=ledger.height - n_rows("filters"), dropped=n_rows("filters"))
-        self.records["collect"] = dataclasses.replace(collect, counts=counts)
-        dedup = _less(refine.counts["dedup"], n_in=kept + merged + dropped, n_out=kept, merged=merged, dropped=dropped)
+        self.count_takedown(ledger.height)
+        refine = self.records["refine"]
         details = refine.details | {"redacted": self.redacted_without(ids)}
-        self.records["refine"] = dataclasses.replace(refine, counts=refine.counts | {"dedup": dedup}, details=details)
+        self.records["refine"] = dataclasses.replace(refine, details=details)
         if "encode" in self.records:
             self.update_shards(ids, kept)
+
+    def count_takedown(self, n: int) -> None:
+        """The room that all takedowns together are, behind opting out."""
+        collect = self.records["collect"]
+        passed = collect.counts["opt_out"].n_out
+        n += collect.counts.get(STAGE, Counts()).dropped
+        counts = {}
+        for room, before in collect.counts.items():
+            if room != STAGE:
+                counts[room] = before
+            if room == "opt_out":
+                counts[STAGE] = Counts(n_in=passed, n_out=passed - n, dropped=n)
+        self.records["collect"] = dataclasses.replace(collect, counts=counts)
 
     def redacted_without(self, ids: pa.Array) -> dict[str, int]:
         """Values replaced in the documents that are left, by kind."""

@@ -5,6 +5,7 @@ CorpusmillError             shown as one message without a traceback, exit statu
 ├── InputError              a source that is missing or that cannot be opened at all
 ├── RequestError            a takedown that asks for something in a form in which it cannot be looked for
 ├── OutputError             a run folder that is in the way, or damaged
+├── IndexFolderError        a dedup index that is missing, damaged, or made with other settings
 ├── ModelError              a model file that is missing or not what its digest says
 ├── EmptyCorpusError        nothing is left to go on with
 ├── TokenizerError          a tokenizer that cannot be trained or loaded
@@ -36,6 +37,10 @@ class RequestError(CorpusmillError):
 
 class OutputError(CorpusmillError):
     """A run folder that is in the way, or damaged."""
+
+
+class IndexFolderError(CorpusmillError):
+    """A dedup index that is missing, damaged, or made with other settings."""
 
 
 class ModelError(CorpusmillError):

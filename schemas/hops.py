@@ -89,6 +89,8 @@ def signature_schema(n_permutations: int) -> pa.Schema:
             pa.field("doc_id", pa.binary(16), nullable=False),
             # Of two copies the one with the smaller (rank, at) stays.
             pa.field("rank", pa.uint64(), nullable=False),
+            # Keys of documents with different salts never meet.
+            pa.field("salt", pa.uint64(), nullable=False),
             pa.field("url_hash", pa.binary(16)),
             pa.field("exact_hash", pa.binary(16), nullable=False),
             pa.field("n_shingles", pa.uint32(), nullable=False),

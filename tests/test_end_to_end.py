@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.run import Engine, Run
 from schemas import recipe as recipes
-from schemas.errors import ConservationError, EmptyCorpusError, GuardError, OutputError, TokenizerError
+from schemas.errors import ConservationError, EmptyCorpusError, GuardError, InputError, OutputError, TokenizerError
 from schemas.recipe import Recipe
 from tests.site import CONTACT, PAGES, write_warc
 
@@ -186,6 +186,37 @@ def test_too_large_a_vocabulary_ends_the_run_with_the_size_that_fits(site: Path)
 def test_a_guard_stops_a_run_that_loses_too_much(site: Path) -> None:
     with pytest.raises(GuardError, match=r"filters removed 5 of 10 documents of source=web .*max_filtered = 0\.3\. Reasons: "):
         execute(site_recipe(site, **{"guards.max_filtered": 0.3, "guards.min_documents": 5}), site / "guard")
+
+
+def test_evaluation_sets_that_are_missing_are_refused_before_anything_is_read(site: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere\.jsonl leads to no file"):
+        execute(site_recipe(site, **{"decontaminate.paths": ["nowhere.jsonl"]}), site / "missing")
+    assert not (site / "missing").exists()
+
+
+def test_evaluation_items_and_what_earlier_runs_kept_stay_out(site: Path, done: Path) -> None:
+    (documents,) = (done / "documents").glob("*.arrow")
+    kept = pa.ipc.open_file(pa.memory_map(str(documents))).read_all().to_pylist()
+    planted = " ".join(kept[0]["text"].split()[40:70]).upper()
+    (site / "items.jsonl").write_text(json.dumps({"set": "quiz", "id": "7", "question": planted}) + "\n")
+    sets = {"decontaminate.paths": [str(site / "items.jsonl")], "dedup.index": str(site / "index")}
+    changes = {**sets, "tokenizer.vocab_size": 257}
+    first = site_recipe(site, **changes, **{"dedup.snapshot": "first"})
+    execute(first, site / "first")
+    fates = {row["doc_id"]: row for row in ledger(site / "first").iter_rows(named=True)}
+    assert (fates[kept[0]["doc_id"]]["outcome"], fates[kept[0]["doc_id"]]["reason"]) == ("dropped", "evaluation.quiz")
+    state = json.loads((site / "first" / "run.json").read_text())
+    details = next(stage for stage in state["stages"] if stage["stage"] == "refine")["details"]
+    assert details["contamination"]["quiz"]["found"] == 1
+    assert details["snapshot"]["n_documents"] == 2
+    assert details["dedup_cost"]["happened"]["n_documents"] == details["dedup_cost"]["forecast"]["n_documents"] == 5
+    digests = shard_digests(site / "first")
+    execute(first, site / "first", resume=True)  # its own snapshot is none of its inputs
+    assert shard_digests(site / "first") == digests
+    execute(site_recipe(site, **changes), site / "second")
+    again = {row["doc_id"]: row for row in ledger(site / "second").iter_rows(named=True)}
+    for document in kept[1:]:
+        assert (again[document["doc_id"]]["outcome"], again[document["doc_id"]]["survivor_id"]) == ("merged", document["doc_id"])
 
 
 def test_a_lost_record_fails_the_run(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,11 @@ def test_a_recipe_can_be_planned_and_shows_its_rules(name: str, tmp_path: Path) 
     assert not (tmp_path / "out").exists()
 
 
+def test_what_is_named_after_a_publication_has_the_published_limits() -> None:
+    published = {name for name in recipes.list_recipes() if recipes.load(name).filters.limits == "published"}
+    assert published == set(recipes.list_recipes()) - {"demo"}
+
+
 @pytest.mark.parametrize("name", recipes.list_recipes())
 def test_a_recipes_rules_judge_documents_of_every_source(name: str) -> None:
     recipe = without_models(recipes.load(name))

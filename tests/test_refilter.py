@@ -22,6 +22,7 @@ OTHERWISE = {
     **LOOSER,
     "filters.language.keep": [],
     "filters.url.block_words": ["river"],
+    "filters.limits": "published",
     "filters.profiles.en.fineweb.min_terminal_line_ratio": 0.05,
     "dedup.minhash.min_jaccard": 0.95,
 }

@@ -14,10 +14,11 @@ import pyarrow as pa
 
 from pipelines.dedup.frames import as_batch, as_frame
 from pipelines.text.unicode import SPACE, TABLE_SIZE, char_classes, decode
-from schemas.buffers import Bytes, Offsets, fixed_column, string_view
+from schemas.buffers import Bytes, Offsets, fixed_column, fixed_view, string_view
 from schemas.hops import MERGE
 
 _DIGEST_BYTES: Final = 16
+LEAST_MORTAL: Final = 1 << 60  # a smaller rank is that of a document which never ends
 
 
 def content_hashes(text: pa.Array) -> pa.Array:
@@ -35,6 +36,15 @@ def url_hashes(url: pa.Array) -> pa.Array:
     return pa.compute.if_else(url.is_valid(), hashes, pa.scalar(None, hashes.type))
 
 
+def salted(hashes: pa.Array, salts: npt.NDArray[np.uint64]) -> pa.Array:
+    """binary[16] per hash: others where the salts differ; null stays null."""
+    if not salts.any():
+        return hashes
+    values = fixed_view(hashes.fill_null(b"\0" * _DIGEST_BYTES)).copy().view(np.uint64) ^ salts[:, None]
+    mixed = fixed_column(values.view(np.uint8))
+    return pa.compute.if_else(hashes.is_valid(), mixed, pa.scalar(None, mixed.type))
+
+
 def canonical_url(url: pl.Expr) -> pl.Expr:
     """Without scheme, user, "www.", default port, fragment and trailing slash, the host in lower case."""
     parts = url.str.strip_chars().str.extract_groups(r"^(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[^/?#@]*@)?(?:[Ww]{3}\.)?([^/?#]*)([^#]*)")
@@ -42,39 +52,47 @@ def canonical_url(url: pl.Expr) -> pl.Expr:
     return pl.concat_str(host, parts.struct.field("2").str.replace(r"/+$", ""))
 
 
-def merge_equal(table: pa.Table, key: str, reason: str) -> tuple[pa.Table, pa.RecordBatch]:
-    """(rows that stay, MERGE batch): of the rows with one value in column `key` the best stays; null equals nothing."""
+def best_of(frames: pl.DataFrame | list[pl.DataFrame], key: str) -> pl.DataFrame:
+    """The best row (columns key, rank, at, doc_id) of each value of `key`; null is no value."""
+    frame = pl.concat(frames) if isinstance(frames, list) else frames
+    return frame.filter(pl.col(key).is_not_null()).sort(key, "rank", "at").unique(key, keep="first", maintain_order=True)
+
+
+def merge_equal(table: pa.Table, key: str, reason: str, best: pl.DataFrame | None = None) -> tuple[pa.Table, pa.RecordBatch]:
+    """(rows that stay, MERGE batch): of the rows with one value in column `key` the best stays; null equals nothing.
+
+    `best` are the best rows of each value, as `best_of` gives them, where the table is a part only. Protected rows stay in any case.
+    """
     frame = as_frame(table.select([key, "rank", "at", "doc_id"]))
-    frame = frame.with_row_index("row").filter(pl.col(key).is_not_null()).sort(key, "rank", "at")
-    frame = frame.with_columns(
-        pl.col("at").first().over(key).alias("survivor_at"),
-        pl.col("doc_id").first().over(key).alias("survivor_id"),
-    ).filter(pl.col("at") != pl.col("survivor_at"))
+    best = best_of(frame, key) if best is None else best
+    survivors = best.select(key, pl.col("at").alias("survivor_at"), pl.col("doc_id").alias("survivor_id"))
+    frame = frame.select(key, "rank", "at").with_row_index("row").join(survivors, on=key, how="inner", maintain_order="left")
+    frame = frame.filter((pl.col("at") != pl.col("survivor_at")) & (pl.col("rank") >= LEAST_MORTAL))
     merges = frame.with_columns(pl.lit(reason).alias("reason"), pl.lit(1.0).alias("value"), pl.lit(1.0).alias("limit"))
     stays = np.ones(table.num_rows, bool)
     stays[merges.get_column("row").to_numpy()] = False
     return table.filter(pa.array(stays)), as_batch(merges, MERGE)
 
 
-def compose(merges: pa.Table) -> pa.RecordBatch:
+def compose(before: pa.Table, now: pa.Table, *, with_now: bool = False) -> pa.RecordBatch:
     """MERGE rows whose survivors ended themselves, pointed at the survivor of the survivor.
 
-    `merges` has a column `later`: false for merges made before, true for those of the kind that just ran. A document merged
+    `before` are merges made before, `now` those of the kind that just ran, which `with_now` adds to the result. A document merged
     before into one that is merged now goes to that one's survivor; its value stays that of its own comparison. Where that one
     ended without a survivor, it ends for the same reason.
     """
-    frame = as_frame(merges)
-    before, now = frame.filter(~pl.col("later")), frame.filter(pl.col("later"))
+    earlier, later = as_frame(before), as_frame(now)
     names = ("survivor_at", "survivor_id", "reason", "value", "limit")
-    onward = now.select(
+    onward = later.select(
         pl.col("at").alias("survivor_at"), pl.lit(True).alias("ended"), *(pl.col(name).alias(f"next_{name}") for name in names)
     )
-    before = before.join(onward, on="survivor_at", how="left")
-    moved, alone = pl.col("ended").fill_null(False), pl.col("ended").fill_null(False) & pl.col("next_survivor_at").is_null()
-    before = before.with_columns(
+    earlier = earlier.join(onward, on="survivor_at", how="left")
+    moved = pl.col("ended").fill_null(False)
+    alone = moved & pl.col("next_survivor_at").is_null()
+    pointed = earlier.with_columns(
         pl.when(moved if name.startswith("survivor") else alone).then(f"next_{name}").otherwise(name).alias(name) for name in names
-    )
-    return as_batch(pl.concat([before.select(MERGE.names), now.select(MERGE.names)]), MERGE)
+    ).select(MERGE.names)
+    return as_batch(pl.concat([pointed, later.select(MERGE.names)]) if with_now else pointed, MERGE)
 
 
 def _digests(data: Bytes, offsets: Offsets) -> pa.Array:

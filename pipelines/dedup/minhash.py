@@ -6,6 +6,7 @@ with more members than may be compared is split by the other bands of the same s
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import numba
@@ -40,12 +41,19 @@ def detection_probability(jaccard: npt.ArrayLike, bands: int, rows: int) -> npt.
 def ranks(priority: npt.NDArray[np.uint8], n_chars: UInt64s, doc_id: pa.Array) -> UInt64s:
     """uint64[n], smaller is better: 4 bits of source priority, 28 of length (the longest first), the first 32 of the doc_id.
 
+    Priority 0 is that of documents which never end: protected ones, and those of earlier runs.
+
     >>> ranks(0, 3, b"...") < ranks(0, 2, b"...") < ranks(1, 9, b"...")
     """
     most = np.uint64((1 << _CHARS_BITS) - 1)
     shorter = most - np.minimum(n_chars, most)
     prefix = fixed_view(doc_id)[:, :4].copy().view(">u4").reshape(-1).astype(np.uint64)
     return (priority.astype(np.uint64) << np.uint64(60)) | (shorter << np.uint64(32)) | prefix
+
+
+def may_end(rank: UInt64s) -> npt.NDArray[np.bool_]:
+    """bool[n]: whether a document of this rank may be merged at all."""
+    return rank >> np.uint64(60) != np.uint64(0)
 
 
 def chars_of(rank: UInt64s) -> UInt64s:
@@ -63,7 +71,8 @@ def band_keys(signature: pa.RecordBatch, config: MinHash) -> pa.RecordBatch:
     n = signature.num_rows
     values = signature.column("minhash").flatten().to_numpy(zero_copy_only=False).reshape(n, config.bands * config.rows)
     keys = _band_keys(np.ascontiguousarray(values), config.bands, config.rows)
-    groups = (keys[:, : min(config.bands, MOST_GROUPS)] >> np.uint64(48)).astype(np.uint16)
+    groups = _prints(keys)
+    keys ^= signature.column("salt").to_numpy()[:, None]
     return pa.RecordBatch.from_pydict(
         {
             "key": pa.array(keys.reshape(-1)),
@@ -72,6 +81,15 @@ def band_keys(signature: pa.RecordBatch, config: MinHash) -> pa.RecordBatch:
             "groups": fixed_column(np.repeat(groups, config.bands, axis=0).view(np.uint8)),
         }
     )
+
+
+def group_prints(values: npt.NDArray[np.uint32], config: MinHash) -> UInt16s:
+    """uint16[n, groups]: the fingerprints that `band_keys` makes of signatures uint32[n, bands * rows]."""
+    return _prints(_band_keys(values, config.bands, config.rows))
+
+
+def _prints(keys: UInt64s) -> UInt16s:
+    return (keys[:, :MOST_GROUPS] >> np.uint64(48)).astype(np.uint16)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -87,8 +105,8 @@ def _band_keys(values: npt.NDArray[np.uint32], bands: int, rows: int) -> UInt64s
     return keys
 
 
-def candidate_pairs(bands: pa.Table, most: int) -> tuple[pa.RecordBatch, int]:
-    """(CANDIDATE batch, number of crowded buckets) of rows as `band_keys` makes them.
+def candidate_pairs(bands: pa.Table, most: int) -> tuple[pa.RecordBatch, int, int]:
+    """(CANDIDATE batch, number of crowded buckets, members of the largest bucket) of rows as `band_keys` makes them.
 
     In a bucket of up to `most` + 1 members every pair is proposed. In a larger one, members that agree in every band meet the best
     of their kind, and only that one goes on; if still too many go on, the bucket is crowded: see `_pair_crowd`.
@@ -99,7 +117,8 @@ def candidate_pairs(bands: pa.Table, most: int) -> tuple[pa.RecordBatch, int]:
     at, rank, keys = (bands.column(name).take(pa.array(shared)).to_numpy() for name in ("at", "rank", "key"))
     order = np.lexsort((at, rank, keys))
     shared, at, rank, keys = shared[order], at[order], rank[order], keys[order]
-    large = run_lengths(keys) > most + 1
+    lengths = run_lengths(keys)
+    large = lengths > most + 1
     found = [pair_up(np.flatnonzero(~large), keys[~large], most)]
     n_crowded = 0
     if large.any():
@@ -114,11 +133,46 @@ def candidate_pairs(bands: pa.Table, most: int) -> tuple[pa.RecordBatch, int]:
         n_crowded = len(np.unique(keys[crowd]))
         found += _pair_crowd(crowd, keys[crowd], groups, most, 0, _DEPTH)
     pairs = np.concatenate(found)
+    pairs = pairs[may_end(rank[pairs[:, 1]])]
     pairs = pairs[_first_of_each(at[pairs[:, 0]], at[pairs[:, 1]])]
     better, worse = pairs[:, 0], pairs[:, 1]
-    return pa.RecordBatch.from_arrays(
-        [pa.array(c) for c in (at[better], rank[better], at[worse], rank[worse])], schema=CANDIDATE
-    ), n_crowded
+    columns = [pa.array(c) for c in (at[better], rank[better], at[worse], rank[worse])]
+    return pa.RecordBatch.from_arrays(columns, schema=CANDIDATE), n_crowded, int(lengths.max(initial=0))
+
+
+def lead(parts: Callable[[], Iterable[pa.Table]]) -> tuple[Iterator[pa.RecordBatch], pa.Table]:
+    """(CANDIDATE batches of rows that agree in key and every group with the best of them, those best ones).
+
+    What `candidate_pairs` does with large buckets, for one that does not fit the memory: only the best rows are held.
+    """
+    held: list[pa.Table] = []
+    for part in parts():
+        held = [_best_of_kind(pa.concat_tables([*held, part]))]
+    leaders = held[0]
+    kinds = _kinds(leaders)
+
+    def pairs() -> Iterator[pa.RecordBatch]:
+        for part in parts():
+            where = np.searchsorted(kinds, _kinds(part))
+            better = leaders.take(pa.array(where))
+            sides = [side.column(name).to_numpy() for side in (better, part) for name in ("at", "rank")]
+            follows = np.flatnonzero((sides[0] != sides[2]) & may_end(sides[3]))
+            yield pa.RecordBatch.from_arrays([pa.array(side[follows]) for side in sides], schema=CANDIDATE)
+
+    return pairs(), leaders
+
+
+def _best_of_kind(bands: pa.Table) -> pa.Table:
+    """The best row of each kind, by kind."""
+    kinds = _kinds(bands)
+    order = np.lexsort((bands.column("at").to_numpy(), bands.column("rank").to_numpy(), kinds))
+    first = np.flatnonzero(np.diff(kinds[order], prepend=~kinds[order[:1]]) != 0)
+    return bands.take(pa.array(order[first]))
+
+
+def _kinds(bands: pa.Table) -> UInt64s:
+    groups = fixed_view(bands.column("groups").combine_chunks()).view(np.uint16)
+    return _hash_rows(bands.column("key").to_numpy(), groups)
 
 
 def _pair_with_leaders(members: Rows, keys: UInt64s, groups: UInt16s) -> tuple[Rows, Rows]:

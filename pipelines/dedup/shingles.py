@@ -21,17 +21,16 @@ from schemas.buffers import Bytes, Offsets, string_view
 UInt32s = npt.NDArray[np.uint32]
 UInt64s = npt.NDArray[np.uint64]
 
-_WORD: Final = LETTER | NUMBER | MARK
+WORD: Final = LETTER | NUMBER | MARK
 _ROLL: Final = np.uint64(0x9E3779B97F4A7C15)  # odd: words at different places of a shingle weigh differently
 _ZERO: Final = ord("0")
 
 
 def permutations(count: int, seed: int) -> tuple[UInt32s, UInt32s]:
     """(a, b), uint32[count] each: the parameters that datasketch draws for `MinHash(count, seed, scheme="affine32")`."""
-    from datasketch import MinHash  # noqa: PLC0415 - it costs what signing thousands of documents does, and only the driver draws
-
-    a, b = MinHash(num_perm=count, seed=seed, scheme="affine32").permutations
-    return np.ascontiguousarray(a, np.uint32), np.ascontiguousarray(b, np.uint32)
+    drawn = np.random.RandomState(seed)
+    a = drawn.randint(0, 1 << 31, count, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
+    return a, drawn.randint(0, 1 << 32, count, dtype=np.uint32)
 
 
 def shingle_power(size: int) -> np.uint64:
@@ -66,7 +65,7 @@ def next_word(data: Bytes, at: int, end: int, classes: npt.NDArray[np.uint8], fo
     while at < end:
         code, width = decode(data, at)
         kind = classes[code] if code < TABLE_SIZE else 0
-        if kind & _WORD == 0:
+        if kind & WORD == 0:
             if inside and not (joined and kind & SPACE == 0):
                 return at, word
             at += width

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.dedup.minhash import pair_up, run_lengths
+from pipelines.dedup.minhash import may_end, pair_up, run_lengths
 from pipelines.dedup.shingles import UInt32s, UInt64s, shingle_power, text_shingles
 from pipelines.text.unicode import char_classes, fold_table
 from schemas.buffers import Bytes, Offsets, string_view
@@ -46,7 +46,7 @@ def block_keys(signature: pa.RecordBatch, config: SimHash) -> pa.RecordBatch:
     hashes = signature.column("simhash").to_numpy()
     number = np.arange(1, len(masks) + 1, dtype=np.uint64)
     keys = ((hashes[:, None] & masks) ^ (number * _MIX)) * np.uint64(0xFF51AFD7ED558CCD)
-    keys = (keys ^ (keys >> np.uint64(32))) * _MIX
+    keys = (keys ^ (keys >> np.uint64(32))) * _MIX ^ signature.column("salt").to_numpy()[:, None]
     repeated = {name: pa.array(np.repeat(signature.column(name).to_numpy(), len(masks))) for name in ("at", "rank", "simhash")}
     return pa.RecordBatch.from_pydict({"key": pa.array(keys.reshape(-1)), **repeated})
 
@@ -70,7 +70,7 @@ def near_pairs(rows: pa.Table, config: SimHash) -> tuple[UInt64s, UInt64s, UInt6
     pairs = np.concatenate([same, pair_up(leaders, key[leaders], config.max_comparisons)])
     better, worse = pairs[:, 0], pairs[:, 1]
     distance = np.bitwise_count(hashes[better] ^ hashes[worse]).astype(np.int64)
-    near = distance <= config.distance
+    near = (distance <= config.distance) & may_end(rank[worse])
     better, worse = better[near], worse[near]
     return at[better], rank[better], at[worse], rank[worse], distance[near], crowded
 

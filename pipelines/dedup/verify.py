@@ -1,4 +1,4 @@
-"""Candidates -> true similarity -> stars: what LSH proposed is checked against the texts before anything is removed."""
+"""Candidates -> true similarity: what LSH proposed is checked against the texts before anything is removed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ import pyarrow as pa
 
 from pipelines.dedup.minhash import CANDIDATE, Rows, UInt64s
 from schemas.buffers import Offsets
-from schemas.hops import MERGE
 
-EDGE: Final = CANDIDATE.append(pa.field("better_id", pa.binary(16), nullable=False)).append(
-    pa.field("similarity", pa.float64(), nullable=False)
-)
-"""A candidate pair with the true similarity of its shingle sets."""
+EDGE: Final = pa.schema([*CANDIDATE, pa.field("similarity", pa.float64(), nullable=False), pa.field("local", pa.bool_(), nullable=False)])
+"""A candidate pair with the true similarity of its shingle sets; `local` if both are of one source."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -52,51 +49,3 @@ def length_class(chars: UInt64s, priority: UInt64s) -> npt.NDArray[np.uint32]:
     """uint32[n], not descending where ranks ascend: documents of one priority and of about one length share a class."""
     octave = np.floor(32 * np.log2(chars.astype(np.float64) + 1)).astype(np.uint32)
     return priority.astype(np.uint32) * np.uint32(1024) + (np.uint32(1023) - octave)
-
-
-def resolve_stars(
-    edges: pa.Table, merged: npt.NDArray[np.uint8], first_rows: npt.NDArray[np.uint64], limit: float, reason: str
-) -> pa.RecordBatch:
-    """MERGE rows: going from the best document down, one is merged iff a document that stays is similar enough to it.
-
-    `edges` are EDGE rows, those of better worse documents in earlier calls. `merged` has one bit per document, numbered through
-    the segments (`first_rows[segment]` + row), and is marked here. The survivor is the most similar of those that stay (of equals
-    the best), so every removal stands on its own comparison and never on a chain of them.
-    """
-    names = ("better_at", "better_rank", "worse_at", "worse_rank", "similarity")
-    better, better_rank, worse, worse_rank, similarity = (edges.column(name).to_numpy() for name in names)
-    order = np.lexsort((better, better_rank, -similarity, worse, worse_rank))
-    chosen = order[_stars(_numbered(better[order], first_rows), _numbered(worse[order], first_rows), merged)]
-    n = len(chosen)
-    columns = {
-        "at": pa.array(worse[chosen]),
-        "survivor_at": pa.array(better[chosen]),
-        "survivor_id": edges.column("better_id").take(pa.array(chosen)).combine_chunks(),
-        "reason": pa.repeat(pa.scalar(reason, pa.large_string()), n),
-        "value": pa.array(similarity[chosen]),
-        "limit": pa.repeat(pa.scalar(limit, pa.float64()), n),
-    }
-    return pa.RecordBatch.from_arrays([columns[name] for name in MERGE.names], schema=MERGE)
-
-
-def _numbered(at: UInt64s, first_rows: UInt64s) -> Rows:
-    return (first_rows[(at >> np.uint64(32)).astype(np.int64)] + (at & np.uint64(0xFFFFFFFF))).astype(np.int64)
-
-
-@numba.njit(cache=True, nogil=True)
-def _stars(better: Rows, worse: Rows, merged: npt.NDArray[np.uint8]) -> Rows:
-    """Of edges in the order of `worse`, the first of each document whose `better` stays: the edges by which it is merged."""
-    chosen = np.empty(len(worse), np.int64)
-    n = 0
-    for edge in range(len(worse)):
-        # Every better document has been decided: its own edges came before.
-        if not _is_set(merged, worse[edge]) and not _is_set(merged, better[edge]):
-            merged[worse[edge] >> 3] |= np.uint8(1 << (worse[edge] & 7))
-            chosen[n] = edge
-            n += 1
-    return chosen[:n]
-
-
-@numba.njit(cache=True, nogil=True)
-def _is_set(bits: npt.NDArray[np.uint8], at: int) -> bool:
-    return bits[at >> 3] & (1 << (at & 7)) != 0

@@ -19,7 +19,7 @@ from pipelines.filters.labels import code_of
 from pipelines.filters.signals import SIGNALS
 
 QUANTILES: Final = (0.01, 0.05, 0.5, 0.95, 0.99)
-N_BINS: Final = 24
+N_BINS: Final = 14
 DIGITS: Final = 3
 
 Floats = npt.NDArray[np.float64]

@@ -1,7 +1,8 @@
 """The limits of every rule set for every language, and the decision that they make over signals.
 
 A rule set's limit is the recipe's. Where that is the published default, a language profile's stands in for it; a limit that the recipe
-changes or turns off holds in every language. filters.profiles.<language> of the recipe stands over all.
+changes or turns off holds in every language. Of a profile's own limit and one that keeps clean prose the looser one stands, unless
+filters.limits = "published". filters.profiles.<language> of the recipe stands over all.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -149,9 +150,11 @@ def _limits(
     for k, name in enumerate(names):
         for p, profile in enumerate(profiles):
             where = f"filters.{rule_set}.{name}"
-            limit: object = getattr(config, name)
+            limit: Any = getattr(config, name)
             if limit is not None and limit == getattr(published, name):
-                limit = profile.limits.get(f"{rule_set}:{variant}.{name}", profile.limits.get(f"{rule_set}.{name}", limit))
+                limit = _of_variant(profile.limits, rule_set, variant, name, limit)
+                if filters.limits == "profiles":
+                    limit = looser(name, limit, _of_variant(profile.keeps, rule_set, variant, name, limit))
             if name in own[p].get(rule_set, {}):
                 where = f"filters.profiles.{codes[p]}.{rule_set}.{name}"
                 limit = own[p][rule_set][name]
@@ -161,6 +164,18 @@ def _limits(
                 limit = None
             values[k, p] = _number(where, name, limit)
     return Limits(names, values)
+
+
+def _of_variant(limits: Mapping[str, float | None], rule_set: str, variant: str | None, name: str, otherwise: float | None) -> float | None:
+    """The limit of the variant, or of all variants, or the other one."""
+    return limits.get(f"{rule_set}:{variant}.{name}", limits.get(f"{rule_set}.{name}", otherwise))
+
+
+def looser(name: str, one: float | None, other: float | None) -> float | None:
+    """Of two limits `min_X` or `max_X` the one that more documents pass; None, which is off, passes all."""
+    if one is None or other is None:
+        return None
+    return min(one, other) if name.startswith("min_") else max(one, other)
 
 
 def _number(where: str, name: str, limit: object) -> float:

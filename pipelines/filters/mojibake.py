@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import functools
 
-import ftfy
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-from ftfy.badness import BADNESS_RE, is_bad
 
 _PIECE_CHARS = 100_000  # of longer lines, repaired piece by piece
 
@@ -36,6 +34,9 @@ def repair(text: pa.Array) -> pa.Array:
 
 
 def _repair(text: str) -> str:
+    import ftfy  # noqa: PLC0415 - slow to import, and most runs repair nothing
+    from ftfy.badness import is_bad  # noqa: PLC0415
+
     lines = (line[at : at + _PIECE_CHARS] for line in text.splitlines(keepends=True) for at in range(0, len(line), _PIECE_CHARS))
     return "".join(ftfy.fix_encoding(line) if is_bad(line) else line for line in lines)
 
@@ -43,6 +44,8 @@ def _repair(text: str) -> str:
 @functools.cache
 def _expression() -> str:
     """ftfy's expression as polars reads it: without white space and comments outside of brackets, and with all escaped within."""
+    from ftfy.badness import BADNESS_RE  # noqa: PLC0415
+
     pattern = BADNESS_RE.pattern
     written, at, within = [], 0, False
     while at < len(pattern):

@@ -15,6 +15,9 @@ _COLUMNS: Final = (
 OTHER: Final = "other"
 """The row of every language that has none of its own."""
 
+LOOSENED: Final = ("max_char_repetition_ratio", "max_word_repetition_ratio", "max_special_char_ratio", "min_language_score")
+"""Those that say nothing about words of one language, so that the row of every language can stand in for a stricter one."""
+
 MAX_PERPLEXITY: Final = dict(
     zip(
         ("ar", "bn", "ca", "en", "es", "eu", "fr", "hi", "id", "pt", "ur", "vi", "zh"),

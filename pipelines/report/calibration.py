@@ -5,31 +5,34 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from pipelines.filters.calibrate import QUANTILES, Calibration
 
 BARS: Final = " ▁▂▃▄▅▆▇█"
 FEW: Final = 1000
+SHOWN: Final = (0, len(QUANTILES) // 2, -1)
+"""Of the quantiles, those that a terminal has room for."""
 
 
 def calibration_table(found: Calibration) -> Table:
-    """A line per limit; "alone" are the documents that no other proposed limit removes."""
-    table = Table(title=f"{found.lang}: {found.n_documents} documents", show_lines=False)
-    table.add_column("limit", overflow="fold")
-    table.add_column("1 % to 99 % of the documents", no_wrap=True)
-    for head in (*(f"{at:.0%}" for at in QUANTILES), "now", "removes", "proposed", "removes", "alone"):
+    """A line per limit, what it cuts now and would if renewed; "alone" are the documents that no other proposed limit removes."""
+    table = Table(title=f"{found.lang}: {found.n_documents} documents", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("limit", no_wrap=True, min_width=30)
+    table.add_column("1 % to 99 %", no_wrap=True)
+    for head in (*(f"{QUANTILES[at]:.0%}" for at in SHOWN), "now", "cuts", "new", "cuts", "alone"):
         table.add_column(head, justify="right", no_wrap=True)
     last = ""
     for one in found.proposals:
         if one.rule_set != last:
             last = one.rule_set
             table.add_section()
-            table.add_row(f"[bold]{last}", *[""] * (len(QUANTILES) + 4), f"{found.removed_by_set[last]:.1%}", "")
+            table.add_row(f"[bold]{last}", *[""] * (len(SHOWN) + 4), f"{found.removed_by_set[last]:.1%}", "")
         table.add_row(
             f"  {one.name}",
             sparkline(one.histogram),
-            *(number(value) for value in one.quantiles),
+            *(number(one.quantiles[at]) for at in SHOWN),
             number(one.now),
             f"{one.removed_now:.1%}",
             number(one.proposed),
@@ -57,4 +60,4 @@ def number(value: float) -> str:
     """Short, for a column."""
     if math.isinf(value):
         return "off"
-    return "-" if math.isnan(value) else f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return "-" if math.isnan(value) else f"{value:.2g}" if abs(value) < 1000 else f"{value:.0f}"

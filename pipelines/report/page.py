@@ -9,7 +9,7 @@ import json
 import re
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from pipelines.report import formats, plots
 from pipelines.report.attention import attention
 from pipelines.report.facts import NO_LANGUAGE, ON_REQUEST, ROOMS, STAGES, Facts
-from pipelines.report.rows import SourceRow
+from pipelines.report.rows import total
 from schemas.files import whole_file
 from schemas.recipe import shown, variants_of
 
@@ -114,16 +114,6 @@ def render(facts: Facts, template: str) -> str:
         end_of_text=facts.index.get("tokenizer", {}).get("end_of_text", "of recipe.tokenizer.special_tokens"),
         first_shard=next((f"shards/{shard['path']}" for shard in facts.index["shards"]), "shards/train-00000-of-00001.arrow"),
     )
-
-
-def total(sources: list[SourceRow]) -> SourceRow:
-    """All sources as one row."""
-    counted = [name for name in SourceRow.__slots__ if name.startswith("n_")]
-    sums: dict[str, Any] = {}
-    for name in counted:
-        values = [getattr(row, name) for row in sources]
-        sums[name] = None if None in values else sum(values)
-    return SourceRow(name="all", source_class="", licence=None, **sums)
 
 
 def licence(facts: Facts) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from pipelines.report.rules import Rule
 
@@ -98,3 +99,13 @@ class GuardRow:
     group: str | None
     n: int = 0
     share: float = 0.0
+
+
+def total(sources: list[SourceRow]) -> SourceRow:
+    """All sources as one row."""
+    counted = [name for name in SourceRow.__slots__ if name.startswith("n_")]
+    sums: dict[str, Any] = {}
+    for name in counted:
+        values = [getattr(row, name) for row in sources]
+        sums[name] = None if None in values else sum(values)
+    return SourceRow(name="all", source_class="", licence=None, **sums)

@@ -14,8 +14,7 @@ from rich.text import Text
 from pipelines.report import formats
 from pipelines.report.attention import Notice, attention
 from pipelines.report.facts import STAGES, Facts
-from pipelines.report.page import total
-from pipelines.report.rows import SourceRow
+from pipelines.report.rows import SourceRow, total
 from schemas.recipe import shown
 
 MOST_SOURCES: Final = 6

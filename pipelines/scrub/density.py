@@ -37,6 +37,15 @@ def per_1000_chars(scrubbed: pa.RecordBatch, values: npt.NDArray[np.float64]) ->
     return 1000.0 * values / np.maximum(chars, 1)
 
 
+def hosts_of(url: pa.Array) -> pl.Series:
+    """The host of every URL, lower-cased; null where there is none."""
+    return pl.DataFrame({"url": pl.Series(pl.from_arrow(url), dtype=pl.String)}).select(_host(pl.col("url"))).to_series()
+
+
+def _host(url: pl.Expr) -> pl.Expr:
+    return url.str.extract(r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:]+)", 1).str.to_lowercase()
+
+
 def by_host(scrubbed: pa.Table) -> pl.DataFrame:
     """host, documents, values, chars and values_per_1000_chars of a table with url, text and n_redacted_*, the densest host first.
 
@@ -45,7 +54,7 @@ def by_host(scrubbed: pa.Table) -> pl.DataFrame:
     counted = [name for name in frame.columns if name.startswith("n_redacted_")]
     return (
         frame.select(
-            host=pl.col("url").str.extract(r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:]+)", 1).str.to_lowercase(),
+            host=_host(pl.col("url")),
             values=pl.sum_horizontal(pl.lit(0, pl.UInt64), *(pl.col(name).cast(pl.UInt64) for name in counted)),
             chars=pl.col("text").str.len_chars().cast(pl.UInt64),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import field
 from typing import Literal
 
@@ -43,6 +44,8 @@ class MinHash:
     """Verify by containment instead: the share of a document's shingles that must stand in the survivor."""
     max_comparisons: int = 32
     """A document is compared with at most this many better ones of one bucket; larger ones are counted and split by further bands."""
+    clusters: Literal["verified_stars", "components"] = "verified_stars"
+    """What verified pairs mean: each removed document is similar to its survivor, or any chain of pairs leads to one survivor."""
 
     @property
     def limit(self) -> float:
@@ -174,7 +177,15 @@ class Dedup:
     templates: Templates = field(default_factory=Templates)
     substring: Substring = field(default_factory=Substring)
     priority: tuple[str, ...] = ()
-    """Names of sources, the most trusted first, at most 15; all others come after them, equally."""
+    """Names of sources, the most trusted first, at most 14; all others come after them, equally."""
+    protected: tuple[str, ...] = ()
+    """Names of sources, such as held-out sets, whose documents are never merged or cut; what copies them elsewhere is."""
+    scope: Literal["all", "within_source", "local_then_global"] = "all"
+    """Whether copies are looked for in the whole corpus, in each source alone, or, as XuanYuan did, in each source and then in all."""
+    index: str = ""
+    """A folder with what earlier runs kept; a document that copies one of those is merged into it."""
+    snapshot: str = ""
+    """Under which name to add what this run keeps to the index; it is made if need be. Empty adds nothing."""
     memory_mb: int = 1024
     """What deduplication may hold in memory per worker; more is worked through in parts, from disk. Beam and Python come on top."""
 
@@ -195,5 +206,8 @@ class Dedup:
         require(
             weighs_alone, "dedup.copies", self.copies, f"the kinds {', '.join(self.cut_kinds)} cut copies; take them out or drop copies"
         )
-        require(len(self.priority) < 16, "dedup.priority", list(self.priority), "name at most 15 sources")
+        require(len(self.priority) < 15, "dedup.priority", list(self.priority), "name at most 14 sources")
         require(len(set(self.priority)) == len(self.priority), "dedup.priority", list(self.priority), "name each source once")
+        require(not self.snapshot or bool(self.index), "dedup.snapshot", self.snapshot, "name the folder to add it to in dedup.index")
+        plain = self.snapshot == "" or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.snapshot) is not None
+        require(plain, "dedup.snapshot", self.snapshot, "use letters, digits, '.', '_' and '-' only")

@@ -356,6 +356,10 @@ class Filters:
 
     rules: tuple[str, ...] = ("length",)
     """In order. Where a set has variants, "gopher_repetition:dolma" chooses one, as gopher_repetition.variant does."""
+    limits: Literal["profiles", "published"] = "profiles"
+    """Whose limits stand where the recipe states none. `profiles`: each language's, English too, which keep clean prose of all kinds.
+    `published`: English has the numbers of the publications, other languages those that were published for them; for a corpus as
+    a publication has made it."""
     keep_dropped: bool = True
     """Measure every document by every rule set, and keep what the rules drop (scrubbed, in DIR/pool), so that `refilter` can decide
     again and the report can show what each rule removes by itself. Off: a document is measured no further than to the first limit that

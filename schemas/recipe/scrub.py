@@ -42,6 +42,8 @@ class Scrub:
     max_values: Threshold = None
     """A document with more private values is dropped; Dolma's limit is 5."""
     max_values_per_1000_chars: Threshold = None
+    max_host_values_per_1000_chars: Threshold = None
+    """All documents of a host with more, over all that is kept of it, are dropped: LLaMA 2's rule for sites full of personal data."""
     special_tokens: bool = False
     """Make every placeholder one token of the tokenizer that is trained."""
 
@@ -54,7 +56,7 @@ class Scrub:
                 raise RecipeError(unknown_key("scrub.modes", kind, PII_KINDS))
             require(mode in MODES, f"scrub.modes.{kind}", mode, f"choose one of {', '.join(MODES)}")
             require(kind in self.kinds, f"scrub.modes.{kind}", mode, "add the kind to scrub.kinds, which does not name it")
-        for name in ("max_values", "max_values_per_1000_chars"):
+        for name in ("max_values", "max_values_per_1000_chars", "max_host_values_per_1000_chars"):
             limit = getattr(self, name)
             require(limit is None or limit >= 0, f"scrub.{name}", limit, "give a number that is not negative, or off")
 

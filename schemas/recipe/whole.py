@@ -14,6 +14,7 @@ import msgspec
 
 from schemas.recipe.base import Threshold, config, require
 from schemas.recipe.clean import Clean, check_steps
+from schemas.recipe.decontaminate import Decontaminate
 from schemas.recipe.dedup import Dedup
 from schemas.recipe.domains import Domains
 from schemas.recipe.filters import Filters, check_rules, with_variants, without_variants
@@ -31,7 +32,9 @@ class Guards:
     max_filtered: Threshold = 0.98
     """Documents in a kept language that the filters removed, by source and by language."""
     max_merged: Threshold = 0.90
-    """Documents that dedup merged, by source and by language."""
+    """Documents that dedup merged or dropped, by source and by language."""
+    max_cluster: Threshold = 0.25
+    """Documents that dedup may merge into one, of all that it saw."""
     max_failed: Threshold = 0.90
     """Records that could not be read, by source."""
     min_documents: int = 100
@@ -50,6 +53,7 @@ class Recipe:
     clean: Clean = field(default_factory=Clean)
     filters: Filters = field(default_factory=Filters)
     domains: Domains = field(default_factory=Domains)
+    decontaminate: Decontaminate = field(default_factory=Decontaminate)
     dedup: Dedup = field(default_factory=Dedup)
     opt_out: OptOut = field(default_factory=OptOut)
     scrub: Scrub = field(default_factory=Scrub)
@@ -76,6 +80,9 @@ class Recipe:
         for name, source in self.sources.items():
             if source.clean is not None:
                 check_steps(source.clean, f"sources.{name}.clean")
+        for key in ("priority", "protected"):
+            unknown = sorted(set(getattr(self.dedup, key)) - set(self.sources))
+            require(not unknown, f"dedup.{key}", unknown, f"name sources of the recipe: {', '.join(sorted(self.sources))}")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain lists, dicts and scalars, as they stand in run.json."""

@@ -9,8 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipelines.dedup.clusters import cluster_sizes
-from pipelines.dedup.stage import with_cluster_size
+from pipelines.dedup.clusters import cluster_sizes, with_cluster_size
 from pipelines.runtime import open_segment
 from schemas.errors import RecipeError
 from schemas.hops import MERGE

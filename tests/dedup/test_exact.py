@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.dedup.exact import canonical_url, compose, content_hashes, merge_equal, url_hashes
+from pipelines.dedup.exact import LEAST_MORTAL, best_of, canonical_url, compose, content_hashes, merge_equal, salted, url_hashes
+from pipelines.dedup.frames import as_frame
 from pipelines.dedup.minhash import ranks
 from schemas.hops import MERGE
 
@@ -52,7 +53,7 @@ def signature_rows(rows: list[tuple[int, int, bytes | None]]) -> pa.Table:
     return pa.table(
         {
             "at": pa.array([at for at, _, _ in rows], pa.uint64()),
-            "rank": pa.array(ranks(np.zeros(len(rows), np.uint8), np.array([n for _, n, _ in rows], np.uint64), ids)),
+            "rank": pa.array(ranks(np.ones(len(rows), np.uint8), np.array([n for _, n, _ in rows], np.uint64), ids)),
             "doc_id": ids,
             "key": pa.array([key and key * 16 for _, _, key in rows], pa.binary(16)),
         }
@@ -63,13 +64,14 @@ def test_the_longest_stays_then_the_smallest_id_and_null_equals_nothing() -> Non
     stays, merges = merge_equal(signature_rows([(1, 5, b"a"), (2, 9, b"a"), (3, 9, b"a"), (4, 1, None), (5, 1, None)]), "key", "exact")
     # 2 and 3 are equally long; the id of 3 (252...) is smaller than that of 2 (253...).
     assert stays.column("at").to_pylist() == [3, 4, 5]
-    assert [(m["at"], m["survivor_at"], m["reason"]) for m in merges.to_pylist()] == [(2, 3, "exact"), (1, 3, "exact")]
+    assert [(m["at"], m["survivor_at"], m["reason"]) for m in merges.to_pylist()] == [(1, 3, "exact"), (2, 3, "exact")]
     assert all(m["survivor_id"] == bytes([252]) * 16 for m in merges.to_pylist())
 
 
 def test_rows_with_equal_ids_leave_exactly_one() -> None:
     table = signature_rows([(1, 5, b"a"), (2, 5, b"a")])
-    table = table.set_column(1, "rank", pa.array([7, 7], pa.uint64())).set_column(2, "doc_id", pa.array([b"x" * 16] * 2, pa.binary(16)))
+    table = table.set_column(1, "rank", pa.array([LEAST_MORTAL + 7] * 2, pa.uint64()))
+    table = table.set_column(2, "doc_id", pa.array([b"x" * 16] * 2, pa.binary(16)))
     stays, merges = merge_equal(table, "key", "exact")
     assert stays.column("at").to_pylist() == [1]
     assert merges.column("at").to_pylist() == [2]
@@ -81,8 +83,36 @@ def test_compose_points_at_the_survivor_that_stays() -> None:
 
     before = pa.Table.from_pylist([merge(1, 2, "exact", 1.0), merge(5, 6, "exact", 1.0)], MERGE)
     now = pa.Table.from_pylist([merge(2, 3, "minhash", 0.8)], MERGE)
-    both = pa.concat_tables([t.append_column("later", pa.repeat(pa.scalar(i == 1), t.num_rows)) for i, t in enumerate((before, now))])
-    composed = {m["at"]: m for m in compose(both).to_pylist()}
+    composed = {m["at"]: m for m in compose(before, now, with_now=True).to_pylist()}
+    assert compose(before, now).to_pylist() == [composed[1], composed[5]]
     assert {at: m["survivor_at"] for at, m in composed.items()} == {1: 3, 5: 6, 2: 3}
     assert composed[1]["survivor_id"] == bytes([3]) * 16
     assert composed[1]["reason"] == "exact"
+
+
+def test_protected_rows_stay_and_their_copies_end_in_them() -> None:
+    table = signature_rows([(1, 5, b"a"), (2, 9, b"a"), (3, 9, b"a")])
+    ranks = table.column("rank").to_numpy().copy()
+    ranks[[0, 1]] -= np.uint64(LEAST_MORTAL)
+    stays, merges = merge_equal(table.set_column(1, "rank", pa.array(ranks)), "key", "exact")
+    assert stays.column("at").to_pylist() == [1, 2]
+    assert [(m["at"], m["survivor_at"]) for m in merges.to_pylist()] == [(3, 2)]
+
+
+def test_a_table_may_come_in_parts() -> None:
+    table = signature_rows([(at, at % 7, bytes([at % 3])) for at in range(50)])
+    parts = [table.slice(0, 20), table.slice(20, 20), table.slice(40)]
+    best = best_of([best_of(as_frame(part.select(["key", "rank", "at", "doc_id"])), "key") for part in parts], "key")
+    stays, merges = zip(*(merge_equal(part, "key", "exact", best) for part in parts), strict=True)
+    whole_stays, whole_merges = merge_equal(table, "key", "exact")
+    assert pa.concat_tables(stays).equals(whole_stays)
+    assert pa.Table.from_batches(merges).equals(pa.Table.from_batches([whole_merges]))
+
+
+def test_salted_hashes_differ_where_the_salts_do() -> None:
+    hashes = content_hashes(pa.array(["a", "a", "a", None], pa.large_string()))
+    hashes = pa.compute.if_else(pa.array([True, True, True, False]), hashes, pa.scalar(None, hashes.type))
+    assert salted(hashes, np.zeros(4, np.uint64)) is hashes
+    mixed = salted(hashes, np.array([1, 1, 2, 3], np.uint64)).to_pylist()
+    assert mixed[0] == mixed[1] != mixed[2]
+    assert mixed[3] is None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,11 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.dedup.minhash import CANDIDATE, band_keys, candidate_pairs, chars_of, detection_probability, ranks
+from pipelines.dedup.minhash import CANDIDATE, band_keys, candidate_pairs, chars_of, detection_probability, lead, ranks
+from pipelines.dedup.near.survivors import Survivors, join_components, resolve_stars
+from pipelines.dedup.places import SegmentIndex
 from pipelines.dedup.shingles import permutations, shingle_sets, signatures
-from pipelines.dedup.verify import EDGE, length_class, resolve_stars, similarities
+from pipelines.dedup.verify import EDGE, length_class, similarities
 from schemas.hops import signature_schema
 from schemas.recipe import MinHash
 from tests.dedup.reference import greedy_stars, jaccard, pairs_of, shingles
@@ -32,6 +36,7 @@ def signed(texts: list[str], config: MinHash) -> pa.RecordBatch:
         pa.array(range(n), pa.uint64()),
         pa.array([bytes([i]) * 16 for i in range(n)], pa.binary(16)),
         pa.array(range(n), pa.uint64()),
+        pa.array([0] * n, pa.uint64()),
         pa.nulls(n, pa.binary(16)),
         pa.array([bytes([i]) * 16 for i in range(n)], pa.binary(16)),
         pa.array(n_shingles),
@@ -73,6 +78,9 @@ def test_a_text_longer_than_a_rank_can_say_still_has_one() -> None:
     assert long == longer
 
 
+MORTAL = 1 << 60  # what a rank is at least, of a document that may be merged
+
+
 def band_table(buckets: list[list[int]], groups: dict[int, list[int]] | None = None) -> pa.Table:
     """Members are named by their rank; without `groups` all signatures differ in every band."""
     rows = [(key, at) for key, bucket in enumerate(buckets) for at in bucket]
@@ -81,16 +89,16 @@ def band_table(buckets: list[list[int]], groups: dict[int, list[int]] | None = N
         {
             "key": pa.array([key for key, _ in rows], pa.uint64()),
             "at": pa.array([at for _, at in rows], pa.uint64()),
-            "rank": pa.array([at for _, at in rows], pa.uint64()),
+            "rank": pa.array([MORTAL + at for _, at in rows], pa.uint64()),
             "groups": pa.array([np.array(given[at], np.uint16).tobytes() for _, at in rows], pa.binary(8)),
         }
     )
 
 
 def proposed(table: pa.Table, most: int) -> tuple[list[tuple[int, int]], int]:
-    pairs, n_crowded = candidate_pairs(table, most)
-    assert pairs.column("better_rank").equals(pairs.column("better_at"))
-    assert pairs.column("worse_rank").equals(pairs.column("worse_at"))
+    pairs, n_crowded, _ = candidate_pairs(table, most)
+    for side in ("better", "worse"):
+        assert [rank - MORTAL for rank in pairs.column(f"{side}_rank").to_pylist()] == pairs.column(f"{side}_at").to_pylist()
     return list(zip(pairs.column("better_at").to_pylist(), pairs.column("worse_at").to_pylist(), strict=True)), n_crowded
 
 
@@ -158,20 +166,30 @@ Similarity = dict[tuple[int, int], float]
 def edges(similarity: Similarity) -> pa.Table:
     return pa.Table.from_pylist(
         [
-            {"better_at": b, "better_rank": b, "worse_at": w, "worse_rank": w, "better_id": bytes([b]) * 16, "similarity": s}
+            {"better_at": b, "better_rank": MORTAL + b, "worse_at": w, "worse_rank": MORTAL + w, "similarity": s, "local": b % 2 == w % 2}
             for (b, w), s in similarity.items()
         ],
         EDGE,
     )
 
 
-def resolved(*parts: Similarity) -> list[dict[str, Any]]:
+class Index(SegmentIndex):
+    """16 documents in one file; the id of number 3 is 0303...03."""
+
+    def first_rows(self) -> np.ndarray[Any, Any]:
+        return np.array([0, 16], np.uint64)
+
+    def take(self, places: np.ndarray[Any, Any], columns: Any) -> pa.RecordBatch:
+        return pa.record_batch({"doc_id": pa.array([bytes([at]) * 16 for at in places.tolist()], pa.binary(16))})
+
+
+def resolved(*parts: Similarity, equal_sets: bool = True) -> list[dict[str, Any]]:
     """The merges of edges that come in parts."""
-    merged = np.zeros(2, np.uint8)
-    tables = [resolve_stars(edges(part), merged, np.array([0, 16], np.uint64), 0.75, "minhash") for part in parts]
-    merges: list[dict[str, Any]] = pa.Table.from_batches(tables).to_pylist()
-    assert sorted(m["at"] for m in merges) == np.flatnonzero(np.unpackbits(merged, bitorder="little")).tolist()
-    return merges
+    with TemporaryDirectory() as folder:
+        survivors = Survivors(Path(folder) / "survivors", Index([]))
+        for part in parts:
+            resolve_stars(edges(part), survivors, equal_sets=equal_sets)
+        return [merge for batch in survivors.merges(0.75, "minhash", 512) for merge in batch.to_pylist()]
 
 
 SIMILARITY = st.dictionaries(
@@ -194,6 +212,54 @@ def test_a_chain_is_not_a_cluster() -> None:
     # 0 ~ 1 ~ 2, but 0 and 2 are not similar: 2 must stay, because its only similar document is gone.
     merges = resolved({(0, 1): 0.8, (1, 2): 0.8})
     assert [(m["at"], m["survivor_at"]) for m in merges] == [(1, 0)]
+
+
+def test_where_an_equal_document_goes_its_equals_go_too() -> None:
+    # 1 and 2 have the same shingles; only 1 was compared with 0, which holds for 2 as well. By containment, 1 says no such thing.
+    pairs = {(0, 1): 0.8, (1, 2): 1.0}
+    assert [(m["at"], m["survivor_at"], m["value"]) for m in resolved(pairs)] == [(1, 0, 0.8), (2, 0, 0.8)]
+    assert [(m["at"], m["survivor_at"]) for m in resolved(pairs, equal_sets=False)] == [(1, 0)]
+
+
+def components(similarity: Similarity, cut: int) -> dict[int, int]:
+    """{merged: best of its component}, the slow way."""
+    cluster = {at: {at} for at in range(16)}
+    for pair in similarity:
+        joined = cluster[pair[0]] | cluster[pair[1]]
+        for at in joined:
+            cluster[at] = joined
+    return {at: min(cluster[at]) for at in range(16) if at != min(cluster[at])}
+
+
+@given(SIMILARITY, st.integers(0, 10))
+def test_components_end_in_their_best_document_however_the_edges_are_parted(similarity: Similarity, cut: int) -> None:
+    parts = [{p: s for p, s in similarity.items() if (p[1] < cut) == first} for first in (True, False)]
+    with TemporaryDirectory() as folder:
+        survivors = Survivors(Path(folder) / "survivors", Index([]))
+        join_components(lambda: (edges(part) for part in parts), survivors)
+        merges = [merge for batch in survivors.merges(0.75, "minhash", 512) for merge in batch.to_pylist()]
+    assert {m["at"]: m["survivor_at"] for m in merges} == components(similarity, cut)
+    for merge in merges:
+        assert merge["value"] == max(s for pair, s in similarity.items() if merge["at"] in pair)
+        assert merge["survivor_id"] == bytes([merge["survivor_at"]]) * 16
+
+
+def test_a_bucket_that_does_not_fit_is_thinned_to_the_best_of_each_kind() -> None:
+    groups = {at: [at % 3] * 4 for at in range(100)}
+    table = band_table([list(range(100))], groups)
+    pairs, leaders = lead(lambda: iter([table.slice(0, 40), table.slice(40, 25), table.slice(65)]))
+    assert sorted(leaders.column("at").to_pylist()) == [0, 1, 2]
+    found = [(p["better_at"], p["worse_at"]) for batch in pairs for p in batch.to_pylist()]
+    assert sorted(found) == sorted((at % 3, at) for at in range(3, 100))
+
+
+def test_a_protected_document_is_never_the_worse_one() -> None:
+    table = band_table([[1, 2, 3]])
+    ranks = table.column("rank").to_numpy().copy()
+    ranks[[0, 2]] -= np.uint64(MORTAL)
+    pairs, _, largest = candidate_pairs(table.set_column(2, "rank", pa.array(ranks)), 4)
+    assert {(p["better_at"], p["worse_at"]) for p in pairs.to_pylist()} == {(1, 2), (3, 2)}
+    assert largest == 3
 
 
 def test_no_edges_no_merges() -> None:

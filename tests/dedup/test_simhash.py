@@ -42,7 +42,8 @@ def signature(hashes: list[int]) -> pa.RecordBatch:
     n = len(hashes)
     columns = {
         "at": pa.array(range(n), pa.uint64()),
-        "rank": pa.array([n - i for i in range(n)], pa.uint64()),  # the last is the best
+        "rank": pa.array([(1 << 60) + n - i for i in range(n)], pa.uint64()),  # the last is the best
+        "salt": pa.array([0] * n, pa.uint64()),
         "n_simhash": pa.array([int(value != 0) for value in hashes], pa.uint32()),
         "simhash": pa.array(hashes, pa.uint64()),
     }

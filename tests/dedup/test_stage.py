@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from benchmarks.deduplicate import deduplicate
+from pipelines.dedup.memory import cut_by
 from pipelines.dedup.places import SegmentIndex
-from pipelines.dedup.stage import by_rank
 from schemas.hops import SCRUBBED
 from schemas.recipe import Dedup, MinHash
 from tests.dedup.reference import jaccard, shingles
@@ -99,6 +99,44 @@ def test_many_identical_documents_leave_one_and_cost_one_comparison_each(tmp_pat
     assert merges.num_rows == 2999 + 49
     assert set(merges.column("survivor_at").to_pylist()) == {at(0, 0), at(1, 0)}
     assert counters["candidate_pairs"] <= 2999 + 49 * 50 // 2
+    with pytest.MonkeyPatch.context() as patch:  # far less memory than one bucket takes
+        patch.setattr("pipelines.dedup.memory.RANGE_SHARE", 2e-4)
+        for kinds in (("minhash",), ("exact", "minhash")):
+            small, _ = deduplicate(Dedup(kinds=kinds, memory_mb=64), segments, tmp_path / f"small-{len(kinds)}")
+            assert small.column("survivor_at").to_pylist() == merges.column("survivor_at").to_pylist()
+
+
+def test_documents_that_differ_in_numbers_only_all_follow_the_one_of_them_that_was_compared(tmp_path: Path) -> None:
+    base = words(300, "same")
+    longer = " ".join(near(base, 6, 1)) + " and a longer end"
+    segments = write_segments(tmp_path / "segments", [[longer, *(" ".join(base) + f" {number}" for number in range(100))]])
+    found = merges_of(Dedup(), segments, tmp_path / "run")
+    assert found == [(at(0, row), at(0, 0), "minhash") for row in range(1, 101)]
+
+
+def test_protected_documents_stay_and_what_copies_them_ends(tmp_path: Path) -> None:
+    text = words(200, "held out")
+    longer = " ".join([*text, "a", "longer", "copy"])
+    segments = write_segments(tmp_path / "segments", [[longer], [" ".join(text)], [" ".join(text)]], ["web", "test", "valid"])
+    assert merges_of(Dedup(protected=("test", "valid")), segments, tmp_path / "run") == [(at(0, 0), at(1, 0), "minhash")]
+
+
+def test_scope_says_which_copies_count(tmp_path: Path) -> None:
+    """0 ~ 1 ~ 2 in a row: 1 and 2 of one source, 0 of another and longest; 0 and 2 are less alike than the limit."""
+    middle = words(200, "middle")
+    longest = " ".join(near(middle, 4, 1)) + " longest"
+    segments = write_segments(tmp_path / "segments", [[longest], [" ".join(middle) + " mid", " ".join(near(middle, 4, 2))]], ["a", "b"])
+    minhash = MinHash(bands=40, rows=3, min_jaccard=0.75)
+
+    def found(scope: str) -> list[tuple[int, int, str]]:
+        return merges_of(Dedup(scope=scope, minhash=minhash), segments, tmp_path / scope)  # type: ignore[arg-type]
+
+    assert found("all") == [(at(1, 0), at(0, 0), "minhash")]
+    assert found("within_source") == [(at(1, 1), at(1, 0), "minhash")]
+    # First within b, then what stays of b against a; the one that ended in b follows.
+    assert found("local_then_global") == [(at(1, 0), at(0, 0), "minhash"), (at(1, 1), at(0, 0), "minhash")]
+    both = Dedup(minhash=MinHash(bands=40, rows=3, clusters="components"))
+    assert merges_of(both, segments, tmp_path / "components") == [(at(1, 0), at(0, 0), "minhash"), (at(1, 1), at(0, 0), "minhash")]
 
 
 def test_templated_pages_do_not_fuse_but_their_copies_are_found(tmp_path: Path) -> None:
@@ -133,9 +171,8 @@ def test_every_merge_states_the_true_similarity_and_memory_does_not_matter(tmp_p
         assert merge["value"] == pytest.approx(similarity)
         assert similarity >= merge["limit"] == 0.75
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("memory", "stage"):
-            patch.setattr(f"pipelines.dedup.{module}.RANGE_SHARE", 1e-5)
-        patch.setattr("pipelines.dedup.stage.VERIFY_SHARE", 1e-4)
+        patch.setattr("pipelines.dedup.memory.RANGE_SHARE", 1e-5)
+        patch.setattr("pipelines.dedup.near.stage.VERIFY_SHARE", 1e-4)
         small, _ = deduplicate(Dedup(memory_mb=64), segments, tmp_path / "small")
     assert small.equals(merges)
 
@@ -156,7 +193,7 @@ def test_places_give_back_their_rows(tmp_path: Path) -> None:
 
 def test_a_class_of_edges_is_cut_by_rank_without_losing_or_parting_any() -> None:
     table = pa.table({"worse_rank": pa.array([5, 1, 1, 9, 3, 3, 3, 7] * 10, pa.uint64())})
-    parts = [part.column(0).to_pylist() for part in by_rank(table, 3)]
+    parts = [part.column(0).to_pylist() for part in cut_by(table, "worse_rank", table.nbytes // 3 + 1)]
     assert len(parts) == 3
     assert sorted(rank for part in parts for rank in part) == sorted(table.column(0).to_pylist())
     assert all(max(a) < min(b) for a, b in pairwise(parts))

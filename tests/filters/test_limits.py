@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.filters.limits import Languages, Limits, decide
+from pipelines.filters.limits import Languages, Limits, decide, looser
 from pipelines.filters.profiles import PROFILES
 from schemas.errors import RecipeError
+from schemas.recipe import RULE_SETS
 from tests.filters.helpers import recipe_of
 
 LANGS = pa.array(["en", "zh", "zho_Hans", "xx", None], pa.large_string())
@@ -27,6 +28,33 @@ def test_a_profile_stands_in_for_the_published_limit_and_not_for_one_that_the_re
     zh = PROFILES["zh"].limits["gopher_quality.min_words"]
     assert resolved("gopher_quality.min_words") == [50, zh, zh, 50, 50]
     assert resolved("gopher_quality.min_words", **{"filters.gopher_quality.min_words": 60}) == [60] * 5
+
+
+def test_of_a_languages_own_limit_and_one_that_keeps_clean_prose_the_looser_holds() -> None:
+    published = {"filters.limits": "published"}
+    assert resolved("gopher_repetition.max_dup_10gram_ratio") == [0.2] * 5
+    assert resolved("gopher_repetition.max_dup_10gram_ratio", **published) == [0.1, 0.15, 0.15, 0.1, 0.1]
+    assert resolved("gopher_repetition.max_dup_5gram_ratio")[:2] == [0.3, math.inf]
+    assert resolved("roots.max_char_repetition_ratio") == [0.2, 0.3, 0.3, 0.2, 0.2]
+    assert resolved("roots.max_char_repetition_ratio", **published) == [0.106, 0.2, 0.2, 0.2, 0.2]
+    assert resolved("roots.min_language_score", **published)[:2] == [0.8, 0.85]
+    assert resolved("roots.min_language_score") == [0.7] * 5
+    assert [looser("min_a", 1, 2), looser("max_a", 1, 2), looser("min_a", None, 2), looser("max_a", 1, None)] == [1, 2, None, None]
+
+
+def test_as_published_english_has_every_default_of_the_rule_sets() -> None:
+    languages = Languages.of(recipe_of([], **{"filters.limits": "published"}).filters)
+    for rule_set, config in RULE_SETS.items():
+        limits = languages.limits[rule_set]
+        for name, value in zip(limits.names, limits.values[:, languages.numbers["en"]], strict=True):
+            stated = getattr(config(), name)
+            assert value == (stated if stated is not None else math.copysign(math.inf, -1 if name.startswith("min_") else 1))
+
+
+def test_a_limit_that_the_recipe_states_holds_whatever_keeps_clean_prose() -> None:
+    assert resolved("gopher_quality.min_alpha_word_ratio", **{"filters.gopher_quality.min_alpha_word_ratio": 0.7}) == [0.7] * 5
+    assert resolved("gopher_quality.min_alpha_word_ratio") == [0.4] * 5
+    assert resolved("gopher_quality.min_alpha_word_ratio", **{"filters.gopher_quality.variant": "paper"}) == [0.8] * 5
 
 
 def test_what_the_recipe_turns_off_no_profile_turns_on() -> None:

@@ -11,6 +11,9 @@ import pytest
 import zstandard
 
 from benchmarks.prose import is_prose, paragraphs
+from pipelines.filters.decide import decides
+from pipelines.filters.limits import looser
+from pipelines.filters.profile_limits import CLEAN_PROSE
 from pipelines.filters.profiles import NEUTRAL, PROFILES
 from pipelines.filters.signals import SIGNALS
 from pipelines.filters.tables import build
@@ -21,6 +24,7 @@ from tests.text.strategies import column
 
 PROSE = Path(__file__).parents[3] / "shared" / "data" / "prose"
 SETS = ["gopher_repetition", "gopher_quality", "c4", "fineweb"]
+LANGUAGES = ["en", "zh", "ja", "th", "ru", "ar", "de", "fr", "es"]
 
 
 def _rows(lang: str) -> list[dict[str, str]]:
@@ -28,15 +32,16 @@ def _rows(lang: str) -> list[dict[str, str]]:
         return [json.loads(line) for line in io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(file), "utf-8")]
 
 
-def test_english_has_the_published_limits() -> None:
+def test_english_has_the_published_limits_and_what_keeps_clean_prose() -> None:
     assert PROFILES["en"].limits == {}
+    assert PROFILES["en"].keeps == CLEAN_PROSE
     assert PROFILES["en"].stop_words == {"the", "be", "to", "of", "and", "that", "have", "with"}
 
 
 @pytest.mark.parametrize("code", sorted(PROFILES))
 def test_a_profile_is_something_that_the_rules_can_use(code: str) -> None:
     profile = PROFILES[code]
-    for limit in profile.limits:
+    for limit in (*profile.limits, *profile.keeps):
         rule_set, name = limit.split(".")
         rule_set = rule_set.partition(":")[0]
         assert name in {field.name for field in dataclasses.fields(RULE_SETS[rule_set])}
@@ -98,9 +103,17 @@ def test_in_a_script_without_spaces_each_letter_with_its_marks_is_a_word(lang: s
     assert measured.column("gopher_quality.words").to_pylist() == [n]
 
 
+@pytest.mark.parametrize("code", sorted(PROFILES))
+def test_what_keeps_clean_prose_acts_on_signals_alone_and_is_no_stricter_than_published(code: str) -> None:
+    for limit, value in PROFILES[code].keeps.items():
+        rule_set, name = limit.replace(":datatrove", "").split(".")
+        assert decides(rule_set, name)
+        assert looser(name, getattr(RULE_SETS[rule_set](), name), value) == value
+
+
 @pytest.mark.skipif(not PROSE.is_dir(), reason="the labelled prose is not there")
-@pytest.mark.parametrize("rule_set", [*SETS, "refinedweb"])
-@pytest.mark.parametrize("lang", ["zh", "ja", "th", "ru", "ar", "de", "fr", "es"])
+@pytest.mark.parametrize("rule_set", [*SETS, "refinedweb", "roots"])
+@pytest.mark.parametrize("lang", LANGUAGES)
 def test_of_clean_prose_no_more_than_a_twentieth_is_removed(lang: str, rule_set: str) -> None:
     rows = _rows(lang)
     prose = [paragraphs(row["text"], lang) for row in rows]
@@ -108,3 +121,25 @@ def test_of_clean_prose_no_more_than_a_twentieth_is_removed(lang: str, rule_set:
     assert len(texts) > 15
     _, dropped = chain_of([rule_set], **{"filters.language.assume": lang})(documents(texts))
     assert dropped.num_rows <= 0.05 * len(texts), dropped.column("reason").value_counts()
+
+
+BOOKS = ("ELTeC", "100_english_novels", "osbooks", "xquad", "aozorabunko", "wikipedia")
+
+
+@pytest.mark.skipif(not PROSE.is_dir(), reason="the labelled prose is not there")
+@pytest.mark.parametrize("rule_set", SETS)
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_books_and_encyclopaedias_pass_as_they_are(lang: str, rule_set: str) -> None:
+    texts = [row["text"] for row in _rows(lang) if any(name in row["source"] for name in BOOKS)]
+    assert len(texts) > 15
+    _, dropped = chain_of([rule_set], **{"filters.language.assume": lang})(documents(texts))
+    assert dropped.num_rows <= max(1, 0.05 * len(texts)), dropped.column("reason").value_counts()
+
+
+@pytest.mark.skipif(not PROSE.is_dir(), reason="the labelled prose is not there")
+@pytest.mark.parametrize(("rule_set", "most"), [("gopher_repetition", 0.12), ("gopher_quality", 0.06), ("c4", 0.01), ("fineweb", 0.09)])
+def test_most_english_documentation_passes_with_its_mark_up_if_it_is_long_enough(rule_set: str, most: float) -> None:
+    texts = [row["text"] for row in _rows("en")]
+    long_enough = {f"filters.{name}": "off" for name in ("gopher_quality.min_words", "c4.min_sentences")}
+    _, dropped = chain_of([rule_set], **{"filters.language.assume": "en"}, **long_enough)(documents(texts))
+    assert dropped.num_rows <= most * len(texts), dropped.column("reason").value_counts()

@@ -55,4 +55,5 @@ def test_a_batch_cut_anywhere_or_sliced_gives_the_same_rows(texts: list[str], cu
 
 def test_a_repeated_phrase_is_dropped_and_said_why() -> None:
     batch = documents(["click here to win a prize now " * 20])
-    assert outcome(chain_of(["roots"]), batch) == ["roots.max_char_repetition_ratio"]
+    assert outcome(chain_of(["roots"]), batch) == ["roots.max_word_repetition_ratio"]
+    assert outcome(chain_of(["roots"], **{"filters.limits": "published"}), batch) == ["roots.max_char_repetition_ratio"]

@@ -14,8 +14,11 @@ import pyarrow.compute as pc
 
 from pipelines.dedup.memory import ranges_for
 from pipelines.dedup.places import SegmentIndex
+from pipelines.dedup.pool import Mask, TakePart
+from pipelines.dedup.ranges import by_segment
+from pipelines.dedup.sign import Ranks, salts_of
 from pipelines.dedup.spans.lines import line_units
-from pipelines.dedup.spans.repeats import cut_rows, keep_first, within_documents
+from pipelines.dedup.spans.repeats import UNIT, cut_rows, keep_first, within_documents
 from pipelines.dedup.spans.rewrite import Mend, rewrite, rewritten_schema, with_survivor_ids
 from pipelines.dedup.spans.sentences import sentence_units
 from pipelines.dedup.spans.substring import anchor_table, anchors, repeated_anchors, window_units
@@ -26,7 +29,6 @@ from schemas.files import whole_file
 from schemas.hops import CUT, MERGE
 from schemas.recipe import Dedup
 
-Mask = npt.NDArray[np.bool_]
 Find = Callable[[pa.Array], Units]
 
 
@@ -57,8 +59,7 @@ class Job:
     """Of all segments."""
     folder: Path
     """Where the rewritten segments go, and working files."""
-    keeps: Callable[[pa.RecordBatch], Mask]
-    ranks: Callable[[pa.RecordBatch], UInt64s]
+    take_part: TakePart
     mend: Mend
 
     @property
@@ -106,11 +107,6 @@ def merges_of(rewritten: Rewritten) -> pa.RecordBatch:
     return rewritten.merges
 
 
-def by_segment(rows: pa.RecordBatch) -> pa.RecordBatch:
-    """MERGE or CUT rows ranged by the segment that holds the document."""
-    return rows.append_column("range", pc.shift_right(rows.column("at"), pa.scalar(32, pa.uint64())).cast(pa.uint32()))
-
-
 class _Stand(beam.DoFn):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -125,13 +121,12 @@ class _Stand(beam.DoFn):
         yield number, Standing(path, gone)
 
 
-def standing_batches(standing: Standing, keeps: Callable[[pa.RecordBatch], Mask]) -> Iterator[tuple[int, pa.RecordBatch, Mask]]:
+def standing_batches(standing: Standing, take_part: TakePart) -> Iterator[tuple[int, pa.RecordBatch, Mask]]:
     """(first row, batch, which rows take part) of a segment."""
     reader = open_segment(Path(standing.path))
     first = 0
     for index in range(reader.num_record_batches):
-        batch = reader.get_batch(index)
-        stays = keeps(batch)
+        batch, stays = take_part.in_place(reader.get_batch(index))
         low, high = np.searchsorted(standing.gone, [first, first + batch.num_rows])
         stays[standing.gone[low:high] - first] = False
         yield first, batch, stays
@@ -171,7 +166,7 @@ class _Anchors(beam.DoFn):
 
     def process(self, numbered: tuple[int, Standing]) -> Iterator[pa.RecordBatch]:
         number, standing = numbered
-        for _, batch, stays in standing_batches(standing, self.job.keeps):
+        for _, batch, stays in standing_batches(standing, self.job.take_part):
             keys = anchors(batch.column("text").filter(pa.array(stays)), self.job.config.min_words)
             segment = pa.repeat(pa.scalar(number, pa.uint32()), len(keys))
             ranges = pa.array(range_of(keys, self.job.n_ranges))
@@ -197,19 +192,20 @@ class _Units(beam.DoFn):
     def process(self, group: tuple[int, dict[str, Iterable[Any]]]) -> Iterator[Decision]:
         number, found = group
         (standing,) = found["standing"]
-        job = self.job
+        job, ranks = self.job, Ranks(self.job.dedup)
         find: Find = partial(_UNITS[job.kind], config=job.config)
         if "anchors" in found:
             keys = read_pieces(job.folder / "repeated", found["anchors"])
             table = anchor_table(np.zeros(0, np.uint64) if keys is None else keys.column("key").to_numpy())
             find = partial(window_units, k=job.config.min_words, repeated=table)
-        for first, batch, stays in standing_batches(standing, job.keeps):
+        for first, batch, stays in standing_batches(standing, job.take_part):
             rows = np.flatnonzero(stays)
             part = batch.select(["doc_id", "source", "text"]).filter(pa.array(stays))
             places = rows.astype(np.uint64) + np.uint64((number << 32) + first)
-            units, cuts = within_documents(find(part.column("text")), places, job.ranks(part), alone=job.config.scope == "document")
-            ranges = range_of(units.column("key").to_numpy(), job.n_ranges)
-            yield Decision(units.append_column("range", pa.array(ranges)), by_segment(cuts))
+            units, cuts = within_documents(find(part.column("text")), places, ranks(part), alone=job.config.scope == "document")
+            salts = salts_of(part.column("source"), job.dedup)[np.searchsorted(places, units.column("at").to_numpy())]
+            units = units.set_column(0, UNIT.field("key"), pa.array(units.column("key").to_numpy() ^ salts))
+            yield Decision(ranged(units, "key", job), by_segment(cuts))
 
 
 def document_windows(text: pa.Array, config: Any) -> Units:
@@ -253,13 +249,19 @@ class _CountLines(beam.DoFn):
 
     def process(self, numbered: tuple[int, Standing]) -> Iterator[Decision]:
         number, standing = numbered
-        for _, batch, stays in standing_batches(standing, self.job.keeps):
-            part = batch.select(["url", "text"]).filter(pa.array(stays))
-            hosts = host_hashes(part.column("url"))
+        for _, batch, stays in standing_batches(standing, self.job.take_part):
+            part = batch.select(["source", "url", "text"]).filter(pa.array(stays))
+            hosts = hosts_of(part, self.job)
             counts = count_lines(template_units(part.column("text"), hosts), hosts, number)
             is_line = pc.not_equal(counts.column("key"), pa.scalar(0, pa.uint64()))
             lines, pages = counts.filter(is_line), counts.filter(pc.invert(is_line))
             yield Decision(ranged(lines, "key", self.job), ranged(pages, "host", self.job))
+
+
+def hosts_of(batch: pa.RecordBatch, job: Job) -> UInt64s:
+    """uint64[n]: hosts by their hash, 0 where there is none; of each source for itself if the scope says so."""
+    hosts = host_hashes(batch.column("url"))
+    return np.where(hosts == 0, hosts, hosts ^ salts_of(batch.column("source"), job.dedup))
 
 
 def ranged(batch: pa.RecordBatch, column: str, job: Job) -> pa.RecordBatch:
@@ -301,10 +303,10 @@ class _CutTemplates(beam.DoFn):
         if keys is None:
             return
         templates = np.unique(keys.column("key").to_numpy())
-        for first, batch, stays in standing_batches(standing, self.job.keeps):
+        for first, batch, stays in standing_batches(standing, self.job.take_part):
             rows = np.flatnonzero(stays).astype(np.uint64) + np.uint64((number << 32) + first)
-            part = batch.select(["url", "text"]).filter(pa.array(stays))
-            units = template_units(part.column("text"), host_hashes(part.column("url")))
+            part = batch.select(["source", "url", "text"]).filter(pa.array(stays))
+            units = template_units(part.column("text"), hosts_of(part, self.job))
             units = units.take(np.isin(units.keys, templates))
             yield by_segment(cut_rows(units, rows[units.rows], None, kept=False))
 
@@ -317,7 +319,7 @@ FINDERS: Final[dict[str, Any]] = {"lines": FindRepeats, "sentences": FindRepeats
 
 class _Rewrite(beam.DoFn):
     def __init__(self, job: Job) -> None:
-        self.job, self.index = job, SegmentIndex(job.segments)
+        self.job, self.index, self.protected = job, SegmentIndex(job.segments), Ranks(job.dedup).protected
 
     def process(self, group: tuple[int, dict[str, Iterable[Any]]]) -> Iterator[Rewritten]:
         number, found = group
@@ -330,10 +332,11 @@ class _Rewrite(beam.DoFn):
         schema = rewritten_schema(open_segment(Path(standing.path)).schema, job.kind)
         merges = [pa.RecordBatch.from_pylist([], MERGE)]
         with whole_file(path) as temporary, pa.ipc.new_file(str(temporary), schema) as writer:
-            for first, batch, stays in standing_batches(standing, job.keeps):
+            for first, batch, stays in standing_batches(standing, job.take_part):
                 low, high = np.searchsorted(rows, [first, first + batch.num_rows])
-                place = (number << 32) + first
-                left, gone = rewrite(batch, stays, place, cuts.slice(low, high - low), job.kind, job.config, job.mend)
+                may_be_cut = pa.array(~self.protected(batch)[rows[low:high] - first])
+                of_batch = cuts.slice(low, high - low).filter(may_be_cut)
+                left, gone = rewrite(batch, stays, (number << 32) + first, of_batch, job.kind, job.config, job.mend)
                 writer.write_batch(left)
                 merges.append(gone)
                 chars = left.column(f"n_cut_chars_{job.kind}").to_numpy()

@@ -1,0 +1,282 @@
+"""Documents of earlier runs, in a folder that a later run dedups against without their texts.
+
+    INDEX/manifest.json                     what the keys were made with; each snapshot's files with their sha256
+    INDEX/NAME-DIGEST/documents-00000.arrow  EARLIER rows: signature, address and shingle set of each document that stayed
+    INDEX/NAME-DIGEST/keys-KIND-00000.arrow  KEYS rows, ascending through the files of a kind
+
+The sorted shingle hashes are what verification compares, so a copy of an earlier document is measured exactly as one within a run, and
+no text is kept. Keys are looked up by binary search in mapped files: what an addition costs depends on the new documents.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from pipelines.dedup.minhash import UInt64s, group_prints
+from pipelines.dedup.places import SegmentIndex
+from schemas.buffers import fixed_column, fixed_view
+from schemas.errors import IndexFolderError
+from schemas.files import FileEntry, sha256_of, whole_file
+from schemas.hops import ADDRESS
+from schemas.recipe import Dedup
+
+FORMAT: Final = 1
+MANIFEST: Final = "manifest.json"
+KEYS: Final = pa.schema([pa.field("key", pa.uint64(), nullable=False), pa.field("at", pa.uint64(), nullable=False)])
+"""A key of a document at (documents file << 32 | row) of its snapshot."""
+_OWN_RANK: Final = np.uint64((1 << 60) - 1)
+
+
+def earlier_schema(n_permutations: int) -> pa.Schema:
+    """What is kept of a document."""
+    return pa.schema(
+        [
+            pa.field("doc_id", pa.binary(16), nullable=False),
+            *ADDRESS,
+            pa.field("rank", pa.uint64(), nullable=False),
+            pa.field("url_hash", pa.binary(16)),
+            pa.field("exact_hash", pa.binary(16), nullable=False),
+            pa.field("minhash", pa.list_(pa.field("item", pa.uint32(), nullable=False), n_permutations)),
+            pa.field("simhash", pa.uint64(), nullable=False),
+            pa.field("shingles", pa.large_list(pa.field("item", pa.uint64(), nullable=False)), nullable=False),
+        ]
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What one run added."""
+
+    name: str
+    folder: str
+    n_documents: int
+    documents: tuple[FileEntry, ...]
+    keys: dict[str, tuple[FileEntry, ...]]
+    """By kind, in the order of the keys."""
+    written_ns: dict[str, int] = field(default_factory=dict)
+    """Modification times of the files as they were written: one that kept its own and its size is not read again to be checked."""
+
+    def files(self) -> tuple[FileEntry, ...]:
+        """Every file, paths relative to `folder`."""
+        return self.documents + tuple(file for files in self.keys.values() for file in files)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """INDEX/manifest.json."""
+
+    format: int
+    settings: dict[str, Any]
+    snapshots: tuple[Snapshot, ...] = ()
+
+
+def settings_of(dedup: Dedup) -> dict[str, Any]:
+    """What two runs must agree in to understand each other's keys."""
+    minhash = dedup.minhash
+    banding = {name: getattr(minhash, name) for name in ("bands", "rows", "shingle", "seed")}
+    blocks = {f"simhash {name}": getattr(dedup.simhash, name) for name in ("shingle", "distance", "blocks")}
+    settings = {"kinds": sorted(dedup.document_kinds), "within_source": dedup.scope == "within_source", **banding}
+    return settings | blocks if "simhash" in dedup.kinds else settings
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The index's manifest, or None where there is no index."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise IndexFolderError(f"{path} is damaged ({error}); restore it, or make the index again in a new folder") from error
+    if manifest.format != FORMAT:
+        raise IndexFolderError(f"{path} has format {manifest.format}, this version reads {FORMAT}; make the index again in a new folder")
+    return manifest
+
+
+def snapshots_before(dedup: Dedup) -> tuple[Snapshot, ...]:
+    """The snapshots that a run dedups against: all but one of its own name, which it would replace."""
+    if not dedup.index:
+        return ()
+    folder = Path(dedup.index)
+    manifest = read_manifest(folder)
+    if manifest is None:
+        if not dedup.snapshot:
+            raise IndexFolderError(f"dedup.index: {folder} holds no index; name one, or let this run make it by dedup.snapshot = NAME")
+        return ()
+    wanted = settings_of(dedup)
+    for name, value in manifest.settings.items():
+        if value != wanted.get(name):
+            raise IndexFolderError(
+                f"{folder} was made with dedup {name} = {value!r}, not {wanted.get(name)!r}; use the same, or another index"
+            )
+    return tuple(snapshot for snapshot in manifest.snapshots if snapshot.name != dedup.snapshot)
+
+
+def describe_index(dedup: Dedup) -> tuple[str, ...]:
+    """One line per file that a run dedups against."""
+    return tuple(f"{s.folder}/{file.path} {file.n_bytes} {file.sha256}" for s in snapshots_before(dedup) for file in s.files())
+
+
+def check_files(folder: Path, snapshots: tuple[Snapshot, ...]) -> None:
+    """Raise IndexFolderError naming the first file that is not what the manifest says."""
+    for snapshot in snapshots:
+        for file in snapshot.files():
+            path = folder / snapshot.folder / file.path
+            if not path.is_file():
+                raise IndexFolderError(f"{path} is missing; restore it, or remove snapshot {snapshot.name!r} from {folder / MANIFEST}")
+            n_bytes, written_ns = path.stat().st_size, path.stat().st_mtime_ns
+            if n_bytes == file.n_bytes and written_ns == snapshot.written_ns.get(file.path):
+                continue
+            if n_bytes != file.n_bytes or sha256_of(path) != file.sha256:
+                raise IndexFolderError(
+                    f"{path} is not the file that was written ({n_bytes} bytes, {file.n_bytes} expected; its sha256 differs); "
+                    f"restore it, or remove snapshot {snapshot.name!r} from {folder / MANIFEST}"
+                )
+
+
+def open_index(dedup: Dedup, n_segments: int) -> Earlier | None:
+    """The earlier documents that a run of `n_segments` segments meets, every file checked; None where there are none."""
+    snapshots = snapshots_before(dedup)
+    check_files(Path(dedup.index), snapshots)
+    return Earlier(Path(dedup.index), snapshots, dedup, n_segments) if snapshots else None
+
+
+class Earlier:
+    """Documents of earlier runs by key and by place; places go on behind the run's own segments."""
+
+    def __init__(self, folder: Path, snapshots: tuple[Snapshot, ...], dedup: Dedup, n_segments: int) -> None:
+        self.n_segments, self.minhash = n_segments, dedup.minhash
+        self.files = [str(folder / snapshot.folder / file.path) for snapshot in snapshots for file in snapshot.documents]
+        firsts = np.cumsum([n_segments, *(len(snapshot.documents) for snapshot in snapshots)]).tolist()
+        self.keys: dict[str, list[tuple[int, str]]] = {
+            kind: [
+                (first, str(folder / snapshot.folder / file.path))
+                for first, snapshot in zip(firsts, snapshots, strict=False)
+                for file in snapshot.keys.get(kind, ())
+            ]
+            for kind in dedup.document_kinds
+        }
+        self.first_place = n_segments << 32
+
+    def found(self, kind: str, keys: UInt64s, most: int) -> tuple[UInt64s, UInt64s]:
+        """(key, place) of earlier documents with one of `keys`, which ascend without repeats; at most `most` of a key and file."""
+        found = [_look_up(path, keys, most, first) for first, path in self.keys[kind]]
+        return tuple(np.concatenate(parts) for parts in zip(*found, strict=True)) if found else (keys[:0], keys[:0])  # type: ignore[return-value]
+
+    def take(self, places: UInt64s, columns: tuple[str, ...]) -> pa.RecordBatch:
+        """Those columns of the documents at `places`, which ascend; at least one. Ranks are those of documents that always stay."""
+        own = places - np.uint64(self.first_place)
+        return SegmentIndex(self.files).take(own, columns)
+
+    def equal(self, hashes: pl.Series, kind: str) -> pl.DataFrame:
+        """Columns `{kind}_hash`, rank, at, doc_id of earlier documents whose hash is among `hashes`."""
+        column = f"{kind}_hash"
+        wanted = hashes.drop_nulls().unique()
+        keys = np.unique(hash_keys(wanted.to_arrow().cast(pa.binary(16)))) if len(wanted) else np.zeros(0, np.uint64)
+        _, places = self.found(kind, keys, 4)
+        places = np.unique(places)
+        if not len(places):
+            return pl.DataFrame(schema={column: pl.Binary, "rank": pl.UInt64, "at": pl.UInt64, "doc_id": pl.Binary})
+        rows = pl.DataFrame(self.take(places, (column, "rank", "doc_id"))).with_columns(
+            pl.Series("at", places), pl.col("rank") & pl.lit(_OWN_RANK, pl.UInt64)
+        )
+        return rows.select(column, "rank", "at", "doc_id").filter(pl.col(column).is_in(wanted.implode()))
+
+    def bands(self, keys: UInt64s, most: int) -> tuple[pa.Table | None, int]:
+        """(band rows of earlier documents with one of `keys`, which may repeat; in how many buckets `most` were taken)."""
+        key, at = self.found("minhash", np.unique(keys), most)
+        if not len(key):
+            return None, 0
+        places, where = np.unique(at, return_inverse=True)
+        documents = self.take(places, ("rank", "minhash"))
+        n_permutations = self.minhash.bands * self.minhash.rows
+        values = documents.column("minhash").flatten().to_numpy(zero_copy_only=False).reshape(-1, n_permutations)
+        groups = group_prints(np.ascontiguousarray(values), self.minhash)[where]
+        rank = (documents.column("rank").to_numpy() & _OWN_RANK)[where]
+        columns = {"key": pa.array(key), "at": pa.array(at), "rank": pa.array(rank), "groups": fixed_column(groups.view(np.uint8))}
+        _, counts = np.unique(key, return_counts=True)
+        return pa.table(columns), int((counts >= most).sum())
+
+    def blocks(self, keys: UInt64s, most: int) -> pa.Table | None:
+        """Rows as `block_keys` makes them of earlier documents with one of `keys`, which may repeat; at most `most` of a key and file."""
+        key, at = self.found("simhash", np.unique(keys), most)
+        if not len(key):
+            return None
+        places, where = np.unique(at, return_inverse=True)
+        documents = self.take(places, ("rank", "simhash"))
+        rank = (documents.column("rank").to_numpy() & _OWN_RANK)[where]
+        simhash = documents.column("simhash").to_numpy()[where]
+        return pa.table({"key": pa.array(key), "at": pa.array(at), "rank": pa.array(rank), "simhash": pa.array(simhash)})
+
+
+def hash_keys(hashes: pa.Array) -> UInt64s:
+    """uint64[n]: the first eight bytes of each 16-byte hash."""
+    return fixed_view(hashes)[:, :8].copy().view(np.uint64).reshape(-1)
+
+
+def _look_up(path: str, keys: UInt64s, most: int, first: int) -> tuple[UInt64s, UInt64s]:
+    """(key, place) of the rows of one KEYS file with one of `keys`; `first` is the number of the snapshot's first documents file."""
+    with pa.memory_map(path) as file:
+        batch = pa.ipc.open_file(file).get_batch(0)
+        stored = batch.column("key").to_numpy()
+        keys = keys[slice(*np.searchsorted(keys, [stored[0], stored[-1]], side="left") + np.array([0, 1]))]
+        low, high = np.searchsorted(stored, keys, side="left"), np.searchsorted(stored, keys, side="right")
+        n = np.minimum(high - low, most)
+        rows = np.repeat(low, n) + ramp(n)
+        return np.repeat(keys, n), batch.column("at").to_numpy()[rows] + np.uint64(first << 32)
+
+
+def ramp(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """0, 1, ... for each count: [2, 0, 3] gives [0, 1, 0, 1, 2]."""
+    ends = np.cumsum(counts)
+    return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
+
+
+# --- Adding ----------------------------------------------------------------------------------------------------------
+
+
+def add_snapshot(dedup: Dedup, staged: Path, files: list[FileEntry]) -> Snapshot:
+    """Move what a run staged into the index and name it in the manifest, which is the moment from which it counts.
+
+    `files` are the entries of everything in `staged`. A snapshot of the same name is replaced.
+    """
+    folder = Path(dedup.index)
+    manifest = read_manifest(folder) or Manifest(format=FORMAT, settings=settings_of(dedup))
+    files = [dataclasses.replace(file, path=Path(file.path).name) for file in files]
+    digest = hashlib.sha256("".join(sorted(file.sha256 for file in files)).encode()).hexdigest()[:12]
+    target = folder / f"{dedup.snapshot}-{digest}"
+    documents = tuple(file for file in files if file.path.startswith("documents-"))
+    keys: dict[str, tuple[FileEntry, ...]] = {
+        kind: tuple(file for file in files if file.path.startswith(f"keys-{kind}-")) for kind in dedup.document_kinds
+    }
+    n_documents = sum(file.n_rows or 0 for file in documents)
+    written_ns: dict[str, int] = {}
+    if not target.is_dir():
+        partial = folder / f".{target.name}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(staged, partial)
+        partial.rename(target)
+        written_ns = {file.path: (target / file.path).stat().st_mtime_ns for file in files}
+    snapshot = Snapshot(
+        name=dedup.snapshot, folder=target.name, n_documents=n_documents, documents=documents, keys=keys, written_ns=written_ns
+    )
+    others = tuple(other for other in manifest.snapshots if other.name != dedup.snapshot)
+    with whole_file(folder / MANIFEST) as temporary:
+        new = Manifest(format=FORMAT, settings=manifest.settings, snapshots=(*others, snapshot))
+        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(new), indent=2) + b"\n")
+    for replaced in manifest.snapshots:
+        if replaced.name == dedup.snapshot and replaced.folder != target.name:
+            shutil.rmtree(folder / replaced.folder, ignore_errors=True)
+    return snapshot

@@ -1,0 +1,39 @@
+"""Evaluation sets that must not stand in the corpus."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from schemas.recipe.base import config, require
+
+
+@config
+class Decontaminate:
+    """Documents that hold an item of an evaluation set are dropped, or the item is cut out of them."""
+
+    paths: tuple[str, ...] = ()
+    """Files or globs: JSONL (perhaps compressed), Parquet, or text with one item a line. None turns decontamination off."""
+    columns: tuple[str, ...] = ("question", "text", "prompt")
+    """The first of these that a file has is the item's text. Columns `set` and `id` name an item; else its file and row do."""
+    n: int = 13
+    """Words (characters in scripts written without spaces) per n-gram, 8 to 50; GPT-3 took 13."""
+    min_words: int = 8
+    """An item of fewer words than `n` is one gram of all its words; one of fewer than this is not looked for."""
+    min_coverage: float = 0.8
+    """Share of an item's distinct n-grams that must stand in a document, from which Llama 2 calls a sample dirty. GPT-3 took any: 0."""
+    outcome: Literal["drop", "cut"] = "drop"
+    margin_chars: int = 200
+    """What is cut besides the item on either side, as GPT-3 did; the rest of the document stays, in one piece."""
+    min_piece_chars: int = 200
+    """Pieces between two cuts that are shorter go as well."""
+    max_pieces: int = 10
+    """A document that cuts would part into more pieces is dropped."""
+
+    def __post_init__(self) -> None:
+        require(8 <= self.n <= 50, "decontaminate.n", self.n, "must lie in 8 to 50")
+        require(1 <= self.min_words <= self.n, "decontaminate.min_words", self.min_words, "must lie in 1 to decontaminate.n")
+        require(0 <= self.min_coverage <= 1, "decontaminate.min_coverage", self.min_coverage, "must lie in [0, 1]")
+        require(bool(self.columns), "decontaminate.columns", list(self.columns), "name at least one column")
+        for name in ("margin_chars", "min_piece_chars"):
+            require(getattr(self, name) >= 0, f"decontaminate.{name}", getattr(self, name), "must not be negative")
+        require(self.max_pieces >= 1, "decontaminate.max_pieces", self.max_pieces, "must be at least 1")

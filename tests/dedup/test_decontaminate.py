@@ -1,0 +1,158 @@
+"""Items of evaluation sets, in whatever file, are found, dropped or cut out, and everything else stays as it was."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.dedup.decontaminate import EvalSets, decontaminate, describe_evals, eval_files, load_evals
+from pipelines.dedup.evals import index_items, match_spans
+from schemas.errors import InputError, RecipeError
+from schemas.recipe import Decontaminate
+
+QUESTION = "A farmer has 17 sheep and buys 5 more on every market day; how many sheep does he own after 3 market days?"
+CHINESE = "下列关于中国古代四大发明的说法，正确的是哪一项？"
+LONG = " ".join(f"word{i}" for i in range(300))
+KIT = Path(__file__).parents[2].parent / "shared" / "data" / "evals"
+
+
+def column(texts: list[str]) -> pa.Array:
+    return pa.array(texts, pa.large_string())
+
+
+def evals_of(items: list[str], config: Decontaminate) -> EvalSets:
+    text = column(items)
+    return EvalSets(column(["set"] * len(text)), column([str(i) for i in range(len(text))]), index_items(text, config.n, config.min_words))
+
+
+def cleaned(texts: list[str], config: Decontaminate) -> list[str | None]:
+    result = decontaminate(column(texts), evals_of([QUESTION, CHINESE], config), config)
+    return [text if stays else None for text, stays in zip(result.text.to_pylist(), result.stays, strict=True)]
+
+
+def test_a_document_with_an_item_is_dropped_and_its_neighbours_are_untouched() -> None:
+    texts = [LONG, f"{LONG}\n{QUESTION.upper()}\n{LONG}", "", "前文。" + CHINESE.replace("，", "") + "后文"]
+    assert cleaned(texts, Decontaminate()) == [LONG, None, "", None]
+
+
+def test_coverage_decides_and_zero_takes_any_shared_gram() -> None:
+    near = LONG + " " + QUESTION.replace("17", "18")  # 7 of its 11 grams
+    assert cleaned([near], Decontaminate()) == [near]
+    assert cleaned([near], Decontaminate(min_coverage=0.6)) == [None]
+    assert cleaned([near], Decontaminate(min_coverage=0)) == [None]
+    assert cleaned([LONG], Decontaminate(min_coverage=0)) == [LONG]
+
+
+def test_a_cut_takes_the_margin_and_no_part_of_a_word() -> None:
+    config = Decontaminate(outcome="cut", margin_chars=20, min_piece_chars=30)
+    (text,) = cleaned([f"{LONG} {QUESTION} {LONG}"], config)
+    assert text is not None
+    before, after = text.split("\n\n")
+    assert LONG.startswith(before)
+    assert LONG.endswith(after)
+    assert 20 <= len(LONG) - len(before) <= 20 + len("word299")
+    assert 20 <= len(LONG) - len(after) <= 20 + len("word299")
+    assert "sheep" not in text
+
+
+def test_a_cut_that_leaves_too_little_or_too_many_pieces_drops_the_document() -> None:
+    many = " ".join([LONG, QUESTION] * 12)
+    config = Decontaminate(outcome="cut")
+    assert cleaned(["short. " + QUESTION, many], config) == [None, None]
+    assert cleaned([many], Decontaminate(outcome="cut", max_pieces=12)) != [None]
+
+
+def test_chinese_is_cut_by_characters() -> None:
+    body = "".join(chr(0x4E00 + i) for i in range(400))
+    config = Decontaminate(outcome="cut", margin_chars=50, min_piece_chars=100)
+    assert cleaned([body + CHINESE + body], config) == [body[:350] + "\n\n" + body[49:]]  # the question mark is one of the 50
+
+
+WORDS = st.lists(st.sampled_from(["a", "b", "ć", "汉"]), max_size=30).map(" ".join)
+
+
+@given(st.lists(WORDS, max_size=3), st.lists(WORDS, max_size=4), st.integers(0, 4), st.sampled_from(["drop", "cut"]))
+def test_what_becomes_of_a_text_does_not_depend_on_its_batch(items: list[str], texts: list[str], cut: int, outcome: str) -> None:
+    config = Decontaminate(n=8, min_words=2, outcome=outcome, margin_chars=2, min_piece_chars=1)  # type: ignore[arg-type]
+    evals = evals_of(items, config)
+    whole = decontaminate(column(texts), evals, config)
+    parts = [decontaminate(part, evals, config) for part in (column(texts)[:cut], column(texts)[cut:])]
+    assert whole.text.to_pylist() == [text for part in parts for text in part.text.to_pylist()]
+    assert whole.stays.tolist() == [stays for part in parts for stays in part.stays]
+
+
+def test_spans_are_those_of_a_plain_search() -> None:
+    text = "x y one two three four five six seven eight z one two three four five six seven eight nine"
+    items = column(["one two three four five six seven eight"])
+    index = index_items(items, 8, 8)
+    rows, start, end = match_spans(column(["", text]), index, np.array([1]), np.array([0]))
+    expected = [match.span() for match in re.finditer("one two three four five six seven eight", text)]
+    assert rows.tolist() == [1, 1]
+    assert list(zip(start.tolist(), end.tolist(), strict=True)) == expected
+
+
+def test_sets_are_read_from_every_kind_of_file(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({"set": "arith", "id": 7, "question": QUESTION, "text": "other"}) + "\n")
+    pl.DataFrame({"prompt": [CHINESE]}).write_parquet(tmp_path / "b.parquet")
+    (tmp_path / "c.txt").write_text(f"\n{LONG}\n")
+    config = Decontaminate(paths=(str(tmp_path / "*"),))
+    evals = load_evals(config)
+    named = list(zip(evals.sets.to_pylist(), evals.ids.to_pylist(), strict=True))
+    assert named == [("arith", "7"), ("b", "0"), ("c", "1")]
+    assert decontaminate(column([QUESTION, CHINESE, LONG, "other"]), evals, config).stays.tolist() == [False, False, False, True]
+    assert [line.split()[0] for line in describe_evals(config)] == [str(path) for path in eval_files(config)]
+
+
+def test_a_set_that_changed_is_read_again(tmp_path: Path) -> None:
+    config = Decontaminate(paths=(str(tmp_path / "a.txt"),))
+    for n_items in (1, 2):
+        (tmp_path / "a.txt").write_text(f"{LONG}\n" * n_items)
+        assert len(load_evals(config).sets) == n_items
+
+
+def test_files_that_are_missing_or_unreadable_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nothing\*"):
+        eval_files(Decontaminate(paths=(str(tmp_path / "nothing*"),)))
+    (tmp_path / "a.jsonl").write_text('{"body": "text"}\n')
+    with pytest.raises(InputError, match="none of the columns question, text, prompt"):
+        load_evals(Decontaminate(paths=(str(tmp_path / "a.jsonl"),)))
+    (tmp_path / "b.parquet").write_bytes(b"PAR1 but not")
+    with pytest.raises(InputError, match=r"b\.parquet cannot be read"):
+        load_evals(Decontaminate(paths=(str(tmp_path / "b.parquet"),)))
+
+
+@pytest.mark.parametrize("wrong", [{"n": 7}, {"n": 51}, {"min_coverage": 1.1}, {"min_words": 0}, {"max_pieces": 0}, {"columns": ()}])
+def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(RecipeError, match=f"decontaminate.{next(iter(wrong))}"):
+        Decontaminate(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(not KIT.is_dir(), reason="the evaluation kit is not there")
+def test_the_kits_planted_items_are_dropped_and_clean_documents_stay() -> None:
+    import zstandard
+
+    lines = zstandard.decompress((KIT / "planted_docs.jsonl.zst").read_bytes(), 1 << 28).splitlines()
+    documents = [json.loads(line) for line in lines]
+    config = Decontaminate(paths=(str(KIT / "evals.jsonl.zst"),))
+    evals = load_evals(config)
+    result = decontaminate(column([document["text"] for document in documents]), evals, config)
+    planted = [document["contaminated"] for document in documents]
+    names = list(zip(evals.sets.to_pylist(), evals.ids.to_pylist(), strict=True))
+    found = {(int(row), *names[item]) for row, item in zip(result.rows, result.items, strict=True)}
+    missed = 0
+    for row, (item, stays) in enumerate(zip(planted, result.stays, strict=True)):
+        if item is None:
+            assert stays
+        elif item["kind"] in ("verbatim", "verbatim+answer", "lower+nopunct"):
+            assert (row, item["set"], item["id"]) in found
+        elif item["kind"] == "reflow":
+            missed += (row, item["set"], item["id"]) not in found
+    assert missed <= 2  # of these the first half of the item is not in the document

@@ -1,0 +1,157 @@
+"""Kinds that cut, evaluation sets, protected sources, scopes and indexes, together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from benchmarks.deduplicate import deduplicate
+from pipelines.dedup.exact import compose
+from pipelines.dedup.pool import TakePart
+from pipelines.dedup.snapshots.index import read_manifest
+from pipelines.run import Engine, Run
+from schemas import recipe as recipes
+from schemas.hops import MERGE
+from schemas.recipe import Decontaminate, Dedup, Templates
+from tests.dedup.spans.test_stage import texts_left, with_urls
+from tests.dedup.test_pool import QUESTION, evals
+from tests.dedup.test_stage import at, merges_of, near, words, write_segments
+
+__all__ = ["evals"]
+
+BODIES = [" ".join(words(80, ("body", row))) for row in range(4)]
+MENU = "Home, news and contact"
+
+
+def execute(folder: Path, name: str, texts: list[str], **settings: object) -> Path:
+    """A whole run over the texts, without rules."""
+    (folder / f"{name}.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    data: dict[str, object] = {}
+    whole = {"name": name, "sources.web.path": str(folder / f"{name}.jsonl"), "filters.rules": [], "tokenizer.vocab_size": 300}
+    for key, value in {**whole, "pretrain.enabled": False, "guards.max_cluster": "off", **settings}.items():
+        recipes.apply_setting(data, f"{key}={json.dumps(value)}")
+    Run(recipes.parse(data), folder / name, Engine(), lambda stage, done, total: None).execute(resume=False)
+    return folder / name
+
+
+def documents(run: Path) -> dict[int, str]:
+    """{row of the input: text}."""
+    frame = pl.read_ipc(run / "documents" / "*.arrow").sort("origin_offset")
+    return dict(enumerate(frame.get_column("text")))
+
+
+def ends(run: Path) -> list[tuple[str, str | None]]:
+    """(outcome, reason) in the order of the input."""
+    ledger = pl.read_parquet(run / "ledger" / "*.parquet").sort("origin_offset")
+    return list(ledger.select("outcome", "reason").iter_rows())
+
+
+@pytest.mark.parametrize("outcome", ["drop", "cut"])
+def test_an_item_is_looked_for_in_the_text_before_a_kind_cuts_its_line(tmp_path: Path, evals: str, outcome: str) -> None:
+    """The question stands in two documents on lines of its own; deduplicating lines first would leave it in one only."""
+    texts = [
+        f"{MENU}\n{BODIES[0]}\n{QUESTION}\n{BODIES[1]}",
+        f"{MENU}\n{BODIES[2]}\n{QUESTION}\nthe end",
+        f"{MENU}\n{BODIES[3]}",
+        f"{MENU}\n{BODIES[3]}\n{MENU}",
+    ]
+    margin = {"decontaminate.margin_chars": 0, "decontaminate.min_piece_chars": 3}
+    settings = {"decontaminate.paths": [evals], "decontaminate.outcome": outcome, **margin, "dedup.kinds": ["exact", "lines", "minhash"]}
+    run = execute(tmp_path, "run", texts, **settings)
+    found = ends(run)
+    evaluation = ("dropped" if outcome == "drop" else "kept", "evaluation.arith")
+    assert found[:2] == [evaluation, evaluation]
+    assert sorted(found[2:]) == [("kept", None), ("merged", "lines.min_left")]
+    left = "\n".join(documents(run).values())
+    assert "sheep" not in left
+    assert left.count(MENU) == 1
+    assert left.count(BODIES[3]) == 1
+    assert (BODIES[0] in left) == (outcome == "cut")
+    details = json.loads((run / "run.json").read_text())["stages"]
+    (refine,) = (stage for stage in details if stage["stage"] == "refine")
+    assert refine["details"]["contamination"]["arith"]["documents_by_item"] == {"q1": 2}
+
+
+def test_the_index_keeps_what_the_run_keeps_after_cuts(tmp_path: Path) -> None:
+    settings = {"dedup.kinds": ["lines", "exact", "minhash"], "dedup.index": str(tmp_path / "index"), "dedup.lines.min_left": 10}
+    texts = [f"{MENU}\n{BODIES[0]}", f"{MENU}\n{BODIES[1]}", f"{MENU}\nshort", MENU]
+    first = execute(tmp_path, "first", texts, **settings, **{"dedup.snapshot": "one"})
+    assert len(documents(first)) == 2
+    manifest = read_manifest(tmp_path / "index")
+    assert manifest is not None
+    assert manifest.snapshots[0].n_documents == 2
+    assert sorted(manifest.snapshots[0].keys) == ["exact", "minhash"]
+    stored = pl.read_ipc(tmp_path / "index" / manifest.snapshots[0].folder / "documents-*.arrow")
+    kept = pl.read_ipc(first / "documents" / "*.arrow")
+    assert sorted(stored.get_column("doc_id")) == sorted(kept.get_column("doc_id"))
+    changed = " ".join(near(BODIES[0].split(), 1, "changed"))
+    second = execute(tmp_path, "second", [BODIES[1], f"{changed} and more of it", BODIES[2]], **settings)
+    assert ends(second) == [("merged", "exact"), ("merged", "minhash"), ("kept", None)]
+
+
+def test_copies_of_earlier_documents_are_weighed_where_copies_are(tmp_path: Path) -> None:
+    settings = {"dedup.index": str(tmp_path / "index"), "dedup.copies": "weigh"}
+    execute(tmp_path, "first", BODIES[:2], **settings, **{"dedup.snapshot": "one"})
+    second = execute(tmp_path, "second", [BODIES[0], BODIES[2], BODIES[0], BODIES[2]], **settings)
+    frame = pl.read_ipc(second / "documents" / "*.arrow").sort("origin_offset")
+    assert frame.get_column("cluster_size").to_list() == [3, 2, 3, 2]
+
+
+def test_protected_documents_are_neither_cut_nor_ended(tmp_path: Path) -> None:
+    line = "a line that stands in all of them"
+    segments = write_segments(
+        tmp_path / "segments", [[f"{line}\nweb page, the longest by far"], [line, f"{line}\nheld out"]], ["web", "test"]
+    )
+    assert merges_of(Dedup(kinds=("lines",), protected=("test",)), segments, tmp_path) == []
+    assert texts_left(tmp_path, "lines") == [["web page, the longest by far"], [line, f"{line}\nheld out"]]
+
+
+def test_within_a_source_lines_and_templates_of_others_do_not_count(tmp_path: Path) -> None:
+    texts = [[f"{MENU}\n{body}" for body in BODIES[:2]], [f"{MENU}\n{body}" for body in BODIES[2:]]]
+    segments = write_segments(tmp_path / "segments", texts, ["a", "b"])
+    deduplicate(Dedup(kinds=("lines",), scope="within_source"), segments, tmp_path / "lines")
+    assert [text.count(MENU) for text in map("\n".join, texts_left(tmp_path / "lines", "lines"))] == [1, 1]
+    with_urls(segments, [[f"http://a.example/{number}-{row}" for row in range(2)] for number in range(2)])
+    for scope, n in (("all", 0), ("within_source", 4)):
+        config = Dedup(kinds=("templates",), scope=scope, templates=Templates(min_pages=3))  # type: ignore[arg-type]
+        deduplicate(config, segments, tmp_path / scope)
+        assert sum(text.count(MENU) for part in texts_left(tmp_path / scope, "templates") for text in part) == n
+
+
+def test_near_hashes_of_earlier_documents_and_of_protected_ones(tmp_path: Path) -> None:
+    base = words(400, "simhash")
+    config = Dedup(kinds=("simhash",), index=str(tmp_path / "index"), snapshot="one", protected=("test",))
+    first = write_segments(tmp_path / "a", [[" ".join(base)]])
+    assert merges_of(config, first, tmp_path / "run-a") == []
+    texts = [[" ".join(near(base, 1, "n")) + " longer"], [" ".join(base)], [" ".join(words(400, "other"))]]
+    second = write_segments(tmp_path / "b", texts, ["web", "test", "web"])
+    later = Dedup(kinds=("simhash",), index=str(tmp_path / "index"), protected=("test",))
+    merges, _ = deduplicate(later, second, tmp_path / "run-b")
+    (merge,) = merges.to_pylist()
+    assert (merge["at"], merge["reason"], merge["survivor_id"]) == (at(0, 0), "simhash", b"0000-00000000000")
+    apart = Dedup(kinds=("simhash",), scope="within_source")
+    assert merges_of(apart, second, tmp_path / "apart") == []
+    assert merges_of(Dedup(kinds=("simhash",)), second, tmp_path / "all") == [(at(1, 0), at(0, 0), "simhash")]
+
+
+def test_dedup_sees_the_cut_text_of_documents_that_held_an_item(tmp_path: Path, evals: str) -> None:
+    """Cut out of the pool's text first: then both texts are the same lines, and one keeps them."""
+    body = "\n".join(BODIES)
+    segments = write_segments(tmp_path / "segments", [[f"{body}\n{QUESTION}", body]])
+    take_part = TakePart(config=Decontaminate(paths=(evals,), outcome="cut", margin_chars=0))
+    merges, _ = deduplicate(Dedup(kinds=("lines", "minhash")), segments, tmp_path, take_part=take_part)
+    assert merges.column("reason").to_pylist() == ["lines.min_left"]
+    (left,) = (text for text in texts_left(tmp_path, "lines")[0] if text)
+    assert left.split() == body.split()
+
+
+def test_where_a_survivor_ends_in_nothing_its_copies_end_for_the_same_reason() -> None:
+    copy = {"at": 1, "survivor_at": 2, "survivor_id": b"2" * 16, "reason": "exact", "value": 1.0, "limit": 1.0}
+    nothing = {"at": 2, "survivor_at": None, "survivor_id": None, "reason": "templates.min_left", "value": 0.0, "limit": 1.0}
+    before, now = (pa.Table.from_pylist([row], MERGE) for row in (copy, nothing))
+    assert compose(before, now, with_now=True).to_pylist() == [nothing | {"at": 1}, nothing]
+    assert compose(now, before).to_pylist() == [nothing]

@@ -1,0 +1,59 @@
+"""Ceilings on loss: what stops a run, and that its message says what to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipelines.guards import check_merges
+from schemas.errors import GuardError
+from schemas.hops import LEDGER
+from schemas.recipe import Guards
+
+
+def write_ledger(folder: Path, n: int, clusters: list[int]) -> None:
+    """`n` documents; of each cluster all but one end in document number 1000 + its place in the list."""
+    rows = []
+    for cluster, size in enumerate(clusters):
+        survivor = (1000 + cluster).to_bytes(16, "big")
+        rows += [{"outcome": "merged", "reason": "minhash", "value": 0.8 + k / 1000, "survivor_id": survivor} for k in range(size - 1)]
+    rows += [{"outcome": "kept"}] * (n - len(rows))
+    named = [
+        {
+            "origin_file": "a.jsonl",
+            "origin_offset": at,
+            "part": 0,
+            "doc_id": at.to_bytes(16, "big"),
+            "source": "web",
+            "lang": "en",
+            "stage": "dedup",
+            "reason": None,
+            "value": None,
+            "limit": None,
+            "survivor_id": None,
+            **row,
+        }
+        for at, row in enumerate(rows)
+    ]
+    frame = pl.DataFrame(named, infer_schema_length=None).select(LEDGER.names)
+    frame.write_parquet(folder / "refine-00000.parquet")
+
+
+def test_a_cluster_above_its_share_stops_the_run_with_ids_reasons_and_scores(tmp_path: Path) -> None:
+    write_ledger(tmp_path, 200, [20, 41])
+    survivor, least = (1001).to_bytes(16, "big").hex(), (19).to_bytes(16, "big").hex()
+    expected = (
+        rf"41 of 200 documents \(20\.5%\) into one cluster.*max_cluster = 0\.2: they end in {survivor}\. "
+        rf"Reasons: minhash 40\..*{least} minhash value=0\.8"
+    )
+    with pytest.raises(GuardError, match=expected):
+        check_merges(tmp_path, Guards(max_cluster=0.2))
+
+
+def test_a_cluster_of_just_its_share_a_small_corpus_and_off_pass(tmp_path: Path) -> None:
+    write_ledger(tmp_path, 200, [40])
+    check_merges(tmp_path, Guards(max_cluster=0.2))
+    check_merges(tmp_path, Guards(max_cluster=None))
+    check_merges(tmp_path, Guards(max_cluster=0.01, min_documents=201))
