@@ -15,6 +15,7 @@ DRIVERS = {
     "pipelines/run.py",
     "pipelines/refilter.py",
     "pipelines/takedown.py",
+    "pipelines/takedown_state.py",
     "pipelines/graph.py",
     "pipelines/demo.py",
     "pipelines/runtime.py",

@@ -285,7 +285,7 @@ def test_one_that_was_killed_ends_in_the_same_state(site: Path, done: Path, afte
 def test_one_that_was_killed_before_it_changed_anything_is_begun_anew(done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = digests(done)
     with monkeypatch.context() as patched:
-        patched.setattr("pipelines.takedown._Run.write_state", lambda run: (_ for _ in ()).throw(Killed))
+        patched.setattr("pipelines.takedown.NewState.write_state", lambda run: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             prepare(done, asked_for(hosts=["third.example.org"]), None, NOW)
     left = {path: digest for path, digest in digests(done).items() if not path.startswith("takedown/pending/")}
