@@ -114,8 +114,8 @@ def takedown(
     for certificate in done:
         files = sum(file.path.startswith(("pool/", "documents/", "shards/")) for file in certificate.files)
         console.print(
-            f"{len(certificate.documents)} documents and {certificate.n_tokens} tokens are removed, {files} files of them rewritten; see "
-            f"{certificate_path(folder, certificate.number)}",
+            f"removed {len(certificate.documents)} document(s) with {certificate.n_tokens} tokens in the shards; rewrote {files} files of them; "
+            f"see {certificate_path(folder, certificate.number)}",
             highlight=False,
             soft_wrap=True,
         )

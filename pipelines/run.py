@@ -170,7 +170,7 @@ class Run:
         """What the stage reads, one line each."""
         if stage == "collect":
             self.splits = plan(self.recipe.sources, self.folder)
-            return describe_inputs(self.splits) + self.recipe.files_named_in("filters", "opt_out", "scrub")
+            return describe_inputs(self.splits) + self.recipe.files_named_in("opt_out", "filters", "scrub")
         if stage == "report":
             return tuple(line for record in self.records.values() for line in lines_of(record.outputs))
         before = {"crawl": (), "refine": ("collect",), "tokenizer": ("refine",), "encode": ("refine", "tokenizer"), "validate": ("encode",)}

@@ -24,7 +24,7 @@ from pipelines.takedown_state import STAGE, NewState, write_state_file
 from pipelines.text.domains import is_domain
 from schemas import certificate as certificates
 from schemas.certificate import Certificate, RemovedDocument, Request
-from schemas.errors import RequestError
+from schemas.errors import CorpusmillError, RequestError
 from schemas.files import entry, sha256_of
 from schemas.hops import LEDGER
 from schemas.ledger import Outcome
@@ -68,9 +68,12 @@ def takedown(folder: Path, asked: Asked, reason: str | None = None, now: datetim
     """
     finished = [commit(folder)] if certificates.pending_path(folder).is_file() else []
     shutil.rmtree(certificates.staging(folder), ignore_errors=True)
-    if prepare(folder, asked, reason, now or datetime.now(UTC)):
-        finished.append(commit(folder))
-    return finished
+    try:
+        found = prepare(folder, asked, reason, now or datetime.now(UTC))
+    except CorpusmillError:
+        shutil.rmtree(certificates.staging(folder), ignore_errors=True)
+        raise
+    return [*finished, commit(folder)] if found else finished
 
 
 def prepare(folder: Path, asked: Asked, reason: str | None, now: datetime) -> bool:
@@ -174,6 +177,6 @@ def _not_touched(folder: Path, recipe: Recipe) -> dict[str, str]:
         found["tokenizer/"] = "counts over a sample of the documents chose its tokens"
     if (folder / "validation").is_dir():
         found["validation/"] = "its model was trained on the documents"
-    if index := recipe.as_dict()["dedup"].get("index"):
-        found[f"dedup.index {index}"] = "hashes of the documents, by which later runs leave out their copies"
+    if recipe.dedup.index:
+        found[f"dedup.index {recipe.dedup.index}"] = "hashes of the documents, by which later runs leave out their copies"
     return found

@@ -232,7 +232,7 @@ def test_takedown_says_what_it_did_and_that_it_did_nothing(
     assert not (tmp_path / "out" / "takedown").exists()
     assert status_of(monkeypatch, "takedown", out, "--url", "http://site.example/bread", "--reason", "asked by jane@bakery.org") == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "1 documents and " in shown
+    assert "removed 1 document(s) with " in shown
     assert "takedown/0001.json" in shown
     assert json.loads((tmp_path / "out" / "takedown" / "0001.json").read_text())["request"]["reason"] == "asked by <EMAIL>"
     assert status_of(monkeypatch, "takedown", out, "--email-hash", "jane@bakery.org") == 2

@@ -48,10 +48,14 @@ def test_nothing_is_written_of_who_asked(tmp_path: Path, keep_dropped: bool) -> 
 
 
 def test_deciding_again_brings_nobody_back_and_cannot_change_the_lists(tmp_path: Path) -> None:
-    execute(site_recipe(tmp_path, **lists(tmp_path)), tmp_path / "run")
+    asked = lists(tmp_path)
+    execute(site_recipe(tmp_path, **asked), tmp_path / "run")
     refilter(tmp_path / "run", ["filters.gopher_quality.min_words=1"], Engine(), lambda stage, done, total: None)
     ends = [(row["stage"], row["reason"]) for row in ledger(tmp_path / "run").iter_rows(named=True)]
     assert (ends[BREAD], ends[SHORT]) == (("opt_out", "opt_out.email"), ("opt_out", "opt_out.url"))
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "pool").iterdir()}
+    execute(site_recipe(tmp_path, **asked, **{"filters.gopher_quality.min_words": 1}), tmp_path / "run", resume=True)
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "pool").iterdir()}, "the sources were read again"
     with pytest.raises(RecipeError, match=r"refilter cannot change opt_out\.urls"):
         refilter(tmp_path / "run", ["opt_out.urls=off"], Engine(), lambda stage, done, total: None)
 
