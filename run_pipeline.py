@@ -114,7 +114,7 @@ def takedown(
     for certificate in done:
         files = sum(file.path.startswith(("pool/", "documents/", "shards/")) for file in certificate.files)
         console.print(
-            f"removed {len(certificate.documents)} document(s) with {certificate.n_tokens} tokens in the shards; rewrote {files} files of them; "
+            f"removed {len(certificate.documents)} document(s) with {certificate.n_tokens} tokens in shards; rewrote {files} files; "
             f"see {certificate_path(folder, certificate.number)}",
             highlight=False,
             soft_wrap=True,

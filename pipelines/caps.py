@@ -86,7 +86,8 @@ def caps_of(recipe: Recipe, pool: list[Path], before: Keeps) -> Caps | None:
     if max_share is None and max_density is None:
         return None
     counts, hosts = [], []
-    for batch in kept_batches(pool, before):
+    for whole in batches_of(pool):
+        batch = whole.filter(pa.array(before(whole)))
         if max_share is not None:
             weight = pc.utf8_length(batch.column("text")).to_numpy().astype(np.int64)
             weight = weight if recipe.domains.by == "chars" else np.ones(batch.num_rows, np.int64)
@@ -96,13 +97,11 @@ def caps_of(recipe: Recipe, pool: list[Path], before: Keeps) -> Caps | None:
     return Caps(before, recipe.seed, max_share, _shares(counts, max_share), max_density, _dense(hosts, max_density))
 
 
-def kept_batches(pool: list[Path], keeps: Keeps) -> Iterator[pa.RecordBatch]:
-    """The pool's documents that a decision keeps."""
+def batches_of(pool: list[Path]) -> Iterator[pa.RecordBatch]:
+    """The batches of all files."""
     for path in pool:
         reader = open_segment(path)
-        for index in range(reader.num_record_batches):
-            batch = reader.get_batch(index)
-            yield batch.filter(pa.array(keeps(batch)))
+        yield from (reader.get_batch(index) for index in range(reader.num_record_batches))
 
 
 def _shares(counts: list[pl.DataFrame], max_share: float | None) -> pl.DataFrame:

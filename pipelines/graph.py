@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from pipelines.dedup.clusters import CLUSTER_SIZE
 from pipelines.dedup.forecast import Cost, forecast
-from pipelines.dedup.pool import TakePart
+from pipelines.dedup.pool import Keeps, TakePart
 from pipelines.dedup.snapshots.index import open_index
 from pipelines.dedup.snapshots.stage import StageSnapshot
 from pipelines.dedup.spans.rewrite import cut_fields
@@ -101,28 +101,33 @@ def decide_again(pipeline: beam.Pipeline, recipe: Recipe, segments: list[Path], 
     dropped | "ledger" >> WriteSegments(run, LEDGER_FOLDER, "filters", LEDGER, ".parquet") | "report" >> ReportFiles(report)
 
 
-def take_part_of(recipe: Recipe) -> TakePart:
-    """Which documents of the pool dedup sees, and with which texts."""
-    return TakePart(decider_of(recipe).keeps, recipe.decontaminate)
-
-
-def forecast_refine(recipe: Recipe, segments: list[Path], n_documents: int) -> Cost:
+def forecast_refine(recipe: Recipe, segments: list[Path], n_documents: int, keeps: Keeps) -> Cost:
     """What deduplication will cost."""
-    return forecast(recipe.dedup, segments, n_documents, take_part_of(recipe))
+    return forecast(recipe.dedup, segments, n_documents, TakePart(keeps, recipe.decontaminate))
 
 
 def refine(
-    pipeline: beam.Pipeline, recipe: Recipe, segments: list[Path], n_documents: int, run: Path, report: Path, progress: Progress
+    pipeline: beam.Pipeline,
+    recipe: Recipe,
+    segments: list[Path],
+    n_documents: int,
+    keeps: Keeps,
+    run: Path,
+    report: Path,
+    progress: Progress,
 ) -> None:
-    """The pool's rows that no rule drops -> DIR/documents, and the ledger of what was merged and what is kept."""
-    dedup, work, take_part = recipe.dedup, run / "work" / "refine", take_part_of(recipe)
+    """The pool's rows that `keeps` keeps -> DIR/documents, and the ledger of what was merged and what is kept."""
+    dedup, work, take_part = recipe.dedup, run / "work" / "refine", TakePart(keeps, recipe.decontaminate)
     paths = [str(path) for path in segments]
     earlier, again = open_index(dedup, len(segments)), partial(mend, scrub=recipe.scrub)
     numbered = pipeline | "segments" >> beam.Create(list(enumerate(paths))) | "spread" >> beam.Reshuffle()
     left = numbered | "dedup" >> Deduplicate(dedup, paths, n_documents, work, progress, take_part, earlier, again)
     refined = left | "apply merges" >> ApplyMerges(dedup, paths, n_documents, work / "merges", progress, take_part)
+    curated = refined | "curated" >> beam.Map(passed)
+    if recipe.decontaminate.paths and recipe.decontaminate.outcome == "cut":  # what is joined may read as a private value
+        curated = curated | "mend" >> beam.Map(mend, scrub=recipe.scrub)
     files = [
-        refined | "curated" >> beam.Map(passed) | "documents" >> WriteSegments(run, DOCUMENTS, "documents", documents_schema(recipe)),
+        curated | "documents" >> WriteSegments(run, DOCUMENTS, "documents", documents_schema(recipe)),
         refined | "merged" >> beam.Map(ended) | "ledger" >> WriteSegments(run, LEDGER_FOLDER, "refine", LEDGER, ".parquet"),
     ]
     if dedup.snapshot:

@@ -25,7 +25,7 @@ from schemas.files import sha256_of
 from schemas.manifest import StageRecord, marker_path, read_marker, read_run, write_marker
 from schemas.recipe import Recipe
 
-_AFTER: Final = ("name", "description", "decontaminate", "dedup", "tokenizer", "encode", "pretrain", "guards")
+_AFTER: Final = ("name", "description", "domains", "decontaminate", "dedup", "tokenizer", "encode", "pretrain", "guards")
 """Parts of a recipe that act after the filters."""
 
 
@@ -74,7 +74,8 @@ def _measuring(recipe: Recipe) -> Iterator[tuple[str, Any]]:
     data = recipe.as_dict()
     filters = data.pop("filters")
     for key, value in _flat({key: value for key, value in data.items() if key not in _AFTER}):
-        yield key, value
+        if not key.startswith("scrub.max_"):  # limits on what was counted
+            yield key, value
     profiles = filters.pop("profiles")
     del filters["limits"]  # of limits that act on signals alone
     by_set = {name: filters.pop(name) for name in recipes.RULE_SETS}

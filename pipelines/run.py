@@ -19,8 +19,10 @@ import apache_beam as beam
 import msgspec
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipelines import graph
+from pipelines.caps import Keeps, batches_of, caps_of
 from pipelines.dedup.decontaminate import contamination, describe_evals, load_evals
 from pipelines.dedup.forecast import Cost, compared, folder_bytes
 from pipelines.dedup.forecast import lines_of as lines_of_forecast
@@ -41,8 +43,8 @@ from pipelines.scrub.scrub import special_tokens
 from pipelines.scrub.stand_ins import key_of
 from schemas.certificate import certificates, check_none_pending
 from schemas.errors import CorpusmillError, EmptyCorpusError, OutputError, TokenizerError
-from schemas.files import FileEntry, entry, sha256_of
-from schemas.hops import tokens_schema
+from schemas.files import FileEntry, entry, sha256_of, whole_file
+from schemas.hops import LEDGER, tokens_schema
 from schemas.ledger import check_run, check_stage
 from schemas.manifest import Counts, StageRecord, lines_of, read_marker, still_holds, write_marker, write_run
 from schemas.recipe import Recipe, Tokenizer
@@ -55,7 +57,7 @@ COUNTS_RANGE_BYTES: Final = 256 * 1024 * 1024
 OWNS: Final = {
     "crawl": ("crawl",),
     "collect": ("work", "pool", "ledger", "scrub_audit", "index"),
-    "refine": ("work/refine", "documents", "ledger/refine-*.parquet"),
+    "refine": ("work/refine", "documents", "ledger/refine-*.parquet", "ledger/caps-*.parquet"),
     "tokenizer": ("work/tokenizer", "tokenizer"),
     "encode": ("work/encode", "shards"),
     "validate": (),  # a checkpoint there may be gone on with
@@ -90,6 +92,15 @@ class Done:
     intermediates: list[FileEntry] = field(default_factory=list)
     counts: dict[str, Counts] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Capped:
+    """What stays after the caps, how many, and the ledger of what does not."""
+
+    keeps: Keeps
+    counts: Counts
+    files: list[FileEntry]
 
 
 class Run:
@@ -264,19 +275,23 @@ class Run:
     def do_refine(self) -> Done:
         """Merge copies; the documents that stay are the corpus."""
         segments = [self.folder / file.path for file in self.pool()]
-        n_documents = self.records["collect"].counts["filters"].n_out
-        foreseen = graph.forecast_refine(self.recipe, segments, n_documents)
+        capped = self.cap(segments)
+        n_documents = capped.counts.n_out
+        foreseen = graph.forecast_refine(self.recipe, segments, n_documents, capped.keeps)
         for line in lines_of_forecast(foreseen, self.recipe.dedup):
             self.engine.say(line)
         ran, files = self.graph(
             "refine",
             2 * len(segments),
-            lambda pipeline, report, progress: graph.refine(pipeline, self.recipe, segments, n_documents, self.folder, report, progress),
+            lambda pipeline, report, progress: graph.refine(
+                pipeline, self.recipe, segments, n_documents, capped.keeps, self.folder, report, progress
+            ),
         )
         staged = [file for file in files if file.path.startswith(graph.SNAPSHOT)]
         files = [file for file in files if file not in staged]
         counts = self.balance(ran, "dedup")
-        check_stage("filters to dedup", n_documents, counts["dedup"].n_in, 0)
+        check_stage("filters to caps", self.records["collect"].counts["filters"].n_out, capped.counts.n_in, 0)
+        check_stage("caps to dedup", n_documents, counts["dedup"].n_in, 0)
         check_stage("files of refine", counts["dedup"].n_in + counts["dedup"].n_out, sum(file.n_rows or 0 for file in files), 0)
         ledger = self.folder / graph.LEDGER_FOLDER
         check_merges(ledger, self.recipe.guards)
@@ -303,7 +318,23 @@ class Run:
         if staged:
             snapshot = add_snapshot(self.recipe.dedup, self.folder / graph.SNAPSHOT, staged)
             details["snapshot"] = {"name": snapshot.name, "folder": snapshot.folder, "n_documents": snapshot.n_documents}
-        return Done(outputs=files, counts=counts, details=details)
+        if capped.files:
+            counts = {"caps": capped.counts, **counts}
+        return Done(outputs=[*files, *capped.files], counts=counts, details=details)
+
+    def cap(self, pool: list[Path]) -> Capped:
+        """What the caps on domains and hosts leave of the documents that the rules keep, and the ledger of the others."""
+        keeps = graph.decider_of(self.recipe).keeps
+        n_kept = self.records["collect"].counts["filters"].n_out
+        caps = caps_of(self.recipe, pool, keeps)
+        if caps is None:
+            return Capped(keeps, Counts(n_in=n_kept, n_out=n_kept), [])
+        rows = pa.Table.from_batches([caps.dropped(batch) for batch in batches_of(pool)], LEDGER)
+        path = self.folder / graph.LEDGER_FOLDER / "caps-00000.parquet"
+        with whole_file(path) as temporary:
+            pq.write_table(rows, temporary, compression="zstd")
+        counts = Counts(n_in=n_kept, n_out=n_kept - rows.num_rows, dropped=rows.num_rows)
+        return Capped(caps, counts, [entry(path, self.folder, rows.num_rows)])
 
     def do_tokenizer(self) -> Done:
         """Train on a sample, or take the given file; then measure it on the documents."""

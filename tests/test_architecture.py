@@ -16,6 +16,7 @@ DRIVERS = {
     "pipelines/refilter.py",
     "pipelines/takedown.py",
     "pipelines/takedown_state.py",
+    "pipelines/caps.py",
     "pipelines/graph.py",
     "pipelines/demo.py",
     "pipelines/runtime.py",

@@ -230,3 +230,16 @@ def test_a_lost_record_fails_the_run(site: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(FilterChain, "measure", lossy)
     with pytest.raises(ConservationError, match="'read to opt_out' took in 11 records but passed on 10"):
         execute(site_recipe(site), site / "lossy")
+
+
+def test_a_cap_on_domains_is_a_room_of_its_own_and_everything_still_balances(site: Path, done: Path) -> None:
+    out = site / "capped"
+    execute(site_recipe(site, **{"domains.max_share": 0.5, "domains.by": "documents"}), out)
+    capped = ledger(out).filter(pl.col("stage") == "caps")
+    assert set(capped.get_column("reason")) == {"domains.max_share"}
+    stages = {stage["stage"]: stage for stage in json.loads((out / "run.json").read_text())["stages"]}
+    counts = stages["refine"]["counts"]
+    assert counts["caps"] == {"n_in": 5, "n_out": 5 - capped.height, "dropped": capped.height, "merged": 0, "failed": 0}
+    assert counts["dedup"]["n_in"] == 5 - capped.height
+    assert ledger(out).height == ledger(done).height
+    assert "caps" in (out / "report" / "index.html").read_text()

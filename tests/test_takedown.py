@@ -132,7 +132,7 @@ def assert_sound(recipe: Recipe, run: Path) -> None:
         assert counts.n_in == counts.n_out + counts.dropped + counts.merged + counts.failed
     passed = list(rooms.values())
     assert [one.n_out for one in passed[:-1]] == [one.n_in for one in passed[1:]]
-    assert list(rooms) == [name for name in ("read", "opt_out", "takedown", "filters", "dedup", "encode") if name in rooms]
+    assert list(rooms) == [name for name in ("read", "opt_out", "takedown", "filters", "caps", "dedup", "encode") if name in rooms]
     assert rooms["dedup"].n_out == len(ids(run, "documents", "arrow")) == sum(shard.n_documents for shard in opened.index.shards)
     assert rooms["filters"].n_in == len(ids(run, "pool", "arrow")) == len(ids(run, "index", "parquet"))
     ends = ledger(run).group_by("stage", "outcome").len().rows()
@@ -328,6 +328,15 @@ def test_a_damaged_file_stops_it_before_anything_is_changed(done: Path) -> None:
     with pytest.raises(OutputError, match=r"segment-00001\.arrow is not as the run wrote it"):
         takedown(done, asked_for(urls=["https://second.example.org/11"]))
     assert stamps(done) == before
+
+
+def test_documents_that_a_cap_dropped_go_too(site: Path, tmp_path: Path) -> None:
+    recipe = recipe_of(site, **{"domains.max_share": 0.9, "domains.by": "documents"})
+    execute(recipe, tmp_path / "run")
+    certificate = take(tmp_path / "run", hosts=["example.org"])
+    assert {one.was for one in certificate.documents} >= {"kept", "dropped"}
+    assert ledger(tmp_path / "run").filter(stage="caps").is_empty()
+    assert_sound(recipe, tmp_path / "run")
 
 
 def test_a_run_that_kept_no_pool_loses_the_documents_too(site: Path, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ ROOMS: Final = {
     "opt_out": "collect",
     "takedown": "collect",
     "filters": "collect",
+    "caps": "refine",
     "dedup": "refine",
     "encode": "encode",
 }
@@ -144,7 +145,7 @@ class Facts:
             n_failed=self.n_records(source=name, outcome="failed"),
             n_unread=self.n_records(source=name, stage="read", outcome="dropped"),
             n_left_out=sum(self.n_records(source=name, stage=stage) for stage in ON_REQUEST),
-            n_filtered=self.n_records(source=name, stage="filters"),
+            n_filtered=self.n_records(source=name, stage="filters") + self.n_records(source=name, stage="caps"),
             n_merged=self.n_records(source=name, outcome="merged") + self.n_records(source=name, stage="dedup", outcome="dropped"),
             n_waiting=self.n_records(source=name, outcome=WAITING),
             n_kept=self.n_records(source=name, outcome="kept"),

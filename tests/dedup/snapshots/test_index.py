@@ -95,7 +95,12 @@ def test_a_truncated_or_altered_file_is_named(tmp_path: Path) -> None:
 def test_only_files_that_were_touched_are_read_to_be_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add_first(tmp_path)
     read: list[Path] = []
-    monkeypatch.setattr("pipelines.dedup.snapshots.index.sha256_of", lambda path: read.append(path) or sha256_of(path))
+
+    def reading(path: Path) -> str:
+        read.append(path)
+        return sha256_of(path)
+
+    monkeypatch.setattr("pipelines.dedup.snapshots.index.sha256_of", reading)
     open_index(config(tmp_path), 1)
     assert read == []
     (touched,) = (tmp_path / "index").rglob("documents-00001.arrow")
