@@ -93,6 +93,35 @@ def refilter(
 
 
 @app.command()
+def takedown(
+    folder: Folder,
+    url: Annotated[list[str] | None, typer.Option(help="The address of a page; repeatable, as all of these.")] = None,
+    host: Annotated[list[str] | None, typer.Option(help="A domain, with everything below it.")] = None,
+    email_hash: Annotated[list[str] | None, typer.Option(help="sha256 of an e-mail address in lower case.")] = None,
+    phone_hash: Annotated[list[str] | None, typer.Option(help="sha256 of a telephone number in E.164, such as +16502530000.")] = None,
+    doc_id: Annotated[list[str] | None, typer.Option(help="A document's id, as the ledger has it.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Stands in the certificate.")] = None,
+) -> None:
+    """Remove documents from a finished run: from every file that holds something of them, with a certificate."""
+    from pipelines.takedown import asked_for
+    from pipelines.takedown import takedown as take_down
+    from schemas.certificate import certificate_path
+
+    asked = asked_for(url or (), host or (), email_hash or (), phone_hash or (), doc_id or ())
+    done = take_down(folder, asked, reason)
+    if not done:
+        console.print("no document of this run is asked for; nothing was changed")
+    for certificate in done:
+        files = sum(file.path.startswith(("pool/", "documents/", "shards/")) for file in certificate.files)
+        console.print(
+            f"removed {len(certificate.documents)} document(s) with {certificate.n_tokens} tokens in shards; rewrote {files} files; "
+            f"see {certificate_path(folder, certificate.number)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+@app.command()
 def crawl(
     seeds: Annotated[list[str], typer.Argument(metavar="URL...", help="Where to start.")],
     out: Annotated[Path, typer.Option(help="The folder for the WARC files.")],

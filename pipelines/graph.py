@@ -32,8 +32,9 @@ from pipelines.read.stage import ReadSplits
 from pipelines.runtime import Progress, ReportFiles, WriteSegments, ended, passed
 from pipelines.scrub import density
 from pipelines.scrub.audit import AUDIT
+from pipelines.scrub.index import INDEX
 from pipelines.scrub.scrub import redaction_fields
-from pipelines.scrub.stage import ScrubDocuments, audit_of, mend
+from pipelines.scrub.stage import ScrubDocuments, audit_of, index_of, left_out, mend
 from schemas.hops import DOCUMENT, LEDGER
 from schemas.recipe import Recipe
 
@@ -42,7 +43,10 @@ WORK_POOL = "work/pool"
 """Where the pool lies if what the rules drop is not kept: it is gone after `refine`."""
 LEDGER_FOLDER = "ledger"
 AUDIT_FOLDER = "scrub_audit"
+INDEX_FOLDER = "index"
 DOCUMENTS = "documents"
+COLLECTED = (POOL, WORK_POOL, LEDGER_FOLDER, AUDIT_FOLDER, INDEX_FOLDER)
+"""Folders that `collect` writes to."""
 SNAPSHOT = "work/refine/snapshot"
 """What goes into the dedup index when the stage is done."""
 
@@ -77,10 +81,12 @@ def collect(pipeline: beam.Pipeline, recipe: Recipe, splits: list[Split], run: P
     """Sources -> the pool, and the ledger of what could not be read or is dropped by a rule."""
     read = pipeline | "splits" >> beam.Create(splits) | "read" >> ReadSplits(recipe, progress)
     measured = read | "documents" >> beam.Map(passed) | "measure" >> Measure(recipe)
-    scrubbed = measured | "scrub" >> ScrubDocuments(recipe.scrub)
+    scrubbed = measured | "scrub" >> ScrubDocuments(recipe.scrub, recipe.opt_out)
     decided = scrubbed | "decide" >> Decide(recipe, density_rules(recipe))
     files = (
         scrubbed | "audited" >> beam.Map(audit_of) | "audit" >> WriteSegments(run, AUDIT_FOLDER, "audit", AUDIT, ".parquet"),
+        scrubbed | "indexed" >> beam.Map(index_of) | "index" >> WriteSegments(run, INDEX_FOLDER, "index", INDEX, ".parquet"),
+        scrubbed | "left out" >> beam.Map(left_out) | "opt-out ledger" >> WriteSegments(run, LEDGER_FOLDER, "opt_out", LEDGER, ".parquet"),
         decided | "pool" >> beam.Map(passed) | "segments" >> WriteSegments(run, pool_folder(recipe), "segment", curated_schema(recipe)),
         read | "unread" >> beam.Map(ended) | "read ledger" >> WriteSegments(run, LEDGER_FOLDER, "read", LEDGER, ".parquet"),
         decided | "dropped" >> beam.Map(ended) | "filter ledger" >> WriteSegments(run, LEDGER_FOLDER, "filters", LEDGER, ".parquet"),

@@ -19,6 +19,7 @@ from pipelines.filters.decide import decides, rules_of
 from pipelines.run import OWNS, STAGES, Engine, Run, Tell, failing
 from pipelines.runtime import stopwatch
 from schemas import recipe as recipes
+from schemas.certificate import check_none_pending
 from schemas.errors import OutputError, RecipeError
 from schemas.files import sha256_of
 from schemas.manifest import StageRecord, marker_path, read_marker, read_run, write_marker
@@ -33,6 +34,7 @@ def refilter(folder: Path, settings: list[str], engine: Engine, tell: Tell) -> R
 
     Raises RecipeError for a setting that would change what is measured, OutputError where the run kept no pool.
     """
+    check_none_pending(folder)
     data = read_run(folder)["recipe"]
     old = recipes.parse(data)
     for setting in settings:

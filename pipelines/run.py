@@ -37,9 +37,11 @@ from pipelines.filters.warm import warm
 from pipelines.guards import check_filters, check_merges, check_reading
 from pipelines.read.splits import Split, describe_inputs, plan
 from pipelines.runtime import Progress, Ran, ReportFiles, open_segment, read_report, run_graph, stopwatch, watch_progress
+from pipelines.scrub.opt_out import Lists
 from pipelines.scrub.scrub import digest as scrub_digest
 from pipelines.scrub.scrub import special_tokens
 from pipelines.scrub.stand_ins import key_of
+from schemas.certificate import certificates, check_none_pending
 from schemas.errors import CorpusmillError, EmptyCorpusError, OutputError, TokenizerError
 from schemas.files import FileEntry, entry, sha256_of, whole_file
 from schemas.hops import LEDGER, tokens_schema
@@ -54,7 +56,7 @@ COUNTS_RANGE_BYTES: Final = 256 * 1024 * 1024
 """Sampled text for each range of pre-tokens that counts are added up in."""
 OWNS: Final = {
     "crawl": ("crawl",),
-    "collect": ("work", "pool", "ledger", "scrub_audit"),
+    "collect": ("work", "pool", "ledger", "scrub_audit", "index"),
     "refine": ("work/refine", "documents", "ledger/refine-*.parquet", "ledger/caps-*.parquet"),
     "tokenizer": ("work/tokenizer", "tokenizer"),
     "encode": ("work/encode", "shards"),
@@ -125,7 +127,8 @@ class Run:
         return list(self.records.values())
 
     def prepare(self, *, resume: bool) -> None:
-        """Refuse a folder that holds something else and, on resume, one that another recipe made."""
+        """Refuse a folder that holds something else and, on resume, one that another recipe made or a takedown has not been finished in."""
+        check_none_pending(self.folder)
         if self.folder.is_file():
             raise OutputError(f"{self.folder} is a file; give --out a new or empty folder")
         if self.folder.is_dir() and any(self.folder.iterdir()):
@@ -148,6 +151,11 @@ class Run:
         marker = read_marker(self.folder, stage)
         if marker and still_holds(self.folder, marker, self.digest, inputs, used_up=self.used_up(marker)):
             return marker
+        if stage == "collect" and certificates(self.folder):
+            raise OutputError(
+                f"{self.folder}: documents were taken down from this run, and its sources or files are not as they were; reading again "
+                "would bring those documents back. Put what the certificates in takedown/ name on opt_out lists and run into a new folder"
+            )
         for pattern in OWNS[stage]:
             for path in self.folder.glob(pattern):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -173,7 +181,7 @@ class Run:
         """What the stage reads, one line each."""
         if stage == "collect":
             self.splits = plan(self.recipe.sources, self.folder)
-            return describe_inputs(self.splits) + self.recipe.files_named_in("filters", "scrub")
+            return describe_inputs(self.splits) + self.recipe.files_named_in("opt_out", "filters", "scrub")
         if stage == "report":
             return tuple(line for record in self.records.values() for line in lines_of(record.outputs))
         before = {"crawl": (), "refine": ("collect",), "tokenizer": ("refine",), "encode": ("refine", "tokenizer"), "validate": ("encode",)}
@@ -217,16 +225,19 @@ class Run:
     def do_collect(self) -> Done:
         """Read, measure and scrub every record, and decide by what was measured."""
         warm(self.recipe)
-        key_of(self.recipe.scrub)  # a missing key is told before anything is read
+        key_of(self.recipe.scrub)  # a missing key or list is told before anything is read
+        Lists.of(self.recipe.opt_out)
         ran, files = self.graph(
             "collect",
             len(self.splits),
             lambda pipeline, report, progress: graph.collect(pipeline, self.recipe, self.splits, self.folder, report, progress),
         )
-        counts = self.balance(ran, "read", "filters")
+        counts = self.balance(ran, "read", "opt_out", "filters")
         n_ended = sum(c.dropped + c.failed for c in counts.values())
-        n_rows = sum(file.n_rows or 0 for file in files if not file.path.startswith(graph.AUDIT_FOLDER))
-        check_stage("files of collect", n_ended + ran.counters.get("scrub", {}).get("n_out", 0), n_rows, 0)
+        n_scrubbed = ran.counters.get("scrub", {}).get("n_out", 0)
+        n_rows = {name: sum(file.n_rows or 0 for file in files if file.path.startswith(f"{name}/")) for name in graph.COLLECTED}
+        check_stage("files of collect", n_ended + n_scrubbed, n_rows[graph.LEDGER_FOLDER] + n_rows[graph.pool_folder(self.recipe)], 0)
+        check_stage("index", n_scrubbed, n_rows[graph.INDEX_FOLDER], 0)
         pool = [file for file in files if file.path.startswith(graph.pool_folder(self.recipe))]
         self.check_kept(pool, counts)
         details: dict[str, Any] = {"n_splits": len(self.splits)}

@@ -3,6 +3,7 @@
 CorpusmillError             shown as one message without a traceback, exit status 2
 ├── RecipeError             a wrong key, type or value in a recipe or in --set
 ├── InputError              a source that is missing or that cannot be opened at all
+├── RequestError            a takedown that asks for something in a form in which it cannot be looked for
 ├── OutputError             a run folder that is in the way, or damaged
 ├── IndexFolderError        a dedup index that is missing, damaged, or made with other settings
 ├── ModelError              a model file that is missing or not what its digest says
@@ -28,6 +29,10 @@ class RecipeError(CorpusmillError):
 
 class InputError(CorpusmillError):
     """A source that is missing or cannot be opened at all."""
+
+
+class RequestError(CorpusmillError):
+    """A takedown that asks for something in a form in which it cannot be looked for."""
 
 
 class OutputError(CorpusmillError):

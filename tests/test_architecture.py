@@ -14,6 +14,8 @@ SOCKETS = {"socket", "aiohttp", "httpx", "requests", "urllib3", "http", "ssl", "
 DRIVERS = {
     "pipelines/run.py",
     "pipelines/refilter.py",
+    "pipelines/takedown.py",
+    "pipelines/takedown_state.py",
     "pipelines/caps.py",
     "pipelines/graph.py",
     "pipelines/demo.py",

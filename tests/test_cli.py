@@ -219,3 +219,23 @@ def test_a_tokenizer_that_cannot_be_trained_is_one_message(
     (tmp_path / "b.txt").write_text("the dog " * 30)
     assert status_of(monkeypatch, "train-tokenizer", "--input", str(tmp_path / "b.txt"), "--out", str(tmp_path / "out"), *arguments) == 2
     assert expected in message(capsys)
+
+
+def test_takedown_says_what_it_did_and_that_it_did_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, warc: Path
+) -> None:
+    out = str(tmp_path / "out")
+    assert status_of(monkeypatch, "run", "fineweb", *web(warc), "--set", "tokenizer.vocab_size=300", "--out", out) == 0
+    capsys.readouterr()
+    assert status_of(monkeypatch, "takedown", out, "--url", "http://site.example/no-such-page") == 0
+    assert "no document of this run is asked for; nothing was changed" in capsys.readouterr().out
+    assert not (tmp_path / "out" / "takedown").exists()
+    assert status_of(monkeypatch, "takedown", out, "--url", "http://site.example/bread", "--reason", "asked by jane@bakery.org") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "removed 1 document(s) with " in shown
+    assert "takedown/0001.json" in shown
+    assert json.loads((tmp_path / "out" / "takedown" / "0001.json").read_text())["request"]["reason"] == "asked by <EMAIL>"
+    assert status_of(monkeypatch, "takedown", out, "--email-hash", "jane@bakery.org") == 2
+    error = message(capsys)
+    assert "--email-hash number 1 is no sha256" in error
+    assert "jane@" not in error

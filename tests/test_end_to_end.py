@@ -228,7 +228,7 @@ def test_a_lost_record_fails_the_run(site: Path, monkeypatch: pytest.MonkeyPatch
         return honest(self, batch).slice(1)
 
     monkeypatch.setattr(FilterChain, "measure", lossy)
-    with pytest.raises(ConservationError, match="'filters' took in 11 records but passed on 4 and ended 6"):
+    with pytest.raises(ConservationError, match="'read to opt_out' took in 11 records but passed on 10"):
         execute(site_recipe(site), site / "lossy")
 
 

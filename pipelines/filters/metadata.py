@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from pipelines.filters.domains import hosts_of
+from pipelines.text.domains import hosts_of
 from schemas.errors import RecipeError
 from schemas.files import cached_by_file
 from schemas.recipe import Metadata

@@ -39,7 +39,6 @@ class _Measure(beam.DoFn):
         self.chain = FilterChain.of(self.recipe)
 
     def process(self, batch: pa.RecordBatch) -> Iterator[Decision]:
-        count("filters", n_in=batch.num_rows)
         if self.recipe.filters.keep_dropped:
             yield Decision(retag(self.chain.measure(batch), batch), retag(pa.RecordBatch.from_pylist([], LEDGER), batch))
         else:
@@ -70,7 +69,8 @@ class _Decide(beam.DoFn):
     def process(self, measured: Any) -> Iterator[Decision]:
         dropped = decided(self.decider, measured.passed)
         ended = pa.concat_batches([measured.ended.replace_schema_metadata(None), dropped])
-        count("filters", n_out=measured.passed.num_rows - dropped.num_rows)
+        n_in = measured.passed.num_rows + measured.ended.num_rows
+        count("filters", n_in=n_in, n_out=measured.passed.num_rows - dropped.num_rows)
         count_outcomes("filters", ended)
         yield Decision(measured.passed, retag(ended, measured.passed))
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from pipelines.filters.domains import Domains, covered, hosts_of, read_domains, read_lines
+from pipelines.text.domains import Domains, covered, hosts_of, read_domains, read_lines
 from pipelines.text.unicode import TABLE_SIZE, UNSPACED, char_classes
 from schemas.errors import RecipeError
 from schemas.files import cached_by_file
@@ -52,7 +52,7 @@ class UrlRules:
 
         def domains(key: str) -> Domains | None:
             path = getattr(config, key)
-            return None if path is None else read_domains(path, key)
+            return None if path is None else read_domains(path, f"filters.url.{key}")
 
         return UrlRules(
             domains("block_domains"),
@@ -159,7 +159,7 @@ def read_words(path: str, key: str) -> ScoredWords:
 
 def _weighted(path: str, key: str, *, weights: bool) -> list[tuple[str, float]]:
     found = []
-    for number, line in read_lines(path, key, "words"):
+    for number, line in read_lines(path, f"filters.url.{key}", "words"):
         word, _, weight = line.lower().partition(" ")
         try:
             value = float(weight) if weight.strip() else 1.0

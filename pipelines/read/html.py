@@ -38,6 +38,14 @@ _LINK_TAG: Final = re.compile(r"<(?:a|link)\b([^<>]{0,2048})>", re.IGNORECASE)
 _ATTRIBUTE: Final = re.compile(r"(?<![A-Za-z:-])([A-Za-z:-]{1,40})\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
 
 
+RESERVATIONS: Final = ("0", "1")
+"""What tdm-reservation can say."""
+# A word, or one of those that take a value: text of any other kind may be anybody's.
+_DIRECTIVE: Final = re.compile(
+    r"[a-z][a-z_-]{0,39}|(?:max-[a-z-]{1,20}|unavailable_after|[a-z]{1,20}bot(?:-[a-z]{1,10})?) ?: ?[a-z0-9_:+ .-]{1,40}"
+)
+
+
 class Page(NamedTuple):
     """What an HTML page holds."""
 
@@ -134,14 +142,14 @@ def _rights(html: str) -> tuple[str, ...]:
         name, content = meta.get("name", "").strip().lower(), meta.get("content", "").strip().lower()
         if name == "robots":
             found += directives(content)
-        elif name == "tdm-reservation":
+        elif name == "tdm-reservation" and content in RESERVATIONS:
             found.append(f"{name}={content}")
     return tuple(found)
 
 
 def directives(value: str) -> list[str]:
-    """The comma-separated directives of a robots meta or an X-Robots-Tag."""
-    return [directive for part in value.lower().split(",") if (directive := " ".join(part.split()))]
+    """The comma-separated directives of a robots meta or an X-Robots-Tag; whatever else is written there says nothing."""
+    return [directive for part in value.lower().split(",") if _DIRECTIVE.fullmatch(directive := " ".join(part.split()))]
 
 
 def _licence(html: str, url: str | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from pipelines.read.charset import Decoded, decode
-from pipelines.read.html import directives, extract, tidy
+from pipelines.read.html import RESERVATIONS, directives, extract, tidy
 from pipelines.read.payload import Payload, content_kind, essence, parse_http, stated_charset
 from pipelines.read.records import Document, Meta, Rejected, Unread, dropped, failed
 from pipelines.read.warc import Record
@@ -75,7 +75,7 @@ def _charset_meta(decoded: Decoded) -> Meta:
 def _header_rights(headers: dict[str, str]) -> list[str]:
     rights = directives(headers.get("x-robots-tag", ""))
     reservation = headers.get("tdm-reservation", "").strip().lower()
-    return [*rights, f"tdm-reservation={reservation}"] if reservation else rights
+    return [*rights, f"tdm-reservation={reservation}"] if reservation in RESERVATIONS else rights
 
 
 def target_uri(headers: dict[str, str]) -> str | None:

@@ -24,8 +24,18 @@ from schemas.manifest import read_run
 from schemas.recipe import Recipe
 
 STAGES: Final = ("crawl", "collect", "refine", "tokenizer", "encode", "validate")
-ROOMS: Final = {"read": "collect", "filters": "collect", "caps": "refine", "dedup": "refine", "encode": "encode"}
+ROOMS: Final = {
+    "read": "collect",
+    "opt_out": "collect",
+    "takedown": "collect",
+    "filters": "collect",
+    "caps": "refine",
+    "dedup": "refine",
+    "encode": "encode",
+}
 """Each room that counts records, and the stage that it belongs to."""
+ON_REQUEST: Final = ("opt_out", "takedown")
+"""Ledger stages of documents that were left out or taken down because somebody asked for it."""
 
 WAITING: Final = "waiting"
 """The outcome of a document that the filters passed on in a run that has not got further."""
@@ -88,7 +98,7 @@ class Facts:
         by = ("source", "lang", "stage", "outcome", "reason")
         fates = _typed(self.ledger.group_by(by).agg(pl.len().alias("n")), FATES)
         if not self.done("refine") and fates.get_column("n").sum() != self.counts.get("read", {}).get("n_in"):
-            fates = pl.concat([fates.filter(pl.col("stage").is_in(["read", "filters"])), self._waiting()])
+            fates = pl.concat([fates.filter(pl.col("stage").is_in(["read", *ON_REQUEST, "filters"])), self._waiting()])
         return fates.sort(by)
 
     def _waiting(self) -> pl.DataFrame:
@@ -134,6 +144,7 @@ class Facts:
             n_records=self.n_records(source=name),
             n_failed=self.n_records(source=name, outcome="failed"),
             n_unread=self.n_records(source=name, stage="read", outcome="dropped"),
+            n_left_out=sum(self.n_records(source=name, stage=stage) for stage in ON_REQUEST),
             n_filtered=self.n_records(source=name, stage="filters") + self.n_records(source=name, stage="caps"),
             n_merged=self.n_records(source=name, outcome="merged") + self.n_records(source=name, stage="dedup", outcome="dropped"),
             n_waiting=self.n_records(source=name, outcome=WAITING),
@@ -147,7 +158,9 @@ class Facts:
     def rules(self) -> list[RuleRow]:
         """Every configured rule, those that never fired included."""
         removed = dict(self.fates.filter(stage="filters").group_by("reason").agg(pl.col("n").sum()).iter_rows())
-        judged = dict(self.fates.filter(pl.col("stage") != "read").group_by("source").agg(pl.col("n").sum()).iter_rows())
+        judged = dict(
+            self.fates.filter(~pl.col("stage").is_in(["read", *ON_REQUEST])).group_by("source").agg(pl.col("n").sum()).iter_rows()
+        )
         failing, alone = (self.details("collect").get(name) for name in ("failing", "failing_alone"))
         return [
             RuleRow(
@@ -210,7 +223,7 @@ class Facts:
         failed = (pl.col("stage") == "read") & (pl.col("outcome") == "failed")
         filtered = (pl.col("stage") == "filters") & ~pl.col("reason").str.starts_with("language.")
         merged = pl.col("outcome") == "merged"
-        entered, stayed = fates.filter(pl.col("stage") != "read"), fates.filter(pl.col("stage") == "dedup")
+        entered, stayed = fates.filter(~pl.col("stage").is_in(["read", *ON_REQUEST])), fates.filter(pl.col("stage") == "dedup")
         return [
             _nearest("max_failed", guards.max_failed, fates, failed, ("source",), guards.min_documents),
             _nearest("max_filtered", guards.max_filtered, entered, filtered, ("source", "lang"), guards.min_documents),

@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from pipelines.report import formats, plots
 from pipelines.report.attention import attention
-from pipelines.report.facts import NO_LANGUAGE, ROOMS, STAGES, Facts
+from pipelines.report.facts import NO_LANGUAGE, ON_REQUEST, ROOMS, STAGES, Facts
 from pipelines.report.rows import total
 from schemas.files import whole_file
 from schemas.recipe import shown, variants_of
@@ -53,6 +53,7 @@ FATES: Final = {
     "set aside while reading": "n_unread",
     "failed": "n_failed",
     "waiting for dedup": "n_waiting",
+    "left out on request": "n_left_out",
 }
 """How a record ends, in the order of the bars, and the field of SourceRow that counts it."""
 
@@ -95,7 +96,7 @@ def render(facts: Facts, template: str) -> str:
         notices=attention(facts),
         sections=SECTIONS,
         shown=shown,
-        rooms=ROOMS,
+        rooms={room: stage for room, stage in ROOMS.items() if room not in ON_REQUEST or facts.counts.get(room, {}).get("dropped")},
         stages=STAGES,
         stage_titles=STAGE_TITLES,
         fates=FATES,

@@ -19,6 +19,8 @@ class SourceRow:
     n_failed: int
     n_unread: int
     """Set aside while reading: not a page, no main content."""
+    n_left_out: int
+    """Left out or taken down on request."""
     n_filtered: int
     n_merged: int
     n_waiting: int
@@ -29,9 +31,15 @@ class SourceRow:
     n_tokens: int | None
 
     @property
+    def n_set_aside(self) -> int:
+        """What no rule judged."""
+        return self.n_unread + self.n_left_out
+
+    @property
     def balances(self) -> bool:
         """Whether every record is accounted for."""
-        return self.n_records == self.n_failed + self.n_unread + self.n_filtered + self.n_merged + self.n_waiting + self.n_kept
+        removed = self.n_failed + self.n_unread + self.n_left_out + self.n_filtered + self.n_merged
+        return self.n_records == removed + self.n_waiting + self.n_kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,7 @@ def _sources(facts: Facts) -> Table:
 
 
 def _funnel(row: SourceRow, refined: bool) -> list[Text]:
-    counts = (row.n_records, row.n_failed, row.n_unread, row.n_filtered, row.n_merged, row.n_kept if refined else None)
+    counts = (row.n_records, row.n_failed, row.n_set_aside, row.n_filtered, row.n_merged, row.n_kept if refined else None)
     cells = [*(_brief(n) for n in counts), formats.size(row.n_bytes), _brief(row.n_tokens)]
     return [Text(row.name), *(Text(cell) for cell in cells)]
 

@@ -141,6 +141,12 @@ def find_obfuscated_email(window: Window) -> Iterator[Span]:
         yield 0, len(window.value)
 
 
+def plain_email(value: bytes) -> str:
+    """The address in lower case, also of one that is written out."""
+    text = value if b"@" in value and not _DISGUISE.search(value) else _WRITTEN_AT.sub(b"@", _WRITTEN_DOT.sub(b".", value), count=1)
+    return text.decode("utf-8", "replace").lower()
+
+
 def find_url_credentials(window: Window) -> Iterator[Span]:
     """The name and the password of https://name:password@host, not those of examples."""
     name = window.value.partition(b"@")[0]

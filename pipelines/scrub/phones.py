@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import phonenumbers
@@ -93,6 +93,23 @@ def _may_be_chinese(window: Window, place: Place) -> bool:
     if _labelled(window):
         return True
     return not _CODE_BEFORE.search(window.before) and (place.lang is None or "CN" in place.regions or _touches_han(window))
+
+
+def e164(value: bytes, regions: Iterable[str]) -> set[str]:
+    """What a found number is in E.164: one with its country code, else one for each region where it is valid; no extension.
+
+    Example: b"(650) 253-0000 x12" in ("US", "GB") -> {"+16502530000"}
+    """
+    text = value.decode("utf-8", "ignore")
+    digits = re.sub(r"\D", "", text)
+    if "+" in text[:2]:
+        spelled: list[tuple[str, str | None]] = [(text, None)]
+    else:
+        spelled = [(text, region) for region in regions]
+        if digits.startswith("00"):
+            spelled.append((f"+{digits[2:]}", None))
+    numbers = (_parse(form, region) for form, region in spelled)
+    return {phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) for number in numbers if number}
 
 
 def _lead(window: Window) -> bytes:
@@ -179,7 +196,7 @@ def _national_pattern(region: str) -> re.Pattern[str]:
     return re.compile((f"(?:{prefix})?" if prefix else "") + f"(?:{metadata.general_desc.national_number_pattern})")
 
 
-def _parse(text: str, region: str) -> phonenumbers.PhoneNumber | None:
+def _parse(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
     try:
         number = phonenumbers.parse(text, region)
     except NumberParseException:

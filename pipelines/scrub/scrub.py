@@ -1,12 +1,6 @@
-"""raw_text in, text out: private values replaced, how many there were of each kind, and where they stood.
+"""raw_text in, text out: the documents of a batch without private values, and an audit of where those stood.
 
-What travels with a text is looked at, too: every value in `meta`, and `url` for addresses and credentials (its numbers name pages).
-
-A replacement changes what stands beside other candidates, so the rewritten rows are looked at again around each
-replacement until nothing more is found: a second scrub of the text then finds nothing by construction. A finder sees CONTEXT bytes
-on either side and no more, so looking around the replacements is enough; phrases, which may be longer, are searched for in the whole row.
-
-No value is logged, raised or kept: what a finder returns are places, and the only copy of the text is the rewritten one.
+What travels with a text is looked at, too: names and values in `meta`, `licence`, `rights`, and `url` as it reads without percent escapes.
 """
 
 from __future__ import annotations
@@ -14,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import unquote
 
 import msgspec
 import numpy as np
@@ -24,37 +19,20 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.scrub.audit import AUDIT, Trail, in_characters
-from pipelines.scrub.candidates import CONTEXT, Candidates, Window, scan
-from pipelines.scrub.context import hide_placeholders
+from pipelines.scrub.audit import AUDIT, in_characters
+from pipelines.scrub.candidates import scan
+from pipelines.scrub.column import NAMES, find_spans, scrub_column
+from pipelines.scrub.digests import Found
 from pipelines.scrub.kinds import KINDS, placeholder
-from pipelines.scrub.network import is_role
-from pipelines.scrub.phrases import Phrase
-from pipelines.scrub.places import Place, place_of
-from pipelines.scrub.rewrite import Spans, rewrite, settle, whole_lines
-from pipelines.scrub.stand_ins import is_stand_in, key_of, pseudonym
+from pipelines.scrub.rewrite import settle
 from pipelines.text.view import text_view
-from schemas.buffers import Bytes, Offsets, string_column
 from schemas.recipe import Scrub
 
-RULES_VERSION: Final = 2
+RULES_VERSION: Final = 3
 _LIBRARIES: Final = ("phonenumbers", "python-stdnum", "tldextract")  # their tables decide what is valid
-_NAMES: Final = tuple(KINDS)
-_NUMBER_OF: Final = {name: number for number, name in enumerate(KINDS)}
-_PLACEHOLDERS: Final = tuple(placeholder(name) for name in KINDS)
-_IN_URLS: Final = ("url_credentials", "email")
-
-
-@dataclass(frozen=True, slots=True)
-class Scrubbed:
-    """A column without private values."""
-
-    text: pa.Array
-    """large_string[n]"""
-    counts: npt.NDArray[np.uint32]
-    """uint32[n, kinds], in the recipe's order of kinds"""
-    values: Spans
-    """Where they stood in the buffer of the text as it came, by number of kind; later finds beside earlier replacements follow."""
+_BESIDE: Final = ("url", "licence", "rights")
+"""Columns with words that the source chose."""
+_MOST_ESCAPES: Final = 4
 
 
 def redaction_fields(config: Scrub) -> list[pa.Field]:
@@ -87,28 +65,34 @@ def scrub_batch(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
 
 def scrub_with_audit(batch: pa.RecordBatch, config: Scrub) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """`scrub_batch`, and an AUDIT batch that tells where each value stood. RecipeError where the key of pseudonyms is missing."""
-    lang, url = _strings(batch, "lang"), _strings(batch, "url")
-    doc_id = batch.column("doc_id").cast(pa.binary(16)) if _has_ids(batch) else pa.nulls(batch.num_rows, pa.binary(16))
+    scrubbed, found = scrub_fields(batch, config)
+    return scrubbed, audit_of(found, ids_of(batch), config)
+
+
+def scrub_fields(batch: pa.RecordBatch, config: Scrub) -> tuple[pa.RecordBatch, list[Found]]:
+    """`scrub_batch`, and what was found in which field. RecipeError where the key of pseudonyms is missing."""
+    lang, url = strings(batch, "lang"), strings(batch, "url")
+    every = np.arange(batch.num_rows)
     done = scrub_column(batch.column("raw_text"), lang, url, config)
     counts = done.counts
-    audits = [_audit(done.values, batch.column("raw_text"), doc_id, ["text"] * batch.num_rows, config)]
-    new, audit = _scrub_url(url, doc_id, config)
-    columns_of = {"url": new}
-    audits.append(audit)
+    found = [Found(batch.column("raw_text"), every, ["text"] * batch.num_rows, done.values)]
+    columns_of: dict[str, pa.Array] = {}
+    for name in (name for name in _BESIDE if name in batch.schema.names):
+        columns_of[name], more_found = _scrub_beside(batch.column(name), name, lang, url, config)
+        found.append(more_found)
     if "meta" in batch.schema.names:
-        columns_of["meta"], more, audit = _scrub_meta(batch.column("meta"), lang, url, doc_id, config)
+        columns_of["meta"], more, in_meta = _scrub_meta(batch.column("meta"), lang, url, config)
         counts = counts + more
-        audits.append(audit)
+        found.append(in_meta)
     kept = [name for name in batch.schema.names if name != "raw_text"]
     fields = [*(batch.schema.field(name) for name in kept), pa.field("text", pa.large_string(), nullable=False), *redaction_fields(config)]
     columns = [*(columns_of.get(name, batch.column(name)) for name in kept), done.text, *(pa.array(column) for column in counts.T)]
-    scrubbed = pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
-    return scrubbed, pa.concat_batches(audits)
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields)), found
 
 
 def scrub_again(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
     """A scrubbed batch whose texts were changed: `text` scrubbed once more, and what was found added to the counts."""
-    done = scrub_column(batch.column("text"), _strings(batch, "lang"), _strings(batch, "url"), config)
+    done = scrub_column(batch.column("text"), strings(batch, "lang"), strings(batch, "url"), config)
     new = {"text": done.text}
     for kind, more in zip(config.kinds, done.counts.T, strict=True):
         name = f"n_redacted_{kind}"
@@ -118,31 +102,43 @@ def scrub_again(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
 
 def verify_clean(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
     """An AUDIT batch of what is still found in the column `text` of a written batch; a run whose batch has a row here has failed."""
-    text, lang, url = batch.column("text"), _strings(batch, "lang"), _strings(batch, "url")
+    text, lang, url = batch.column("text"), strings(batch, "lang"), strings(batch, "url")
     data, offsets = text_view(text)
     active = np.ones(len(text), np.bool_)
-    spans = settle(_find(data, offsets, scan(data, offsets, active), None, active, lang, url, config))
-    doc_id = batch.column("doc_id").cast(pa.binary(16)) if _has_ids(batch) else pa.nulls(batch.num_rows, pa.binary(16))
-    return _audit(spans, text, doc_id, ["text"] * batch.num_rows, config)
+    spans = settle(find_spans(data, offsets, scan(data, offsets, active), None, active, lang, url, config))
+    return audit_of([Found(text, np.arange(batch.num_rows), ["text"] * batch.num_rows, spans)], ids_of(batch), config)
 
 
-def _scrub_url(url: pa.Array, doc_id: pa.Array, config: Scrub) -> tuple[pa.Array, pa.RecordBatch]:
-    """(large_string[n], AUDIT): the URLs without addresses, also those that are written with %40, and credentials; nulls stay."""
-    kinds = tuple(kind for kind in config.kinds if kind in _IN_URLS)
-    if not kinds or not pc.any(pc.match_substring_regex(url, "@|%40")).as_py():
-        return url, pa.RecordBatch.from_pylist([], AUDIT)
-    plain = pc.replace_substring(url, "%40", "@")
-    modes = {kind: mode for kind, mode in config.modes.items() if kind in kinds and mode == "pseudonym"}
-    narrow = replace(config, kinds=kinds, modes=modes)
-    done = scrub_column(plain, pa.nulls(len(url), pa.large_string()), plain, narrow)
-    audit = _audit(done.values, plain, doc_id, ["url"] * len(url), narrow)
-    return pc.if_else(pa.array(done.counts.any(axis=1)), done.text, url), audit
+def _scrub_beside(column: pa.Array, name: str, lang: pa.Array, url: pa.Array, config: Scrub) -> tuple[pa.Array, Found]:
+    """(large_string[n], what was found): a column that stands beside the text, without private values; nulls stay.
+
+    A row where nothing is found stays as it is; a URL where something is, loses its percent escapes.
+    """
+    plain = _without_escapes(column) if name == "url" else column
+    modes = {kind: mode for kind, mode in config.modes.items() if mode == "pseudonym"}
+    done = scrub_column(plain, lang, url, replace(config, modes=modes))
+    return pc.if_else(pa.array(done.counts.any(axis=1)), done.text, column), Found(
+        plain, np.arange(len(plain)), [name] * len(plain), done.values
+    )
 
 
-def _scrub_meta(
-    meta: pa.Array, lang: pa.Array, url: pa.Array, doc_id: pa.Array, config: Scrub
-) -> tuple[pa.Array, npt.NDArray[np.uint32], pa.RecordBatch]:
-    """(large_string[n], uint32[n, kinds], AUDIT): the JSON objects, every value scrubbed by itself; a private number becomes a string."""
+def _without_escapes(url: pa.Array) -> pa.Array:
+    """URLs as they read; what was escaped several times is, too."""
+    if not pc.any(pc.match_substring(url, "%")).as_py():
+        return url
+    return pa.array([one if one is None or "%" not in one else _unquoted(one) for one in url.to_pylist()], pa.large_string())
+
+
+def _unquoted(url: str) -> str:
+    for _ in range(_MOST_ESCAPES):
+        url, before = unquote(url, errors="replace"), url
+        if url == before:
+            break
+    return url
+
+
+def _scrub_meta(meta: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) -> tuple[pa.Array, npt.NDArray[np.uint32], Found]:
+    """(large_string[n], uint32[n, kinds], what was found): JSON objects, every value scrubbed by itself; private numbers become strings."""
     objects: list[dict[str, Any] | None] = [msgspec.json.decode(row) if row else None for row in meta.to_pylist()]
     values = [
         (row, name, value if isinstance(value, str) else str(value))
@@ -151,141 +147,68 @@ def _scrub_meta(
         if isinstance(value, str | int | float) and not isinstance(value, bool)
     ]
     counts = np.zeros((len(meta), len(config.kinds)), np.uint32)
-    if not values:
-        return meta, counts, pa.RecordBatch.from_pylist([], AUDIT)
-    rows = np.array([row for row, _, _ in values])
+    rows = np.array([row for row, _, _ in values], np.int64)
     of_row = pa.array(rows)
     column = pa.array([value for _, _, value in values], pa.large_string())
     done = scrub_column(column, lang.take(of_row), url.take(of_row), config)
+    names = _scrub_names({name for found in objects for name in found or ()}, config)
+    found = Found(column, rows, [f"meta.{names.get(name, name)}" for _, name, _ in values], done.values)
+    if not done.counts.any() and not names:
+        return meta, counts, found
     np.add.at(counts, rows, done.counts)
     for at in np.flatnonzero(done.counts.any(axis=1)).tolist():
         row, name, _ = values[at]
         objects[row][name] = done.text[at].as_py()  # type: ignore[index]
-    encoded = [None if found is None else msgspec.json.encode(found).decode() for found in objects]
-    changed = pa.array(counts.any(axis=1))
-    audit = _audit(done.values, column, doc_id.take(of_row), [f"meta.{name}" for _, name, _ in values], config)
-    return pc.if_else(changed, pa.array(encoded, pa.large_string()), meta), counts, audit
+    renamed = [None if one is None else {names.get(name, name): value for name, value in one.items()} for one in objects]
+    encoded = [None if one is None else msgspec.json.encode(one).decode() for one in renamed]
+    changed = pa.array([bool(count.any()) or not names.keys().isdisjoint(one or ()) for count, one in zip(counts, objects, strict=True)])
+    return pc.if_else(changed, pa.array(encoded, pa.large_string()), meta), counts, found
 
 
-def scrub_text(text: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) -> tuple[pa.Array, npt.NDArray[np.uint32]]:
-    """(large_string[n], uint32[n, kinds]): the texts without private values, and how many there were of each configured kind."""
-    done = scrub_column(text, lang, url, config)
-    return done.text, done.counts
+def _scrub_names(names: set[str], config: Scrub) -> dict[str, str]:
+    """Names of meta that hold something private, and what they are without it."""
+    column = pa.array(sorted(names), pa.large_string())
+    nothing = pa.nulls(len(column), pa.large_string())
+    scrubbed = scrub_column(column, nothing, nothing, replace(config, modes={})).text.to_pylist()
+    return {name: new for name, new in zip(column.to_pylist(), scrubbed, strict=True) if new != name}
 
 
-def scrub_column(text: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) -> Scrubbed:
-    """Every private value of the recipe's kinds replaced in the way of its kind's mode."""
-    key = key_of(config)
-    data, offsets = text_view(text)
-    counts = np.zeros((len(text), len(KINDS)), np.uint32)
-    trail, values = Trail.at(int(offsets[0])), [Spans.of([])]
-    active = np.ones(len(text), np.bool_)
-    fresh: Spans | None = None
-    while active.any():
-        spans = settle(_find(data, offsets, scan(data, offsets, active), fresh, active, lang, url, config))
-        if not len(spans):
-            break
-        np.add.at(counts, (spans.rows, spans.kinds), 1)
-        values.append(Spans(spans.rows, *trail.back(spans.starts, spans.ends), spans.kinds))
-        cuts, stand_ins = _replacements(data, offsets, spans, config, key)
-        data, offsets, fresh = rewrite(data, offsets, cuts, stand_ins)
-        trail = trail.forward(cuts, fresh)
-        active[:] = False
-        active[cuts.rows] = True
-    columns = [_NUMBER_OF[kind] for kind in config.kinds]
-    scrubbed = _without_nulls(text) if fresh is None else string_column(data, offsets)
-    return Scrubbed(scrubbed, counts[:, columns], Spans.concat(values))
+def audit_of(found: Iterable[Found], doc_id: pa.Array, config: Scrub) -> pa.RecordBatch:
+    """The AUDIT rows of what was found in the documents with these ids."""
+    parts = [_audit(one, doc_id, config) for one in found if len(one.values)]
+    return pa.concat_batches(parts) if parts else pa.RecordBatch.from_pylist([], AUDIT)
 
 
-def _replacements(data: Bytes, offsets: Offsets, spans: Spans, config: Scrub, key: bytes) -> tuple[Spans, Sequence[bytes]]:
-    """The spans to cut out and what to write there: their kinds are then numbers of the stand-ins."""
-    pseudonyms = [_NUMBER_OF[kind] for kind, mode in config.modes.items() if mode == "pseudonym"]
-    lines = [_NUMBER_OF[kind] for kind, mode in config.modes.items() if mode == "drop_line"]
-    if not pseudonyms and not lines:
-        return spans, _PLACEHOLDERS
-    stand_ins = {word: number for number, word in enumerate((*_PLACEHOLDERS, b""))}
-    words = spans.kinds.copy()
-    for at in np.flatnonzero(np.isin(spans.kinds, pseudonyms)).tolist():
-        value = data[spans.starts[at] : spans.ends[at]].tobytes()
-        words[at] = stand_ins.setdefault(pseudonym(_NAMES[spans.kinds[at]], value, key), len(stand_ins))
-    cuts = Spans(spans.rows, spans.starts, spans.ends, words)
-    if lines:
-        cuts = whole_lines(data, offsets, cuts, np.isin(spans.kinds, lines), stand_ins[b""])
-    return cuts, tuple(stand_ins)
-
-
-def _find(
-    data: Bytes,
-    offsets: Offsets,
-    seen: Candidates,
-    near: Spans | None,
-    active: npt.NDArray[np.bool_],
-    lang: pa.Array,
-    url: pa.Array,
-    config: Scrub,
-) -> Spans:
-    """What the finders accept of the candidates that were seen, of those near replacements where there were any, and of phrases."""
-    view = data.data
-    candidates = seen if near is None else seen.where(_near(seen, near))
-    found: list[tuple[int, int, int, int]] = []
-    places: dict[int, Place] = {}
-    for name in config.kinds:
-        number, kind = _NUMBER_OF[name], KINDS[name]
-        keeps = config.mode(name) == "pseudonym" or (name == "email" and config.keep_role_addresses)
-        picked = (
-            kind.picks.search(data, offsets, active, seen) if isinstance(kind.picks, Phrase) else candidates.where(kind.picks(candidates))
-        )
-        for row, start, end in zip(picked.rows.tolist(), picked.starts.tolist(), picked.ends.tolist(), strict=True):
-            first, stop = offsets[row], offsets[row + 1]
-            before = hide_placeholders(view[max(first, start - CONTEXT) : start].tobytes())
-            window = Window(before, view[start:end].tobytes(), view[end : min(stop, end + CONTEXT)].tobytes())
-            if row not in places:
-                places[row] = place_of(lang[row].as_py(), url[row].as_py(), config.phone_regions)
-            for i, j in kind.find(window, places[row]):
-                if not (keeps and _stays(name, view[start + i : start + j].tobytes(), config)):
-                    found.append((row, start + i, start + j, number))
-    return Spans.of(found)
-
-
-def _stays(name: str, value: bytes, config: Scrub) -> bool:
-    """Whether a found value is a stand-in, or an address that the recipe keeps."""
-    if name == "email" and config.keep_role_addresses and is_role(value):
-        return True
-    return config.mode(name) == "pseudonym" and is_stand_in(name, value)
-
-
-def _audit(spans: Spans, text: pa.Array, doc_id: pa.Array, fields: Sequence[str], config: Scrub) -> pa.RecordBatch:
-    """The AUDIT rows of spans in the buffer of `text`."""
-    data, offsets = text_view(text)
-    names = [_NAMES[kind] for kind in spans.kinds.tolist()]
+def _audit(found: Found, doc_id: pa.Array, config: Scrub) -> pa.RecordBatch:
+    spans = found.values
+    data, offsets = text_view(found.column)
+    names = [NAMES[kind] for kind in spans.kinds.tolist()]
     columns = [
-        doc_id.take(pa.array(spans.rows)),
-        pa.array([fields[row] for row in spans.rows.tolist()], pa.large_string()),
+        doc_id.take(pa.array(found.documents[spans.rows])),
+        pa.array([found.fields[row] for row in spans.rows.tolist()], pa.large_string()),
         pa.array(names, pa.large_string()),
         pa.array(spans.starts - offsets[spans.rows]),
         pa.array(spans.ends - offsets[spans.rows]),
         pa.array(in_characters(data, offsets, spans.rows, spans.starts)),
         pa.array(in_characters(data, offsets, spans.rows, spans.ends)),
         pa.array([KINDS[name].validator for name in names], pa.large_string()),
-        pa.array([config.mode(name) for name in names], pa.large_string()),
+        pa.array([_mode(name, found.fields[row], config) for name, row in zip(names, spans.rows.tolist(), strict=True)], pa.large_string()),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=AUDIT)
 
 
-def _has_ids(batch: pa.RecordBatch) -> bool:
-    return "doc_id" in batch.schema.names and pa.types.is_fixed_size_binary(batch.schema.field("doc_id").type)
+def _mode(kind: str, field: str, config: Scrub) -> str:
+    """What happened to the value: beside the text there are no lines to drop, and nothing there ends a document."""
+    mode = config.mode(kind)
+    return "placeholder" if field in _BESIDE and mode != "pseudonym" else mode
 
 
-def _near(candidates: Candidates, placeholders: Spans) -> npt.NDArray[np.bool_]:
-    """Which candidates have a placeholder in their window."""
-    following = np.searchsorted(placeholders.ends, candidates.starts - CONTEXT, side="right")
-    starts = np.append(placeholders.starts, np.iinfo(np.int64).max)
-    return starts[following] < candidates.ends + CONTEXT
+def ids_of(batch: pa.RecordBatch) -> pa.Array:
+    """binary[16] per row; nulls where the batch has no ids."""
+    has_ids = "doc_id" in batch.schema.names and pa.types.is_fixed_size_binary(batch.schema.field("doc_id").type)
+    return batch.column("doc_id").cast(pa.binary(16)) if has_ids else pa.nulls(batch.num_rows, pa.binary(16))
 
 
-def _strings(batch: pa.RecordBatch, name: str) -> pa.Array:
+def strings(batch: pa.RecordBatch, name: str) -> pa.Array:
+    """The column, nulls where the batch has none."""
     return batch.column(name) if name in batch.schema.names else pa.nulls(batch.num_rows, pa.large_string())
-
-
-def _without_nulls(text: pa.Array) -> pa.Array:
-    return text.cast(pa.large_string()).fill_null("") if text.null_count or text.type != pa.large_string() else text

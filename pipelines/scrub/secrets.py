@@ -28,11 +28,13 @@ _KEYS: Final = re.compile(
     rb"|SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43})(?![A-Za-z0-9_])"
 )
 _EXAMPLE: Final = re.compile(rb"example|x{6}|0{8}|1234567890?abc", re.IGNORECASE)
-_PEM_LINES: Final = rb"(?:[A-Za-z0-9+/=:,. \t-]{0,120}(?:\r?\n|\\n)){1,200}?"
+_PEM_LINES: Final = rb"(?:(?!-)[A-Za-z0-9+/=:,. \t-]{0,120}(?:\r?\n|\\n)){1,200}?"
+_PEM_IN_ONE_LINE: Final = rb"[ \t][A-Za-z0-9+/=:,. \t]{1,24000}+"  # of a title, or where lines were joined
 PRIVATE_KEY: Final = (
-    rb"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\r?\n|\\n)(?:%b)-----END [A-Z0-9 ]{1,40}-----" % _PEM_LINES
+    rb"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:(?:\r?\n|\\n)(?:%b)|%b)-----END [A-Z0-9 ]{1,40}-----"
+    % (_PEM_LINES, _PEM_IN_ONE_LINE)
 )
-"""The text of a private key in PEM, the ends of its lines written as \\n too."""
+"""The text of a private key in PEM, the ends of its lines written as \\n too, or as spaces."""
 
 _BASE58: Final = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _PLACE: Final = {byte: place for place, byte in enumerate(_BASE58)}

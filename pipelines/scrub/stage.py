@@ -6,41 +6,51 @@ from typing import NamedTuple
 import apache_beam as beam
 import pyarrow as pa
 
-from pipelines.runtime import Decision, count, retag
-from pipelines.scrub.scrub import scrub_again, scrub_with_audit, verify_clean
+from pipelines.runtime import Decision, count, count_outcomes, retag
+from pipelines.scrub.opt_out import Lists, admit
+from pipelines.scrub.scrub import scrub_again, verify_clean
 from schemas.errors import PrivacyError
-from schemas.recipe import Scrub
+from schemas.recipe import OptOut, Scrub
 
 
 class Scrubbed(NamedTuple):
-    """What scrubbing made of a Decision: its two halves, the documents scrubbed, and an AUDIT row for every value."""
+    """What became of a Decision: its two halves, the documents scrubbed, and what was written about them."""
 
     passed: pa.RecordBatch
     ended: pa.RecordBatch
     audit: pa.RecordBatch
+    """An AUDIT row for every value."""
+    index: pa.RecordBatch
+    """An INDEX row for every document."""
+    left_out: pa.RecordBatch
+    """A LEDGER row for every document of somebody who asked to be left out."""
 
 
 class ScrubDocuments(beam.PTransform):
     """Decision -> Scrubbed; PrivacyError where a second look at the text still finds something."""
 
-    def __init__(self, scrub: Scrub) -> None:
+    def __init__(self, scrub: Scrub, opt_out: OptOut) -> None:
         super().__init__()
-        self.scrub = scrub
+        self.scrub, self.opt_out = scrub, opt_out
 
     def expand(self, measured: beam.PCollection[Decision]) -> beam.PCollection[Scrubbed]:
-        """Replace private values."""
-        return measured | beam.ParDo(_ScrubDocuments(self.scrub))
+        """Leave out what is asked for, and replace private values in the rest."""
+        return measured | beam.ParDo(_ScrubDocuments(self.scrub, self.opt_out))
 
 
 class _ScrubDocuments(beam.DoFn):
-    def __init__(self, scrub: Scrub) -> None:
-        self.scrub = scrub
+    def __init__(self, scrub: Scrub, opt_out: OptOut) -> None:
+        self.scrub, self.opt_out = scrub, opt_out
 
     def process(self, measured: Decision) -> Iterator[Scrubbed]:
-        scrubbed, audit = scrub_with_audit(measured.passed, self.scrub)
-        prove_clean(scrubbed, self.scrub)
-        count("scrub", n_in=measured.passed.num_rows, n_out=scrubbed.num_rows)
-        yield Scrubbed(retag(scrubbed, measured.passed), measured.ended, retag(audit, measured.passed))
+        admitted = admit(measured.passed, Lists.of(self.opt_out), self.scrub)
+        prove_clean(admitted.documents, self.scrub)
+        n_ended, n_out = measured.ended.num_rows, admitted.documents.num_rows
+        count("opt_out", n_in=n_ended + measured.passed.num_rows, n_out=n_ended + n_out)
+        count_outcomes("opt_out", admitted.left_out)
+        count("scrub", n_in=measured.passed.num_rows - admitted.left_out.num_rows, n_out=n_out)
+        documents, *rows = (retag(part, measured.passed) for part in admitted)
+        yield Scrubbed(documents, measured.ended, *rows)
 
 
 def mend(batch: pa.RecordBatch, scrub: Scrub) -> pa.RecordBatch:
@@ -65,3 +75,13 @@ def prove_clean(batch: pa.RecordBatch, scrub: Scrub) -> None:
 def audit_of(scrubbed: Scrubbed) -> pa.RecordBatch:
     """Where values stood."""
     return scrubbed.audit
+
+
+def index_of(scrubbed: Scrubbed) -> pa.RecordBatch:
+    """By what documents can be found again."""
+    return scrubbed.index
+
+
+def left_out(scrubbed: Scrubbed) -> pa.RecordBatch:
+    """The ledger rows of those who asked to be left out."""
+    return scrubbed.left_out

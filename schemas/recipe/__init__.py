@@ -37,6 +37,7 @@ from schemas.recipe.filters import (
     variants_of,
 )
 from schemas.recipe.loading import RECIPES_DIR, apply_setting, list_recipes, load, parse, section
+from schemas.recipe.opt_out import OptOut
 from schemas.recipe.pretrain import Pretrain
 from schemas.recipe.scrub import DEFAULT_KINDS, PII_KINDS, Scrub
 from schemas.recipe.sources import Crawl, Read, Source
@@ -73,6 +74,7 @@ __all__ = [
     "Metadata",
     "MinHash",
     "NgramTraining",
+    "OptOut",
     "Perplexity",
     "Pretrain",
     "Quality",

@@ -18,6 +18,7 @@ from schemas.recipe.decontaminate import Decontaminate
 from schemas.recipe.dedup import Dedup
 from schemas.recipe.domains import Domains
 from schemas.recipe.filters import Filters, check_rules, with_variants, without_variants
+from schemas.recipe.opt_out import OptOut
 from schemas.recipe.pretrain import Pretrain
 from schemas.recipe.scrub import Scrub
 from schemas.recipe.sources import Read, Source
@@ -54,6 +55,7 @@ class Recipe:
     domains: Domains = field(default_factory=Domains)
     decontaminate: Decontaminate = field(default_factory=Decontaminate)
     dedup: Dedup = field(default_factory=Dedup)
+    opt_out: OptOut = field(default_factory=OptOut)
     scrub: Scrub = field(default_factory=Scrub)
     tokenizer: Tokenizer = field(default_factory=Tokenizer)
     encode: Encode = field(default_factory=Encode)
@@ -62,6 +64,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         require(bool(self.sources), "sources", {}, "name at least one source, such as [sources.web]")
+        for key, kind in (("email_hashes", "email"), ("phone_hashes", "phone")):
+            path = getattr(self.opt_out, key)
+            require(
+                path is None or kind in self.scrub.kinds, f"opt_out.{key}", path, f"add {kind!r} to scrub.kinds, or it is not looked for"
+            )
         own = {name: source.rules for name, source in self.sources.items() if source.rules is not None}
         for name, rules in own.items():
             check_rules(rules, f"sources.{name}.rules")

@@ -11,8 +11,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from pipelines.filters.domains import Domains, covered, hosts_of, is_public_suffix, normal, read_domains
 from pipelines.filters.url import UrlRules, has_blocked_word, readable
+from pipelines.text.domains import Domains, covered, hosts_of, is_public_suffix, normal, read_domains
 from schemas.errors import RecipeError
 from schemas.recipe import Url
 from tests.filters.helpers import chain_of, documents, outcome

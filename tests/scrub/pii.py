@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from pipelines.scrub.scrub import scrub_text
+from pipelines.scrub.column import scrub_text
 from schemas.recipe import Scrub
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from pipelines.scrub.scrub import scrub_text
+from pipelines.scrub.column import scrub_text
 from schemas.recipe import DEFAULT_KINDS, Scrub
 from tests.scrub.pii import texts
 

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.scrub import scrub
+from pipelines.scrub import column, scrub
 from pipelines.scrub.candidates import Candidates, Window, scan
+from pipelines.scrub.column import scrub_text
 from pipelines.scrub.kinds import KINDS, Kind, placeholder
 from pipelines.scrub.phrases import Phrase
-from pipelines.scrub.scrub import digest, redaction_fields, scrub_batch, scrub_text, verify_clean
+from pipelines.scrub.scrub import digest, redaction_fields, scrub_batch, verify_clean
 from pipelines.text.view import text_view
 from schemas.recipe import DEFAULT_KINDS, PII_KINDS, Scrub
 from tests.scrub.pii import PII_LIKE, scrubbed, texts
@@ -157,8 +158,8 @@ def test_work_grows_with_the_text_and_not_faster(unit: str, monkeypatch: pytest.
         shown.append(len(value))
         return Window(before, value, after)
 
-    monkeypatch.setattr(scrub, "scan", counting_scan)
-    monkeypatch.setattr(scrub, "Window", counting_window)
+    monkeypatch.setattr(column, "scan", counting_scan)
+    monkeypatch.setattr(column, "Window", counting_window)
     for n_bytes in (1_000, 16_000):
         passes.clear()
         shown.clear()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,16 +40,26 @@ class Domains:
 
 
 @cached_by_file
-def read_domains(path: str, key: str = "block_domains") -> Domains:
+def read_domains(path: str, key: str = "filters.url.block_domains") -> Domains:
     """The domains in the file, one a line, in Unicode or punycode; empty lines and those that begin with # say nothing.
 
     RecipeError names a line that is no domain; `key` is the setting that named the file.
     """
     names = read_lines(path, key, "domains")
     for number, name in names:
-        if re.search(r"[\s/:@]", name):
-            raise RecipeError(f"filters.url.{key}: {path}, line {number}: write one domain a line, such as example.com")
-    listed = pl.Series("domain", [name for _, name in names], dtype=pl.String)
+        if not is_domain(name):
+            raise RecipeError(f"{key}: {path}, line {number}: write one domain a line, such as example.com")
+    return domains_of([name for _, name in names])
+
+
+def is_domain(name: str) -> bool:
+    """Whether it can be an entry of a list: no address and no port."""
+    return bool(name) and not re.search(r"[\s/:@]", name)
+
+
+def domains_of(names: Sequence[str]) -> Domains:
+    """The list of these domains."""
+    listed = pl.Series("domain", names, dtype=pl.String)
     starred = listed.str.starts_with("*.") | listed.str.starts_with(".")
     domains = normal(listed.str.strip_prefix("*").str.strip_prefix("."))
     alone = is_public_suffix(domains) & ~starred
@@ -96,7 +107,7 @@ def read_lines(path: str, key: str, what: str) -> list[tuple[int, str]]:
     try:
         lines = Path(path).read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"filters.url.{key} = {path!r}: cannot be read as a list of {what} in UTF-8: {error}") from error
+        raise RecipeError(f"{key} = {path!r}: cannot be read as a list of {what} in UTF-8: {error}") from error
     numbered = [(number, line.strip()) for number, line in enumerate(lines, 1)]
     return [(number, line) for number, line in numbered if line and not line.startswith("#")]
 

@@ -1,0 +1,81 @@
+"""What lets somebody be found later: one row a document, written beside the pool, and which rows a request names.
+
+A row has the document's URL as scrubbed, its host, and hashes of the URL as it came, of its e-mail addresses and telephone numbers.
+Hashes are cut to 8 bytes: of 10^10 values not one in a million requests then meets another's by chance, in a quarter of the room.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+import pyarrow as pa
+
+from pipelines.scrub.digests import Digests, lists_of
+from pipelines.text.domains import covered, domains_of, hosts_of
+from pipelines.text.urls import url_digests
+
+HASH_BYTES: Final = 8
+
+INDEX: Final = pa.schema(
+    [
+        pa.field("doc_id", pa.binary(16), nullable=False),
+        pa.field("url", pa.large_string()),
+        pa.field("host", pa.large_string()),
+        pa.field("url_hash", pa.binary(HASH_BYTES)),
+        # Null where the recipe keeps no hashes of values.
+        pa.field("email_hashes", pa.large_list(pa.binary(HASH_BYTES))),
+        pa.field("phone_hashes", pa.large_list(pa.binary(HASH_BYTES))),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a request names; hashes are whole sha256 digests."""
+
+    urls: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    email_hashes: tuple[bytes, ...] = ()
+    phone_hashes: tuple[bytes, ...] = ()
+    doc_ids: tuple[bytes, ...] = ()
+
+
+def index_rows(scrubbed: pa.RecordBatch, raw_url: pa.Array, digests: Digests | None) -> pa.RecordBatch:
+    """INDEX rows of scrubbed documents; `raw_url` are their URLs as they came."""
+    n = scrubbed.num_rows
+    columns = [
+        scrubbed.column("doc_id"),
+        scrubbed.column("url"),
+        hosts_of(scrubbed.column("url")).to_arrow().cast(pa.large_string()),
+        pa.array(url_digests(raw_url, HASH_BYTES), pa.binary(HASH_BYTES)),
+        *(
+            pa.nulls(n, INDEX.field("email_hashes").type) if one is None else lists_of(one, n, HASH_BYTES)
+            for one in ((None, None) if digests is None else (digests.emails, digests.phones))
+        ),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=INDEX)
+
+
+def matching(index: pl.DataFrame, asked: Asked) -> pl.DataFrame:
+    """(doc_id, reason) of the documents that a request names; of several reasons the first of doc_id, url, host, email, phone."""
+    index = index.with_row_index("row")
+    found = [
+        _where(index, pl.col("doc_id").is_in(list(asked.doc_ids)), "doc_id"),
+        _where(index, pl.col("url_hash").is_in(_beginnings(url_digests(pa.array(asked.urls, pa.large_string()), HASH_BYTES))), "url"),
+        _where(index, pl.Series(covered(index.get_column("host"), domains_of(asked.hosts)) > 0, dtype=pl.Boolean), "host"),
+        *(
+            _where(index.select("row", "doc_id", value=name).explode("value"), pl.col("value").is_in(_beginnings(hashes)), reason)
+            for name, hashes, reason in (("email_hashes", asked.email_hashes, "email"), ("phone_hashes", asked.phone_hashes, "phone"))
+        ),
+    ]
+    return pl.concat(found).unique("row", keep="first", maintain_order=True).sort("row").select("doc_id", "reason")
+
+
+def _where(rows: pl.DataFrame, condition: pl.Expr | pl.Series, reason: str) -> pl.DataFrame:
+    return rows.filter(condition).select("row", "doc_id", reason=pl.lit(reason))
+
+
+def _beginnings(hashes: list[bytes | None] | tuple[bytes, ...]) -> list[bytes]:
+    return [one[:HASH_BYTES] for one in hashes if one is not None]

@@ -1,0 +1,374 @@
+"""Takedown on a finished run of many shards: what is asked for is gone, everything else is as it was to the byte."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from pipelines.pretrain.shards import open_shards
+from pipelines.refilter import refilter
+from pipelines.report.facts import Facts
+from pipelines.run import STAGES, Engine, Run
+from pipelines.takedown import asked_for, prepare, takedown
+from schemas import recipe as recipes
+from schemas.certificate import Certificate, certificate_path, pending_path, read_certificate
+from schemas.errors import OutputError, RequestError
+from schemas.files import sha256_of
+from schemas.ledger import check_run
+from schemas.manifest import read_marker
+from schemas.recipe import Recipe
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+WORDS = ("river", "stone", "bridge", "water", "mill", "harbour", "clock", "tower", "bread", "flour", "oven", "salt", "meadow", "village")
+EMAIL, PHONE = "jane.doe@bakery-school.org", "+16502530000"
+SOURCES = ("first", "second", "third")
+
+
+def sha256(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()
+
+
+def prose(seed: str, n_words: int = 60) -> str:
+    draw = random.Random(seed)
+    return " ".join(draw.choice(WORDS) + str(draw.randrange(50)) for _ in range(n_words)) + "."
+
+
+def rows_of(source: str) -> list[dict[str, str]]:
+    rows = [{"url": f"https://{source}.example.org/{number}", "text": prose(f"{source} {number}")} for number in range(24)]
+    if source == "first":
+        rows[3]["text"] += " Write to Jane.Doe@bakery-school.org, or call (650) 253-0000."
+        rows[4]["text"] = f"Short: {EMAIL}"
+        rows.append({"url": "https://mirror.example.net/page", "text": rows[5]["text"]})
+        rows.append({"url": "https://www.people.example.com/a/", "text": prose("people"), "by": EMAIL})
+    if source == "second":
+        rows[7]["url"] = f"https://second.example.org/user/{EMAIL}"
+        rows.append(rows[2])
+    return rows
+
+
+def recipe_of(folder: Path, **changes: Any) -> Recipe:
+    for source in SOURCES:
+        path = folder / f"{source}.jsonl"
+        if not path.exists():
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows_of(source)))
+    data: dict[str, Any] = {
+        "name": "many",
+        "sources": {source: {"path": str(folder / f"{source}.jsonl")} for source in SOURCES},
+        "filters": {"rules": ["length"], "length": {"min_chars": 50}},
+        "dedup": {"kinds": ["exact"]},
+        "tokenizer": {"vocab_size": 320},
+        "encode": {"shard_tokens": 300, "valid_ratio": 0.1},
+        "pretrain": {"enabled": False},
+    }
+    for key, value in changes.items():
+        recipes.apply_setting(data, f"{key}={json.dumps(value)}")
+    return recipes.parse(data)
+
+
+def execute(recipe: Recipe, out: Path, *, resume: bool = False) -> None:
+    Run(recipe, out, Engine(), lambda stage, done, total: None).execute(resume=resume)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("many")
+    execute(recipe_of(folder), folder / "run")
+    return folder
+
+
+@pytest.fixture
+def done(site: Path, tmp_path: Path) -> Path:
+    shutil.copytree(site / "run", tmp_path / "run")
+    return tmp_path / "run"
+
+
+def stamps(run: Path) -> dict[str, tuple[str, int]]:
+    return {str(path.relative_to(run)): (sha256_of(path), path.stat().st_mtime_ns) for path in sorted(run.rglob("*")) if path.is_file()}
+
+
+def digests(run: Path) -> dict[str, str]:
+    return {path: digest for path, (digest, _) in stamps(run).items()}
+
+
+def take(run: Path, **asked: list[str]) -> Certificate:
+    (certificate,) = takedown(run, asked_for(**asked), "a request", NOW)
+    return certificate
+
+
+def ids(run: Path, folder: str, suffix: str) -> list[bytes]:
+    scan = pl.scan_parquet if suffix == "parquet" else pl.scan_ipc
+    frames = [scan(path).select("doc_id").collect() for path in sorted((run / folder).glob(f"*.{suffix}"))]
+    return [one for frame in frames for one in frame.get_column("doc_id").to_list() if one is not None]
+
+
+def ledger(run: Path) -> pl.DataFrame:
+    return pl.read_parquet(run / "ledger" / "*.parquet")
+
+
+def id_of(run: Path, url: str) -> str:
+    (found,) = pl.read_parquet(run / "index" / "*.parquet").filter(pl.col("url") == url).get_column("doc_id")
+    return str(found.hex())
+
+
+def assert_sound(recipe: Recipe, run: Path) -> None:
+    """Loader, conservation, counts, report, and a resume that finds nothing to do."""
+    opened = open_shards(run)
+    collect, refine, encode = (read_marker(run, stage) for stage in ("collect", "refine", "encode"))
+    assert collect
+    assert refine
+    assert encode
+    check_run(run / "ledger", collect.counts["read"].n_in)
+    rooms = {**collect.counts, **refine.counts, **encode.counts}
+    for counts in rooms.values():
+        assert counts.n_in == counts.n_out + counts.dropped + counts.merged + counts.failed
+    passed = list(rooms.values())
+    assert [one.n_out for one in passed[:-1]] == [one.n_in for one in passed[1:]]
+    assert list(rooms) == [name for name in ("read", "opt_out", "takedown", "filters", "caps", "dedup", "encode") if name in rooms]
+    assert rooms["dedup"].n_out == len(ids(run, "documents", "arrow")) == sum(shard.n_documents for shard in opened.index.shards)
+    assert rooms["filters"].n_in == len(ids(run, "pool", "arrow")) == len(ids(run, "index", "parquet"))
+    ends = ledger(run).group_by("stage", "outcome").len().rows()
+    for stage, outcome, n in ends:
+        if stage in rooms and stage != "read" and outcome != "kept":
+            assert getattr(rooms[stage], outcome) == n
+    facts = Facts(run)
+    assert all(row.balances for row in facts.sources)
+    state = json.loads((run / "run.json").read_text())
+    assert all(sha256_of(run / file["path"]) == file["sha256"] for file in state["files"])
+    before = stamps(run)
+    execute(recipe, run, resume=True)
+    after = stamps(run)
+    assert before.keys() == after.keys()
+    assert {path for path in before if before[path] != after[path]} <= {"run.json"}
+
+
+def test_only_the_affected_files_of_a_run_of_many_shards_change(site: Path, done: Path) -> None:
+    before = stamps(done)
+    assert sum(path.startswith("shards/") for path in before) > 20
+    url = "https://second.example.org/11"
+    doc_id = bytes.fromhex(id_of(done, url))
+    certificate = take(done, urls=["http://www.second.example.org/11/#top"])
+    after = stamps(done)
+    assert [(one.doc_id, one.reason, one.was) for one in certificate.documents] == [(doc_id.hex(), "url", "kept")]
+    changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    (shard,) = (path for path in changed if path.endswith(".arrow") and path.startswith("shards/"))
+    own = {"documents/documents-00001.arrow", "pool/segment-00001.arrow", "index/index-00001.parquet", "ledger/refine-00001.parquet"}
+    state = {"shards/index.json", "run.json", "README.md", "report/index.html", *(f"stages/{stage}.json" for stage in STAGES[1:])}
+    new = {"ledger/takedown-0001.parquet", "takedown/0001.json"}
+    assert changed == {shard, *own, *state, *new}
+    assert {file.path for file in certificate.files} == changed - {"takedown/0001.json"}
+    for file in certificate.files:
+        assert file.sha256_after == after[file.path][0]
+        assert file.sha256_before == (before[file.path][0] if file.path in before else None)
+    for folder in ("documents", "pool", "shards"):
+        assert doc_id not in ids(done, folder, "arrow")
+    for folder in ("index", "scrub_audit"):
+        suffix = "parquet"
+        assert doc_id not in ids(done, folder, suffix)
+    (row,) = ledger(done).filter(doc_id=doc_id).iter_rows(named=True)
+    assert (row["stage"], row["outcome"], row["reason"], row["survivor_id"]) == ("takedown", "dropped", "takedown.url", None)
+    assert_sound(recipe_of(site), done)
+    assert read_certificate(certificate_path(done, 1)) == certificate
+
+
+def test_other_rows_of_a_rewritten_file_stay_as_they_were(site: Path, done: Path) -> None:
+    certificate = take(done, hosts=["third.example.org"])
+    assert {one.reason for one in certificate.documents} == {"host"}
+    gone = {bytes.fromhex(one.doc_id) for one in certificate.documents}
+    assert len(gone) == 24
+    for file in certificate.files:
+        if file.path.endswith(".arrow"):
+            old, new = (pa.ipc.open_file(pa.memory_map(str(run / file.path))) for run in (site / "run", done))
+            assert old.schema.equals(new.schema, check_metadata=True)
+            assert new.read_all().to_pylist() == [row for row in old.read_all().to_pylist() if row["doc_id"] not in gone]
+    assert_sound(recipe_of(site), done)
+    assert "third" not in json.loads((done / "shards" / "index.json").read_text())["sources"]
+
+
+def test_hashes_of_values_find_documents_of_every_outcome_and_field(site: Path, done: Path) -> None:
+    certificate = take(done, email_hashes=[sha256(EMAIL)], phone_hashes=[sha256(PHONE).upper()])
+    assert sorted((one.reason, one.was) for one in certificate.documents) == [("email", "dropped"), *[("email", "kept")] * 3]
+    assert_sound(recipe_of(site), done)
+    text = certificate_path(done, 1).read_text()
+    assert EMAIL not in text
+    assert PHONE not in text
+    assert not takedown(done, asked_for(phone_hashes=[sha256(PHONE)]))
+
+
+def test_a_number_finds_the_document_that_spells_it_otherwise(done: Path) -> None:
+    page = id_of(done, "https://first.example.org/3")
+    (one,) = take(done, phone_hashes=[sha256(PHONE)]).documents
+    assert (one.doc_id, one.reason) == (page, "phone")
+    assert not takedown(done, asked_for(phone_hashes=[sha256("+16502530001")]))
+
+
+def test_copies_of_a_removed_document_go_with_it_and_survivors_of_a_removed_copy_are_named(site: Path, done: Path) -> None:
+    copy, page = id_of(done, "https://mirror.example.net/page"), id_of(done, "https://first.example.org/5")
+    outcome = {row["doc_id"].hex(): row["outcome"] for row in ledger(done).iter_rows(named=True)}
+    survivor, merged = (page, copy) if outcome[copy] == "merged" else (copy, page)
+    other = shutil.copytree(done, done.parent / "other")
+    certificate = take(done, doc_ids=[survivor])
+    assert {(one.doc_id, one.reason, one.was) for one in certificate.documents} == {
+        (survivor, "doc_id", "kept"),
+        (merged, "copy", "merged"),
+    }
+    assert certificate.survivors_left == ()
+    assert_sound(recipe_of(site), done)
+    certificate = take(other, doc_ids=[merged])
+    assert [(one.doc_id, one.was) for one in certificate.documents] == [(merged, "merged")]
+    assert certificate.survivors_left == (survivor,)
+    assert certificate.n_tokens == 0
+    assert not any(file.path.startswith(("documents/", "shards/")) for file in certificate.files)
+    assert_sound(recipe_of(site), other)
+
+
+def test_a_page_that_was_read_twice_goes_twice(site: Path, done: Path) -> None:
+    certificate = take(done, urls=["https://second.example.org/2"])
+    assert (len(certificate.documents), certificate.n_records, certificate.survivors_left) == (1, 2, ())
+    assert_sound(recipe_of(site), done)
+
+
+def test_nothing_found_changes_nothing_and_a_second_time_neither(done: Path) -> None:
+    before = stamps(done)
+    assert takedown(done, asked_for(urls=["https://second.example.org/99"], hosts=["example.net.evil.org", "org"])) == []
+    assert stamps(done) == before
+    take(done, urls=["https://second.example.org/11"])
+    before = stamps(done)
+    assert takedown(done, asked_for(urls=["https://second.example.org/11"])) == []
+    assert stamps(done) == before
+
+
+def test_two_takedowns_have_two_certificates(site: Path, done: Path) -> None:
+    assert take(done, urls=["https://second.example.org/11"]).number == 1
+    assert take(done, urls=["https://third.example.org/1"]).number == 2
+    marker = read_marker(done, "collect")
+    assert marker
+    assert marker.counts["takedown"].dropped == 2
+    assert_sound(recipe_of(site), done)
+
+
+class Killed(BaseException):
+    """What a kill looks like from within."""
+
+
+@pytest.mark.parametrize("after", [0, 3, 9, 14, 17, 20])
+def test_one_that_was_killed_ends_in_the_same_state(site: Path, done: Path, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = asked_for(email_hashes=[sha256(EMAIL)])
+    whole = shutil.copytree(done, done.parent / "whole")
+    takedown(whole, asked, "a request", NOW)
+    honest, renamed = Path.replace, 0
+
+    def replace(self: Path, target: Path) -> Path:
+        nonlocal renamed
+        if "takedown/pending" not in str(target):
+            renamed += 1
+        if renamed > after:
+            raise Killed
+        return honest(self, target)
+
+    before = digests(done)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", replace)
+        with pytest.raises(Killed):
+            takedown(done, asked, "a request", NOW)
+    assert pending_path(done).is_file()
+    assert (digests(done).items() >= before.items()) == (after == 0)
+    with pytest.raises(OutputError, match=r"a takedown was stopped half way; `takedown .*` finishes it"):
+        execute(recipe_of(site), done, resume=True)
+    (certificate,) = takedown(done, asked)
+    assert certificate.time == NOW.isoformat()
+    assert digests(done) == digests(whole)
+    assert_sound(recipe_of(site), done)
+
+
+def test_one_that_was_killed_before_it_changed_anything_is_begun_anew(done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = digests(done)
+    with monkeypatch.context() as patched:
+        patched.setattr("pipelines.takedown.NewState.write_state", lambda run: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            prepare(done, asked_for(hosts=["third.example.org"]), None, NOW)
+    left = {path: digest for path, digest in digests(done).items() if not path.startswith("takedown/pending/")}
+    assert left == before
+    take(done, urls=["https://second.example.org/11"])
+    assert not (done / "takedown" / "pending").exists()
+
+
+def test_no_later_decision_brings_a_document_back(site: Path, done: Path) -> None:
+    gone = {bytes.fromhex(one.doc_id) for one in take(done, email_hashes=[sha256(EMAIL)]).documents}
+    refilter(done, ["filters.length.min_chars=1"], Engine(), lambda stage, done, total: None)
+    recipe = recipe_of(site, **{"filters.length.min_chars": 1})
+    execute(recipe, done, resume=True)
+    assert not gone & set(ids(done, "documents", "arrow"))
+    assert_sound(recipe, done)
+
+
+def test_sources_are_not_read_again_after_a_takedown(site: Path, done: Path) -> None:
+    take(done, urls=["https://second.example.org/11"])
+    (index,) = (done / "index").glob("index-00001.parquet")
+    index.unlink()
+    with pytest.raises(OutputError, match="reading again would bring those documents back"):
+        execute(recipe_of(site), done, resume=True)
+
+
+def test_a_damaged_file_stops_it_before_anything_is_changed(done: Path) -> None:
+    (pool,) = (done / "pool").glob("segment-00001.arrow")
+    table = pa.ipc.open_file(pa.memory_map(str(pool))).read_all()
+    pool.unlink()
+    with pa.ipc.new_file(str(pool), table.schema) as writer:
+        writer.write_table(table, max_chunksize=3)
+    before = stamps(done)
+    with pytest.raises(OutputError, match=r"segment-00001\.arrow is not as the run wrote it"):
+        takedown(done, asked_for(urls=["https://second.example.org/11"]))
+    assert stamps(done) == before
+
+
+def test_documents_that_a_cap_dropped_go_too(site: Path, tmp_path: Path) -> None:
+    recipe = recipe_of(site, **{"domains.max_share": 0.9, "domains.by": "documents"})
+    execute(recipe, tmp_path / "run")
+    certificate = take(tmp_path / "run", hosts=["example.org"])
+    assert {one.was for one in certificate.documents} >= {"kept", "dropped"}
+    assert ledger(tmp_path / "run").filter(stage="caps").is_empty()
+    assert_sound(recipe, tmp_path / "run")
+
+
+def test_a_run_that_kept_no_pool_loses_the_documents_too(site: Path, tmp_path: Path) -> None:
+    recipe = recipe_of(site, **{"filters.keep_dropped": False})
+    execute(recipe, tmp_path / "lean")
+    certificate = take(tmp_path / "lean", urls=["https://second.example.org/11"])
+    assert [one.was for one in certificate.documents] == ["kept"]
+    assert bytes.fromhex(certificate.documents[0].doc_id) not in ids(tmp_path / "lean", "documents", "arrow")
+    before = stamps(tmp_path / "lean")
+    execute(recipe, tmp_path / "lean", resume=True)
+    assert {path for path, one in stamps(tmp_path / "lean").items() if before[path] != one} == {"run.json"}
+
+
+def test_hashes_of_values_can_be_left_out_of_the_index(site: Path, tmp_path: Path) -> None:
+    execute(recipe_of(site, **{"opt_out.index_values": False}), tmp_path / "run")
+    index = pl.read_parquet(tmp_path / "run" / "index" / "*.parquet")
+    assert index.get_column("email_hashes").null_count() == index.get_column("phone_hashes").null_count() == index.height
+    with pytest.raises(RequestError, match="keeps no hashes of values"):
+        takedown(tmp_path / "run", asked_for(email_hashes=[sha256(EMAIL)]))
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"email_hashes": [sha256("a"), EMAIL]}, "--email-hash number 2 is no sha256"),
+        ({"phone_hashes": [PHONE]}, "--phone-hash number 1 is no sha256"),
+        ({"hosts": ["https://a.org/"]}, "--host number 1 is no domain"),
+        ({"doc_ids": ["12"]}, "--doc-id number 1 is no id"),
+    ],
+)
+def test_a_value_in_the_place_of_its_hash_is_refused_and_not_repeated(asked: dict[str, list[str]], message: str) -> None:
+    with pytest.raises(RequestError, match=message) as caught:
+        asked_for(**asked)
+    assert EMAIL not in str(caught.value)
+    assert PHONE not in str(caught.value)
