@@ -48,7 +48,8 @@ def lists(tmp_path: Path) -> Lists:
     }
     for name, text in entries.items():
         (tmp_path / name).write_text(text)
-    return Lists.of(OptOut(**{name: str(tmp_path / name) for name in entries}))
+    paths = {name: str(tmp_path / name) for name in entries}
+    return Lists.of(recipes.section(OptOut, [f"{name}={path}" for name, path in paths.items()]))
 
 
 def reasons(admitted: Admitted) -> dict[int, str]:
@@ -162,7 +163,7 @@ def test_an_address_has_one_form(lists: Lists) -> None:
 def test_a_line_that_is_no_entry_is_named_and_not_shown(tmp_path: Path, key: str, text: str, message: str) -> None:
     (tmp_path / "list").write_text(text)
     with pytest.raises(RecipeError, match=message) as caught:
-        Lists.of(OptOut(**{key: str(tmp_path / "list")}))
+        Lists.of(recipes.section(OptOut, [f"{key}={tmp_path / 'list'}"]))
     assert EMAIL not in str(caught.value)
 
 
