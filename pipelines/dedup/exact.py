@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from pipelines.dedup.frames import as_batch, as_frame
 from pipelines.text.unicode import SPACE, TABLE_SIZE, char_classes, decode
+from pipelines.text.urls import canonical_url
 from schemas.buffers import Bytes, Offsets, fixed_column, fixed_view, string_view
 from schemas.hops import MERGE
 
@@ -43,13 +44,6 @@ def salted(hashes: pa.Array, salts: npt.NDArray[np.uint64]) -> pa.Array:
     values = fixed_view(hashes.fill_null(b"\0" * _DIGEST_BYTES)).copy().view(np.uint64) ^ salts[:, None]
     mixed = fixed_column(values.view(np.uint8))
     return pa.compute.if_else(hashes.is_valid(), mixed, pa.scalar(None, mixed.type))
-
-
-def canonical_url(url: pl.Expr) -> pl.Expr:
-    """Without scheme, user, "www.", default port, fragment and trailing slash, the host in lower case."""
-    parts = url.str.strip_chars().str.extract_groups(r"^(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[^/?#@]*@)?(?:[Ww]{3}\.)?([^/?#]*)([^#]*)")
-    host = parts.struct.field("1").str.to_lowercase().str.replace(r":(?:80|443)?$", "")
-    return pl.concat_str(host, parts.struct.field("2").str.replace(r"/+$", ""))
 
 
 def best_of(frames: pl.DataFrame | list[pl.DataFrame], key: str) -> pl.DataFrame:

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from pipelines.dedup.exact import canonical_url
 from pipelines.dedup.spans.lines import line_units
 from pipelines.dedup.spans.units import UInt64s, Units
 from pipelines.text.hashing import finish, hash_bytes
+from pipelines.text.urls import canonical_url
 from pipelines.text.view import text_view
 from schemas.buffers import Bytes, Offsets
 from schemas.recipe import Lines
