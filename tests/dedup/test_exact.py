@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.dedup.exact import LEAST_MORTAL, best_of, canonical_url, compose, content_hashes, merge_equal, salted, url_hashes
+from pipelines.dedup.exact import LEAST_MORTAL, best_of, compose, content_hashes, merge_equal, salted, url_hashes
 from pipelines.dedup.frames import as_frame
 from pipelines.dedup.minhash import ranks
+from pipelines.text.urls import canonical_url
 from schemas.hops import MERGE
 
 
