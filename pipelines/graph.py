@@ -1,7 +1,8 @@
-"""The whole story, one line per room, top to bottom: three Beam graphs, one per barrier.
+"""The whole story, one line per room, top to bottom: four Beam graphs, one per barrier.
 
-    collect   splits    -> read -> measure -> scrub -> decide -> pool         (every record seen; no raw text on disk)
+    collect   splits    -> read -> measure -> scrub -> decide -> pool         (every record seen; raw text is not written)
     refine    pool      -> dedup -> documents                                 (needs every signature)
+    tokenizer documents -> counts of pre-tokens                               (needs every document)
     encode    documents -> tokens -> shuffle -> shards                        (needs the trained tokenizer)
 
 and one that decides anew about a finished run: the pool's signals -> decide -> ledger.
@@ -23,7 +24,8 @@ from pipelines.dedup.snapshots.index import open_index
 from pipelines.dedup.snapshots.stage import StageSnapshot
 from pipelines.dedup.spans.rewrite import cut_fields
 from pipelines.dedup.stage import ApplyMerges, Deduplicate
-from pipelines.encode.stage import EncodeShards
+from pipelines.encode.sample import Group
+from pipelines.encode.stage import CountPretokens, EncodeShards
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.decide import Decider, Judge
 from pipelines.filters.stage import Decide, DecideAgain, Measure
@@ -36,7 +38,7 @@ from pipelines.scrub.index import INDEX
 from pipelines.scrub.scrub import redaction_fields
 from pipelines.scrub.stage import ScrubDocuments, audit_of, index_of, left_out, mend
 from schemas.hops import DOCUMENT, LEDGER
-from schemas.recipe import Recipe
+from schemas.recipe import Recipe, Tokenizer
 
 POOL = "pool"
 WORK_POOL = "work/pool"
@@ -135,6 +137,23 @@ def refine(
             left | "snapshot" >> StageSnapshot(dedup, take_part.left_by(dedup), n_documents, run, SNAPSHOT, work / "snapshot-keys")
         )
     files | "files" >> beam.Flatten() | "report" >> ReportFiles(report)
+
+
+def count_pretokens(
+    pipeline: beam.Pipeline,
+    recipe: Recipe,
+    config: Tokenizer,
+    documents: list[Path],
+    taken: dict[Group, float],
+    n_ranges: int,
+    run: Path,
+    report: Path,
+    progress: Progress,
+) -> None:
+    """The documents drawn for the sample, `taken` of each group -> DIR/work/tokenizer, what the tokenizer is learned from."""
+    paths = pipeline | "documents" >> beam.Create([str(path) for path in documents])
+    counts = CountPretokens(config, recipe.seed, taken, run, run / "work" / "tokenizer", n_ranges, progress)
+    paths | "count" >> counts | "report" >> ReportFiles(report)
 
 
 def encode(

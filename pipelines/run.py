@@ -31,12 +31,11 @@ from pipelines.encode.counting import parts_of
 from pipelines.encode.evaluate import EVALUATED_BYTES, evaluate
 from pipelines.encode.sample import Group, drawn, group_sizes, shares
 from pipelines.encode.shards import FORMAT, numbered, shard_counts, source_totals, write_index
-from pipelines.encode.stage import CountPretokens
 from pipelines.filters.stage import FAILING, FAILING_ALONE
 from pipelines.filters.warm import warm
 from pipelines.guards import check_filters, check_merges, check_reading
 from pipelines.read.splits import Split, describe_inputs, plan
-from pipelines.runtime import Progress, Ran, ReportFiles, open_segment, read_report, run_graph, stopwatch, watch_progress
+from pipelines.runtime import Progress, Ran, open_segment, read_report, run_graph, stopwatch, watch_progress
 from pipelines.scrub.opt_out import Lists
 from pipelines.scrub.scrub import digest as scrub_digest
 from pipelines.scrub.scrub import special_tokens
@@ -364,16 +363,14 @@ class Run:
 
     def train_bpe(self, taken: dict[Group, float], n_bytes: float) -> tuple[Any, dict[str, Any]]:
         """The tokenizer and how much text it saw: exact counts by all workers, then the learning."""
-        work = self.folder / "work" / "tokenizer"
-        n_ranges = math.ceil(n_bytes / COUNTS_RANGE_BYTES)
-        documents = [str(path) for path in self.documents()]
-
-        def build(pipeline: beam.Pipeline, report: Path, progress: Progress) -> None:
-            paths = pipeline | "documents" >> beam.Create(documents)
-            counts = CountPretokens(self.tokenizer_config, self.recipe.seed, taken, self.folder, work, n_ranges, progress)
-            paths | "count" >> counts | "report" >> ReportFiles(report)
-
-        ran, files = self.graph("tokenizer", len(documents), build)
+        n_ranges, documents = math.ceil(n_bytes / COUNTS_RANGE_BYTES), self.documents()
+        ran, files = self.graph(
+            "tokenizer",
+            len(documents),
+            lambda pipeline, report, progress: graph.count_pretokens(
+                pipeline, self.recipe, self.tokenizer_config, documents, taken, n_ranges, self.folder, report, progress
+            ),
+        )
         parts = parts_of(self.folder / file.path for file in files)
         counted = ran.counters.get("tokenizer", {})
         details = {"sample_documents": counted.get("n_documents", 0), "sample_bytes": counted.get("n_bytes", 0)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
@@ -28,11 +29,13 @@ from pipelines.scrub.rewrite import settle
 from pipelines.text.view import text_view
 from schemas.recipe import Scrub
 
-RULES_VERSION: Final = 3
+RULES_VERSION: Final = 4
 _LIBRARIES: Final = ("phonenumbers", "python-stdnum", "tldextract")  # their tables decide what is valid
 _BESIDE: Final = ("url", "licence", "rights")
 """Columns with words that the source chose."""
 _MOST_ESCAPES: Final = 4
+_BEFORE_HOST: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?")
+_NUMERIC_HOST: Final = re.compile(rf"({_BEFORE_HOST.pattern})(\[[0-9A-Fa-f:.]+\]|[^/?#@:\[]*[0-9][^/?#@:\[]*)(?::[0-9]*)?(?:[/?#]|$)")
 
 
 def redaction_fields(config: Scrub) -> list[pa.Field]:
@@ -112,14 +115,40 @@ def verify_clean(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
 def _scrub_beside(column: pa.Array, name: str, lang: pa.Array, url: pa.Array, config: Scrub) -> tuple[pa.Array, Found]:
     """(large_string[n], what was found): a column that stands beside the text, without private values; nulls stay.
 
-    A row where nothing is found stays as it is; a URL where something is, loses its percent escapes.
+    A row where nothing is found stays as it is; a URL where something is, loses its percent escapes, but never its host.
     """
-    plain = _without_escapes(column) if name == "url" else column
+    plain, hosts = _hiding_hosts(_without_escapes(column)) if name == "url" else (column, {})
     modes = {kind: mode for kind, mode in config.modes.items() if mode == "pseudonym"}
     done = scrub_column(plain, lang, url, replace(config, modes=modes))
-    return pc.if_else(pa.array(done.counts.any(axis=1)), done.text, column), Found(
+    scrubbed = _with_hosts(done.text, hosts) if hosts else done.text
+    return pc.if_else(pa.array(done.counts.any(axis=1)), scrubbed, column), Found(
         plain, np.arange(len(plain)), [name] * len(plain), done.values
     )
+
+
+def _hiding_hosts(url: pa.Array) -> tuple[pa.Array, dict[int, str]]:
+    """(URLs whose host has digits, such as an IP address, with as many letters in its place; those hosts by row).
+
+    It is the page's own address, by which lists and caps know the document, and nobody's private value.
+    """
+    if not pc.any(pc.match_substring_regex(url, _NUMERIC_HOST.pattern)).as_py():
+        return url, {}
+    urls, hosts = url.to_pylist(), {}
+    for row, one in enumerate(urls):
+        if one is not None and (found := _NUMERIC_HOST.match(one)):
+            hosts[row] = found[2]
+            urls[row] = found[1] + re.sub(r"[^.]", "h", found[2]) + one[found.end(2) :]
+    return pa.array(urls, pa.large_string()), hosts
+
+
+def _with_hosts(url: pa.Array, hosts: dict[int, str]) -> pa.Array:
+    """The URLs with the hosts back in their places."""
+    urls = url.to_pylist()
+    for row, host in hosts.items():
+        before = _BEFORE_HOST.match(urls[row])
+        if before is not None:
+            urls[row] = before[0] + host + urls[row][before.end() + len(host) :]
+    return pa.array(urls, pa.large_string())
 
 
 def _without_escapes(url: pa.Array) -> pa.Array:

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.decide import Decider, decides, tally
+from pipelines.filters.limits import Languages
 from pipelines.filters.model import cached_path
+from pipelines.scrub.scrub import scrub_batch
 from schemas.hops import LEDGER
 from tests.filters.helpers import documents, recipe_of
 from tests.filters.test_chain import ALL_SETS, CHINESE, ENGLISH, LOOSE
@@ -96,3 +98,22 @@ def test_the_tally_tells_what_a_rule_removes_by_itself() -> None:
     for reason, (joint, alone) in found.items():
         assert joint == sum(reason in one for one in failing)
         assert alone == sum(one == {reason} for one in failing)
+
+
+def test_a_blocked_address_is_blocked_after_scrubbing_too(tmp_path: Path) -> None:
+    """Decisions see the scrubbed URL: what scrubbing takes for private there must not hide the host from a list."""
+    (tmp_path / "list.txt").write_text("93.184.216.34\n")
+    recipe = recipe_of(["url"], **{"filters.url.block_domains": str(tmp_path / "list.txt")})
+    urls: list[str | None] = ["http://93.184.216.34:8080/?who=jane@bakery.org", "http://other.org/"]
+    scrubbed = scrub_batch(FilterChain.of(recipe).measure(documents(["text"] * 2, urls=urls)), recipe.scrub)
+    assert scrubbed.column("url").to_pylist()[0] == "http://93.184.216.34:8080/?who=<EMAIL>"
+    assert Decider.of(recipe).dropped(scrubbed).column("reason").to_pylist() == ["url.block_domains"]
+
+
+def test_published_limits_and_profiles_differ_in_what_decides_alone() -> None:
+    """Or else `refilter` could not change filters.limits: what cuts lines must be the same under both."""
+    published, profiles = (Languages.of(recipe_of([], **{"filters.limits": name}).filters).limits for name in ("published", "profiles"))
+    for rule_set, limits in published.items():
+        for number, name in enumerate(limits.names):
+            if not decides(rule_set, name):
+                assert np.array_equal(limits.values[number], profiles[rule_set].values[number]), f"{rule_set}.{name}"

@@ -242,8 +242,13 @@ def test_what_travels_with_a_text_is_scrubbed_value_by_value() -> None:
         ("http://a.org/?who=jane%40bakery.org", "http://a.org/?who=<EMAIL>"),
         ("http://a.org/4111111111111111.html", "http://a.org/4111111111111111.html"),
         ("http://a.org/@someone/%40x", "http://a.org/@someone/%40x"),
+        ("http://93.184.216.34:8080/", "http://93.184.216.34:8080/"),
+        ("http://93.184.216.34:8080/?from=93.184.216.35", "http://93.184.216.34:8080/?from=<IPV4>"),
+        ("http://[2606:2800:220:1:248:1893:25c8:1946]:80/a", "http://[2606:2800:220:1:248:1893:25c8:1946]:80/a"),
+        ("http://13800138000.com/jane%40bakery.org", "http://13800138000.com/<EMAIL>"),
+        ("https://jane:hunter22@93.184.216.34/", "https://<URL_CREDENTIALS>@93.184.216.34/"),
         (None, None),
     ],
 )
-def test_a_url_loses_addresses_and_keeps_the_numbers_of_its_page(url: str | None, expected: str | None) -> None:
+def test_a_url_loses_private_values_and_keeps_its_host_and_the_numbers_of_its_page(url: str | None, expected: str | None) -> None:
     assert scrub_batch(with_meta([None], url), Scrub()).column("url").to_pylist() == [expected]
