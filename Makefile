@@ -28,4 +28,4 @@ check: setup
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) demo-run runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo-run demo-run-input runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
