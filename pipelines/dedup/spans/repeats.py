@@ -11,8 +11,10 @@ from typing import Any, Final
 import numba
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pyarrow as pa
 
+from pipelines.dedup.frames import as_batch, as_frame
 from pipelines.dedup.spans.units import Ints, UInt64s, Units
 from pipelines.text.hashing import table_size
 from schemas.hops import CUT
@@ -44,29 +46,40 @@ def within_documents(units: Units, places: UInt64s, ranks: UInt64s, *, alone: bo
     return pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=UNIT), cuts
 
 
-def keep_first(units: pa.Table) -> pa.RecordBatch:
-    """CUT rows of every document's UNIT rows of some range of keys: of equal ones the first by (rank, at, start) stays."""
-    key, again = units.column("key").to_numpy(), units.column("again").to_numpy(zero_copy_only=False)
+def first_of_equal(units: pa.Table, *, repeated_only: bool) -> pa.Table:
+    """UNIT rows: of equal ones the first by (rank, at, start), `again` where there is more than one; others as they are or left out.
+
+    So the firsts of a table are those of the firsts of its parts.
+    """
+    key, again = units.column("key").to_numpy(), units.column("again").to_numpy()
     order = np.argsort(key)
     ordered = key[order]
     same = ordered[1:] == ordered[:-1]
-    shared = order[np.append(same, False) | np.insert(same, 0, False) | again[order]] if len(order) else order
-    chosen = units.take(pa.array(shared))
-    column = {name: chosen.column(name).to_numpy(zero_copy_only=False) for name in UNIT.names}
+    met = np.append(same, False) | np.insert(same, 0, False) if len(order) else np.zeros(0, bool)
+    lone = order[~met & ~again[order] & (not repeated_only)]
+    chosen = units.take(pa.array(order[met | again[order]]))
+    column = {name: chosen.column(name).to_numpy() for name in UNIT.names}
     order = np.lexsort([column[name] for name in ("start", "at", "rank", "check", "key")])
     column = {name: values[order] for name, values in column.items()}
     fresh = np.ones(len(order), bool)
     fresh[1:] = (column["key"][1:] != column["key"][:-1]) | (column["check"][1:] != column["check"][:-1])
     group = np.cumsum(fresh) - 1
-    leaders = np.flatnonzero(fresh)
-    size = np.bincount(group, minlength=len(leaders)) + np.bincount(group, column["again"], minlength=len(leaders))
-    held = leaders[size > 1]
-    rows = np.concatenate([held, np.flatnonzero(~fresh)])
-    survivor = column["at"][leaders[group[rows]]]
-    kept = np.zeros(len(rows), bool)
-    kept[: len(held)] = True
-    values = (column["at"][rows], column["start"][rows], column["end"][rows], survivor, kept)
-    return pa.RecordBatch.from_arrays([pa.array(value) for value in values], schema=CUT)
+    column = {name: values[fresh] for name, values in column.items()} | {"again": np.bincount(group, 1.0 + column["again"]) > 1}
+    wanted = column["again"] | (not repeated_only)
+    firsts = pa.Table.from_arrays([pa.array(column[name][wanted]) for name in UNIT.names], schema=UNIT)
+    return pa.concat_tables([firsts, units.take(pa.array(lone))])
+
+
+def cut_later(units: pa.Table, firsts: pa.Table) -> pa.RecordBatch:
+    """CUT rows of UNIT rows: those equal to one of `firsts` are cut, itself stays.
+
+    `firsts` are what `first_of_equal` gives of these rows and of all others that may be equal.
+    """
+    same = as_frame(units.select(["key", "check", "at", "start", "end"])).join(
+        as_frame(firsts.select(["key", "check", "at", "start"])), on=["key", "check"], suffix="_first"
+    )
+    kept = (pl.col("at") == pl.col("at_first")) & (pl.col("start") == pl.col("start_first"))
+    return as_batch(same.select("at", "start", "end", pl.col("at_first").alias("survivor_at"), kept.alias("kept")), CUT)
 
 
 def cut_rows(units: Units, at: UInt64s, survivor_at: UInt64s | None, *, kept: bool) -> pa.RecordBatch:

@@ -12,13 +12,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.dedup.memory import ranges_for
+from pipelines.dedup.memory import parts_of, range_share, ranges_for
 from pipelines.dedup.places import SegmentIndex
 from pipelines.dedup.pool import Mask, TakePart
 from pipelines.dedup.ranges import by_segment
 from pipelines.dedup.sign import Ranks, salts_of
 from pipelines.dedup.spans.lines import line_units
-from pipelines.dedup.spans.repeats import UNIT, cut_rows, keep_first, within_documents
+from pipelines.dedup.spans.repeats import UNIT, cut_later, cut_rows, first_of_equal, within_documents
 from pipelines.dedup.spans.rewrite import Mend, rewrite, rewritten_schema, with_survivor_ids
 from pipelines.dedup.spans.sentences import sentence_units
 from pipelines.dedup.spans.substring import anchor_table, anchors, repeated_anchors, window_units
@@ -154,7 +154,7 @@ class FindRepeats(beam.PTransform):
             )
         found = known | "known" >> beam.CoGroupByKey() | "units" >> beam.ParDo(_Units(job))
         inside = found | "in one document" >> beam.Map(ended)
-        across = found | "elsewhere" >> beam.Map(passed) | "first" >> Exchange(job.folder / "units", keep_first_of_range)
+        across = found | "elsewhere" >> beam.Map(passed) | "first" >> Exchange(job.folder / "units", KeepFirst(job.dedup))
         return (inside, across) | beam.Flatten()
 
 
@@ -216,9 +216,24 @@ def document_windows(text: pa.Array, config: Any) -> Units:
 _UNITS: Final[dict[str, Callable[..., Units]]] = {"lines": line_units, "sentences": sentence_units, "substring": document_windows}
 
 
-def keep_first_of_range(number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
-    """Exchange reducer: UNIT rows -> CUT rows ranged by segment."""
-    yield by_segment(keep_first(table))
+class KeepFirst:
+    """Exchange reducer: UNIT rows -> CUT rows ranged by segment.
+
+    It goes through the rows twice, a part at a time, as a line that stands on every page of a corpus makes a range as large as it likes.
+    """
+
+    def __init__(self, dedup: Dedup) -> None:
+        self.most_bytes = range_share(dedup)
+
+    def __call__(self, number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
+        """Which is the first of equal units, then what becomes of each."""
+        parts = list(parts_of(table, self.most_bytes))
+        firsts = UNIT.empty_table()
+        for part in parts[:-1]:
+            firsts = first_of_equal(pa.concat_tables([firsts, part.select(UNIT.names)]), repeated_only=False)
+        firsts = first_of_equal(pa.concat_tables([firsts, parts[-1].select(UNIT.names)]), repeated_only=True)
+        for part in parts:
+            yield by_segment(cut_later(part, firsts))
 
 
 # --- Templates: lines on many pages of a host -------------------------------------------------------------------------

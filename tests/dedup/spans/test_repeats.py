@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.dedup.spans.cut import settle
-from pipelines.dedup.spans.repeats import keep_first, within_documents
+from pipelines.dedup.spans.repeats import UNIT, within_documents
+from pipelines.dedup.spans.stage import KeepFirst
 from pipelines.dedup.spans.units import Units
+from schemas.hops import CUT
+from schemas.recipe import Dedup
 from tests.dedup.spans import reference
 
 Documents = st.lists(st.lists(st.integers(1, 6), max_size=8), max_size=6)
@@ -25,12 +28,20 @@ def units_of(documents: list[list[int]], width: int) -> Units:
     return Units(row, start, end, check * np.uint64(0x9E3779B97F4A7C15), check)
 
 
-def cut_of(documents: list[list[int]], ranks: list[int], width: int, seed: int = 0) -> list[set[int]]:
+def keep_first(units: pa.Table, rows_at_once: int = 1000) -> pa.Table:
+    """CUT rows, gone through in parts."""
+    reduce = KeepFirst(Dedup())
+    reduce.most_bytes = rows_at_once * (units.nbytes // max(1, units.num_rows))
+    return pa.Table.from_batches(reduce(0, units)).select(CUT.names)
+
+
+def cut_of(documents: list[list[int]], ranks: list[int], width: int, seed: int = 0, rows_at_once: int = 1000) -> list[set[int]]:
     """The bytes cut of each document; units arrive in an order of `seed`."""
     places = np.arange(len(documents), dtype=np.uint64)
     units, cuts = within_documents(units_of(documents, width), places, np.array(ranks, np.uint64), alone=False)
     order = random.Random(seed).sample(range(units.num_rows), units.num_rows)
-    found = pa.Table.from_batches([cuts, keep_first(pa.Table.from_batches([units]).take(pa.array(order, pa.int64())))]).combine_chunks()
+    arrived = pa.Table.from_batches([units]).take(pa.array(order, pa.int64()))
+    found = pa.concat_tables([pa.Table.from_batches([cuts]), keep_first(arrived, rows_at_once)]).combine_chunks()
     at = found.column("at").to_numpy().astype(np.int64)
     kept = found.column("kept").to_numpy(zero_copy_only=False)
     settled = settle(at, found.column("start").to_numpy(), found.column("end").to_numpy(), kept)
@@ -46,7 +57,8 @@ def test_the_bytes_that_are_cut_are_those_of_the_slow_reference(documents: list[
     order = sorted(range(len(documents)), key=lambda number: (ranks[number], number))
     given_units = [[(str(key), (i, i + width)) for i, key in enumerate(documents[number])] for number in order]
     expected = dict(zip(order, reference.cut_bytes(given_units), strict=True))
-    assert cut_of(documents, ranks, width, rng.randrange(100)) == [expected[number] for number in range(len(documents))]
+    rows_at_once = rng.choice([1, 2, 1000])
+    assert cut_of(documents, ranks, width, rng.randrange(100), rows_at_once) == [expected[number] for number in range(len(documents))]
 
 
 @given(Documents)
@@ -68,5 +80,5 @@ def test_the_survivor_is_the_best_document() -> None:
 
 def test_equal_keys_with_another_check_are_no_copies() -> None:
     units, _ = within_documents(units_of([[1], [1]], 1), np.arange(2, dtype=np.uint64), np.zeros(2, np.uint64), alone=False)
-    table = pa.Table.from_batches([units]).set_column(1, "check", pa.array([1, 2], pa.uint64()))
+    table = pa.Table.from_batches([units]).set_column(1, UNIT.field("check"), pa.array([1, 2], pa.uint64()))
     assert keep_first(table).num_rows == 0
