@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,14 +16,17 @@ from pipelines.dedup.memory import band_row_bytes, block_row_bytes, signature_ro
 from pipelines.dedup.minhash import band_keys, detection_probability
 from pipelines.dedup.pool import TakePart
 from pipelines.dedup.sign import Signer
+from pipelines.dedup.spans.find import UNITS
+from pipelines.dedup.spans.repeats import UNIT_BYTES
 from schemas.recipe import Dedup
 
 SAMPLE_BATCHES: Final = 8
 SAMPLE_ROWS: Final = 512  # of each batch
 CURVE_AT: Final = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
-# Seconds beside signing, measured with `python -m benchmarks.dedup_scale` on one core of 2026: they are an order of size, no promise.
-_START_S: Final = 2.0
+# Seconds beside signing and finding units, measured on one core of 2026: they are an order of size, no promise.
+_START_S: Final = 0.5  # of each kind, and of the graph
 _BAND_ROW_S: Final = 3.0e-6
+_UNIT_ROW_S: Final = 0.5e-6
 _WRITE_BYTES_PER_S: Final = 250e6
 
 
@@ -47,28 +52,52 @@ def detection_curve(dedup: Dedup) -> dict[str, float]:
 
 
 def forecast(dedup: Dedup, segments: list[Path], n_documents: int, take_part: TakePart) -> Cost:
-    """A few documents are signed as the run will sign all."""
-    sign, texts = Signer(dedup), sample(segments, take_part)
+    """A few documents are signed, and cut into units, as the run will do with all; how much text the kinds cut is not foreseen."""
+    texts = sample(segments, take_part)
     n = sum(batch.num_rows for batch in texts)
     if n == 0:
         return Cost(n_documents=n_documents, signature_bytes=0, band_bytes=0, disk_bytes=0, largest_bucket=0, cpu_s=_START_S)
+    rows, sign_s = _signed(dedup, texts)
+    n_units, find_s = _found_units(dedup, texts)
+    # Texts that were cut are signed anew.
+    n_signed = sum(not cuts for cuts, _ in groupby(dedup.kinds, key=lambda kind: kind in dedup.cut_kinds))
+    text_bytes = sum(batch.column("text").nbytes for batch in texts) / n
+    n_bands = dedup.minhash.bands if "minhash" in dedup.kinds else 0
+    n_exchanged = sum(kind in ("url", "exact") for kind in dedup.kinds)
+    signature_bytes = n_documents * signature_row_bytes(dedup)
+    band_bytes = n_documents * (n_bands * band_row_bytes(dedup) + ("simhash" in dedup.kinds) * block_row_bytes(dedup))
+    cut_bytes = n_documents * (n_units / n * UNIT_BYTES + text_bytes * len(dedup.cut_kinds))
+    seconds = (n_signed * sign_s + find_s + n_units * _UNIT_ROW_S) / n
+    seconds += n_bands * _BAND_ROW_S + (1 + len(dedup.cut_kinds)) * text_bytes / _WRITE_BYTES_PER_S
+    return Cost(
+        n_documents=n_documents,
+        signature_bytes=n_signed * signature_bytes,
+        band_bytes=band_bytes,
+        disk_bytes=int(signature_bytes * n_exchanged + band_bytes + cut_bytes),
+        largest_bucket=_largest_bucket(rows, dedup) * n_documents // n if n_bands else 0,
+        cpu_s=round(_START_S * (1 + len(dedup.kinds)) + n_documents * seconds, 1),
+    )
+
+
+def _signed(dedup: Dedup, texts: list[pa.RecordBatch]) -> tuple[pa.Table, float]:
+    """(signatures of the sample, CPU seconds that they took)."""
+    sign = Signer(dedup)
     sign(texts[0].slice(0, 1), np.zeros(1, np.uint64))  # compile
     start = time.process_time()
     rows = pa.Table.from_batches([sign(batch, np.arange(batch.num_rows, dtype=np.uint64)) for batch in texts])
-    sign_s = (time.process_time() - start) / n
-    text_bytes = sum(batch.column("text").nbytes for batch in texts) / n
-    signature_bytes = n_documents * signature_row_bytes(dedup)
-    n_bands = dedup.minhash.bands if "minhash" in dedup.kinds else 0
-    band_bytes = n_documents * (n_bands * band_row_bytes(dedup) + ("simhash" in dedup.kinds) * block_row_bytes(dedup))
-    n_exchanged = sum(kind in ("url", "exact") for kind in dedup.kinds)
-    return Cost(
-        n_documents=n_documents,
-        signature_bytes=signature_bytes,
-        band_bytes=band_bytes,
-        disk_bytes=int(signature_bytes * n_exchanged + band_bytes + n_documents * text_bytes * len(dedup.cut_kinds)),
-        largest_bucket=_largest_bucket(rows, dedup) * n_documents // n if n_bands else 0,
-        cpu_s=round(_START_S + n_documents * (sign_s + n_bands * _BAND_ROW_S + text_bytes / _WRITE_BYTES_PER_S), 1),
-    )
+    return rows, time.process_time() - start
+
+
+def _found_units(dedup: Dedup, texts: list[pa.RecordBatch]) -> tuple[int, float]:
+    """(units of all kinds that cut in the sample, CPU seconds to find them)."""
+    n_units, seconds = 0, 0.0
+    for kind in dedup.cut_kinds:
+        find = partial(UNITS[kind], config=getattr(dedup, kind))
+        find(texts[0].column("text").slice(0, 1))  # compile
+        start = time.process_time()
+        n_units += sum(len(find(batch.column("text"))) for batch in texts)
+        seconds += time.process_time() - start
+    return n_units, seconds
 
 
 def sample(segments: list[Path], take_part: TakePart) -> list[pa.RecordBatch]:

@@ -9,6 +9,7 @@ import numpy as np
 from pipelines.dedup.forecast import Cost, compared, detection_curve, folder_bytes, forecast, lines_of, sample
 from pipelines.dedup.memory import band_row_bytes, signature_row_bytes
 from pipelines.dedup.pool import TakePart
+from pipelines.dedup.spans.repeats import UNIT_BYTES
 from schemas.recipe import Dedup, MinHash
 from tests.dedup.test_stage import words, write_segments
 
@@ -33,6 +34,16 @@ def test_equal_documents_are_no_bucket_if_an_earlier_kind_merges_them(tmp_path: 
     segments = write_segments(tmp_path, [[" ".join(words(100, "same"))] * 40])
     assert foretold(Dedup(), segments, 40).largest_bucket == 0
     assert foretold(Dedup(kinds=("minhash",)), segments, 40).largest_bucket == 40
+
+
+def test_kinds_that_cut_write_texts_and_units_and_have_what_is_left_signed_anew(tmp_path: Path) -> None:
+    segments = write_segments(tmp_path, [["\n".join(" ".join(words(5, f"{row} {line}")) for line in range(8)) for row in range(20)]])
+    alone = foretold(Dedup(kinds=("exact",)), segments, 1000)
+    lines = foretold(Dedup(kinds=("exact", "lines")), segments, 1000)
+    n_units, n_chars = 1000 * 8, sum(len(row) for row in sample(segments, TakePart())[0].column("text").to_pylist()) * 1000 // 20
+    assert lines.signature_bytes == alone.signature_bytes
+    assert n_units * UNIT_BYTES + n_chars <= lines.disk_bytes - alone.disk_bytes < n_units * UNIT_BYTES + 1.2 * n_chars
+    assert foretold(Dedup(kinds=("exact", "lines", "minhash")), segments, 1000).signature_bytes == 2 * alone.signature_bytes
 
 
 def test_nothing_to_do_costs_next_to_nothing(tmp_path: Path) -> None:

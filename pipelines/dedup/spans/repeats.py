@@ -27,6 +27,7 @@ UNIT: Final = pa.schema(
     ]
 )
 """The first of equal units in one document; `again`: the document has more of them."""
+UNIT_BYTES: Final = 6 * 8 + 1
 
 
 def within_documents(units: Units, places: UInt64s, ranks: UInt64s, *, alone: bool) -> tuple[pa.RecordBatch, pa.RecordBatch]:

@@ -17,11 +17,10 @@ from pipelines.dedup.places import SegmentIndex
 from pipelines.dedup.pool import Mask, TakePart
 from pipelines.dedup.ranges import by_segment
 from pipelines.dedup.sign import Ranks, salts_of
-from pipelines.dedup.spans.lines import line_units
+from pipelines.dedup.spans.find import UNITS
 from pipelines.dedup.spans.repeats import UNIT, cut_later, cut_rows, first_of_equal, within_documents
 from pipelines.dedup.spans.rewrite import Mend, rewrite, rewritten_schema, with_survivor_ids
-from pipelines.dedup.spans.sentences import sentence_units
-from pipelines.dedup.spans.substring import anchor_table, anchors, repeated_anchors, window_units
+from pipelines.dedup.spans.substring import anchor_table, anchors, window_units
 from pipelines.dedup.spans.templates import count_lines, frequent_lines, host_hashes, template_keys, template_units
 from pipelines.dedup.spans.units import UInt64s, Units
 from pipelines.runtime import Decision, Exchange, Partition, count, ended, open_segment, passed, range_of, read_pieces
@@ -193,7 +192,7 @@ class _Units(beam.DoFn):
         number, found = group
         (standing,) = found["standing"]
         job, ranks = self.job, Ranks(self.job.dedup)
-        find: Find = partial(_UNITS[job.kind], config=job.config)
+        find: Find = partial(UNITS[job.kind], config=job.config)
         if "anchors" in found:
             keys = read_pieces(job.folder / "repeated", found["anchors"])
             table = anchor_table(np.zeros(0, np.uint64) if keys is None else keys.column("key").to_numpy())
@@ -206,14 +205,6 @@ class _Units(beam.DoFn):
             salts = salts_of(part.column("source"), job.dedup)[np.searchsorted(places, units.column("at").to_numpy())]
             units = units.set_column(0, UNIT.field("key"), pa.array(units.column("key").to_numpy() ^ salts))
             yield Decision(ranged(units, "key", job), by_segment(cuts))
-
-
-def document_windows(text: pa.Array, config: Any) -> Units:
-    """The windows of the texts that can have an equal one in them."""
-    return window_units(text, config.min_words, anchor_table(repeated_anchors(anchors(text, config.min_words))))
-
-
-_UNITS: Final[dict[str, Callable[..., Units]]] = {"lines": line_units, "sentences": sentence_units, "substring": document_windows}
 
 
 class KeepFirst:
