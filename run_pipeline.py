@@ -282,6 +282,25 @@ def report(folder: Folder) -> None:
 
 
 @app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="A", help="The folder of a run.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="The folder of the run to compare it with.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False,
+) -> None:
+    """Show what changed from run A to run B: settings, versions, numbers, and which records ended differently."""
+    from pipelines.report.diff import difference
+    from pipelines.report.diff_screen import diff_screen
+
+    found = difference(before, after)
+    if as_json:
+        import msgspec
+
+        print(msgspec.json.encode(found).decode())
+    else:
+        console.print(diff_screen(found))
+
+
+@app.command()
 def inspect(
     shard: Annotated[Path, typer.Argument(metavar="SHARD", help="A token shard, such as DIR/shards/train-00000-of-00001.arrow.")],
     tokens: Annotated[int, typer.Option(min=0, help="Also show the first so many tokens of the first document.")] = 0,

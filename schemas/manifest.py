@@ -19,7 +19,7 @@ from schemas.errors import OutputError
 from schemas.files import FileEntry, sha256_of, whole_file
 from schemas.recipe import Recipe
 
-PACKAGES: Final = ("apache-beam", "pyarrow", "polars", "numpy", "numba", "tokenizers", "resiliparse", "fasttext", "torch")
+PACKAGES: Final = ("corpusmill", "apache-beam", "pyarrow", "polars", "numpy", "numba", "tokenizers", "resiliparse", "fasttext", "torch")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +111,10 @@ def read_run(run: Path) -> dict[str, Any]:
     path = run / "run.json"
     if not path.is_file():
         raise OutputError(f"{path} does not exist: {run} is not the folder of a run")
-    data: dict[str, Any] = msgspec.json.decode(path.read_bytes())
-    return data
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise OutputError(f"{path} is damaged ({error}); run with --resume to have it written again") from error
 
 
 def versions() -> dict[str, str]:

@@ -107,6 +107,28 @@ def test_a_report_of_no_run_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "is not the folder of a run" in message(capsys)
 
 
+def test_two_runs_that_differ_by_one_limit_are_compared(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, warc: Path
+) -> None:
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    for out, min_words in ((one, "50"), (two, "145")):
+        settings = (*web(warc), "--set", "tokenizer.vocab_size=300", "--set", f"filters.gopher_quality.min_words={min_words}")
+        assert status_of(monkeypatch, "run", "fineweb", *settings, "--out", out) == 0
+    capsys.readouterr()
+    assert status_of(monkeypatch, "diff", one, two, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["recipe"] == [{"name": "filters.gopher_quality.min_words", "before": 50, "after": 145}]
+    assert found["versions"] == []
+    (move,) = (move for move in found["records"]["moves"] if move["before"] == "kept")
+    assert (move["after"], move["n"]) == ("dropped: gopher_quality.min_words", 1)
+    assert status_of(monkeypatch, "diff", one, two) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "15 records in both runs, compared" in shown
+    assert f"1 kept -> dropped: gopher_quality.min_words {move['ids'][0]}" in shown
+    assert status_of(monkeypatch, "diff", one, str(tmp_path)) == 2
+    assert "is not the folder of a run" in message(capsys)
+
+
 def test_the_recipes_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of(monkeypatch, "recipes") == 0
     shown = capsys.readouterr().out
