@@ -112,9 +112,12 @@ def read_run(run: Path) -> dict[str, Any]:
     if not path.is_file():
         raise OutputError(f"{path} does not exist: {run} is not the folder of a run")
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        state = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise OutputError(f"{path} is damaged ({error}); run with --resume to have it written again") from error
+        raise OutputError(f"{path} is damaged ({error}); run the recipe with --out {run} --resume to have it written again") from error
+    if "recipe" not in state:
+        raise OutputError(f"{path} states no recipe: {run} is not the folder of a run")
+    return state
 
 
 def versions() -> dict[str, str]:

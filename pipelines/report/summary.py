@@ -22,6 +22,7 @@ MOST_NOTICES: Final = 6
 NOTICE_CHARS: Final = 180
 EXACT_BELOW: Final = 1_000_000
 NAME_CHARS: Final = 20
+NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 PLACES: Final = ("report/index.html", "README.md", "shards/", "tokenizer/tokenizer.json", "documents/", "ledger/", "run.json")
 
 
@@ -98,6 +99,7 @@ def _outcome(facts: Facts) -> Table:
 
 def _times(facts: Facts) -> Text:
     times = [f"{stage} {formats.seconds(facts.stages[stage]['wall_s'])}" for stage in STAGES if facts.done(stage)]
+    times = [time.replace(" ", NO_BREAK) for time in times]
     if missing := [stage for stage in STAGES if not facts.done(stage)]:
         times.append(f"not run yet: {', '.join(missing)}")
     return Text(" · ".join(times), style="dim")
@@ -115,6 +117,11 @@ def _notices(notices: list[Notice]) -> Panel:
     return Panel(lines, title="look at", title_align="left", border_style="dim")
 
 
-def _places(facts: Facts) -> Text:
+def _places(facts: Facts) -> Table:
     there = [name for name in PLACES if (facts.folder / name).exists()]
-    return Text.assemble(("in ", "dim"), str(facts.folder), ("\n   ", "dim"), ", ".join(there), overflow="fold")
+    table = Table.grid(padding=(0, 1))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("in", Text(str(facts.folder)))
+    table.add_row("", ", ".join(there))
+    return table

@@ -239,7 +239,7 @@ def make_run(folder: Path, *, until: str = "report", pretrain: bool = True) -> P
         with pa.ipc.new_file(str(path), documents.schema) as writer:
             writer.write_table(documents, max_chunksize=64)
         outputs["refine"].append(entry(path, folder, documents.num_rows))
-        details["refine"] = {"dedup": {"candidate_pairs": 61, "verified_pairs": 33, "capped_buckets": 2}, "redacted": {}}
+        details["refine"] = {"dedup": {"candidate_pairs": 61, "verified_pairs": 33, "crowded_buckets": 2}, "redacted": {}}
     if "tokenizer" in finished:
         path = folder / "tokenizer" / "tokenizer.json"
         path.parent.mkdir()

@@ -111,7 +111,7 @@ def test_a_ledger_that_lost_a_row_is_a_problem(tmp_path: Path) -> None:
     ]
 
 
-def test_capped_buckets_missing_licences_and_robots_directives_are_mentioned(facts: Facts) -> None:
+def test_crowded_buckets_missing_licences_and_robots_directives_are_mentioned(facts: Facts) -> None:
     texts = [notice.text for notice in attention(facts)]
     assert "26 of 32 rules never fired: 12 of gopher_repetition, 8 of gopher_quality, 2 of c4, 4 of fineweb." in texts
     assert "2 buckets held more than dedup.minhash.max_comparisons documents; near-duplicates may remain." in texts
