@@ -160,15 +160,16 @@ def _same_files(a: Facts, b: Facts) -> dict[str, bool]:
 def _results(facts: Facts) -> dict[str, Any]:
     everything = _sizes(total(facts.sources), facts)
     per_token = facts.n_bytes / facts.n_tokens if facts.n_tokens else None
+    split_tokens = {split["split"]: split["n_tokens"] for split in facts.splits}
     tokenizer, metrics = facts.details("tokenizer"), facts.metrics
     return {
         **everything,
-        **{f"tokens, {split['split']}": split["n_tokens"] for split in facts.splits},
+        **{f"tokens, {name}": split_tokens.get(name) for name in ("train", "valid")},
         "vocabulary": tokenizer.get("vocab_size"),
         "bytes per token": per_token,
         **{f"model {name}".replace("_", " "): metrics.get(name) for name in ("loss", "bits_per_byte", "passed")},
-        "wall seconds": facts.wall_s,
-        "CPU seconds": facts.cpu_s,
+        "wall seconds": None if facts.stopped_before else facts.wall_s,
+        "CPU seconds": None if facts.stopped_before else facts.cpu_s,
     }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from rich import box
+from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -22,7 +23,6 @@ MOST_NOTICES: Final = 6
 NOTICE_CHARS: Final = 180
 EXACT_BELOW: Final = 1_000_000
 NAME_CHARS: Final = 20
-NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 PLACES: Final = ("report/index.html", "README.md", "shards/", "tokenizer/tokenizer.json", "documents/", "ledger/", "run.json")
 
 
@@ -42,8 +42,8 @@ def summary(folder: Path) -> RenderableType:
 def _sources(facts: Facts) -> Table:
     """The funnel of each source, the largest first where there are too many."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    table.add_column("source", max_width=NAME_CHARS, overflow="ellipsis", no_wrap=True)
-    for name in ("records", "failed", "set aside", "dropped", "merged", "kept", "text", "tokens"):
+    table.add_column("source", max_width=NAME_CHARS, overflow="fold")  # what gives way where the screen is narrow
+    for name in ("records", "failed", "set\naside", "dropped", "merged", "kept", "text", "tokens"):
         table.add_column(name, justify="right", no_wrap=True)
     rows = facts.sources
     if len(rows) > MOST_SOURCES:
@@ -97,12 +97,11 @@ def _outcome(facts: Facts) -> Table:
     return table
 
 
-def _times(facts: Facts) -> Text:
+def _times(facts: Facts) -> Columns:
     times = [f"{stage} {formats.seconds(facts.stages[stage]['wall_s'])}" for stage in STAGES if facts.done(stage)]
-    times = [time.replace(" ", NO_BREAK) for time in times]
     if missing := [stage for stage in STAGES if not facts.done(stage)]:
         times.append(f"not run yet: {', '.join(missing)}")
-    return Text(" · ".join(times), style="dim")
+    return Columns([Text(time, style="dim") for time in times], padding=(0, 2))
 
 
 def _notices(notices: list[Notice]) -> Panel:
