@@ -56,7 +56,8 @@ def _notices(facts: Facts) -> Iterator[Notice]:
         text = f"{len(facts.silent_rules)} of {len(facts.rules)} rules never fired: {_silent(facts)}."
         yield Notice(level="notice", text=text, section="rules")
     if facts.refined:
-        if none := [kind for kind, n in facts.merges if not n]:
+        work = facts.details("refine").get("dedup") or {}
+        if none := [kind for kind, n in facts.merges if not n and not work.get(f"{kind}_cut_documents")]:
             yield Notice(level="notice", text=f"No duplicates of kind {_names(none)} were found.", section="duplicates")
         if none := [kind for kind, n, _ in facts.redacted if not n]:
             text = f"No private value was found of {len(none)} of {len(facts.redacted)} kinds: {_names(none)}."
@@ -69,7 +70,7 @@ def _notices(facts: Facts) -> Iterator[Notice]:
     if n_failed > MANY_FAILED * n_records:
         text = f"{formats.number_of(n_failed, 'record')} ({formats.share(n_failed / n_records)}) could not be read."
         yield Notice(level="notice", text=text, section="reading")
-    if crowded := facts.details("refine").get("dedup", {}).get("crowded_buckets"):
+    if crowded := (facts.details("refine").get("dedup") or {}).get("crowded_buckets"):
         text = f"{formats.number_of(crowded, 'bucket')} held more than dedup.minhash.max_comparisons documents; near-duplicates may remain."
         yield Notice(level="notice", text=text, section="duplicates")
     if facts.done("encode") and all(split["split"] != "valid" for split in facts.splits):
