@@ -14,9 +14,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from schemas import recipe as recipes
-from schemas.errors import CorpusmillError, InputError
+from schemas.errors import MENDABLE, CorpusmillError, InputError
 from schemas.recipe import Recipe
 
 ABOUT = "Turn crawled pages, archives, books and code into clean, deduplicated, privacy-scrubbed, tokenized shards."
@@ -48,8 +49,8 @@ def run(
     settings: Settings = None,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes of the local runner.")] = 1,
     runner: Annotated[str, typer.Option(help="local, portable, flink, spark or dataflow.")] = "local",
-    resume: Annotated[bool, typer.Option(help="Go on with the run in --out: finished stages are kept.")] = False,
-    dry_run: Annotated[bool, typer.Option(help="Check the recipe and the inputs, say what would be done, and stop.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out: finished stages are kept.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the recipe and the inputs, say what would be done, and stop.")] = False,
 ) -> None:
     """Run a recipe from its sources to token shards, tokenizer, trained model and report."""
     chosen = recipes.load(recipe, settings or ())
@@ -61,6 +62,7 @@ def run(
     if runner not in RUNNERS:
         raise typer.BadParameter(f"{runner!r}; use one of {', '.join(RUNNERS)}", param_hint="--runner")
     if dry_run:
+        Run(chosen, folder, Engine(), tell=lambda stage, done, total: None).check(resume=resume)
         console.print(plan_table(chosen, folder))
         return
     try:
@@ -282,6 +284,25 @@ def report(folder: Folder) -> None:
 
 
 @app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="A", help="The folder of a run.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="The folder of the run to compare it with.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False,
+) -> None:
+    """Show what changed from run A to run B: settings, versions, numbers, and which records ended differently."""
+    from pipelines.report.diff import difference
+    from pipelines.report.diff_screen import diff_screen
+
+    found = difference(before, after)
+    if as_json:
+        import msgspec
+
+        print(msgspec.json.encode(found).decode())
+    else:
+        console.print(diff_screen(found))
+
+
+@app.command()
 def inspect(
     shard: Annotated[Path, typer.Argument(metavar="SHARD", help="A token shard, such as DIR/shards/train-00000-of-00001.arrow.")],
     tokens: Annotated[int, typer.Option(min=0, help="Also show the first so many tokens of the first document.")] = 0,
@@ -351,6 +372,7 @@ def plan_table(recipe: Recipe, folder: Path) -> Table:
     from pipelines.dedup.minhash import detection_probability
     from pipelines.dedup.snapshots.index import snapshots_before
     from pipelines.read.splits import plan
+    from pipelines.report.formats import number_of, share
 
     table = Table(title=f"{recipe.name} -> {folder} (dry run: nothing is written)", show_header=False)
     crawled = [name for name, source in recipe.sources.items() if source.crawl]
@@ -360,7 +382,7 @@ def plan_table(recipe: Recipe, folder: Path) -> Table:
     for name in (name for name in recipe.sources if name not in crawled):
         mine = [split for split in splits if split.source == name]
         n_files = len({file for split in mine for file in split.files})
-        table.add_row(f"source {name}", f"{n_files} files in {len(mine)} splits")
+        table.add_row(f"source {name}", f"{number_of(n_files, 'file')} in {number_of(len(mine), 'split')}")
     table.add_row("rules", ", ".join(recipes.shown(recipe.filters, name) for name in recipe.filters.rules))
     for name, source in recipe.sources.items():
         if source.rules is not None:
@@ -369,7 +391,7 @@ def plan_table(recipe: Recipe, folder: Path) -> Table:
     if "minhash" in recipe.dedup.kinds:
         minhash = recipe.dedup.minhash
         curve = detection_probability([0.6, 0.7, 0.8, 0.9], minhash.bands, minhash.rows)
-        shown = ", ".join(f"{p:.1%} at {j}" for j, p in zip((0.6, 0.7, 0.8, 0.9), curve, strict=True))
+        shown = ", ".join(f"{share(p)} at {j}" for j, p in zip((0.6, 0.7, 0.8, 0.9), curve, strict=True))
         table.add_row("minhash detects", f"{shown}; removes only at true Jaccard >= {minhash.min_jaccard}")
     if recipe.decontaminate.paths:
         items = load_evals(recipe.decontaminate).sets
@@ -383,6 +405,13 @@ def plan_table(recipe: Recipe, folder: Path) -> Table:
     return table
 
 
+def fail(message: str) -> None:
+    """End with one message."""
+    console = Console(stderr=True)
+    console.print(Text.assemble(("error:", "bold red"), f" {message}"), soft_wrap=True)
+    sys.exit(2)
+
+
 def main() -> None:
     """Run the command line; an error that the user can mend is one message and exit status 2."""
     logging.basicConfig(level=logging.ERROR)
@@ -390,8 +419,11 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except CorpusmillError as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
-        sys.exit(2)
+        fail(str(error))
+    except OSError as error:
+        if error.errno not in MENDABLE:
+            raise
+        fail(f"{error.filename or 'a file'}: {error.strerror}; mend that and give the same command again (a run goes on with --resume)")
 
 
 if __name__ == "__main__":

@@ -113,7 +113,8 @@ class Run:
 
     def execute(self, *, resume: bool) -> list[StageRecord]:
         """Bring every stage up to date and return their records; CorpusmillError says why a run cannot go on."""
-        self.prepare(resume=resume)
+        self.check(resume=resume)
+        self.folder.mkdir(parents=True, exist_ok=True)
         for stage in STAGES:
             self.tell(stage, 0, None)
             try:
@@ -125,8 +126,11 @@ class Run:
             self.write_state(complete=stage in STAGES[-2:])
         return list(self.records.values())
 
-    def prepare(self, *, resume: bool) -> None:
-        """Refuse a folder that holds something else and, on resume, one that another recipe made or a takedown has not been finished in."""
+    def check(self, *, resume: bool) -> None:
+        """Refuse a folder that holds something else and, on resume, one that another recipe made or a takedown has not been finished in.
+
+        What the recipe names and a late stage reads is opened now, not after hours.
+        """
         check_none_pending(self.folder)
         if self.folder.is_file():
             raise OutputError(f"{self.folder} is a file; give --out a new or empty folder")
@@ -140,9 +144,10 @@ class Run:
                         "resume with the recipe and settings that its run.json states, or give --out a new folder"
                     )
         if self.recipe.decontaminate.paths:
-            load_evals(self.recipe.decontaminate)  # what cannot be read is refused now, not after hours
+            load_evals(self.recipe.decontaminate)
         snapshots_before(self.recipe.dedup)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        for path in filter(None, (self.recipe.tokenizer.path, self.recipe.tokenizer.extend)):
+            bpe.load(Path(path))
 
     def bring_up_to_date(self, stage: str) -> StageRecord:
         """The record of `stage`: its marker if that holds, else made by doing the stage now."""
@@ -247,6 +252,8 @@ class Run:
 
     def check_kept(self, pool: list[FileEntry], counts: dict[str, Counts]) -> None:
         """Raise if the rules keep nothing, or less of a source or language than the guards allow."""
+        if not counts["read"].n_in:
+            raise EmptyCorpusError(f"no record stands in the files of {', '.join(self.recipe.sources)}; check the sources")
         ledger = self.folder / graph.LEDGER_FOLDER
         kept = self.kept(pool)
         check_reading(ledger, kept, self.recipe.guards)
@@ -255,7 +262,7 @@ class Run:
             reasons = pl.scan_parquet(ledger / "*.parquet").group_by("reason").len("n").sort("n", descending=True).head(5).collect()
             raise EmptyCorpusError(
                 f"no document is left of {counts['read'].n_in} records after reading and filtering; most frequent reasons: "
-                + (", ".join(f"{reason} ({n})" for reason, n in reasons.iter_rows()) or "none, the sources are empty")
+                + ", ".join(f"{reason} ({n})" for reason, n in reasons.iter_rows())
                 + f". See {ledger}; loosen those rules or check the sources"
             )
 

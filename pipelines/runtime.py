@@ -36,7 +36,7 @@ from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
 import schemas.errors
-from schemas.errors import CorpusmillError, WorkerError
+from schemas.errors import MENDABLE, CorpusmillError, OutputError, WorkerError
 from schemas.files import FileEntry, entry, whole_file
 
 RUNNERS: Final = ("local", "portable", "flink", "spark", "dataflow")
@@ -481,7 +481,13 @@ def _raised_on_purpose(error: BaseException) -> CorpusmillError | None:
     if isinstance(error, CorpusmillError):
         return type(error)(re.sub(r" \[while running .*", "", str(error), flags=re.DOTALL))
     found = re.findall(r"schemas\.errors\.(\w+): (.+?)(?: \[while running|\n|\\n|$)", str(error))
-    return getattr(schemas.errors, found[-1][0])(found[-1][1]) if found else None
+    if found:
+        return getattr(schemas.errors, found[-1][0])(found[-1][1])
+    if refused := re.search(r"\[Errno (\d+)\]", str(error)):
+        number = int(refused[1])
+        if number in MENDABLE:
+            return OutputError(f"a file could not be read or written: {os.strerror(number)}; mend that and go on with --resume")
+    return None
 
 
 @contextmanager

@@ -107,7 +107,11 @@ def _languages(batch: pa.RecordBatch) -> pa.Array:
 def documents(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """DOCUMENT batches of files, folders and globs; records that hold no document are passed over."""
     source = Source(path=tuple(paths))
-    for split in plan({SOURCE: source}, Path()):
+    try:
+        splits = plan({SOURCE: source}, Path())
+    except InputError as error:
+        raise InputError(str(error).removeprefix(f"sources.{SOURCE}.path = ")) from None
+    for split in splits:
         for found in read_split(split, source, Read()):
             if found.documents.num_rows:
                 yield found.documents

@@ -18,6 +18,24 @@ A message names what was found, where, and what to do about it; never document t
 Anything else that is raised is a bug and ends the run with its traceback.
 """
 
+from __future__ import annotations
+
+import errno
+from typing import Final
+
+MENDABLE: Final = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EEXIST,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+)
+"""What a file system may refuse through no fault of the program; shown as one message, too."""
+
 
 class CorpusmillError(Exception):
     """The root of all errors that are the user's to mend."""

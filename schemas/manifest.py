@@ -19,7 +19,7 @@ from schemas.errors import OutputError
 from schemas.files import FileEntry, sha256_of, whole_file
 from schemas.recipe import Recipe
 
-PACKAGES: Final = ("apache-beam", "pyarrow", "polars", "numpy", "numba", "tokenizers", "resiliparse", "fasttext", "torch")
+PACKAGES: Final = ("corpusmill", "apache-beam", "pyarrow", "polars", "numpy", "numba", "tokenizers", "resiliparse", "fasttext", "torch")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +111,13 @@ def read_run(run: Path) -> dict[str, Any]:
     path = run / "run.json"
     if not path.is_file():
         raise OutputError(f"{path} does not exist: {run} is not the folder of a run")
-    data: dict[str, Any] = msgspec.json.decode(path.read_bytes())
-    return data
+    try:
+        state = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise OutputError(f"{path} is damaged ({error}); run the recipe with --out {run} --resume to have it written again") from error
+    if "recipe" not in state:
+        raise OutputError(f"{path} states no recipe: {run} is not the folder of a run")
+    return state
 
 
 def versions() -> dict[str, str]:

@@ -48,6 +48,9 @@ def web(path: Path) -> tuple[str, ...]:
         (("fineweb", "--set", "dedup.minhsh.bands=3"), "unknown key 'minhsh'; did you mean 'minhash'?"),
         (("fineweb", "--set", "encode.shard_tokens=many"), "encode.shard_tokens: Expected `int`, got `str`"),
         (("fineweb", "--set", "oops"), "write it as section.key=value"),
+        (("fineweb", "--set", 'dedup.kinds=["exct"]'), "dedup.kinds = 'exct': valid are url, exact, minhash"),
+        (("fineweb", "--set", "sources.web.path=s3://bucket/a.jsonl"), "only files of this machine are read"),
+        (("fineweb", "--set", "sources.web.path="), "sources.web: nothing to read"),
         (("fineweb", "--set", "sources.web.path=nowhere/*.warc.gz"), "nowhere/*.warc.gz"),
         (("fineweb",), "sources.web"),
     ],
@@ -96,14 +99,74 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(
     out = tmp_path / "out"
     assert status_of(monkeypatch, "run", "fineweb", "--out", str(out), *web(warc), "--dry-run") == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "1 files in 1 splits" in shown
+    assert "1 file in 1 split" in shown
     assert "gopher_repetition:datatrove" in shown
-    assert "56.5% at 0.7, 92.4% at 0.8" in shown
+    assert "56.5 % at 0.7, 92.4 % at 0.8" in shown
     assert not out.exists()
+
+
+def test_what_a_late_stage_would_miss_is_told_before_the_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, warc: Path
+) -> None:
+    settings = (*web(warc), "--out", str(tmp_path / "out"))
+    assert status_of(monkeypatch, "run", "fineweb", *settings, "--set", "tokenizer.path=none.json", "--dry-run") == 2
+    assert "tokenizer file none.json does not exist" in message(capsys)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").touch()
+    assert status_of(monkeypatch, "run", "fineweb", *settings, "--dry-run") == 2
+    assert "is not empty" in message(capsys)
+
+
+def test_sources_without_records_are_one_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "none.jsonl").touch()
+    assert status_of(monkeypatch, "run", "fineweb", "--out", str(tmp_path / "out"), *web(tmp_path / "none.jsonl")) == 2
+    assert "no record stands in the files of web" in message(capsys)
+
+
+def test_what_the_file_system_refuses_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, warc: Path
+) -> None:
+    (tmp_path / "file").touch()
+    assert status_of(monkeypatch, "run", "fineweb", "--out", str(tmp_path / "file" / "out"), *web(warc)) == 2
+    assert "file/out: Not a directory; mend that" in message(capsys)
+
+
+@pytest.mark.parametrize("state", ['{"recipe":', "{}"])
+def test_a_damaged_run_is_one_message_of_every_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, state: str
+) -> None:
+    (tmp_path / "run.json").write_text(state)
+    for command in ("run", "refilter", "takedown", "validate", "report"):
+        assert status_of(monkeypatch, command, str(tmp_path)) == 2
+        assert "run.json" in message(capsys)
 
 
 def test_a_report_of_no_run_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert status_of(monkeypatch, "report", str(tmp_path)) == 2
+    assert "is not the folder of a run" in message(capsys)
+
+
+def test_two_runs_that_differ_by_one_limit_are_compared(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, warc: Path
+) -> None:
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    for out, min_words in ((one, "50"), (two, "145")):
+        settings = (*web(warc), "--set", "tokenizer.vocab_size=300", "--set", f"filters.gopher_quality.min_words={min_words}")
+        assert status_of(monkeypatch, "run", "fineweb", *settings, "--out", out) == 0
+    capsys.readouterr()
+    assert status_of(monkeypatch, "diff", one, two, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["recipe"] == [{"name": "filters.gopher_quality.min_words", "before": 50, "after": 145}]
+    assert found["versions"] == []
+    (move,) = (move for move in found["records"]["moves"] if move["before"] == "kept")
+    assert (move["after"], move["n"]) == ("dropped: gopher_quality.min_words", 1)
+    assert status_of(monkeypatch, "diff", one, two) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "15 records in both runs, compared" in shown
+    assert f"1 kept -> dropped: gopher_quality.min_words {move['ids'][0]}" in shown
+    assert status_of(monkeypatch, "diff", one, str(tmp_path)) == 2
     assert "is not the folder of a run" in message(capsys)
 
 
@@ -206,7 +269,7 @@ def test_a_tokenizer_is_trained_from_files_and_compared(
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("--pattern", "gpt3"), "pattern: Invalid enum value 'gpt3'"),
+        (("--pattern", "gpt3"), "pattern = 'gpt3': valid are gpt2, cl100k, qwen2, o200k, llama, code"),
         (("--vocab-size", "100"), "the byte alphabet and the special tokens alone need 257"),
         (("--vocab-size", "9000"), "tokenizer.vocab_size = 9000: the sample fills only"),
         (("--set", "extend=none.json", "--vocab-size", "400"), "tokenizer file none.json does not exist"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ from pipelines.runtime import (
     run_graph,
     tag,
 )
-from schemas.errors import InputError
+from schemas.errors import InputError, OutputError
 
 SCHEMA = pa.schema([pa.field("range", pa.uint32()), pa.field("value", pa.large_string())])
 
@@ -102,6 +103,16 @@ def raise_input_error(number: int) -> int:
 def test_an_error_raised_on_purpose_comes_out_as_itself(workers: int) -> None:
     with pytest.raises(InputError, match=r"^a\.parquet is no Parquet file \(really\); give another path$"):
         run_graph(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(raise_input_error), runner="local", workers=workers)
+
+
+def fill_the_disk(number: int) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device", f"{number}.arrow")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_full_disk_is_the_users_to_mend(workers: int) -> None:
+    with pytest.raises(OutputError, match="No space left on device; mend that and go on with --resume"):
+        run_graph(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(fill_the_disk), runner="local", workers=workers)
 
 
 KILLED = """

@@ -100,11 +100,13 @@ def _crawled(name: str, run_folder: Path) -> dict[str, str]:
 
 def _given(name: str, source: Source) -> dict[str, str]:
     """{file: format} of everything that the source's paths name, sorted."""
-    if not source.path:
+    if not all(source.path or [""]):
         raise InputError(f"sources.{name}: nothing to read; set sources.{name}.path to files, folders or globs, or state a crawl")
     found: dict[str, str] = {}
     for path in source.path:
         where = f"sources.{name}.path = {path!r}"
+        if "://" in path:
+            raise InputError(f"{where}: only files of this machine are read; mount it or copy it here")
         if Path(path).is_file():
             found[path] = _format_of_named(path, source.format, where)
             continue

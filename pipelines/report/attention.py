@@ -56,10 +56,12 @@ def _notices(facts: Facts) -> Iterator[Notice]:
         text = f"{len(facts.silent_rules)} of {len(facts.rules)} rules never fired: {_silent(facts)}."
         yield Notice(level="notice", text=text, section="rules")
     if facts.refined:
-        if none := [kind for kind, n in facts.merges if not n]:
+        work = facts.details("refine").get("dedup") or {}
+        if none := [kind for kind, n in facts.merges if not n and not work.get(f"{kind}_cut_documents")]:
             yield Notice(level="notice", text=f"No duplicates of kind {_names(none)} were found.", section="duplicates")
         if none := [kind for kind, n, _ in facts.redacted if not n]:
-            yield Notice(level="notice", text=f"No private value of kind {_names(none)} was found.", section="privacy")
+            text = f"No private value was found of {len(none)} of {len(facts.redacted)} kinds: {_names(none)}."
+            yield Notice(level="notice", text=text, section="privacy")
     for guard in facts.guards:
         if guard.limit and guard.group and NEAR_CEILING * guard.limit <= guard.share <= guard.limit:
             text = f"{guard.group} lost {formats.share(guard.share)}, near {guard.key} = {guard.limit:g}."
@@ -68,8 +70,8 @@ def _notices(facts: Facts) -> Iterator[Notice]:
     if n_failed > MANY_FAILED * n_records:
         text = f"{formats.number_of(n_failed, 'record')} ({formats.share(n_failed / n_records)}) could not be read."
         yield Notice(level="notice", text=text, section="reading")
-    if capped := facts.details("refine").get("dedup", {}).get("capped_buckets"):
-        text = f"{formats.number_of(capped, 'bucket')} held more than dedup.minhash.max_comparisons documents; near-duplicates may remain."
+    if crowded := (facts.details("refine").get("dedup") or {}).get("crowded_buckets"):
+        text = f"{formats.number_of(crowded, 'bucket')} held more than dedup.minhash.max_comparisons documents; near-duplicates may remain."
         yield Notice(level="notice", text=text, section="duplicates")
     if facts.done("encode") and all(split["split"] != "valid" for split in facts.splits):
         text = "There is no validation split: no document fell into encode.valid_ratio."

@@ -18,8 +18,8 @@ SHOWN: Final = (0, len(QUANTILES) // 2, -1)
 
 def calibration_table(found: Calibration) -> Table:
     """A line per limit, what it cuts now and would if renewed; "alone" are the documents that no other proposed limit removes."""
-    table = Table(title=f"{found.lang}: {found.n_documents} documents", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("limit", no_wrap=True, min_width=30)
+    table = Table(title=f"{found.lang}: {found.n_documents} documents", box=SIMPLE_HEAD, show_edge=False, padding=0)
+    table.add_column("limit", overflow="fold")
     table.add_column("1 % to 99 %", no_wrap=True)
     for head in (*(f"{QUANTILES[at]:.0%}" for at in SHOWN), "now", "cuts", "new", "cuts", "alone"):
         table.add_column(head, justify="right", no_wrap=True)

@@ -18,8 +18,9 @@ from pipelines.report.histograms import Histogram, histogram_of, histograms
 from pipelines.report.rows import Cluster, GuardRow, LanguageRow, RuleRow, SourceRow
 from pipelines.report.rules import LINE_RULES, configured_rules
 from schemas import recipe as recipes
-from schemas.errors import OutputError
+from schemas.errors import OutputError, RecipeError
 from schemas.hops import LEDGER
+from schemas.ledger import ADDRESS_NAMES
 from schemas.manifest import read_run
 from schemas.recipe import Recipe
 
@@ -36,6 +37,9 @@ ROOMS: Final = {
 """Each room that counts records, and the stage that it belongs to."""
 ON_REQUEST: Final = ("opt_out", "takedown")
 """Ledger stages of documents that were left out or taken down because somebody asked for it."""
+
+UP_TO_FILTERS: Final = ("read", *ON_REQUEST, "filters")
+"""Ledger stages whose rows stay whatever dedup decides."""
 
 WAITING: Final = "waiting"
 """The outcome of a document that the filters passed on in a run that has not got further."""
@@ -56,7 +60,10 @@ class Facts:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.run = read_run(folder)
-        self.recipe: Recipe = recipes.parse(self.run["recipe"])
+        try:
+            self.recipe: Recipe = recipes.parse(self.run["recipe"])
+        except RecipeError as error:
+            raise OutputError(f"{folder / 'run.json'}: {error} (the run was made by another version of corpusmill)") from error
         self.stages: dict[str, dict[str, Any]] = {stage["stage"]: stage for stage in self.run["stages"] if stage["stage"] in STAGES}
         self.counts: dict[str, dict[str, int]] = {room: n for stage in self.stages.values() for room, n in stage["counts"].items()}
         self.wall_s = sum(stage["wall_s"] for stage in self.stages.values())
@@ -98,18 +105,21 @@ class Facts:
         by = ("source", "lang", "stage", "outcome", "reason")
         fates = _typed(self.ledger.group_by(by).agg(pl.len().alias("n")), FATES)
         if not self.done("refine") and fates.get_column("n").sum() != self.counts.get("read", {}).get("n_in"):
-            fates = pl.concat([fates.filter(pl.col("stage").is_in(["read", *ON_REQUEST, "filters"])), self._waiting()])
+            fates = pl.concat([fates.filter(pl.col("stage").is_in(UP_TO_FILTERS)), self._waiting()])
         return fates.sort(by)
 
     def _waiting(self) -> pl.DataFrame:
+        counts = self.waiting.group_by("source", "lang").agg(pl.len().alias("n"))
+        return _typed(counts.with_columns(stage=pl.lit("dedup"), outcome=pl.lit(WAITING), reason=pl.lit(None, pl.String)), FATES)
+
+    @property
+    def waiting(self) -> pl.LazyFrame:
+        """Documents of the pool that the filters have passed on; scan them, never collect `text`."""
         paths = sorted(self.folder.glob("pool/*.arrow")) or sorted(self.folder.glob("work/pool/*.arrow"))
         if not paths:
-            return pl.DataFrame(schema=FATES)
-        dropped = self.ledger.filter(stage="filters").select("origin_file", "origin_offset", "part")
-        waiting = pl.scan_ipc(paths).join(dropped, on=dropped.collect_schema().names(), how="anti")
-        counts = waiting.group_by("source", "lang").agg(pl.len().alias("n"))
-        waiting = counts.with_columns(stage=pl.lit("dedup"), outcome=pl.lit(WAITING), reason=pl.lit(None, pl.String))
-        return _typed(waiting, FATES)
+            return pl.DataFrame(LEDGER.empty_table()).lazy()
+        dropped = self.ledger.filter(stage="filters").select(ADDRESS_NAMES)
+        return pl.scan_ipc(paths).join(dropped, on=ADDRESS_NAMES, how="anti")
 
     @cached_property
     def refined(self) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from pipelines.report import formats, plots
 from pipelines.report.attention import attention
 from pipelines.report.facts import NO_LANGUAGE, ON_REQUEST, ROOMS, STAGES, Facts
 from pipelines.report.rows import total
+from pipelines.report.rules import ANY_OTHER, Limit
 from schemas.files import whole_file
 from schemas.recipe import shown, variants_of
 
@@ -57,6 +59,8 @@ FATES: Final = {
 }
 """How a record ends, in the order of the bars, and the field of SourceRow that counts it."""
 
+MOST_LANGUAGES: Final = 4
+"""That are named where they share a limit of their own."""
 MOST_ROWS: Final = 20
 """Licences and robots directives that are listed; the rest is counted."""
 
@@ -87,7 +91,7 @@ def render(facts: Facts, template: str) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {name: getattr(formats, name) for name in ("count", "share", "ratio", "limit", "size", "seconds", "shortened")}
-    environment.filters |= {"plain": plain, "quoted": quoted, "pretty": pretty, "breakable": breakable}
+    environment.filters |= {"plain": plain, "quoted": quoted, "pretty": pretty, "breakable": breakable, "by_language": by_language}
     return environment.get_template(template).render(
         facts=facts,
         run=facts.run,
@@ -132,6 +136,21 @@ def plain(text: object) -> str:
 def breakable(name: str) -> Markup:
     """A name of joined words, which may be broken after each of them."""
     return escape(name).replace("_", Markup("_<wbr>")).replace(".", Markup(".<wbr>"))
+
+
+def by_language(limits: Mapping[str, Limit]) -> str:
+    """Limits of languages: each by name, but many that share one by their number: "0.4 in 34 languages and any other, ja off"."""
+    names: dict[Limit, list[str]] = {}
+    for language, value in limits.items():
+        names.setdefault(value, []).append(language)
+    shown = []
+    for value, languages in names.items():
+        n = len(languages) - (ANY_OTHER in languages)
+        if n <= MOST_LANGUAGES:
+            shown += [f"{language} {formats.limit(value)}" for language in languages]
+        else:
+            shown.append(f"{formats.limit(value)} in {n} languages{' and any other' if n < len(languages) else ''}")
+    return ", ".join(shown)
 
 
 def quoted(text: object) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from rich import box
+from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -41,8 +42,8 @@ def summary(folder: Path) -> RenderableType:
 def _sources(facts: Facts) -> Table:
     """The funnel of each source, the largest first where there are too many."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    table.add_column("source", max_width=NAME_CHARS, overflow="ellipsis", no_wrap=True)
-    for name in ("records", "failed", "set aside", "dropped", "merged", "kept", "text", "tokens"):
+    table.add_column("source", max_width=NAME_CHARS, overflow="fold")  # what gives way where the screen is narrow
+    for name in ("records", "failed", "set\naside", "dropped", "merged", "kept", "text", "tokens"):
         table.add_column(name, justify="right", no_wrap=True)
     rows = facts.sources
     if len(rows) > MOST_SOURCES:
@@ -96,11 +97,11 @@ def _outcome(facts: Facts) -> Table:
     return table
 
 
-def _times(facts: Facts) -> Text:
+def _times(facts: Facts) -> Columns:
     times = [f"{stage} {formats.seconds(facts.stages[stage]['wall_s'])}" for stage in STAGES if facts.done(stage)]
     if missing := [stage for stage in STAGES if not facts.done(stage)]:
         times.append(f"not run yet: {', '.join(missing)}")
-    return Text(" · ".join(times), style="dim")
+    return Columns([Text(time, style="dim") for time in times], padding=(0, 2))
 
 
 def _notices(notices: list[Notice]) -> Panel:
@@ -115,6 +116,11 @@ def _notices(notices: list[Notice]) -> Panel:
     return Panel(lines, title="look at", title_align="left", border_style="dim")
 
 
-def _places(facts: Facts) -> Text:
+def _places(facts: Facts) -> Table:
     there = [name for name in PLACES if (facts.folder / name).exists()]
-    return Text.assemble(("in ", "dim"), str(facts.folder), ("\n   ", "dim"), ", ".join(there), overflow="fold")
+    table = Table.grid(padding=(0, 1))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("in", Text(str(facts.folder)))
+    table.add_row("", ", ".join(there))
+    return table

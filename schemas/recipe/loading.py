@@ -31,7 +31,7 @@ def load(recipe: str, settings: typing.Sequence[str] = ()) -> Recipe:
     if not path.is_file():
         path = Path(recipe)
     if (path / "run.json").is_file():
-        data = msgspec.json.decode((path / "run.json").read_bytes())["recipe"]
+        data = _read_run(path / "run.json")
     elif path.is_file():
         data = _read_toml(path)
         data.setdefault("name", path.stem)
@@ -47,9 +47,17 @@ def load(recipe: str, settings: typing.Sequence[str] = ()) -> Recipe:
         raise RecipeError(f"recipe {recipe!r}: {error}") from None
 
 
+def _read_run(path: Path) -> dict[str, Any]:
+    try:
+        recipe: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])["recipe"]
+    except (msgspec.DecodeError, msgspec.ValidationError, KeyError) as error:
+        raise RecipeError(f"{path} is damaged ({error}); name the recipe itself") from error
+    return recipe
+
+
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))  # some editors begin a file with a byte order mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not valid TOML: {error}") from error
 
@@ -112,6 +120,9 @@ def _prepare(kind: Any, data: Any, where: str) -> Any:
         if origin is dict and isinstance(data, dict):
             inner = typing.get_args(alternative)[1]
             return {key: _prepare(inner, value, f"{where}.{key}".lstrip(".")) for key, value in data.items()}
-        if origin is tuple and isinstance(data, str):
-            return [data]
+        if origin is tuple and isinstance(data, str | list):
+            inner = typing.get_args(alternative)[0]
+            return [_prepare(inner, value, where) for value in ([data] if isinstance(data, str) else data)]
+        if origin is typing.Literal and isinstance(data, str) and data not in (valid := typing.get_args(alternative)):
+            raise RecipeError(f"{where} = {data!r}: valid are {', '.join(valid)}")
     return data

@@ -230,7 +230,7 @@ def make_run(folder: Path, *, until: str = "report", pretrain: bool = True) -> P
             pq.write_table(ledger.filter(pa.array([room in rooms for room in stages])), path)
             outputs[stage].append(entry(path, folder))
     if until in ("collect", "refine"):
-        write_segment(folder, [group for group in GROUPS if group.stage == "dedup"])
+        write_segment(folder)
     details: dict[str, dict[str, Any]] = {"crawl": {"web": {"fetched": 466, "robots_denied": 3}}, "collect": {"n_splits": 3, **FAILING}}
     if "refine" in reached:
         documents = documents_table()
@@ -239,7 +239,7 @@ def make_run(folder: Path, *, until: str = "report", pretrain: bool = True) -> P
         with pa.ipc.new_file(str(path), documents.schema) as writer:
             writer.write_table(documents, max_chunksize=64)
         outputs["refine"].append(entry(path, folder, documents.num_rows))
-        details["refine"] = {"dedup": {"candidate_pairs": 61, "verified_pairs": 33, "capped_buckets": 2}, "redacted": {}}
+        details["refine"] = {"dedup": {"candidate_pairs": 61, "verified_pairs": 33, "crowded_buckets": 2}, "redacted": {}}
     if "tokenizer" in finished:
         path = folder / "tokenizer" / "tokenizer.json"
         path.parent.mkdir()
@@ -273,13 +273,12 @@ def make_run(folder: Path, *, until: str = "report", pretrain: bool = True) -> P
     return folder
 
 
-def write_segment(folder: Path, groups: list[Group]) -> None:
+def write_segment(folder: Path) -> None:
     """What the filters passed on, as it lies there until dedup is done."""
-    rows = [group for group in groups for _ in range(group.n)]
-    columns = {name: pa.array([getattr(row, name) for row in rows], pa.large_string()) for name in ("source", "lang")}
-    places = {"origin_file": pa.array(["pool"] * len(rows), pa.large_string()), "origin_offset": pa.array(range(len(rows)), pa.uint64())}
-    columns |= places | {"part": pa.array([0] * len(rows), pa.uint32())}
-    table = pa.table(columns | {"text": pa.array([MARKER] * len(rows), pa.large_string())})
+    ledger = ledger_table()
+    passed = ledger.filter(pa.array([stage == "dedup" for stage in ledger.column("stage").to_pylist()]))
+    table = passed.select(["origin_file", "origin_offset", "part", "doc_id", "source", "lang"])
+    table = table.append_column("text", pa.array([MARKER] * table.num_rows, pa.large_string()))
     path = folder / "work" / "pool" / "segment-00000.arrow"
     path.parent.mkdir(parents=True)
     with pa.ipc.new_file(str(path), table.schema) as writer:

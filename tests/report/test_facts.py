@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,18 @@ def test_a_ledger_that_lost_a_row_is_a_problem(tmp_path: Path) -> None:
     ]
 
 
-def test_capped_buckets_missing_licences_and_robots_directives_are_mentioned(facts: Facts) -> None:
+def test_a_kind_that_cut_text_has_found_duplicates(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    state = json.loads((folder / "run.json").read_text())
+    state["recipe"]["dedup"]["kinds"] = ["lines", "substring"]
+    (refine,) = (stage for stage in state["stages"] if stage["stage"] == "refine")
+    refine["details"]["dedup"]["lines_cut_documents"] = 3
+    (folder / "run.json").write_text(json.dumps(state))
+    texts = [notice.text for notice in attention(Facts(folder))]
+    assert [text for text in texts if "duplicates of kind" in text] == ["No duplicates of kind substring were found."]
+
+
+def test_crowded_buckets_missing_licences_and_robots_directives_are_mentioned(facts: Facts) -> None:
     texts = [notice.text for notice in attention(facts)]
     assert "26 of 32 rules never fired: 12 of gopher_repetition, 8 of gopher_quality, 2 of c4, 4 of fineweb." in texts
     assert "2 buckets held more than dedup.minhash.max_comparisons documents; near-duplicates may remain." in texts

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from resiliparse.parse.html import HTMLTree
 
-from pipelines.report.page import plain, write_report
+from pipelines.report.page import by_language, plain, write_report
 from schemas.errors import OutputError
 from tests.report.fixture import GROUPS, HOSTILE, MARKER, N_KEPT, N_RECORDS, STAGES, documents_table, make_run, metrics, n_tokens_of
 
@@ -127,13 +127,14 @@ def test_private_values_are_counted_by_kind_and_source(html: str) -> None:
     email = table(html, "privacy-table")["email"]
     assert email[:2] == [str(sum(counts)), str(sum(count > 0 for count in counts))]
     assert sum(int(cell) for cell in email[2:5]) == sum(counts)
-    assert table(html, "privacy-table")["iban"][-1] == "none found"
+    assert "iban" not in table(html, "privacy-table")
+    assert "Looked for and not found: iban." in html
 
 
 def test_duplicates_show_kinds_clusters_and_the_work_done(html: str) -> None:
     text = text_of(html)
     assert "url 0 0.0 % none found exact 14 5.0 % minhash 16 5.7 %" in text
-    assert "candidate pairs 61 capped buckets 2 verified pairs 33" in text
+    assert "candidate pairs 61 crowded buckets 2 verified pairs 33" in text
     assert "web exact, minhash 25" in text
 
 
@@ -258,3 +259,10 @@ def test_the_loading_code_of_the_card_runs(run: Path, monkeypatch: pytest.Monkey
 )
 def test_nothing_in_a_name_is_markdown(text: str, shown: str) -> None:
     assert plain(text) == shown
+
+
+def test_a_limit_that_many_languages_share_is_stated_once() -> None:
+    many = dict.fromkeys(["de", "en", "es", "fr", "it", "any other"], 0.4)
+    assert by_language({**many, "ja": None, "zh": 0.25}) == "0.4 in 5 languages and any other, ja off, zh 0.25"
+    assert by_language({"en": 0.05, "zh": 0.05, "any other": None}) == "en 0.05, zh 0.05, any other off"
+    assert by_language({}) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,8 @@ def parse(**sections: Any) -> recipes.Recipe:
         ({"dedup": {"minhash": {"band": 3}}}, "dedup.minhash: unknown key 'band'; did you mean 'bands'?"),
         ({"sources": {"web": {"pth": "a"}}}, "sources.web: unknown key 'pth'; did you mean 'path'?"),
         ({"encode": {"shard_tokens": "many"}}, "encode.shard_tokens: Expected `int`, got `str`"),
+        ({"dedup": {"kinds": ["exact", "minhsh"]}}, "dedup.kinds = 'minhsh': valid are url, exact, minhash, simhash"),
+        ({"dedup": {"scope": "al"}}, "dedup.scope = 'al': valid are all, within_source, local_then_global"),
         ({"encode": {"valid_ratio": 1}}, "encode.valid_ratio = 1.0: must lie in [0, 1)"),
         ({"filters": {"rules": ["gofer_quality"]}}, "filters.rules: unknown key 'gofer_quality'; did you mean 'gopher_quality'?"),
         ({"filters": {"profiles": {"zh": {"c4": {"min_sentence": 1}}}}}, "did you mean 'min_sentences'?"),
@@ -109,3 +112,8 @@ def test_banding_for_a_threshold_is_datasketchs_optimum(threshold: float, permut
 
     found = MinHash(threshold=threshold, permutations=permutations)
     assert (found.bands, found.rows) == _optimal_param(threshold, permutations, 0.5, 0.5)
+
+
+def test_a_recipe_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('\ufeff[sources.web]\npath = "a.jsonl"\n', "utf-8")
+    assert recipes.load(str(tmp_path / "mine.toml")).sources["web"].path == ("a.jsonl",)
