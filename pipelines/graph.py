@@ -5,7 +5,8 @@
     tokenizer documents -> counts of pre-tokens                               (needs every document)
     encode    documents -> tokens -> shuffle -> shards                        (needs the trained tokenizer)
 
-and one that decides anew about a finished run: the pool's signals -> decide -> ledger.
+one that decides anew about a finished run (the pool's signals -> decide -> ledger), and one before `refine` where a recipe asks
+for it (the pool's texts -> counts of evaluation n-grams).
 Text never passes a shuffle: dedup sends back which rows of which pool file end where.
 """
 
@@ -18,6 +19,7 @@ import apache_beam as beam
 import pyarrow as pa
 
 from pipelines.dedup.clusters import CLUSTER_SIZE
+from pipelines.dedup.evals.stage import FindCommonGrams
 from pipelines.dedup.forecast import Cost, forecast
 from pipelines.dedup.pool import Keeps, TakePart
 from pipelines.dedup.snapshots.index import open_index
@@ -103,9 +105,18 @@ def decide_again(pipeline: beam.Pipeline, recipe: Recipe, segments: list[Path], 
     dropped | "ledger" >> WriteSegments(run, LEDGER_FOLDER, "filters", LEDGER, ".parquet") | "report" >> ReportFiles(report)
 
 
-def forecast_refine(recipe: Recipe, segments: list[Path], n_documents: int, keeps: Keeps) -> Cost:
+def find_common_grams(
+    pipeline: beam.Pipeline, recipe: Recipe, segments: list[Path], keeps: Keeps, run: Path, report: Path, progress: Progress
+) -> None:
+    """The pool's rows that `keeps` keeps -> the n-grams of evaluation sets that stand in too many of them to be evidence."""
+    paths = pipeline | "segments" >> beam.Create([str(path) for path in segments])
+    common = FindCommonGrams(recipe, keeps, len(segments), run, run / "work" / "refine" / "grams", progress)
+    paths | "common" >> common | "report" >> ReportFiles(report)
+
+
+def forecast_refine(recipe: Recipe, segments: list[Path], n_documents: int, take_part: TakePart) -> Cost:
     """What deduplication will cost."""
-    return forecast(recipe.dedup, segments, n_documents, TakePart(keeps, recipe.decontaminate))
+    return forecast(recipe.dedup, segments, n_documents, take_part)
 
 
 def refine(
@@ -113,13 +124,13 @@ def refine(
     recipe: Recipe,
     segments: list[Path],
     n_documents: int,
-    keeps: Keeps,
+    take_part: TakePart,
     run: Path,
     report: Path,
     progress: Progress,
 ) -> None:
-    """The pool's rows that `keeps` keeps -> DIR/documents, and the ledger of what was merged and what is kept."""
-    dedup, work, take_part = recipe.dedup, run / "work" / "refine", TakePart(keeps, recipe.decontaminate)
+    """The pool's rows that take part -> DIR/documents, and the ledger of what was merged and what is kept."""
+    dedup, work = recipe.dedup, run / "work" / "refine"
     paths = [str(path) for path in segments]
     earlier, again = open_index(dedup, len(segments)), partial(mend, scrub=recipe.scrub)
     numbered = pipeline | "segments" >> beam.Create(list(enumerate(paths))) | "spread" >> beam.Reshuffle()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import glob
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -18,7 +19,8 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from pipelines.dedup.evals import EvalIndex, Ints, index_items, match_spans, matches
+from pipelines.dedup.evals.index import EvalIndex, Ints, index_items
+from pipelines.dedup.evals.matches import find_matches, match_spans
 from pipelines.text.unicode import LETTER, MARK, NUMBER, TABLE_SIZE, UNSPACED, char_classes, decode
 from pipelines.text.view import text_view
 from schemas.buffers import Bytes
@@ -125,18 +127,30 @@ def describe_evals(config: Decontaminate) -> tuple[str, ...]:
     return tuple(f"{path} {path.stat().st_size} {sha256_of(path)}" for path in eval_files(config))
 
 
-def load_evals(config: Decontaminate) -> EvalSets:
-    """Read and index the recipe's evaluation sets, once per process as long as the files stay as they are."""
-    files = eval_files(config)
-    return _load(config, tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files))
+def load_evals(config: Decontaminate, ignored: tuple[Path, ...] = ()) -> EvalSets:
+    """Read and index the recipe's evaluation sets, once per process as long as the files stay as they are.
+
+    `ignored`: Arrow files with a column `gram` of those that are no evidence.
+    """
+    return _load(config, _states(eval_files(config)), _states(ignored))
+
+
+_State = tuple[Path, int, int]
+
+
+def _states(files: Iterable[Path]) -> tuple[_State, ...]:
+    """Path, size and modification time of each file."""
+    return tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
 
 
 @functools.lru_cache(maxsize=4)
-def _load(config: Decontaminate, files: tuple[tuple[Path, int, int], ...]) -> EvalSets:
+def _load(config: Decontaminate, files: tuple[_State, ...], without: tuple[_State, ...]) -> EvalSets:
+    common = [pa.ipc.open_file(path).read_all().column("gram").to_numpy() for path, _, _ in without]
+    ignored = np.concatenate(common) if common else None
     items = pl.concat([_read_items(path, config) for path, _, _ in files])
     text = items.get_column("text").to_arrow().cast(pa.large_string())
     sets, ids = (items.get_column(name).to_arrow().cast(pa.large_string()) for name in ("set", "id"))
-    return EvalSets(sets, ids, index_items(text, config.n, config.min_words))
+    return EvalSets(sets, ids, index_items(text, config.n, config.min_words, ignored))
 
 
 def _read_items(path: Path, config: Decontaminate) -> pl.DataFrame:
@@ -174,9 +188,9 @@ def decontaminate(text: pa.Array, evals: EvalSets, config: Decontaminate) -> Cle
 
     Of a text that is cut, pieces of fewer than `min_piece_chars` characters go too; what is left is joined by an empty line.
     """
-    rows, items, coverage = matches(text, evals.index, config.min_coverage)
-    order = np.lexsort((items, -coverage, rows))
-    rows, items, coverage = rows[order], items[order], coverage[order]
+    found = find_matches(text, evals.index)
+    found = found.take((found.coverage >= config.min_coverage) & (found.ended | (not config.ending)))
+    rows, items, coverage, _ = found.take(np.lexsort((found.items, -found.coverage, found.rows)))
     stays = np.ones(len(text), bool)
     if not len(rows):
         return Cleaned(text, stays, rows, items, coverage)
