@@ -19,6 +19,7 @@ import apache_beam as beam
 import pyarrow as pa
 
 from pipelines.dedup.clusters import CLUSTER_SIZE
+from pipelines.dedup.evals.decontaminate import EVALUATION_CUT, cuts_items
 from pipelines.dedup.evals.stage import FindCommonGrams
 from pipelines.dedup.forecast import Cost, forecast
 from pipelines.dedup.pool import Keeps, TakePart
@@ -77,8 +78,9 @@ def curated_schema(recipe: Recipe) -> pa.Schema:
 
 
 def documents_schema(recipe: Recipe) -> pa.Schema:
-    """The documents: the pool's columns, how much dedup cut of each text, and how many copies each stands for."""
-    return pa.schema([*curated_schema(recipe), *cut_fields(recipe.dedup), CLUSTER_SIZE])
+    """The documents: the pool's columns, how much was cut of each text, and how many copies each stands for."""
+    of_items = [EVALUATION_CUT] if cuts_items(recipe.decontaminate) else []
+    return pa.schema([*curated_schema(recipe), *cut_fields(recipe.dedup), CLUSTER_SIZE, *of_items])
 
 
 def collect(pipeline: beam.Pipeline, recipe: Recipe, splits: list[Split], run: Path, report: Path, progress: Progress) -> None:
@@ -137,7 +139,7 @@ def refine(
     left = numbered | "dedup" >> Deduplicate(dedup, paths, n_documents, work, progress, take_part, earlier, again)
     refined = left | "apply merges" >> ApplyMerges(dedup, paths, n_documents, work / "merges", progress, take_part)
     curated = refined | "curated" >> beam.Map(passed)
-    if recipe.decontaminate.paths and recipe.decontaminate.outcome == "cut":  # what is joined may read as a private value
+    if cuts_items(recipe.decontaminate):  # what is joined may read as a private value
         curated = curated | "mend" >> beam.Map(mend, scrub=recipe.scrub)
     files = [
         curated | "documents" >> WriteSegments(run, DOCUMENTS, "documents", documents_schema(recipe)),
@@ -180,5 +182,6 @@ def encode(
 ) -> None:
     """DIR/documents -> DIR/shards, under provisional names."""
     paths = pipeline | "documents" >> beam.Create([str(path) for path in documents])
-    shards = EncodeShards(recipe.encode, recipe.seed, tokenizer, schema, run, run / "work" / "encode", n_ranges, progress)
+    work, held_out = run / "work" / "encode", recipe.dedup.protected
+    shards = EncodeShards(recipe.encode, held_out, recipe.seed, tokenizer, schema, run, work, n_ranges, progress)
     paths | "encode" >> shards | "report" >> ReportFiles(report)

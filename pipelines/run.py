@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -366,7 +367,8 @@ class Run:
         if config.path:
             bpe.save(bpe.load(Path(config.path)), path)
         else:
-            taken = shares(sizes, config.sample_bytes, config.alpha)
+            learned_from = Counter({group: size for group, size in sizes.items() if group[0] not in self.recipe.dedup.protected})
+            taken = shares(learned_from, config.sample_bytes, config.alpha)
             if config.model == "bpe":
                 tokenizer, details = self.train_bpe(taken, sum(sizes[group] * share for group, share in taken.items()))
             else:

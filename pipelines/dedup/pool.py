@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.dedup.evals.decontaminate import EvalSets, Found, decontaminate, load_evals
+from pipelines.dedup.evals.decontaminate import EvalSets, Found, cuts_items, decontaminate, load_evals
 from pipelines.dedup.spans.rewrite import STAYS
 from schemas.recipe import Decontaminate, Dedup
 
@@ -67,7 +67,7 @@ class TakePart:
         text = batch.column("text")
         cleaned = decontaminate(text.take(pa.array(rows)), self.evals, self.config)
         stays[rows] = cleaned.stays
-        if self.config.outcome == "drop":
+        if not cuts_items(self.config):
             return batch, stays
         places = np.arange(len(text))
         places[rows] = len(text) + np.arange(len(rows))
@@ -75,7 +75,7 @@ class TakePart:
 
     def text(self, text: pa.Array) -> pa.Array:
         """Texts of documents that take part, as they leave this room."""
-        if self.config is None or self.config.outcome == "drop":
+        if self.config is None or not cuts_items(self.config):
             return text
         return decontaminate(text, self.evals, self.config).text
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.dedup.clusters import cluster_sizes, sizes_of, with_cluster_size
-from pipelines.dedup.evals.decontaminate import eval_reasons
+from pipelines.dedup.evals.decontaminate import eval_reasons, with_evaluation_cut
 from pipelines.dedup.exact import best_of, compose, merge_equal
 from pipelines.dedup.frames import as_frame
 from pipelines.dedup.memory import band_row_bytes, block_row_bytes, parts_of, range_share, ranges_for, signature_row_bytes
@@ -271,10 +271,13 @@ class _ApplyMerges(beam.DoFn):
     ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         """`rows` of the pool's batch end here; of the others those that take part stay, as they stand in `left`."""
         if STAYS in left.schema.names:
-            _, taken, found = self.take_part(batch, ("text",))
+            cleaned, taken, found = self.take_part(batch, ("text",))
             documents = left.drop_columns([STAYS]).take(pa.array(taken))
         else:
             documents, taken, found = self.take_part(left)
+            cleaned = documents
+        if found is not None and found.cuts:
+            documents = with_evaluation_cut(documents, batch.column("text").take(pa.array(taken)), cleaned.column("text"))
         stays = ~np.isin(taken, rows)
         curated = documents.filter(pa.array(stays))
         reasons = {} if found is None else dict(zip(("reason", "value", "limit"), eval_reasons(found, self.take_part.evals), strict=True))

@@ -28,6 +28,9 @@ from schemas.errors import InputError
 from schemas.files import sha256_of
 from schemas.recipe import Decontaminate
 
+EVALUATION_CUT: Final = pa.field("n_cut_chars_evaluation", pa.uint32(), nullable=False)
+"""A column of documents: the characters that went with evaluation items."""
+
 _JSONL: Final = (".jsonl", ".ndjson", ".json")
 _COMPRESSED: Final = (".gz", ".zst")
 _JOIN: Final = b"\n\n"
@@ -70,6 +73,8 @@ class Found:
     items: Ints
     """Every item found, once per document that holds it."""
     limit: float
+    cuts: bool
+    """Whether items were cut out of the documents that stay."""
 
     @classmethod
     def of(cls, cleaned: Cleaned, rows: Ints, n: int, config: Decontaminate) -> Found:
@@ -78,7 +83,7 @@ class Found:
         dropped[rows] = ~cleaned.stays
         first = np.flatnonzero(np.diff(cleaned.rows, prepend=-1))
         best[rows[cleaned.rows[first]]], coverage[rows[cleaned.rows[first]]] = cleaned.items[first], cleaned.coverage[first]
-        return cls(dropped, best, coverage, cleaned.items, config.min_coverage)
+        return cls(dropped, best, coverage, cleaned.items, config.min_coverage, cuts_items(config))
 
     def counts(self, evals: EvalSets) -> dict[str, int]:
         """How many documents hold each item that was found, by `set` TAB `id`."""
@@ -109,6 +114,17 @@ def contamination(counts: dict[str, int], evals: EvalSets) -> dict[str, dict[str
         report[of_set]["documents_by_item"][item] = n  # type: ignore[index]
         report[of_set]["found"] += 1  # type: ignore[operator]
     return report
+
+
+def cuts_items(config: Decontaminate) -> bool:
+    """Whether items are cut out of documents."""
+    return bool(config.paths) and config.outcome == "cut"
+
+
+def with_evaluation_cut(documents: pa.RecordBatch, before: pa.Array, after: pa.Array) -> pa.RecordBatch:
+    """The documents with the column EVALUATION_CUT, given their texts before and after items were cut out."""
+    n_cut = pa.compute.subtract(pa.compute.utf8_length(before), pa.compute.utf8_length(after))
+    return documents.append_column(EVALUATION_CUT, n_cut.cast(pa.uint32()))
 
 
 def eval_files(config: Decontaminate) -> list[Path]:
