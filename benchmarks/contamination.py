@@ -3,8 +3,8 @@
     python -m benchmarks.contamination --evals EVALS.jsonl.zst --prose EN.jsonl.zst --prose ZH.jsonl.zst [--out FILE.json]
 
 EVALS has a column `question`, the prose `text`. Every item is put into prose of its script (the first file for the one written with spaces,
-the second for Chinese) once in each guise. Of copies all should be found. What is less than the item, or differs from it in words, is a near
-miss; how much of it is taken depends on the length of the item and on `decontaminate.min_coverage`.
+the second for Chinese) once in each guise. Of copies all should be found. What is less than the item, or differs from it in words, is a
+near miss; how much of it is taken depends on the length of the item and on `decontaminate.min_coverage`.
 """
 
 from __future__ import annotations
