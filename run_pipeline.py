@@ -368,7 +368,7 @@ def stage_bars() -> Iterator[StageBars]:
 
 def plan_table(recipe: Recipe, folder: Path) -> Table:
     """What a run would do: its inputs, splits, rules and detection curve."""
-    from pipelines.dedup.decontaminate import load_evals
+    from pipelines.dedup.evals.decontaminate import load_evals
     from pipelines.dedup.minhash import detection_probability
     from pipelines.dedup.snapshots.index import snapshots_before
     from pipelines.read.splits import plan

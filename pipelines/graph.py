@@ -5,7 +5,8 @@
     tokenizer documents -> counts of pre-tokens                               (needs every document)
     encode    documents -> tokens -> shuffle -> shards                        (needs the trained tokenizer)
 
-and one that decides anew about a finished run: the pool's signals -> decide -> ledger.
+one that decides anew about a finished run (the pool's signals -> decide -> ledger), and one before `refine` where a recipe asks
+for it (the pool's texts -> counts of evaluation n-grams).
 Text never passes a shuffle: dedup sends back which rows of which pool file end where.
 """
 
@@ -18,6 +19,8 @@ import apache_beam as beam
 import pyarrow as pa
 
 from pipelines.dedup.clusters import CLUSTER_SIZE
+from pipelines.dedup.evals.decontaminate import EVALUATION_CUT, cuts_items
+from pipelines.dedup.evals.stage import FindCommonGrams
 from pipelines.dedup.forecast import Cost, forecast
 from pipelines.dedup.pool import Keeps, TakePart
 from pipelines.dedup.snapshots.index import open_index
@@ -75,8 +78,9 @@ def curated_schema(recipe: Recipe) -> pa.Schema:
 
 
 def documents_schema(recipe: Recipe) -> pa.Schema:
-    """The documents: the pool's columns, how much dedup cut of each text, and how many copies each stands for."""
-    return pa.schema([*curated_schema(recipe), *cut_fields(recipe.dedup), CLUSTER_SIZE])
+    """The documents: the pool's columns, how much was cut of each text, and how many copies each stands for."""
+    of_items = [EVALUATION_CUT] if cuts_items(recipe.decontaminate) else []
+    return pa.schema([*curated_schema(recipe), *cut_fields(recipe.dedup), CLUSTER_SIZE, *of_items])
 
 
 def collect(pipeline: beam.Pipeline, recipe: Recipe, splits: list[Split], run: Path, report: Path, progress: Progress) -> None:
@@ -103,9 +107,18 @@ def decide_again(pipeline: beam.Pipeline, recipe: Recipe, segments: list[Path], 
     dropped | "ledger" >> WriteSegments(run, LEDGER_FOLDER, "filters", LEDGER, ".parquet") | "report" >> ReportFiles(report)
 
 
-def forecast_refine(recipe: Recipe, segments: list[Path], n_documents: int, keeps: Keeps) -> Cost:
+def find_common_grams(
+    pipeline: beam.Pipeline, recipe: Recipe, segments: list[Path], keeps: Keeps, run: Path, report: Path, progress: Progress
+) -> None:
+    """The pool's rows that `keeps` keeps -> the n-grams of evaluation sets that stand in too many of them to be evidence."""
+    paths = pipeline | "segments" >> beam.Create([str(path) for path in segments])
+    common = FindCommonGrams(recipe, keeps, len(segments), run, run / "work" / "refine" / "grams", progress)
+    paths | "common" >> common | "report" >> ReportFiles(report)
+
+
+def forecast_refine(recipe: Recipe, segments: list[Path], n_documents: int, take_part: TakePart) -> Cost:
     """What deduplication will cost."""
-    return forecast(recipe.dedup, segments, n_documents, TakePart(keeps, recipe.decontaminate))
+    return forecast(recipe.dedup, segments, n_documents, take_part)
 
 
 def refine(
@@ -113,20 +126,20 @@ def refine(
     recipe: Recipe,
     segments: list[Path],
     n_documents: int,
-    keeps: Keeps,
+    take_part: TakePart,
     run: Path,
     report: Path,
     progress: Progress,
 ) -> None:
-    """The pool's rows that `keeps` keeps -> DIR/documents, and the ledger of what was merged and what is kept."""
-    dedup, work, take_part = recipe.dedup, run / "work" / "refine", TakePart(keeps, recipe.decontaminate)
+    """The pool's rows that take part -> DIR/documents, and the ledger of what was merged and what is kept."""
+    dedup, work = recipe.dedup, run / "work" / "refine"
     paths = [str(path) for path in segments]
     earlier, again = open_index(dedup, len(segments)), partial(mend, scrub=recipe.scrub)
     numbered = pipeline | "segments" >> beam.Create(list(enumerate(paths))) | "spread" >> beam.Reshuffle()
     left = numbered | "dedup" >> Deduplicate(dedup, paths, n_documents, work, progress, take_part, earlier, again)
     refined = left | "apply merges" >> ApplyMerges(dedup, paths, n_documents, work / "merges", progress, take_part)
     curated = refined | "curated" >> beam.Map(passed)
-    if recipe.decontaminate.paths and recipe.decontaminate.outcome == "cut":  # what is joined may read as a private value
+    if cuts_items(recipe.decontaminate):  # what is joined may read as a private value
         curated = curated | "mend" >> beam.Map(mend, scrub=recipe.scrub)
     files = [
         curated | "documents" >> WriteSegments(run, DOCUMENTS, "documents", documents_schema(recipe)),
@@ -169,5 +182,6 @@ def encode(
 ) -> None:
     """DIR/documents -> DIR/shards, under provisional names."""
     paths = pipeline | "documents" >> beam.Create([str(path) for path in documents])
-    shards = EncodeShards(recipe.encode, recipe.seed, tokenizer, schema, run, run / "work" / "encode", n_ranges, progress)
+    work, held_out = run / "work" / "encode", recipe.dedup.protected
+    shards = EncodeShards(recipe.encode, held_out, recipe.seed, tokenizer, schema, run, work, n_ranges, progress)
     paths | "encode" >> shards | "report" >> ReportFiles(report)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -23,10 +24,12 @@ import pyarrow.parquet as pq
 
 from pipelines import graph
 from pipelines.caps import Keeps, batches_of, caps_of
-from pipelines.dedup.decontaminate import contamination, describe_evals, load_evals
+from pipelines.dedup.evals.decontaminate import contamination, describe_evals, load_evals
 from pipelines.dedup.forecast import Cost, compared, folder_bytes
 from pipelines.dedup.forecast import lines_of as lines_of_forecast
+from pipelines.dedup.pool import TakePart
 from pipelines.dedup.snapshots.index import add_snapshot, describe_index, snapshots_before
+from pipelines.dedup.stage import steps_of
 from pipelines.encode.counting import parts_of
 from pipelines.encode.evaluate import EVALUATED_BYTES, evaluate
 from pipelines.encode.sample import Group, drawn, group_sizes, shares
@@ -283,14 +286,15 @@ class Run:
         segments = [self.folder / file.path for file in self.pool()]
         capped = self.cap(segments)
         n_documents = capped.counts.n_out
-        foreseen = graph.forecast_refine(self.recipe, segments, n_documents, capped.keeps)
+        take_part = TakePart(capped.keeps, self.recipe.decontaminate, self.common_grams(segments, capped.keeps))
+        foreseen = graph.forecast_refine(self.recipe, segments, n_documents, take_part)
         for line in lines_of_forecast(foreseen, self.recipe.dedup):
             self.engine.say(line)
         ran, files = self.graph(
             "refine",
-            2 * len(segments),
+            steps_of(self.recipe.dedup) * len(segments),
             lambda pipeline, report, progress: graph.refine(
-                pipeline, self.recipe, segments, n_documents, capped.keeps, self.folder, report, progress
+                pipeline, self.recipe, segments, n_documents, take_part, self.folder, report, progress
             ),
         )
         staged = [file for file in files if file.path.startswith(graph.SNAPSHOT)]
@@ -328,6 +332,19 @@ class Run:
             counts = {"caps": capped.counts, **counts}
         return Done(outputs=[*files, *capped.files], counts=counts, details=details)
 
+    def common_grams(self, segments: list[Path], keeps: Keeps) -> tuple[Path, ...]:
+        """Files of the n-grams of evaluation sets that are no evidence, where the recipe wants them counted."""
+        if not self.recipe.decontaminate.paths or self.recipe.decontaminate.max_documents is None:
+            return ()
+        _, files = self.graph(
+            "refine",
+            len(segments),
+            lambda pipeline, report, progress: graph.find_common_grams(
+                pipeline, self.recipe, segments, keeps, self.folder, report, progress
+            ),
+        )
+        return tuple(self.folder / file.path for file in files)
+
     def cap(self, pool: list[Path]) -> Capped:
         """What the caps on domains and hosts leave of the documents that the rules keep, and the ledger of the others."""
         keeps = graph.decider_of(self.recipe).keeps
@@ -350,7 +367,8 @@ class Run:
         if config.path:
             bpe.save(bpe.load(Path(config.path)), path)
         else:
-            taken = shares(sizes, config.sample_bytes, config.alpha)
+            learned_from = Counter({group: size for group, size in sizes.items() if group[0] not in self.recipe.dedup.protected})
+            taken = shares(learned_from, config.sample_bytes, config.alpha)
             if config.model == "bpe":
                 tokenizer, details = self.train_bpe(taken, sum(sizes[group] * share for group, share in taken.items()))
             else:
@@ -448,6 +466,7 @@ class Run:
     def graph(self, stage: str, units: int, build: Callable[[beam.Pipeline, Path, Progress], None]) -> tuple[Ran, list[FileEntry]]:
         """Run one graph, telling its progress; returns what it counted and the files that it reported."""
         report = self.folder / "work" / f"{stage}.json"
+        report.unlink(missing_ok=True)
         progress = Progress(self.folder / "work" / f"{stage}.progress")
         with watch_progress(progress, lambda done: self.tell(stage, done, units)):
             ran = self.engine.run(lambda pipeline: build(pipeline, report, progress))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.dedup.decontaminate import EvalSets, Found, decontaminate, load_evals
+from pipelines.dedup.evals.decontaminate import EvalSets, Found, cuts_items, decontaminate, load_evals
 from pipelines.dedup.spans.rewrite import STAYS
 from schemas.recipe import Decontaminate, Dedup
 
@@ -31,17 +32,18 @@ def stays_so_far(batch: pa.RecordBatch) -> Mask:
 class TakePart:
     """A pool batch -> (the documents that take part, their rows in the batch, what was found of evaluation sets).
 
-    A function of each document alone: it is asked wherever the pool is read, and gives the same every time.
+    A function of each document alone: it is asked wherever the pool is read, and gives the same every time. `ignored` are files
+    of n-grams that are no evidence, as `FindCommonGrams` writes them.
     """
 
-    def __init__(self, keeps: Keeps = all_of, config: Decontaminate | None = None) -> None:
-        self.keeps = keeps
+    def __init__(self, keeps: Keeps = all_of, config: Decontaminate | None = None, ignored: tuple[Path, ...] = ()) -> None:
+        self.keeps, self.ignored = keeps, ignored
         self.config = config if config is not None and config.paths else None
 
     @property
     def evals(self) -> EvalSets:
         """The evaluation sets, read once per process."""
-        return load_evals(self.config or Decontaminate())
+        return load_evals(self.config or Decontaminate(), self.ignored)
 
     def __call__(
         self, batch: pa.RecordBatch, columns: Sequence[str] | None = None
@@ -65,7 +67,7 @@ class TakePart:
         text = batch.column("text")
         cleaned = decontaminate(text.take(pa.array(rows)), self.evals, self.config)
         stays[rows] = cleaned.stays
-        if self.config.outcome == "drop":
+        if not cuts_items(self.config):
             return batch, stays
         places = np.arange(len(text))
         places[rows] = len(text) + np.arange(len(rows))
@@ -73,7 +75,7 @@ class TakePart:
 
     def text(self, text: pa.Array) -> pa.Array:
         """Texts of documents that take part, as they leave this room."""
-        if self.config is None or self.config.outcome == "drop":
+        if self.config is None or not cuts_items(self.config):
             return text
         return decontaminate(text, self.evals, self.config).text
 

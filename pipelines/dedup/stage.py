@@ -1,6 +1,7 @@
 """The pool -> MERGE rows -> curated documents. Only keys, signatures and places are regrouped, never text."""
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.dedup.clusters import cluster_sizes, sizes_of, with_cluster_size
-from pipelines.dedup.decontaminate import eval_reasons
+from pipelines.dedup.evals.decontaminate import eval_reasons, with_evaluation_cut
 from pipelines.dedup.exact import best_of, compose, merge_equal
 from pipelines.dedup.frames import as_frame
 from pipelines.dedup.memory import band_row_bytes, block_row_bytes, parts_of, range_share, ranges_for, signature_row_bytes
@@ -36,6 +37,15 @@ class Left(NamedTuple):
     segments: beam.PCollection[Segment]
     paths: list[str]
     take_part: TakePart
+
+
+def steps_of(dedup: Dedup) -> int:
+    """How often `Deduplicate` and `ApplyMerges` tell of progress for each segment.
+
+    Documents are signed before each run of kinds that compare them, every kind that cuts writes them anew, and at last merges are applied.
+    """
+    signings = sum(not cuts for cuts, _ in groupby(kind in dedup.cut_kinds for kind in dedup.kinds))
+    return signings + len(dedup.cut_kinds) + 1
 
 
 class Deduplicate(beam.PTransform):
@@ -84,7 +94,7 @@ class Deduplicate(beam.PTransform):
 
     def cut(self, kind: str, left: Left, merges: beam.PCollection[pa.RecordBatch] | None) -> tuple[Left, beam.PCollection[pa.RecordBatch]]:
         """What a kind that cuts spans leaves, and the documents that end by it."""
-        job = Job(kind, self.dedup, left.paths, self.n_bytes, self.folder / kind, left.take_part, self.mend)
+        job = Job(kind, self.dedup, left.paths, self.n_bytes, self.folder / kind, left.take_part, self.mend, self.progress)
         before = {"path": left.segments} if merges is None else {"path": left.segments, "merges": merges}
         segments, new = before | kind >> CutSpans(job)
         return Left(segments, job.outputs(), self.take_part.left_by(self.dedup)), new
@@ -261,10 +271,13 @@ class _ApplyMerges(beam.DoFn):
     ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         """`rows` of the pool's batch end here; of the others those that take part stay, as they stand in `left`."""
         if STAYS in left.schema.names:
-            _, taken, found = self.take_part(batch, ("text",))
+            cleaned, taken, found = self.take_part(batch, ("text",))
             documents = left.drop_columns([STAYS]).take(pa.array(taken))
         else:
             documents, taken, found = self.take_part(left)
+            cleaned = documents
+        if found is not None and found.cuts:
+            documents = with_evaluation_cut(documents, batch.column("text").take(pa.array(taken)), cleaned.column("text"))
         stays = ~np.isin(taken, rows)
         curated = documents.filter(pa.array(stays))
         reasons = {} if found is None else dict(zip(("reason", "value", "limit"), eval_reasons(found, self.take_part.evals), strict=True))

@@ -79,13 +79,25 @@ class AddCounts:
 
 
 class EncodeShards(beam.PTransform):
-    """Path of a file of curated documents -> FileEntry lines of the shards, under provisional names."""
+    """Path of a file of curated documents -> FileEntry lines of the shards, under provisional names.
+
+    Documents of the sources in `held_out` are all of the validation split.
+    """
 
     def __init__(
-        self, encode: Encode, seed: int, tokenizer: Path, schema: pa.Schema, run: Path, folder: Path, n_ranges: int, progress: Progress
+        self,
+        encode: Encode,
+        held_out: tuple[str, ...],
+        seed: int,
+        tokenizer: Path,
+        schema: pa.Schema,
+        run: Path,
+        folder: Path,
+        n_ranges: int,
+        progress: Progress,
     ) -> None:
         super().__init__()
-        self.tokens = _Encode(encode, seed, tokenizer, n_ranges, progress)
+        self.tokens = _Encode(encode, held_out, seed, tokenizer, n_ranges, progress)
         self.shards = WriteShards(encode, schema, run, n_ranges)
         self.folder = folder
 
@@ -95,8 +107,9 @@ class EncodeShards(beam.PTransform):
 
 
 class _Encode(beam.DoFn):
-    def __init__(self, encode: Encode, seed: int, tokenizer: Path, n_ranges: int, progress: Progress) -> None:
+    def __init__(self, encode: Encode, held_out: tuple[str, ...], seed: int, tokenizer: Path, n_ranges: int, progress: Progress) -> None:
         self.encode, self.seed, self.tokenizer, self.n_ranges, self.progress = encode, seed, tokenizer, n_ranges, progress
+        self.held_out = pa.array(held_out, pa.large_string())
 
     def setup(self) -> None:
         self.encoder = Encoder(self.tokenizer)
@@ -113,7 +126,8 @@ class _Encode(beam.DoFn):
         doc_id = batch.column("doc_id")
         tokens = self.encoder(batch.column("text"))
         order = hash_ids(doc_id, self.seed, "shuffle")
-        valid = in_share(hash_ids(doc_id, self.seed, "valid"), self.encode.valid_ratio)
+        drawn_valid = in_share(hash_ids(doc_id, self.seed, "valid"), self.encode.valid_ratio)
+        valid = drawn_valid | pc.is_in(batch.column("source"), value_set=self.held_out).to_numpy(zero_copy_only=False)
         count("encode", n_in=batch.num_rows)
         kept = {name: batch.column(name) for name in ("doc_id", "source", "lang", "origin_file", "origin_offset", "part")}
         return pa.RecordBatch.from_pydict(

@@ -15,7 +15,7 @@ import msgspec
 import polars as pl
 
 from pipelines.report.histograms import Histogram, histogram_of, histograms
-from pipelines.report.rows import Cluster, GuardRow, LanguageRow, RuleRow, SourceRow
+from pipelines.report.rows import Cluster, CutRow, GuardRow, LanguageRow, RuleRow, SourceRow
 from pipelines.report.rules import LINE_RULES, configured_rules
 from schemas import recipe as recipes
 from schemas.errors import OutputError, RecipeError
@@ -40,6 +40,8 @@ ON_REQUEST: Final = ("opt_out", "takedown")
 
 UP_TO_FILTERS: Final = ("read", *ON_REQUEST, "filters")
 """Ledger stages whose rows stay whatever dedup decides."""
+CUT_CHARS: Final = "n_cut_chars_"
+"""How the columns begin that say how much a kind cut out of a document."""
 
 WAITING: Final = "waiting"
 """The outcome of a document that the filters passed on in a run that has not got further."""
@@ -206,6 +208,19 @@ class Facts:
         return [(kind, sum(self.n_records(stage="dedup", reason=reason) for reason in reasons)) for kind, reasons in names.items()]
 
     @cached_property
+    def cuts(self) -> list[CutRow]:
+        """How much each kind that cuts took out of the sources' documents, in the recipe's order; empty where no kind does."""
+        kinds = [name.removeprefix(CUT_CHARS) for name in self.columns if name.startswith(CUT_CHARS)]
+        if not kinds:
+            return []
+        sums = self.documents.group_by("source").agg(pl.col(f"{CUT_CHARS}{kind}").cast(pl.Int64).sum().alias(kind) for kind in kinds)
+        n_left = self._by("source", self.sizes)
+        of_source = {row.pop("source"): row for row in sums.collect().to_dicts()}
+        return [
+            CutRow(source=name, n_cut=of_source[name], n_left=n_left[name]["n_chars"]) for name in self.recipe.sources if name in of_source
+        ]
+
+    @cached_property
     def similarities(self) -> Histogram | None:
         """Jaccard similarity of the near-duplicates to their survivors, from the limit up to 1."""
         if not self.n_records(stage="dedup", reason="minhash"):
@@ -368,7 +383,7 @@ class Facts:
         limits: dict[str, list[float]] = {
             name: []
             for name, kind in self.measured.collect_schema().items()
-            if kind.is_numeric() and name not in ("origin_offset", "part") and not name.startswith("n_redacted_")
+            if kind.is_numeric() and name not in ("origin_offset", "part") and not name.startswith(("n_redacted_", "n_cut_"))
         }
         for row in self.rules:
             if isinstance(row.rule.limit, int | float) and row.rule.signal in limits:

@@ -91,6 +91,22 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CutRow:
+    """What was cut out of a source's documents that are kept, in characters."""
+
+    source: str
+    n_cut: dict[str, int]
+    """By the kind of duplicate, and `evaluation` for items of evaluation sets."""
+    n_left: int
+
+    @property
+    def share(self) -> float | None:
+        """Of what the documents held before."""
+        n_cut = sum(self.n_cut.values())
+        return n_cut / (n_cut + self.n_left) if n_cut + self.n_left else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuardRow:
     """A ceiling on loss and the group of documents that came nearest to it."""
 

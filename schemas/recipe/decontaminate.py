@@ -19,8 +19,15 @@ class Decontaminate:
     """Words (characters in scripts written without spaces) per n-gram, 8 to 50; GPT-3 took 13."""
     min_words: int = 8
     """An item of fewer words than `n` is one gram of all its words; one of fewer than this is not looked for."""
-    min_coverage: float = 0.8
-    """Share of an item's distinct n-grams that must stand in a document, from which Llama 2 calls a sample dirty. GPT-3 took any: 0."""
+    min_coverage: float = 0.9
+    """Share of an item's distinct n-grams that must stand in a document. Llama 2 called a sample dirty from 0.8 of its tokens on.
+
+    A word that is changed amid an item costs `n` of its grams, so at 0.9 such a copy counts from 142 words on. GPT-3 took any gram: 0.
+    """
+    ending: bool = True
+    """Whether an item's last `n` words, with what it asks, must stand there too: the passage that it is about is not the item."""
+    max_documents: int | None = None
+    """An n-gram in more documents than this is no evidence, but a common phrase; counting costs one more reading. GPT-3 took 10."""
     outcome: Literal["drop", "cut"] = "drop"
     margin_chars: int = 200
     """What is cut besides the item on either side, as GPT-3 did; the rest of the document stays, in one piece."""
@@ -33,6 +40,8 @@ class Decontaminate:
         require(8 <= self.n <= 50, "decontaminate.n", self.n, "must lie in 8 to 50")
         require(1 <= self.min_words <= self.n, "decontaminate.min_words", self.min_words, "must lie in 1 to decontaminate.n")
         require(0 <= self.min_coverage <= 1, "decontaminate.min_coverage", self.min_coverage, "must lie in [0, 1]")
+        counts = self.max_documents is None or self.max_documents >= 1
+        require(counts, "decontaminate.max_documents", self.max_documents, "must be at least 1")
         require(bool(self.columns), "decontaminate.columns", list(self.columns), "name at least one column")
         for name in ("margin_chars", "min_piece_chars"):
             require(getattr(self, name) >= 0, f"decontaminate.{name}", getattr(self, name), "must not be negative")

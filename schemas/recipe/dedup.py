@@ -179,7 +179,10 @@ class Dedup:
     priority: tuple[str, ...] = ()
     """Names of sources, the most trusted first, at most 14; all others come after them, equally."""
     protected: tuple[str, ...] = ()
-    """Names of sources, such as held-out sets, whose documents are never merged or cut; what copies them elsewhere is."""
+    """Names of sources that are held out: their documents are never merged or cut, what copies them elsewhere is.
+
+    No tokenizer learns from them, and all of them are of the validation split. A source with `rules = []` loses none to the filters.
+    """
     scope: Literal["all", "within_source", "local_then_global"] = "all"
     """Whether copies are looked for in the whole corpus, in each source alone, or, as XuanYuan did, in each source and then in all."""
     index: str = ""
@@ -206,6 +209,8 @@ class Dedup:
         require(
             weighs_alone, "dedup.copies", self.copies, f"the kinds {', '.join(self.cut_kinds)} cut copies; take them out or drop copies"
         )
+        nothing_held_out = self.copies == "drop" or not self.protected
+        require(nothing_held_out, "dedup.protected", list(self.protected), 'copies would stay; set dedup.copies = "drop"')
         require(len(self.priority) < 15, "dedup.priority", list(self.priority), "name at most 14 sources")
         require(len(set(self.priority)) == len(self.priority), "dedup.priority", list(self.priority), "name each source once")
         require(not self.snapshot or bool(self.index), "dedup.snapshot", self.snapshot, "name the folder to add it to in dedup.index")

@@ -68,7 +68,7 @@ class Encode:
     shard_tokens: int = 50_000_000
     """A shard holds at most this many tokens (a single longer document makes a larger one)."""
     valid_ratio: float = 0.01
-    """Share of documents in the validation split, by hash(seed, doc_id)."""
+    """Share of documents in the validation split, by hash(seed, doc_id); those of sources in dedup.protected are there anyway."""
 
     def __post_init__(self) -> None:
         require(self.shard_tokens > 0, "encode.shard_tokens", self.shard_tokens, "must be above 0")

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from benchmarks.deduplicate import deduplicate
-from pipelines.dedup.decontaminate import contamination, load_evals
+from pipelines.dedup.evals.decontaminate import contamination, load_evals
 from pipelines.dedup.pool import TakePart
 from pipelines.dedup.stage import _ApplyMerges
 from pipelines.runtime import Progress
@@ -55,7 +55,7 @@ def test_a_document_with_an_item_ends_in_the_ledger_with_its_set_and_coverage(ev
     curated, ledger = apply.decide(batch, batch, MERGE.empty_table(), np.zeros(0, np.int64))
     assert curated.column("text").to_pylist() == ["one", "three"]
     rows = {row["origin_offset"]: (row["outcome"], row["reason"], row["value"], row["limit"]) for row in ledger.to_pylist()}
-    assert rows == {0: ("kept", None, None, None), 1: ("dropped", "evaluation.arith", 1.0, 0.8), 2: ("kept", None, None, None)}
+    assert rows == {0: ("kept", None, None, None), 1: ("dropped", "evaluation.arith", 1.0, 0.9), 2: ("kept", None, None, None)}
 
 
 def test_what_is_cut_stays_and_says_so(evals: str, tmp_path: Path) -> None:

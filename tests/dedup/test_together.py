@@ -13,8 +13,10 @@ from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.exact import compose
 from pipelines.dedup.pool import TakePart
 from pipelines.dedup.snapshots.index import read_manifest
+from pipelines.dedup.stage import steps_of
 from pipelines.run import Engine, Run
 from schemas import recipe as recipes
+from schemas.errors import RecipeError
 from schemas.hops import MERGE
 from schemas.recipe import Decontaminate, Dedup, Templates
 from tests.dedup.spans.test_stage import texts_left, with_urls
@@ -74,6 +76,72 @@ def test_an_item_is_looked_for_in_the_text_before_a_kind_cuts_its_line(tmp_path:
     details = json.loads((run / "run.json").read_text())["stages"]
     (refine,) = (stage for stage in details if stage["stage"] == "refine")
     assert refine["details"]["contamination"]["arith"]["documents_by_item"] == {"q1": 2}
+
+
+def test_what_went_with_an_item_is_counted_in_the_document(tmp_path: Path, evals: str) -> None:
+    texts = [f"{BODIES[0]} {QUESTION} {BODIES[1]}", BODIES[2]]
+    for kinds in (["exact"], ["exact", "lines"]):
+        settings = {"decontaminate.paths": [evals], "decontaminate.outcome": "cut", "dedup.kinds": kinds}
+        run = execute(tmp_path, "-".join(kinds), texts, **settings)
+        frame = pl.read_ipc(run / "documents" / "*.arrow").sort("origin_offset")
+        cut = len(texts[0]) - len(documents(run)[0])
+        assert cut > len(QUESTION) + 2 * 200
+        assert frame.get_column("n_cut_chars_evaluation").to_list() == [cut, 0]
+
+
+def test_a_phrase_in_too_many_documents_is_no_evidence(tmp_path: Path) -> None:
+    """Two items open with a phrase of thirteen words, which stands in three documents; one of those goes on as the first item does."""
+    phrase, ends_as = " ".join(words(13, "phrase")), [" ".join(words(5, ("end", item))) for item in range(2)]
+    (tmp_path / "items.jsonl").write_text("".join(json.dumps({"question": f"{phrase} {end}"}) + "\n" for end in ends_as))
+    texts = [f"{body} {phrase} {end}" for body, end in zip(BODIES, [ends_as[0], "other", "another"], strict=False)]
+    any_gram = {"decontaminate.paths": [str(tmp_path / "items.jsonl")], "decontaminate.min_coverage": 0, "decontaminate.ending": False}
+    for most, dropped in ((3, [0, 1, 2]), (2, [0])):
+        settings = {"decontaminate.max_documents": most, "tokenizer.vocab_size": 257}
+        run = execute(tmp_path, f"run-{most}", texts, **any_gram, **settings)
+        assert [row for row, (outcome, _) in enumerate(ends(run)) if outcome == "dropped"] == dropped
+
+
+def test_a_held_out_set_given_by_path_stays_out_of_training_with_all_copies_of_it(tmp_path: Path) -> None:
+    for name, bodies in (("test", BODIES[:2]), ("short", ["short"])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in bodies))
+    changed = " ".join(near(BODIES[0].split(), 1, "changed"))
+    held_out = {
+        "sources.test.path": [str(tmp_path / "test.jsonl"), str(tmp_path / "short.jsonl")],
+        "sources.test.rules": [],
+        "dedup.protected": ["test"],
+        "filters.rules": ["length"],
+        "filters.length.min_chars": 100,
+        "encode.valid_ratio": 0,
+        "tokenizer.vocab_size": 257,
+    }
+    run = execute(tmp_path, "run", [f"{changed} and more of it", BODIES[1], BODIES[2], BODIES[3], "too short"], **held_out)
+    ledger = pl.read_parquet(run / "ledger" / "*.parquet").sort("source", "origin_file", "origin_offset")
+    assert ledger.filter(source="test").get_column("outcome").to_list() == ["kept"] * 3
+    web = ledger.filter(source="web").select("outcome", "reason").rows()
+    assert web == [("merged", "minhash"), ("merged", "exact"), ("kept", None), ("kept", None), ("dropped", "length.min_chars")]
+    splits = {split: pl.read_ipc(run / "shards" / f"{split}-*.arrow").get_column("source").to_list() for split in ("train", "valid")}
+    assert splits == {"train": ["web"] * 2, "valid": ["test"] * 3}
+    details = {stage["stage"]: stage["details"] for stage in json.loads((run / "run.json").read_text())["stages"]}
+    assert details["tokenizer"]["sample_documents"] == 2
+
+
+def test_nothing_is_held_out_where_copies_stay() -> None:
+    with pytest.raises(RecipeError, match=r"dedup\.protected = \['test'\]: copies would stay"):
+        Dedup(copies="weigh", protected=("test",))
+
+
+@pytest.mark.parametrize("kinds", [("exact", "lines", "templates", "minhash"), ("lines",), ("exact", "minhash"), ()])
+def test_as_many_steps_are_told_as_are_foretold(tmp_path: Path, kinds: tuple[str, ...]) -> None:
+    told: list[tuple[int, int | None]] = []
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in BODIES))
+    settings = {"name": "a", "sources.web.path": str(tmp_path / "a.jsonl"), "filters.rules": [], "dedup.kinds": kinds}
+    data: dict[str, object] = {}
+    for key, value in {**settings, "tokenizer.vocab_size": 257, "pretrain.enabled": False}.items():
+        recipes.apply_setting(data, f"{key}={json.dumps(value)}")
+    run = Run(recipes.parse(data), tmp_path / "run", Engine(), lambda stage, *units: told.append(units) if stage == "refine" else None)
+    run.execute(resume=False)
+    *_, last, _ = told
+    assert last == (steps_of(Dedup(kinds=kinds)),) * 2  # type: ignore[arg-type]
 
 
 def test_the_index_keeps_what_the_run_keeps_after_cuts(tmp_path: Path) -> None:

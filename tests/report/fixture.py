@@ -167,6 +167,9 @@ def documents_table() -> pa.Table:
         "n_redacted_email": pa.array([2 if i % 3 == 0 else 0 for i in range(n)], pa.uint32()),
         "n_redacted_phone": pa.array([1 if i % 5 == 0 else 0 for i in range(n)], pa.uint32()),
         "n_redacted_iban": pa.array([0] * n, pa.uint32()),
+        "n_cut_chars_lines": pa.array([1000 * is_web for is_web in web], pa.uint32()),
+        "n_cut_spans_lines": pa.array([7 * is_web for is_web in web], pa.uint32()),
+        "n_cut_chars_evaluation": pa.array([1 if i == 0 else 0 for i in range(n)], pa.uint32()),
     }
     return pa.table(columns)
 

@@ -55,6 +55,18 @@ def test_settings_that_cut_lines_are_counted_only_where_they_are_on(facts: Facts
     assert facts.cut_lines == [("c4.min_line_words", cuts)]
 
 
+def test_what_was_cut_is_counted_by_source_and_kind(facts: Facts) -> None:
+    cuts = {row.source: row for row in facts.cuts}
+    sizes = {row.name: row for row in facts.sources}
+    assert list(cuts) == list(sizes)
+    assert cuts["web"].n_cut == {"lines": 1000 * sizes["web"].n_kept, "evaluation": 1}
+    assert cuts["代码"].n_cut == {"lines": 0, "evaluation": 0}
+    left = sizes["web"].n_chars
+    assert left is not None
+    assert cuts["web"].share == pytest.approx(1 - left / (left + 1000 * sizes["web"].n_kept + 1))
+    assert cuts["代码"].share == 0
+
+
 def test_limits_of_languages_are_those_that_the_filters_use() -> None:
     recipe = recipes.parse(
         {

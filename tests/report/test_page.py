@@ -13,7 +13,7 @@ from resiliparse.parse.html import HTMLTree
 
 from pipelines.report.page import by_language, plain, write_report
 from schemas.errors import OutputError
-from tests.report.fixture import GROUPS, HOSTILE, MARKER, N_KEPT, N_RECORDS, STAGES, documents_table, make_run, metrics, n_tokens_of
+from tests.report.fixture import GROUPS, HOSTILE, KEPT, MARKER, N_KEPT, N_RECORDS, STAGES, documents_table, make_run, metrics, n_tokens_of
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,13 @@ def text_of(html: str) -> str:
 def n(**where: object) -> int:
     """Records of the fixture's groups with these attributes."""
     return sum(group.n for group in GROUPS if all(getattr(group, name) == value for name, value in where.items()))
+
+
+def test_what_was_cut_stands_beside_each_source(html: str) -> None:
+    cut = table(html, "cuts")
+    assert cut["web"][:2] == [f"{1000 * n(source='web', outcome=KEPT):,}", "1"]
+    assert cut[HOSTILE][:2] == ["0", "0"]
+    assert cut[HOSTILE][-1] == "0.0 %"
 
 
 def test_both_files_are_written_and_named(run: Path) -> None:

@@ -23,7 +23,7 @@ from pipelines.dedup.spans.rewrite import Mend, rewrite, rewritten_schema, with_
 from pipelines.dedup.spans.substring import anchor_table, anchors, window_units
 from pipelines.dedup.spans.templates import count_lines, frequent_lines, host_hashes, template_keys, template_units
 from pipelines.dedup.spans.units import UInt64s, Units
-from pipelines.runtime import Decision, Exchange, Partition, count, ended, open_segment, passed, range_of, read_pieces
+from pipelines.runtime import Decision, Exchange, Partition, Progress, count, ended, open_segment, passed, range_of, read_pieces
 from schemas.files import whole_file
 from schemas.hops import CUT, MERGE
 from schemas.recipe import Dedup
@@ -60,6 +60,7 @@ class Job:
     """Where the rewritten segments go, and working files."""
     take_part: TakePart
     mend: Mend
+    progress: Progress
 
     @property
     def config(self) -> Any:
@@ -347,6 +348,7 @@ class _Rewrite(beam.DoFn):
                 merges.append(gone)
                 chars = left.column(f"n_cut_chars_{job.kind}").to_numpy()
                 count("dedup", **{f"{job.kind}_cut_chars": int(chars.sum()), f"{job.kind}_cut_documents": int(np.count_nonzero(chars))})
+        job.progress.step()
         yield Rewritten(number, str(path), with_survivor_ids(pa.concat_batches(merges), self.ids))
 
     def ids(self, places: UInt64s) -> pa.Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import glob
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -18,13 +19,17 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from pipelines.dedup.evals import EvalIndex, Ints, index_items, match_spans, matches
+from pipelines.dedup.evals.index import EvalIndex, Ints, index_items
+from pipelines.dedup.evals.matches import find_matches, match_spans
 from pipelines.text.unicode import LETTER, MARK, NUMBER, TABLE_SIZE, UNSPACED, char_classes, decode
 from pipelines.text.view import text_view
 from schemas.buffers import Bytes
 from schemas.errors import InputError
 from schemas.files import sha256_of
 from schemas.recipe import Decontaminate
+
+EVALUATION_CUT: Final = pa.field("n_cut_chars_evaluation", pa.uint32(), nullable=False)
+"""A column of documents: the characters that went with evaluation items."""
 
 _JSONL: Final = (".jsonl", ".ndjson", ".json")
 _COMPRESSED: Final = (".gz", ".zst")
@@ -68,6 +73,8 @@ class Found:
     items: Ints
     """Every item found, once per document that holds it."""
     limit: float
+    cuts: bool
+    """Whether items were cut out of the documents that stay."""
 
     @classmethod
     def of(cls, cleaned: Cleaned, rows: Ints, n: int, config: Decontaminate) -> Found:
@@ -76,7 +83,7 @@ class Found:
         dropped[rows] = ~cleaned.stays
         first = np.flatnonzero(np.diff(cleaned.rows, prepend=-1))
         best[rows[cleaned.rows[first]]], coverage[rows[cleaned.rows[first]]] = cleaned.items[first], cleaned.coverage[first]
-        return cls(dropped, best, coverage, cleaned.items, config.min_coverage)
+        return cls(dropped, best, coverage, cleaned.items, config.min_coverage, cuts_items(config))
 
     def counts(self, evals: EvalSets) -> dict[str, int]:
         """How many documents hold each item that was found, by `set` TAB `id`."""
@@ -109,6 +116,17 @@ def contamination(counts: dict[str, int], evals: EvalSets) -> dict[str, dict[str
     return report
 
 
+def cuts_items(config: Decontaminate) -> bool:
+    """Whether items are cut out of documents."""
+    return bool(config.paths) and config.outcome == "cut"
+
+
+def with_evaluation_cut(documents: pa.RecordBatch, before: pa.Array, after: pa.Array) -> pa.RecordBatch:
+    """The documents with the column EVALUATION_CUT, given their texts before and after items were cut out."""
+    n_cut = pa.compute.subtract(pa.compute.utf8_length(before), pa.compute.utf8_length(after))
+    return documents.append_column(EVALUATION_CUT, n_cut.cast(pa.uint32()))
+
+
 def eval_files(config: Decontaminate) -> list[Path]:
     """The files that the recipe names, sorted; InputError names a path that leads to none."""
     found = []
@@ -125,18 +143,30 @@ def describe_evals(config: Decontaminate) -> tuple[str, ...]:
     return tuple(f"{path} {path.stat().st_size} {sha256_of(path)}" for path in eval_files(config))
 
 
-def load_evals(config: Decontaminate) -> EvalSets:
-    """Read and index the recipe's evaluation sets, once per process as long as the files stay as they are."""
-    files = eval_files(config)
-    return _load(config, tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files))
+def load_evals(config: Decontaminate, ignored: tuple[Path, ...] = ()) -> EvalSets:
+    """Read and index the recipe's evaluation sets, once per process as long as the files stay as they are.
+
+    `ignored`: Arrow files with a column `gram` of those that are no evidence.
+    """
+    return _load(config, _states(eval_files(config)), _states(ignored))
+
+
+_State = tuple[Path, int, int]
+
+
+def _states(files: Iterable[Path]) -> tuple[_State, ...]:
+    """Path, size and modification time of each file."""
+    return tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
 
 
 @functools.lru_cache(maxsize=4)
-def _load(config: Decontaminate, files: tuple[tuple[Path, int, int], ...]) -> EvalSets:
+def _load(config: Decontaminate, files: tuple[_State, ...], without: tuple[_State, ...]) -> EvalSets:
+    common = [pa.ipc.open_file(path).read_all().column("gram").to_numpy() for path, _, _ in without]
+    ignored = np.concatenate(common) if common else None
     items = pl.concat([_read_items(path, config) for path, _, _ in files])
     text = items.get_column("text").to_arrow().cast(pa.large_string())
     sets, ids = (items.get_column(name).to_arrow().cast(pa.large_string()) for name in ("set", "id"))
-    return EvalSets(sets, ids, index_items(text, config.n, config.min_words))
+    return EvalSets(sets, ids, index_items(text, config.n, config.min_words, ignored))
 
 
 def _read_items(path: Path, config: Decontaminate) -> pl.DataFrame:
@@ -174,9 +204,9 @@ def decontaminate(text: pa.Array, evals: EvalSets, config: Decontaminate) -> Cle
 
     Of a text that is cut, pieces of fewer than `min_piece_chars` characters go too; what is left is joined by an empty line.
     """
-    rows, items, coverage = matches(text, evals.index, config.min_coverage)
-    order = np.lexsort((items, -coverage, rows))
-    rows, items, coverage = rows[order], items[order], coverage[order]
+    found = find_matches(text, evals.index)
+    found = found.take((found.coverage >= config.min_coverage) & (found.ended | (not config.ending)))
+    rows, items, coverage, _ = found.take(np.lexsort((found.items, -found.coverage, found.rows)))
     stays = np.ones(len(text), bool)
     if not len(rows):
         return Cleaned(text, stays, rows, items, coverage)

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.dedup.decontaminate import EvalSets, decontaminate, describe_evals, eval_files, load_evals
-from pipelines.dedup.evals import index_items, match_spans
+from pipelines.dedup.evals.decontaminate import EvalSets, decontaminate, describe_evals, eval_files, load_evals
+from pipelines.dedup.evals.index import index_items
 from schemas.errors import InputError, RecipeError
 from schemas.recipe import Decontaminate
 
 QUESTION = "A farmer has 17 sheep and buys 5 more on every market day; how many sheep does he own after 3 market days?"
 CHINESE = "下列关于中国古代四大发明的说法，正确的是哪一项？"
 LONG = " ".join(f"word{i}" for i in range(300))
-KIT = Path(__file__).parents[2].parent / "shared" / "data" / "evals"
+KIT = Path(__file__).parents[3].parent / "shared" / "data" / "evals"
 
 
 def column(texts: list[str]) -> pa.Array:
@@ -44,11 +42,18 @@ def test_a_document_with_an_item_is_dropped_and_its_neighbours_are_untouched() -
 
 
 def test_coverage_decides_and_zero_takes_any_shared_gram() -> None:
-    near = LONG + " " + QUESTION.replace("17", "18")  # 7 of its 11 grams
+    near = f"{LONG} {QUESTION.replace('17', '18')} {LONG}"  # 7 of its 11 grams
     assert cleaned([near], Decontaminate()) == [near]
     assert cleaned([near], Decontaminate(min_coverage=0.6)) == [None]
     assert cleaned([near], Decontaminate(min_coverage=0)) == [None]
     assert cleaned([LONG], Decontaminate(min_coverage=0)) == [LONG]
+
+
+def test_a_passage_without_what_is_asked_about_it_is_no_item() -> None:
+    evals = evals_of([f"{LONG} {QUESTION}"], Decontaminate())
+    texts = column([f"{LONG} {QUESTION}", LONG])  # a book, and an item that quotes it
+    assert decontaminate(texts, evals, Decontaminate()).stays.tolist() == [False, True]
+    assert decontaminate(texts, evals, Decontaminate(ending=False)).stays.tolist() == [False, False]
 
 
 def test_a_cut_takes_the_margin_and_no_part_of_a_word() -> None:
@@ -89,16 +94,6 @@ def test_what_becomes_of_a_text_does_not_depend_on_its_batch(items: list[str], t
     assert whole.stays.tolist() == [stays for part in parts for stays in part.stays]
 
 
-def test_spans_are_those_of_a_plain_search() -> None:
-    text = "x y one two three four five six seven eight z one two three four five six seven eight nine"
-    items = column(["one two three four five six seven eight"])
-    index = index_items(items, 8, 8)
-    rows, start, end = match_spans(column(["", text]), index, np.array([1]), np.array([0]))
-    expected = [match.span() for match in re.finditer("one two three four five six seven eight", text)]
-    assert rows.tolist() == [1, 1]
-    assert list(zip(start.tolist(), end.tolist(), strict=True)) == expected
-
-
 def test_sets_are_read_from_every_kind_of_file(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(json.dumps({"set": "arith", "id": 7, "question": QUESTION, "text": "other"}) + "\n")
     pl.DataFrame({"prompt": [CHINESE]}).write_parquet(tmp_path / "b.parquet")
@@ -129,30 +124,9 @@ def test_files_that_are_missing_or_unreadable_are_named(tmp_path: Path) -> None:
         load_evals(Decontaminate(paths=(str(tmp_path / "b.parquet"),)))
 
 
-@pytest.mark.parametrize("wrong", [{"n": 7}, {"n": 51}, {"min_coverage": 1.1}, {"min_words": 0}, {"max_pieces": 0}, {"columns": ()}])
+@pytest.mark.parametrize(
+    "wrong", [{"n": 7}, {"n": 51}, {"min_coverage": 1.1}, {"min_words": 0}, {"max_pieces": 0}, {"max_documents": 0}, {"columns": ()}]
+)
 def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(RecipeError, match=f"decontaminate.{next(iter(wrong))}"):
         Decontaminate(**wrong)  # type: ignore[arg-type]
-
-
-@pytest.mark.skipif(not KIT.is_dir(), reason="the evaluation kit is not there")
-def test_the_kits_planted_items_are_dropped_and_clean_documents_stay() -> None:
-    import zstandard
-
-    lines = zstandard.decompress((KIT / "planted_docs.jsonl.zst").read_bytes(), 1 << 28).splitlines()
-    documents = [json.loads(line) for line in lines]
-    config = Decontaminate(paths=(str(KIT / "evals.jsonl.zst"),))
-    evals = load_evals(config)
-    result = decontaminate(column([document["text"] for document in documents]), evals, config)
-    planted = [document["contaminated"] for document in documents]
-    names = list(zip(evals.sets.to_pylist(), evals.ids.to_pylist(), strict=True))
-    found = {(int(row), *names[item]) for row, item in zip(result.rows, result.items, strict=True)}
-    missed = 0
-    for row, (item, stays) in enumerate(zip(planted, result.stays, strict=True)):
-        if item is None:
-            assert stays
-        elif item["kind"] in ("verbatim", "verbatim+answer", "lower+nopunct"):
-            assert (row, item["set"], item["id"]) in found
-        elif item["kind"] == "reflow":
-            missed += (row, item["set"], item["id"]) not in found
-    assert missed <= 2  # of these the first half of the item is not in the document

@@ -1,0 +1,70 @@
+"""Segments -> the n-grams of evaluation sets that stand in too many documents to be evidence. Only hashes and counts are regrouped."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import apache_beam as beam
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from pipelines.dedup.evals.decontaminate import load_evals
+from pipelines.dedup.evals.matches import gram_documents
+from pipelines.dedup.memory import ranges_for
+from pipelines.dedup.pool import Keeps
+from pipelines.runtime import Exchange, Progress, open_segment, range_of
+from schemas.files import entry, whole_file
+from schemas.recipe import Recipe
+
+_ROW_BYTES: Final = 20  # gram, documents, range
+
+
+class FindCommonGrams(beam.PTransform):
+    """Path of a segment -> FileEntry lines of files with a column `gram`: those in more than `decontaminate.max_documents` documents."""
+
+    def __init__(self, recipe: Recipe, keeps: Keeps, n_segments: int, run: Path, folder: Path, progress: Progress) -> None:
+        super().__init__()
+        n_grams = len(load_evals(recipe.decontaminate).index.grams) // 2
+        self.count = _CountGrams(recipe, keeps, ranges_for(n_segments * n_grams * _ROW_BYTES, recipe.dedup), progress)
+        self.common = CommonGrams(recipe.decontaminate.max_documents or 0, run, folder)
+        self.folder = folder
+
+    def expand(self, segments: beam.PCollection[str]) -> beam.PCollection[str]:
+        """Count in each segment, add up, write."""
+        counted = segments | beam.Reshuffle() | "count grams" >> beam.ParDo(self.count)
+        return counted | "common grams" >> Exchange(self.folder / "counts", self.common, str)
+
+
+class _CountGrams(beam.DoFn):
+    def __init__(self, recipe: Recipe, keeps: Keeps, n_ranges: int, progress: Progress) -> None:
+        self.config, self.keeps, self.n_ranges, self.progress = recipe.decontaminate, keeps, n_ranges, progress
+
+    def process(self, path: str) -> Iterator[pa.RecordBatch]:
+        index = load_evals(self.config).index
+        counts = np.zeros(len(index.grams), np.int64)
+        reader = open_segment(Path(path))
+        for number in range(reader.num_record_batches):
+            batch = reader.get_batch(number)
+            counts += gram_documents(batch.column("text").filter(pa.array(self.keeps(batch))), index)
+        seen = counts > 0
+        grams = index.grams[seen]
+        columns = {"gram": pa.array(grams), "n": pa.array(counts[seen]), "range": pa.array(range_of(grams, self.n_ranges))}
+        yield pa.RecordBatch.from_pydict(columns)
+        self.progress.step()
+
+
+class CommonGrams:
+    """Exchange reducer: in how many documents of each segment a gram stands -> a file of those that stand in too many."""
+
+    def __init__(self, most: int, run: Path, folder: Path) -> None:
+        self.most, self.run, self.folder = most, run, folder
+
+    def __call__(self, number: int, table: pa.Table) -> Iterator[str]:
+        """Add up, write."""
+        sums = table.group_by("gram").aggregate([("n", "sum")])
+        common = sums.filter(pa.compute.greater(sums.column("n_sum"), self.most)).select(["gram"]).sort_by("gram")
+        path = self.folder / f"common-{number:05d}.arrow"
+        with whole_file(path) as temporary, pa.ipc.new_file(str(temporary), common.schema) as writer:
+            writer.write_table(common)
+        yield msgspec.json.encode(entry(path, self.run, common.num_rows)).decode()
