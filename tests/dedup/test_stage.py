@@ -6,12 +6,15 @@ import random
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.memory import cut_by
-from pipelines.dedup.places import SegmentIndex
+from pipelines.dedup.places import SegmentIndex, distinct
 from schemas.hops import SCRUBBED
 from schemas.recipe import Dedup, MinHash
 from tests.dedup.reference import jaccard, shingles
@@ -175,6 +178,11 @@ def test_every_merge_states_the_true_similarity_and_memory_does_not_matter(tmp_p
         patch.setattr("pipelines.dedup.near.stage.VERIFY_SHARE", 1e-4)
         small, _ = deduplicate(Dedup(memory_mb=64), segments, tmp_path / "small")
     assert small.equals(merges)
+
+
+@given(st.lists(st.integers(0, 2**64 - 1)))
+def test_distinct_values_are_those_of_a_set(values: list[int]) -> None:
+    assert distinct(np.array(values, np.uint64)).tolist() == sorted(set(values))
 
 
 def test_places_give_back_their_rows(tmp_path: Path) -> None:

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import numba
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from pipelines.dedup.minhash import UInt64s, group_prints
-from pipelines.dedup.places import SegmentIndex
+from pipelines.dedup.minhash import Rows, UInt64s, group_prints
+from pipelines.dedup.places import SegmentIndex, distinct
 from schemas.buffers import fixed_column, fixed_view
 from schemas.errors import IndexFolderError
 from schemas.files import FileEntry, sha256_of, whole_file
@@ -183,9 +184,9 @@ class Earlier:
         """Columns `{kind}_hash`, rank, at, doc_id of earlier documents whose hash is among `hashes`."""
         column = f"{kind}_hash"
         wanted = hashes.drop_nulls().unique()
-        keys = np.unique(hash_keys(wanted.to_arrow().cast(pa.binary(16)))) if len(wanted) else np.zeros(0, np.uint64)
+        keys = distinct(hash_keys(wanted.to_arrow().cast(pa.binary(16)))) if len(wanted) else np.zeros(0, np.uint64)
         _, places = self.found(kind, keys, 4)
-        places = np.unique(places)
+        places = distinct(places)
         if not len(places):
             return pl.DataFrame(schema={column: pl.Binary, "rank": pl.UInt64, "at": pl.UInt64, "doc_id": pl.Binary})
         rows = pl.DataFrame(self.take(places, (column, "rank", "doc_id"))).with_columns(
@@ -195,7 +196,7 @@ class Earlier:
 
     def bands(self, keys: UInt64s, most: int) -> tuple[pa.Table | None, int]:
         """(band rows of earlier documents with one of `keys`, which may repeat; in how many buckets `most` were taken)."""
-        key, at = self.found("minhash", np.unique(keys), most)
+        key, at = self.found("minhash", distinct(keys), most)
         if not len(key):
             return None, 0
         places, where = np.unique(at, return_inverse=True)
@@ -210,7 +211,7 @@ class Earlier:
 
     def blocks(self, keys: UInt64s, most: int) -> pa.Table | None:
         """Rows as `block_keys` makes them of earlier documents with one of `keys`, which may repeat; at most `most` of a key and file."""
-        key, at = self.found("simhash", np.unique(keys), most)
+        key, at = self.found("simhash", distinct(keys), most)
         if not len(key):
             return None
         places, where = np.unique(at, return_inverse=True)
@@ -231,10 +232,36 @@ def _look_up(path: str, keys: UInt64s, most: int, first: int) -> tuple[UInt64s, 
         batch = pa.ipc.open_file(file).get_batch(0)
         stored = batch.column("key").to_numpy()
         keys = keys[slice(*np.searchsorted(keys, [stored[0], stored[-1]], side="left") + np.array([0, 1]))]
-        low, high = np.searchsorted(stored, keys, side="left"), np.searchsorted(stored, keys, side="right")
-        n = np.minimum(high - low, most)
+        low, n = equal_runs(stored, keys, most)
         rows = np.repeat(low, n) + ramp(n)
         return np.repeat(keys, n), batch.column("at").to_numpy()[rows] + np.uint64(first << 32)
+
+
+@numba.njit(cache=True, nogil=True)
+def equal_runs(stored: UInt64s, keys: UInt64s, most: int) -> tuple[Rows, Rows]:
+    """(where the run of each key in `stored` begins or would, how many it has, `most` at most); both ascend, `keys` without repeats.
+
+    Each search gallops on from the one before, so that it costs the logarithm of the way between the two.
+    """
+    begins, n = np.empty(len(keys), np.int64), np.zeros(len(keys), np.int64)
+    low = 0
+    for i in range(len(keys)):
+        high, step = low, 1
+        while high < len(stored) and stored[high] < keys[i]:
+            low = high + 1
+            high += step
+            step *= 2
+        high = min(high, len(stored))
+        while low < high:
+            middle = (low + high) // 2
+            if stored[middle] < keys[i]:
+                low = middle + 1
+            else:
+                high = middle
+        begins[i] = low
+        while n[i] < most and low + n[i] < len(stored) and stored[low + n[i]] == keys[i]:
+            n[i] += 1
+    return begins, n
 
 
 def ramp(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
