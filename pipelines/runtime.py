@@ -330,7 +330,8 @@ class _Partition(beam.DoFn):
         table = pa.Table.from_batches(self.held)
         self.held, self.n_bytes = [], 0
         ranges = table.column("range").to_numpy()
-        order = np.argsort(ranges, kind="stable")
+        few = ranges.astype(np.uint16) if ranges.max() < 1 << 16 else ranges  # 16 bits are sorted by radix
+        order = np.argsort(few, kind="stable")
         table, ranges = table.take(order), ranges[order]
         starts = np.flatnonzero(np.diff(ranges.astype(np.int64), prepend=-1))
         # The name never reaches a result: a retried bundle must not write where the first try did.

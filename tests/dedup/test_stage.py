@@ -6,15 +6,11 @@ import random
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.memory import cut_by
-from pipelines.dedup.places import SegmentIndex, distinct
 from schemas.hops import SCRUBBED
 from schemas.recipe import Dedup, MinHash
 from tests.dedup.reference import jaccard, shingles
@@ -178,25 +174,6 @@ def test_every_merge_states_the_true_similarity_and_memory_does_not_matter(tmp_p
         patch.setattr("pipelines.dedup.near.stage.VERIFY_SHARE", 1e-4)
         small, _ = deduplicate(Dedup(memory_mb=64), segments, tmp_path / "small")
     assert small.equals(merges)
-
-
-@given(st.lists(st.integers(0, 2**64 - 1)))
-def test_distinct_values_are_those_of_a_set(values: list[int]) -> None:
-    assert distinct(np.array(values, np.uint64)).tolist() == sorted(set(values))
-
-
-def test_places_give_back_their_rows(tmp_path: Path) -> None:
-    segments = write_segments(tmp_path, [[f"{number} {row}" for row in range(120)] for number in range(3)])
-    index = SegmentIndex([str(path) for path in segments])
-    places = [at(0, 0), at(0, 49), at(0, 50), at(2, 3), at(2, 119)]
-    assert index.take(pa.array(places, pa.uint64()).to_numpy(), ("text",)).column(0).to_pylist() == [
-        "0 0",
-        "0 49",
-        "0 50",
-        "2 3",
-        "2 119",
-    ]
-    assert index.first_rows().tolist() == [0, 120, 240, 360]
 
 
 def test_a_class_of_edges_is_cut_by_rank_without_losing_or_parting_any() -> None:
