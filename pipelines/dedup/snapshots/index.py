@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import numba
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from pipelines.dedup.minhash import Rows, UInt64s, group_prints
+from pipelines.dedup.minhash import UInt64s, group_prints
 from pipelines.dedup.places import SegmentIndex, distinct
+from pipelines.dedup.snapshots.lookup import look_up
 from schemas.buffers import fixed_column, fixed_view
 from schemas.errors import IndexFolderError
 from schemas.files import FileEntry, sha256_of, whole_file
@@ -172,7 +171,7 @@ class Earlier:
 
     def found(self, kind: str, keys: UInt64s, most: int) -> tuple[UInt64s, UInt64s]:
         """(key, place) of earlier documents with one of `keys`, which ascend without repeats; at most `most` of a key and file."""
-        found = [_look_up(path, keys, most, first) for first, path in self.keys[kind]]
+        found = [look_up(path, keys, most, first) for first, path in self.keys[kind]]
         return tuple(np.concatenate(parts) for parts in zip(*found, strict=True)) if found else (keys[:0], keys[:0])  # type: ignore[return-value]
 
     def take(self, places: UInt64s, columns: tuple[str, ...]) -> pa.RecordBatch:
@@ -224,50 +223,6 @@ class Earlier:
 def hash_keys(hashes: pa.Array) -> UInt64s:
     """uint64[n]: the first eight bytes of each 16-byte hash."""
     return fixed_view(hashes)[:, :8].copy().view(np.uint64).reshape(-1)
-
-
-def _look_up(path: str, keys: UInt64s, most: int, first: int) -> tuple[UInt64s, UInt64s]:
-    """(key, place) of the rows of one KEYS file with one of `keys`; `first` is the number of the snapshot's first documents file."""
-    with pa.memory_map(path) as file:
-        batch = pa.ipc.open_file(file).get_batch(0)
-        stored = batch.column("key").to_numpy()
-        keys = keys[slice(*np.searchsorted(keys, [stored[0], stored[-1]], side="left") + np.array([0, 1]))]
-        low, n = equal_runs(stored, keys, most)
-        rows = np.repeat(low, n) + ramp(n)
-        return np.repeat(keys, n), batch.column("at").to_numpy()[rows] + np.uint64(first << 32)
-
-
-@numba.njit(cache=True, nogil=True)
-def equal_runs(stored: UInt64s, keys: UInt64s, most: int) -> tuple[Rows, Rows]:
-    """(where the run of each key in `stored` begins or would, how many it has, `most` at most); both ascend, `keys` without repeats.
-
-    Each search gallops on from the one before, so that it costs the logarithm of the way between the two.
-    """
-    begins, n = np.empty(len(keys), np.int64), np.zeros(len(keys), np.int64)
-    low = 0
-    for i in range(len(keys)):
-        high, step = low, 1
-        while high < len(stored) and stored[high] < keys[i]:
-            low = high + 1
-            high += step
-            step *= 2
-        high = min(high, len(stored))
-        while low < high:
-            middle = (low + high) // 2
-            if stored[middle] < keys[i]:
-                low = middle + 1
-            else:
-                high = middle
-        begins[i] = low
-        while n[i] < most and low + n[i] < len(stored) and stored[low + n[i]] == keys[i]:
-            n[i] += 1
-    return begins, n
-
-
-def ramp(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """0, 1, ... for each count: [2, 0, 3] gives [0, 1, 0, 1, 2]."""
-    ends = np.cumsum(counts)
-    return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
 
 
 # --- Adding ----------------------------------------------------------------------------------------------------------

@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from benchmarks.deduplicate import deduplicate
-from pipelines.dedup.snapshots.index import Manifest, describe_index, equal_runs, open_index, ramp, read_manifest
+from pipelines.dedup.snapshots.index import Manifest, describe_index, open_index, read_manifest
 from schemas.errors import IndexFolderError, RecipeError
 from schemas.files import sha256_of
 from schemas.recipe import Dedup, MinHash
@@ -128,17 +125,3 @@ def test_an_index_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         Dedup(snapshot="name")
     with pytest.raises(RecipeError, match=r"dedup\.snapshot"):
         Dedup(index="index", snapshot="../name")
-
-
-@given(st.lists(st.integers(0, 40)), st.sets(st.integers(0, 42)), st.integers(1, 3))
-def test_runs_of_keys_are_those_that_searching_each_gives(stored: list[int], keys: set[int], most: int) -> None:
-    ascending, wanted = np.sort(np.array(stored, np.uint64)), np.sort(np.array(list(keys), np.uint64))
-    begins, n = equal_runs(ascending, wanted, most)
-    low, high = np.searchsorted(ascending, wanted, side="left"), np.searchsorted(ascending, wanted, side="right")
-    assert begins.tolist() == low.tolist()
-    assert n.tolist() == np.minimum(high - low, most).tolist()
-
-
-def test_a_ramp_counts_up_anew_for_each_count() -> None:
-    assert ramp(np.array([2, 0, 3])).tolist() == [0, 1, 0, 1, 2]
-    assert ramp(np.zeros(0, np.int64)).tolist() == []
