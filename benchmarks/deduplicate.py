@@ -29,7 +29,7 @@ def deduplicate(
     taken = take_part or TakePart()
 
     def build(pipeline: beam.Pipeline) -> None:
-        numbered = pipeline | beam.Create(list(enumerate(paths))) | beam.Reshuffle()
+        numbered = pipeline | beam.Create(list(enumerate(paths)))
         earlier = open_index(config, len(paths))
         find = Deduplicate(config, paths, n_documents, folder / "work", Progress(folder / "progress"), taken, earlier)
         left, found = numbered | find

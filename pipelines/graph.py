@@ -135,7 +135,7 @@ def refine(
     dedup, work = recipe.dedup, run / "work" / "refine"
     paths = [str(path) for path in segments]
     earlier, again = open_index(dedup, len(segments)), partial(mend, scrub=recipe.scrub)
-    numbered = pipeline | "segments" >> beam.Create(list(enumerate(paths))) | "spread" >> beam.Reshuffle()
+    numbered = pipeline | "segments" >> beam.Create(list(enumerate(paths)))
     left = numbered | "dedup" >> Deduplicate(dedup, paths, n_documents, work, progress, take_part, earlier, again)
     refined = left | "apply merges" >> ApplyMerges(dedup, paths, n_documents, work / "merges", progress, take_part)
     curated = refined | "curated" >> beam.Map(passed)

@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import apache_beam as beam
 import msgspec
@@ -43,6 +43,7 @@ RUNNERS: Final = ("local", "portable", "flink", "spark", "dataflow")
 FLUSH_BYTES: Final = 64 * 1024 * 1024  # an exchange's buffer per worker
 WORKER_PIDS: Final = "CORPUSMILL_WORKER_PIDS"
 """The variable that names a folder in which every worker process leaves a file named by its number."""
+AnyOptions = TypeVar("AnyOptions", bound=PipelineOptions)
 _SEGMENT: Final = b"segment"
 _SEQUENCE: Final = b"sequence"
 
@@ -329,7 +330,8 @@ class _Partition(beam.DoFn):
         table = pa.Table.from_batches(self.held)
         self.held, self.n_bytes = [], 0
         ranges = table.column("range").to_numpy()
-        order = np.argsort(ranges, kind="stable")
+        few = ranges.astype(np.uint16) if ranges.max() < 1 << 16 else ranges  # 16 bits are sorted by radix
+        order = np.argsort(few, kind="stable")
         table, ranges = table.take(order), ranges[order]
         starts = np.flatnonzero(np.diff(ranges.astype(np.int64), prepend=-1))
         # The name never reaches a result: a retried bundle must not write where the first try did.
@@ -367,7 +369,7 @@ def run_graph(build: Callable[[beam.Pipeline], None], *, runner: str, workers: i
     An error that a worker raised on purpose comes out as what it was, wherever it was raised.
     """
     with stopwatch() as watch:
-        pipeline = beam.Pipeline(runner=_runner(runner, workers), options=PipelineOptions(list(_options(runner, workers, beam_options))))
+        pipeline = beam.Pipeline(runner=_runner(runner, workers), options=_Options(list(_options(runner, workers, beam_options))))
         build(pipeline)
         try:
             with _watch_workers():
@@ -454,6 +456,18 @@ def _runner(name: str, workers: int) -> Any:
         command = f"{shlex.quote(sys.executable)} -m pipelines.worker"
         return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command) if workers > 1 else None)
     return {"portable": "PortableRunner", "flink": "FlinkRunner", "spark": "SparkRunner", "dataflow": "DataflowRunner"}[name]
+
+
+class _Options(PipelineOptions):
+    """Options whose views are made once: Beam asks for several a transform, and to make one is to build and run an argument parser."""
+
+    def view_as(self, cls: type[AnyOptions]) -> AnyOptions:
+        """The options of that class; views share their values."""
+        views: dict[type, Any] = self.__dict__.setdefault("views", {})
+        if cls not in views:
+            views[cls] = super().view_as(cls)
+        view: AnyOptions = views[cls]
+        return view
 
 
 def _options(runner: str, workers: int, beam_options: tuple[str, ...]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pytest
+from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +25,7 @@ from pipelines.runtime import (
     RecordBatchCoder,
     ReportFiles,
     WriteSegments,
+    _Options,
     ended,
     open_segment,
     passed,
@@ -168,3 +171,11 @@ def test_progress_counts_steps(tmp_path: Path) -> None:
     progress.step()
     progress.step()
     assert progress.done() == 2
+
+
+def test_views_of_options_are_made_once_and_share_their_values() -> None:
+    options = copy.deepcopy(_Options(["--direct_num_workers=2"]))
+    assert options.view_as(DirectOptions) is options.view_as(DirectOptions)
+    assert options.view_as(StandardOptions).view_as(DirectOptions).direct_num_workers == 2
+    options.view_as(StandardOptions).runner = "SomeRunner"
+    assert options.view_as(DirectOptions).view_as(StandardOptions).runner == "SomeRunner"

@@ -112,7 +112,8 @@ def candidate_pairs(bands: pa.Table, most: int) -> tuple[pa.RecordBatch, int, in
     of their kind, and only that one goes on; if still too many go on, the bucket is crowded: see `_pair_crowd`.
     """
     keys = bands.column("key").to_numpy()
-    order = np.argsort(keys)
+    rows = may_recur(keys)
+    order = rows[np.argsort(keys[rows])]
     shared = order[run_lengths(keys[order]) > 1]
     at, rank, keys = (bands.column(name).take(pa.array(shared)).to_numpy() for name in ("at", "rank", "key"))
     order = np.lexsort((at, rank, keys))
@@ -230,6 +231,25 @@ def pair_up(rows: Rows, bucket: UInt64s, most: int) -> Rows:
             pairs[filled, 1] = rows[i]
             filled += 1
     return pairs
+
+
+@numba.njit(cache=True, nogil=True)
+def may_recur(keys: UInt64s) -> Rows:
+    """int64[m], ascending: the rows whose key occurs again, and few others. Most keys occur once and need not be sorted."""
+    bits = 2
+    while len(keys) >> (bits - 2):
+        bits += 1
+    shift = np.uint64(64 - bits)
+    seen = np.zeros(1 << bits, np.uint8)
+    for i in range(len(keys)):
+        slot = (keys[i] * _MIX) >> shift
+        seen[slot] = min(seen[slot] + 1, 2)
+    rows = np.empty(len(keys), np.int64)
+    n = 0
+    for i in range(len(keys)):
+        rows[n] = i
+        n += seen[(keys[i] * _MIX) >> shift] > 1
+    return rows[:n].copy()
 
 
 @numba.njit(cache=True, nogil=True)

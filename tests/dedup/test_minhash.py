@@ -12,7 +12,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.dedup.minhash import CANDIDATE, band_keys, candidate_pairs, chars_of, detection_probability, lead, ranks
+from pipelines.dedup.minhash import CANDIDATE, band_keys, candidate_pairs, chars_of, detection_probability, lead, may_recur, ranks
 from pipelines.dedup.near.survivors import Survivors, join_components, resolve_stars
 from pipelines.dedup.places import SegmentIndex
 from pipelines.dedup.shingles import permutations, shingle_sets, signatures
@@ -100,6 +100,18 @@ def proposed(table: pa.Table, most: int) -> tuple[list[tuple[int, int]], int]:
     for side in ("better", "worse"):
         assert [rank - MORTAL for rank in pairs.column(f"{side}_rank").to_pylist()] == pairs.column(f"{side}_at").to_pylist()
     return list(zip(pairs.column("better_at").to_pylist(), pairs.column("worse_at").to_pylist(), strict=True)), n_crowded
+
+
+@given(st.lists(st.one_of(st.integers(0, 9), st.integers(0, 2**64 - 1)), max_size=40))
+def test_no_row_whose_key_recurs_is_passed_over(keys: list[int]) -> None:
+    kept = may_recur(np.array(keys, np.uint64)).tolist()
+    assert kept == sorted(set(kept))
+    assert {row for row, key in enumerate(keys) if keys.count(key) > 1} <= set(kept)
+
+
+def test_most_rows_whose_key_does_not_recur_are_passed_over() -> None:
+    keys = np.random.default_rng(0).integers(0, 2**64, 10_000, np.uint64)
+    assert len(may_recur(keys)) < 3000
 
 
 @given(st.lists(st.lists(st.integers(0, 12), unique=True, max_size=8), max_size=6))

@@ -11,7 +11,6 @@ import pytest
 
 from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.memory import cut_by
-from pipelines.dedup.places import SegmentIndex
 from schemas.hops import SCRUBBED
 from schemas.recipe import Dedup, MinHash
 from tests.dedup.reference import jaccard, shingles
@@ -175,20 +174,6 @@ def test_every_merge_states_the_true_similarity_and_memory_does_not_matter(tmp_p
         patch.setattr("pipelines.dedup.near.stage.VERIFY_SHARE", 1e-4)
         small, _ = deduplicate(Dedup(memory_mb=64), segments, tmp_path / "small")
     assert small.equals(merges)
-
-
-def test_places_give_back_their_rows(tmp_path: Path) -> None:
-    segments = write_segments(tmp_path, [[f"{number} {row}" for row in range(120)] for number in range(3)])
-    index = SegmentIndex([str(path) for path in segments])
-    places = [at(0, 0), at(0, 49), at(0, 50), at(2, 3), at(2, 119)]
-    assert index.take(pa.array(places, pa.uint64()).to_numpy(), ("text",)).column(0).to_pylist() == [
-        "0 0",
-        "0 49",
-        "0 50",
-        "2 3",
-        "2 119",
-    ]
-    assert index.first_rows().tolist() == [0, 120, 240, 360]
 
 
 def test_a_class_of_edges_is_cut_by_rank_without_losing_or_parting_any() -> None:

@@ -17,7 +17,7 @@ from pipelines.dedup.frames import as_frame
 from pipelines.dedup.memory import VERIFY_SHARE, cut_by, memory_share, parts_of, range_share
 from pipelines.dedup.minhash import CANDIDATE, UInt64s, band_keys, candidate_pairs, chars_of, lead
 from pipelines.dedup.near.survivors import Survivors, join_components, resolve_stars
-from pipelines.dedup.places import SegmentIndex
+from pipelines.dedup.places import SegmentIndex, distinct
 from pipelines.dedup.ranges import places_spread, ranged
 from pipelines.dedup.shingles import shingle_sets
 from pipelines.dedup.simhash import block_keys, near_pairs
@@ -131,7 +131,7 @@ class VerifyPairs:
     def verified(self, pairs: pl.DataFrame) -> pa.RecordBatch:
         """EDGE rows: those of the pairs that reach the limit."""
         better, worse = (pairs.get_column(f"{side}_at").to_numpy() for side in ("better", "worse"))
-        places = np.unique(np.concatenate([better, worse]))
+        places = distinct(np.concatenate([better, worse]))
         found = self.shingled(places)
         better, worse = np.searchsorted(places, better), np.searchsorted(places, worse)
         similarity = similarities(found.hashes, found.offsets, better, worse, self.config.min_containment is not None)
@@ -200,7 +200,7 @@ class PairNear:
 
     def local(self, better: UInt64s, worse: UInt64s) -> npt.NDArray[np.bool_]:
         """bool[n]: whether both are of one source; earlier documents are of none."""
-        places = np.unique(np.concatenate([better, worse]))
+        places = distinct(np.concatenate([better, worse]))
         n_own = int(np.searchsorted(places, np.uint64(self.earlier.first_place))) if self.earlier else len(places)
         source = np.full(len(places), -1)
         source[:n_own] = numbered_sources(self.index.take(places[:n_own], ("source",)))

@@ -19,12 +19,12 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
 from pipelines.dedup.minhash import UInt64s, group_prints
-from pipelines.dedup.places import SegmentIndex
+from pipelines.dedup.places import SegmentIndex, distinct
+from pipelines.dedup.snapshots.lookup import look_up
 from schemas.buffers import fixed_column, fixed_view
 from schemas.errors import IndexFolderError
 from schemas.files import FileEntry, sha256_of, whole_file
@@ -171,7 +171,7 @@ class Earlier:
 
     def found(self, kind: str, keys: UInt64s, most: int) -> tuple[UInt64s, UInt64s]:
         """(key, place) of earlier documents with one of `keys`, which ascend without repeats; at most `most` of a key and file."""
-        found = [_look_up(path, keys, most, first) for first, path in self.keys[kind]]
+        found = [look_up(path, keys, most, first) for first, path in self.keys[kind]]
         return tuple(np.concatenate(parts) for parts in zip(*found, strict=True)) if found else (keys[:0], keys[:0])  # type: ignore[return-value]
 
     def take(self, places: UInt64s, columns: tuple[str, ...]) -> pa.RecordBatch:
@@ -183,9 +183,9 @@ class Earlier:
         """Columns `{kind}_hash`, rank, at, doc_id of earlier documents whose hash is among `hashes`."""
         column = f"{kind}_hash"
         wanted = hashes.drop_nulls().unique()
-        keys = np.unique(hash_keys(wanted.to_arrow().cast(pa.binary(16)))) if len(wanted) else np.zeros(0, np.uint64)
+        keys = distinct(hash_keys(wanted.to_arrow().cast(pa.binary(16)))) if len(wanted) else np.zeros(0, np.uint64)
         _, places = self.found(kind, keys, 4)
-        places = np.unique(places)
+        places = distinct(places)
         if not len(places):
             return pl.DataFrame(schema={column: pl.Binary, "rank": pl.UInt64, "at": pl.UInt64, "doc_id": pl.Binary})
         rows = pl.DataFrame(self.take(places, (column, "rank", "doc_id"))).with_columns(
@@ -195,7 +195,7 @@ class Earlier:
 
     def bands(self, keys: UInt64s, most: int) -> tuple[pa.Table | None, int]:
         """(band rows of earlier documents with one of `keys`, which may repeat; in how many buckets `most` were taken)."""
-        key, at = self.found("minhash", np.unique(keys), most)
+        key, at = self.found("minhash", distinct(keys), most)
         if not len(key):
             return None, 0
         places, where = np.unique(at, return_inverse=True)
@@ -210,7 +210,7 @@ class Earlier:
 
     def blocks(self, keys: UInt64s, most: int) -> pa.Table | None:
         """Rows as `block_keys` makes them of earlier documents with one of `keys`, which may repeat; at most `most` of a key and file."""
-        key, at = self.found("simhash", np.unique(keys), most)
+        key, at = self.found("simhash", distinct(keys), most)
         if not len(key):
             return None
         places, where = np.unique(at, return_inverse=True)
@@ -223,24 +223,6 @@ class Earlier:
 def hash_keys(hashes: pa.Array) -> UInt64s:
     """uint64[n]: the first eight bytes of each 16-byte hash."""
     return fixed_view(hashes)[:, :8].copy().view(np.uint64).reshape(-1)
-
-
-def _look_up(path: str, keys: UInt64s, most: int, first: int) -> tuple[UInt64s, UInt64s]:
-    """(key, place) of the rows of one KEYS file with one of `keys`; `first` is the number of the snapshot's first documents file."""
-    with pa.memory_map(path) as file:
-        batch = pa.ipc.open_file(file).get_batch(0)
-        stored = batch.column("key").to_numpy()
-        keys = keys[slice(*np.searchsorted(keys, [stored[0], stored[-1]], side="left") + np.array([0, 1]))]
-        low, high = np.searchsorted(stored, keys, side="left"), np.searchsorted(stored, keys, side="right")
-        n = np.minimum(high - low, most)
-        rows = np.repeat(low, n) + ramp(n)
-        return np.repeat(keys, n), batch.column("at").to_numpy()[rows] + np.uint64(first << 32)
-
-
-def ramp(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """0, 1, ... for each count: [2, 0, 3] gives [0, 1, 0, 1, 2]."""
-    ends = np.cumsum(counts)
-    return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
 
 
 # --- Adding ----------------------------------------------------------------------------------------------------------

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
 
 from benchmarks.deduplicate import deduplicate
-from pipelines.dedup.snapshots.index import Manifest, describe_index, open_index, ramp, read_manifest
+from pipelines.dedup.snapshots.index import Manifest, describe_index, open_index, read_manifest
 from schemas.errors import IndexFolderError, RecipeError
 from schemas.files import sha256_of
 from schemas.recipe import Dedup, MinHash
@@ -126,8 +125,3 @@ def test_an_index_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         Dedup(snapshot="name")
     with pytest.raises(RecipeError, match=r"dedup\.snapshot"):
         Dedup(index="index", snapshot="../name")
-
-
-def test_a_ramp_counts_up_anew_for_each_count() -> None:
-    assert ramp(np.array([2, 0, 3])).tolist() == [0, 1, 0, 1, 2]
-    assert ramp(np.zeros(0, np.int64)).tolist() == []
