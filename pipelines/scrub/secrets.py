@@ -38,6 +38,8 @@ PRIVATE_KEY: Final = (
 
 _BASE58: Final = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _PLACE: Final = {byte: place for place, byte in enumerate(_BASE58)}
+_ETHEREUM: Final = re.compile(rb"0x(?!0{8}|f{8})[0-9A-Fa-f]{40}")
+_WALLET_CUE: Final = re.compile(r"wallet|\beth(?:er|ereum)?\b|\bdonat|\bsend|\btips?\b|钱包", re.IGNORECASE)
 _KEY_CUE: Final = re.compile(r"key|token|secret|passw|pwd|auth|credential|密钥|口令|密码", re.IGNORECASE)
 _KEY_ASSIGNED: Final = re.compile(r"[=:：]\s*[\"'`]?$|[\"'`]$")
 _MIN_KEY: Final = 20
@@ -53,11 +55,17 @@ def find_secret(window: Window) -> Iterator[Span]:
 
 
 def find_crypto_address(window: Window) -> Iterator[Span]:
-    """A base58check address of 25 bytes (Bitcoin and its kin), or a bech32 one of Bitcoin."""
+    """A base58check address of 25 bytes (Bitcoin and its kin), a bech32 one of Bitcoin, or one of Ethereum that words announce.
+
+    Ethereum's own checksum (EIP-55) tells little: programs have addresses like people, and most of those in texts are theirs.
+    """
     if is_glued(window):
         return
     value = window.value
-    if (26 <= len(value) <= 35 and _is_base58check(value)) or (value[:3].lower() == b"bc1" and stdnum.bitcoin.is_valid(value.decode())):
+    if _ETHEREUM.fullmatch(value):
+        if _WALLET_CUE.search(words(window.before)):
+            yield 0, len(value)
+    elif (26 <= len(value) <= 35 and _is_base58check(value)) or (value[:3].lower() == b"bc1" and stdnum.bitcoin.is_valid(value.decode())):
         yield 0, len(value)
 
 
