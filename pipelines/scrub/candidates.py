@@ -1,4 +1,4 @@
-"""A text column in, every place that might hold a private value out, in one linear pass over the bytes.
+"""What a byte scan finds: places in a column of text that might hold a private value, and what their bytes tell of them.
 
 The forms are told apart by their bytes: what stands around an `@`, what follows one, numbers (groups of digits with single
 separators between), words of letters and digits, what starts like an IBAN, a key, a global IPv6 address or a MAC address. A number

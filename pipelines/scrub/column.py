@@ -21,7 +21,8 @@ from pipelines.scrub.audit import Trail
 from pipelines.scrub.candidates import CONTEXT, Candidates, Window
 from pipelines.scrub.context import hide_placeholders
 from pipelines.scrub.full_width import half_width, rows_with_full_width
-from pipelines.scrub.kinds import KINDS, placeholder
+from pipelines.scrub.hints import said_before
+from pipelines.scrub.kinds import KINDS, Kind, placeholder
 from pipelines.scrub.network import is_role
 from pipelines.scrub.phrases import Phrase
 from pipelines.scrub.places import Place, place_of
@@ -121,9 +122,7 @@ def _find(
     for name in config.kinds:
         number, kind = _NUMBER_OF[name], KINDS[name]
         keeps = config.mode(name) == "pseudonym" or (name == "email" and config.keep_role_addresses)
-        picked = (
-            kind.picks.search(data, offsets, active, seen) if isinstance(kind.picks, Phrase) else candidates.where(kind.picks(candidates))
-        )
+        picked = _picked(kind, data, offsets, active, seen, candidates)
         for row, start, end in zip(picked.rows.tolist(), picked.starts.tolist(), picked.ends.tolist(), strict=True):
             first, stop = offsets[row], offsets[row + 1]
             before = hide_placeholders(view[max(first, start - CONTEXT) : start].tobytes())
@@ -134,6 +133,16 @@ def _find(
                 if not (keeps and _stays(name, view[start + i : start + j].tobytes(), config)):
                     found.append((row, start + i, start + j, number))
     return Spans.of(found)
+
+
+def _picked(
+    kind: Kind, data: Bytes, offsets: Offsets, active: npt.NDArray[np.bool_], seen: Candidates, candidates: Candidates
+) -> Candidates:
+    """The candidates that the kind's finder looks at."""
+    if isinstance(kind.picks, Phrase):
+        return kind.picks.search(data, offsets, active, seen)
+    picked = candidates.where(kind.picks(candidates))
+    return picked.where(said_before(kind.hints, data, offsets, picked)) if kind.hints else picked
 
 
 def _stays(name: str, value: bytes, config: Scrub) -> bool:

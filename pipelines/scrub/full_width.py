@@ -5,9 +5,6 @@ Rows that hold such numbers are scanned once more as they read; what is found th
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -16,21 +13,17 @@ from schemas.buffers import Bytes, Offsets
 
 Ints = npt.NDArray[np.int64]
 
-# ０-９, ＠, ＋, or a bracket of full width beside digits
-_NUMBERS: Final = re.compile(rb"\xef\xbc[\x90-\x99\xa0\x8b]|\xef\xbc\x88\d|\d\xef\xbc\x89\d")
-
 
 def rows_with_full_width(data: Bytes, offsets: Offsets, active: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """bool[n]: active rows that hold an address or number with characters of full width."""
+    """bool[n]: active rows with a digit, an @ or a + of full width, or a bracket that opens or goes on with a digit."""
     found = np.zeros(len(active), np.bool_)
-    base = int(offsets[0])
-    text = data[base : int(offsets[-1])].tobytes()
-    if b"\xef\xbc" in text:
-        at = 0
-        while match := _NUMBERS.search(text, at):
-            row = int(np.searchsorted(offsets, match.start() + base, side="right")) - 1
-            found[row] = True
-            at = int(offsets[row + 1]) - base
+    first, stop = int(offsets[0]), int(offsets[-1])
+    at = np.flatnonzero(data[first : max(first, stop - 2)] == 0xEF) + first
+    at = at[data[at + 1] == 0xBC]
+    sign, after = data[at + 2], data[np.minimum(at + 3, stop - 1)]
+    is_number = ((sign >= 0x90) & (sign <= 0x99)) | (sign == 0xA0) | (sign == 0x8B)
+    in_number = ((sign == 0x88) | (sign == 0x89)) & (after >= 0x30) & (after <= 0x39)
+    found[np.searchsorted(offsets, at[is_number | in_number], side="right") - 1] = True
     return found & active
 
 

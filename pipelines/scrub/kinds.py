@@ -32,6 +32,7 @@ from pipelines.scrub.candidates import (
     shape,
     word,
 )
+from pipelines.scrub.hints import Hints
 from pipelines.scrub.identity import find_cn_resident_id, find_iban, find_payment_card, find_us_ssn
 from pipelines.scrub.network import (
     find_email,
@@ -46,7 +47,7 @@ from pipelines.scrub.network import (
 from pipelines.scrub.phones import find_cn_mobile, find_phone
 from pipelines.scrub.phrases import Phrase
 from pipelines.scrub.places import Place
-from pipelines.scrub.secrets import find_crypto_address, find_key, find_secret
+from pipelines.scrub.secrets import KEY_HINTS, find_crypto_address, find_key, find_secret
 
 Mask = npt.NDArray[np.bool_]
 Picks = Callable[[Candidates], Mask]
@@ -63,6 +64,8 @@ class Kind:
     """Byte spans within the candidate (they may reach into what stands around it) that hold a value."""
     validator: str
     """What vouches for a value."""
+    hints: Hints = ()
+    """Unless empty: only candidates after one of these parts of words are worth a look."""
 
 
 def placeholder(kind: str) -> bytes:
@@ -162,15 +165,15 @@ KINDS: Final[dict[str, Kind]] = {
     "jp_my_number": Kind(_shapes(shape(12), shape(4, 4, 4)), _alone(national.find_jp_my_number), "check digit, words before"),
     "sg_nric": Kind(_words(word(1, 7, 1)), _alone(national.find_sg_nric), "check letter, words before"),
     "us_routing": Kind(_shapes(shape(9)), _alone(national.find_us_routing), "mod 10, words before"),
-    "bank_account": Kind(_codes, _alone(named.find_account), "words before"),
-    "passport": Kind(_codes, _alone(named.find_passport), "words before"),
-    "driving_licence": Kind(_codes, _alone(named.find_driving_licence), "words before"),
-    "voter_id": Kind(_codes, _alone(named.find_voter_id), "words before"),
+    "bank_account": Kind(_codes, _alone(named.find_account), "words before", named.ACCOUNT_HINTS),
+    "passport": Kind(_codes, _alone(named.find_passport), "words before", named.PASSPORT_HINTS),
+    "driving_licence": Kind(_codes, _alone(named.find_driving_licence), "words before", named.LICENCE_HINTS),
+    "voter_id": Kind(_codes, _alone(named.find_voter_id), "words before", named.VOTER_HINTS),
     "number_plate": Kind(phrases.NUMBER_PLATE, _whole, "format, words before"),
     "date_of_birth": Kind(phrases.DATE_OF_BIRTH, _whole, "date, words before"),
     "phone": Kind(_digits(6, 40), find_phone, "phonenumbers, words before"),
     "gps": Kind(_decimals, _alone(find_gps), "range"),
     "user": Kind(_form(HANDLE), _alone(find_user), "format"),
-    "key": Kind(_lengths(20, 128), _alone(find_key), "entropy, words before"),
+    "key": Kind(_lengths(20, 128), _alone(find_key), "entropy, words before", KEY_HINTS),
     "postal_address": Kind(phrases.POSTAL_ADDRESS, _whole, "words before"),
 }

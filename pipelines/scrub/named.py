@@ -12,6 +12,7 @@ from typing import Final
 
 from pipelines.scrub.candidates import Window
 from pipelines.scrub.context import words
+from pipelines.scrub.hints import Hints
 
 Span = tuple[int, int]
 
@@ -50,21 +51,30 @@ def named(label: str, usual: bytes, *, codes: bool = True) -> Callable[[Window],
     return find
 
 
+def _parts(words: str) -> Hints:
+    """Parts of words, one of which is in every label, to look for before the label is."""
+    return tuple(part.encode() for part in words.split())
+
+
+PASSPORT_HINTS: Final = _parts("pass pasaporte paspoort аспорт АСПОРТ 护照 護照 パスポート 여권")
 find_passport: Final = named(
     r"passports?|passeport|reisepass\w*|passnummer|pasaporte|passaporto|passaporte|paspoort|паспорт\w*|护照|護照|パスポート|여권",
     rb"[A-Z]{1,2}\d{6,9}|[A-Z]\d{2}[A-Z]{2}\d{4}|\d{2}[A-Z]{2}\d{5}|\d{8,9}|[CFGHJK][0-9CFGHJKLMNPRTVWXYZ]{8}",
 )
+LICENCE_HINTS: Final = _parts("icen dl d.l. hrerschein permis patente 驾驶证 驾照 運転免許")
 find_driving_licence: Final = named(
     r"driv(?:er|ing)(?:['’]?s)?[\s_]+licen[cs]e|\blicen[cs]e\s+(?=number|no)|\b(?-i:DL|D\.L\.)(?=\s?(?:#|no|num))|f[üu]hrerschein\w*"
     r"|permis de conduire|(?:permiso|licencia) de conducir|patente di guida|驾驶证|驾照|運転免許証?",
     rb"[A-Z]{1,3}[- ]?\d{5,17}[A-Z]{0,2}|\d{7,14}|[A-Z]{5}\d{6}[A-Z0-9]{5}|[A-Z]\d{3}-\d{3}-\d{4}",
 )
+VOTER_HINTS: Final = _parts("voter elector epic eleitor")
 find_voter_id: Final = named(
     r"\bvoter['’]?s?(?:[\s_-]+(?:registration|identity|identification|card|roll))?(?=[\s_-]+(?:card|number|no|num|id)\b)"
     r"|\belector(?:al|['’]?s)?(?:\s+(?:roll|photo identity card))?(?=\s+(?:number|no|id)\b)|\bepic(?=\s+(?:number|no)\b)"
     r"|clave de elector|t[íi]tulo de eleitor",
     rb"[A-Z]{3}\d{7}|[A-Z]{6}\d{8}[HM]\d{3}|\d{12}",
 )
+ACCOUNT_HINTS: Final = _parts("acc a/c konto cuenta compte conta 银行 账户 口座 계좌")
 find_account: Final = named(
     r"\b(?:bank[\s_]*)?(?:account|acct|a/c)\.?[\s_]*(?=number|num|no|nr|#)|\bbank\s+(?:account|acct|a/c)"
     r"|\b(?:checking|savings|current|deposit|beneficiary|recipient|payee)\s+(?:account|acct)"

@@ -49,8 +49,10 @@ def _byte_classes() -> npt.NDArray[np.uint8]:
 
 
 CLASSES: Final = _byte_classes()
-_KEY_STARTS: Final = np.frombuffer(b"AKIASIghpghoghughsghrgitxoxeyJsk_rk_sk-AIzglpnpmhf_SG.", np.uint8).reshape(-1, 3)
-"""How keys of AWS, GitHub, Slack, JSON web tokens, Stripe, OpenAI, Google, GitLab, npm, Hugging Face and SendGrid begin."""
+_KEY_STARTS: Final = np.frombuffer(b"AKIASIghpghoghughsghrgitxoxeyJsk_rk_sk-AIzglpnpmhf_SG.pypsq0AKCdopshpGOC", np.uint8).reshape(-1, 3)
+"""How keys of AWS, GitHub, Slack, JSON web tokens, Stripe, OpenAI, Google, GitLab, npm, Hugging Face, SendGrid, PyPI, Square, JFrog,
+DigitalOcean, Shopify and Google's OAuth begin."""
+_SHORTEST_KEY: Final = 15
 
 
 @numba.njit(cache=True, nogil=True)
@@ -75,6 +77,8 @@ def write_word(data, classes, first, start, stop, n, starts, ends, forms, number
     begin = start
     while begin > first and start - begin < _LONGEST_HANDLE and (classes[data[begin - 1]] & RUNS_ON or data[begin - 1] == 0x2D):
         begin -= 1
+    if begin - first >= 3 and data[begin - 1] == 0x2E and is_key_start(data, begin - 3, stop):  # SG. and two parts
+        begin -= 3
     if is_key_start(data, begin, stop) or (begin != start and is_key_start(data, start, stop)):
         begin = begin if is_key_start(data, begin, stop) else start
         end = begin
@@ -82,8 +86,9 @@ def write_word(data, classes, first, start, stop, n, starts, ends, forms, number
             end += 1
         while data[end - 1] in (0x2D, 0x2E):
             end -= 1
-        starts[n], ends[n], forms[n] = begin, end, KEY
-        return n + 1, max(end, _token_end(data, classes, start, stop))
+        if end - begin >= _SHORTEST_KEY:
+            starts[n], ends[n], forms[n] = begin, end, KEY
+            return n + 1, max(end, _token_end(data, classes, start, stop))
     code, runs, run, n_digits, letters = 0, 0, 0, 0, False
     at = start
     while at < stop and classes[data[at]] & RUNS_ON:
