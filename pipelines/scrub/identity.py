@@ -77,7 +77,7 @@ _CHINESE_ID: Final = re.compile(rb"(\d{6})([ -]?)(\d{8})\2(\d{3}[0-9Xx])$")
 _SSN: Final = re.compile(rb"\d{3}-\d{2}-\d{4}$")
 _SSN_LOOSE: Final = re.compile(rb"(\d{3})(?P<gap>[/]|%b)(\d{2})(?P=gap)(\d{4})$|\d{9}$" % _JOINT)
 _SSN_CUE: Final = re.compile(
-    r"\bssn|\bs\.s\.n\b|social[\s-]+security|\bsoc\.? sec|\bmy social\b|\btax\s?(?:payer)?\s?id|\bitin\b|\btin\b", re.IGNORECASE
+    r"\bssn|\bs\.s\.n\b|social[\s-]+security|\bsoc\.? sec|\bss\s?#|\bmy social\b|\btax\s?(?:payer)?\s?id|\bitin\b|\btin\b", re.IGNORECASE
 )
 
 
@@ -118,19 +118,18 @@ def find_iban(window: Window) -> Iterator[Span]:
 
 
 def _valid_iban(window: Window) -> Iterator[Span]:
-    n = _iban_length(window.value[:2].decode().upper())
-    end, number = 0, b""
-    while len(number) < n and end < len(window.value):
-        joint = _IBAN_JOINT.match(window.value, end)
-        number += b"" if joint else window.value[end : end + 1]
+    value = window.value
+    n = _iban_length(value[:2].decode().upper())
+    number = _IBAN_JOINT.sub(b"", value)[:n]
+    if not n or len(number) < n or not stdnum.iban.is_valid(number.decode(), check_country=False):
+        return
+    end = kept = 0
+    while kept < n:
+        joint = _IBAN_JOINT.match(value, end)
+        kept += joint is None
         end = joint.end() if joint else end + 1
-    rest = window.value[end:] + window.after
-    if (
-        n
-        and len(number) == n
-        and not (rest[:1].isalnum() or rest[:1] == b"_")
-        and stdnum.iban.is_valid(number.decode(), check_country=False)
-    ):
+    rest = value[end:] + window.after
+    if not (rest[:1].isalnum() or rest[:1] == b"_"):
         yield 0, end
 
 

@@ -18,16 +18,16 @@ Span = tuple[int, int]
 
 _MARK: Final = r"[\s:：=#.,_|\"'“”‘’(\[*-]"
 _LINK: Final = (
-    rf"(?P<link>(?:{_MARK}{{1,3}}(?-i:[A-Z]{{2}})\))?{_MARK}{{0,4}}(?:id{_MARK}{{1,2}})?(?:card{_MARK}{{1,2}}|bearing{_MARK})?"
+    rf"(?P<link>(?:{_MARK}{{1,3}}(?-i:[A-Z]{{2}})\))?{_MARK}{{0,4}}(?:id{_MARK}{{1,2}})?(?:card{_MARK}{{1,2}}|(?:bearing|with){_MARK})?"
     rf"(?:(?:numbers?|num|no|nr|nº|n°|id|号码?|番号|번호|numéro|número|numero){_MARK}{{0,4}})?"
-    rf"(?:(?:is|was|of|as|es|ist|est|lautet|为|是|は){_MARK}{{0,3}})?)"
+    rf"(?:(?:is|was|of|(?:listed |given |recorded )?as|es|ist|est|lautet|为|是|は){_MARK}{{0,3}})?)"
 )
 _LEAD: Final = r"(?P<lead>(?-i:(?:[A-Z0-9]{1,6}[-_/ ]){0,4}[A-Z]{0,3}))$"
 _TAIL: Final = re.compile(rb"(?:[-_/][A-Za-z0-9]{1,10}){0,4}")
 _GOES_ON: Final = re.compile(rb"[A-Za-z0-9_]|[.-][A-Za-z0-9]")
 _CALLED: Final = re.compile(r"[:：=#]|n[uúº°ro]|id|号|番|번|is|es|was|bearing|laut|为|是|は", re.IGNORECASE)
-_DATES: Final = rb"(?:19|20)\d\d[-/ ](?:\d\d?[-/ ]\d\d?|(?:19|20)\d\d)|\d\d?[-/ ]\d\d?[-/ ](?:19|20)\d\d"
-_CODE: Final = re.compile(rb"(?!(?:%b)$)(?=(?:[^0-9]*[0-9]){5})[A-Za-z0-9]{1,20}(?:[-_/ ][A-Za-z0-9]{1,14}){0,6}" % _DATES)
+_DATES: Final = re.compile(rb"(?:19|20)\d\d[-/ ](?:\d\d?[-/ ]\d\d?|(?:19|20)\d\d)|\d\d?[-/ ]\d\d?[-/ ](?:19|20)\d\d")
+_CODE: Final = re.compile(rb"(?=(?:[^0-9]*[0-9]){5})[A-Za-z0-9]{1,20}(?:[-_/ ][A-Za-z0-9]{1,14}){0,6}")
 _LONGEST_CODE: Final = 30
 
 
@@ -44,7 +44,7 @@ def named(label: str, usual: bytes, *, codes: bool = True) -> Callable[[Window],
         for end in dict.fromkeys((tail.end() if tail else 0, 0)):
             value = lead + window.value + window.after[:end]
             is_code = is_called and len(value) <= _LONGEST_CODE and _CODE.fullmatch(value)
-            if (is_code or form.fullmatch(value)) and not _GOES_ON.match(window.after[end:]):
+            if (is_code or form.fullmatch(value)) and not _DATES.fullmatch(value) and not _GOES_ON.match(window.after[end:]):
                 yield -len(lead), len(window.value) + end
                 return
 
@@ -65,7 +65,7 @@ LICENCE_HINTS: Final = _parts("icen dl d.l. hrerschein permis patente 驾驶证 
 find_driving_licence: Final = named(
     r"driv(?:er|ing)(?:['’]?s)?[\s_]+licen[cs]e|\blicen[cs]e\s+(?=number|no)|\b(?-i:DL|D\.L\.)(?=\s?(?:#|no|num))|f[üu]hrerschein\w*"
     r"|permis de conduire|(?:permiso|licencia) de conducir|patente di guida|驾驶证|驾照|運転免許証?",
-    rb"[A-Z]{1,3}[- ]?\d{5,17}[A-Z]{0,2}|\d{7,14}|[A-Z]{5}\d{6}[A-Z0-9]{5}|[A-Z]\d{3}-\d{3}-\d{4}",
+    rb"[A-Z]{1,3}[- ]?\d{5,17}[A-Z]{0,2}|\d{7,14}|[A-Z]{5}\d{6}[A-Z0-9]{5}|[A-Z]\d{2,4}(?:-\d{2,5}){2,4}",
 )
 VOTER_HINTS: Final = _parts("voter elector epic eleitor")
 find_voter_id: Final = named(

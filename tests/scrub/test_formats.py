@@ -156,7 +156,8 @@ WRITTEN: dict[tuple[str, str], tuple[str, ...]] = {
         "driver's license number is [[S123 4567 8901]]", "drivers license # [[F255-921-50-094-0]]", "driver's licence [[TX-12345678]]",
         "DL number [[A1234567]]", "DL# [[A1234567]]", "driver's license: [[CA_DL_98765432]]", "driver's license number [[123-456789]]",
         "driver's license number is [[12ABC34567]]", "Führerschein Nr. [[B072RRE2I55]]", "driver's license (CA) [[D1234567]]",
-        "driver's license ID [[H12345678]]", "license no. [[12345678]]", "permis de conduire [[123456789012]]",
+        "driver's license ID [[H12345678]]", "license no. [[12345678]]",
+        "driver’s license [[Q3948-20394-10293]] was", "permis de conduire [[123456789012]]",
         "驾驶证号：[[110105194912310023]]", "driver's license number, [[N84738291]],", "My driver's license number is [[a56319335]]",
         "driver's license was [[U62928788557186]]",
     ),
@@ -237,3 +238,31 @@ CASES = [
 def test_a_value_goes_whole_however_it_is_written(kind: str, lang: str, text: str) -> None:
     plain = text.replace("[[", "").replace("]]", "")
     assert scrubbed(plain, lang=lang) == re.sub(r"\[\[.*?\]\]", f"<{kind.upper()}>", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "passport 2019-2020 stamps",
+        "driver's license: 2019-05-06",
+        "license number and 12345678",
+        "account number of 2019-05-06",
+        "a passport is needed from 12345678 people",
+        "12-3456789 without a word",
+        "EIN 00-0000000",
+        "contract 0x52908400098527886E0F7030069857D2E4169EE7",
+        "wallet 0x0000000000000000000000000000000000000001",
+        "checksum 3C22FB4A9DE1",
+        "734 000 000 km",
+        "1914 - 1918",
+        "1234567 / 7654321",
+        "GB83-WEST-1234-5698-7654-32",
+        "epic #12345678",
+        "１２３４５６７８",
+        "（0755）是区号",
+        "NIE X-1234567-M",
+        "4012.8888.8888.1882",
+    ],
+)
+def test_what_only_looks_like_a_value_stays(text: str) -> None:
+    assert scrubbed(text, lang="en") == text
