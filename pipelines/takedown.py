@@ -172,7 +172,7 @@ def _not_touched(folder: Path, recipe: Recipe) -> dict[str, str]:
     """Places that may still hold something of the documents."""
     found = {"sources": "they are not this run's; name the documents in opt_out lists for runs to come"}
     if (folder / "crawl").is_dir():
-        found["crawl/"] = "pages as they were fetched, which hold the documents unless they are deleted there"
+        found["crawl/"] = "other pages may link or redirect to the documents; the records of these are blank"
     if recipe.tokenizer.path is None and (folder / "tokenizer").is_dir():
         found["tokenizer/"] = "counts over a sample of the documents chose its tokens"
     if (folder / "validation").is_dir():

@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines import graph
+from pipelines.blank_records import write_blanked
 from pipelines.encode.shards import write_index
 from pipelines.remove_rows import removed_rows, write_ledger, write_without
 from pipelines.run import STAGES
@@ -32,6 +33,7 @@ from schemas.recipe import Recipe
 
 STAGE: Final = "takedown"
 SHARDS: Final = "shards"
+CRAWL: Final = "crawl"
 _BEFORE_RULES: Final = ("read", "opt_out", STAGE)
 """Rooms whose counts stay as they are, or are made anew."""
 _HOLDERS: Final = (graph.POOL, graph.DOCUMENTS, SHARDS, graph.AUDIT_FOLDER, graph.INDEX_FOLDER, graph.LEDGER_FOLDER)
@@ -92,13 +94,28 @@ class NewState:
                 path = self.folder / file.path
                 if path.suffix == ".json" or not removed_rows(path, ids).num_rows:
                     continue
-                if sha256_of(path) != file.sha256:
-                    raise OutputError(f"{path} is not as the run wrote it; mend the run with --resume first")
+                self.check_as_written(file)
                 if folder == graph.LEDGER_FOLDER:
                     ledger.append(removed_rows(path, ids, *LEDGER.names))
                 n_rows = write_without(path, self.staging / file.path, ids, keep_empty=folder != SHARDS)
                 self.replaced(file, dataclasses.replace(entry(self.staging / file.path, self.staging), n_rows=n_rows))
-        return pa.concat_tables(ledger)
+        removed = pa.concat_tables(ledger)
+        self.blank_crawled(pl.DataFrame(removed))
+        return removed
+
+    def check_as_written(self, file: FileEntry) -> None:
+        """OutputError where a file is not what the run wrote."""
+        if sha256_of(self.folder / file.path) != file.sha256:
+            raise OutputError(f"{self.folder / file.path} is not as the run wrote it; mend the run with --resume first")
+
+    def blank_crawled(self, ledger: pl.DataFrame) -> None:
+        """Make every WARC file of the run's own crawls anew that one of the records came from."""
+        for file in self.files(CRAWL):
+            offsets = ledger.filter(pl.col("origin_file") == file.path).get_column("origin_offset").to_list()
+            if offsets:
+                self.check_as_written(file)
+                write_blanked(self.folder / file.path, self.staging / file.path, offsets)
+                self.replaced(file, entry(self.staging / file.path, self.staging))
 
     def replaced(self, old: FileEntry, new: FileEntry) -> None:
         """Note a new file, in the certificate and in the record of its stage."""

@@ -22,6 +22,7 @@ PLANTED: Final = {
     "fr_nir": ("NIR 2 95 10 99 126 111 93 ici", "2 95 10 99 126 111 93"),
     "us_itin": ("ITIN 912-90-3456 of his", "912-90-3456"),
     "us_ssn": ("SSN 536-90-4399 of hers", "536-90-4399"),
+    "us_ein": ("EIN 94-2841935 of it", "94-2841935"),
     "uk_nino": ("National Insurance no AB123456C there", "AB123456C"),
     "ipv6": ("from 2a00:1450:4001:81b::200e at night", "2a00:1450:4001:81b::200e"),
     "ipv4": ("from 93.184.216.34 at night", "93.184.216.34"),
@@ -40,6 +41,7 @@ PLANTED: Final = {
     "bank_account": ("account number: 8721938475 of it", "8721938475"),
     "passport": ("passport no. XG9382049 of his", "XG9382049"),
     "driving_licence": ("driver's license number is A56319335 then", "A56319335"),
+    "voter_id": ("voter id XGV4839207 of hers", "XGV4839207"),
     "phone": ("call +1 650 253 0000 after noon", "650 253 0000"),
 }  # fmt: skip
 """By kind: (a phrase, the value in it)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gzip
 import hashlib
 import json
 import random
@@ -13,8 +15,10 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pytest
+from warcio.archiveiterator import ArchiveIterator
 
 from pipelines.pretrain.shards import open_shards
+from pipelines.read.warc import Record, read_records
 from pipelines.refilter import refilter
 from pipelines.report.facts import Facts
 from pipelines.run import STAGES, Engine, Run
@@ -26,6 +30,7 @@ from schemas.files import sha256_of
 from schemas.ledger import check_run
 from schemas.manifest import read_marker
 from schemas.recipe import Recipe
+from tests.crawl.site import links, running_site
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 WORDS = ("river", "stone", "bridge", "water", "mill", "harbour", "clock", "tower", "bread", "flour", "oven", "salt", "meadow", "village")
@@ -328,6 +333,44 @@ def test_a_damaged_file_stops_it_before_anything_is_changed(done: Path) -> None:
     with pytest.raises(OutputError, match=r"segment-00001\.arrow is not as the run wrote it"):
         takedown(done, asked_for(urls=["https://second.example.org/11"]))
     assert stamps(done) == before
+
+
+def test_a_crawled_page_is_blank_in_the_archive_and_all_others_keep_their_addresses(tmp_path: Path) -> None:
+    pages = {f"/{number}": f"<html><body><p>{prose(f'page {number}')}</p></body></html>" for number in range(6)}
+    with running_site({"/": links(*pages), **pages}) as site:
+        crawl = {"seeds": [f"{site.root}/"], "delay_s": 0.0, "private_hosts": ["127.0.0.1"], "user_agent": "testmill/1.0"}
+        recipe = dataclasses.replace(
+            recipe_of(tmp_path), sources=recipes.parse({"name": "x", "sources": {"site": {"crawl": crawl}}}).sources
+        )
+        execute(recipe, tmp_path / "run")
+        url = f"{site.root}/3"
+    path = tmp_path / "run" / "crawl" / "site" / "crawl-00000.warc.gz"
+    before, whole = records_of(path), path.read_bytes()
+    certificate = take(tmp_path / "run", urls=[url])
+    after, blank = records_of(path), path.read_bytes()
+    assert prose("page 3").encode() in gzip.decompress(whole)
+    assert prose("page 3").encode() not in gzip.decompress(blank)
+    assert url.encode() + b"\r" not in gzip.decompress(blank)
+    assert len(blank) == len(whole)
+    gone = [offset for offset, _, target, _ in before if target == url]
+    assert [(kind, target, body) for offset, kind, target, body in after if offset in gone] == [("metadata", None, b"")] * 2
+    assert [record for record in after if record[0] not in gone] == [record for record in before if record[0] not in gone]
+    (file,) = (file for file in certificate.files if file.path.startswith("crawl/"))
+    assert (file.sha256_before, file.sha256_after) == (hashlib.sha256(whole).hexdigest(), hashlib.sha256(blank).hexdigest())
+    kept = ledger(tmp_path / "run").filter(pl.col("stage") != "takedown").get_column("origin_offset").to_list()
+    read = [item for item in read_records(path, path.name, 1 << 20) if isinstance(item, Record)]
+    assert set(kept) <= {item.address.offset for item in read}
+    assert_sound(recipe, tmp_path / "run")
+
+
+def records_of(path: Path) -> list[tuple[int, str, str | None, bytes]]:
+    """Offset, type, URL and content of every record, as warcio reads them."""
+    with path.open("rb") as file:
+        records = ArchiveIterator(file)
+        return [
+            (records.get_record_offset(), record.rec_type, record.rec_headers.get_header("WARC-Target-URI"), record.content_stream().read())
+            for record in records
+        ]
 
 
 def test_documents_that_a_cap_dropped_go_too(site: Path, tmp_path: Path) -> None:

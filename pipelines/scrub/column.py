@@ -18,13 +18,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.scrub.audit import Trail
-from pipelines.scrub.candidates import CONTEXT, Candidates, Window, scan
+from pipelines.scrub.candidates import CONTEXT, Candidates, Window
 from pipelines.scrub.context import hide_placeholders
-from pipelines.scrub.kinds import KINDS, placeholder
+from pipelines.scrub.full_width import half_width, rows_with_full_width
+from pipelines.scrub.hints import said_before
+from pipelines.scrub.kinds import KINDS, Kind, placeholder
 from pipelines.scrub.network import is_role
 from pipelines.scrub.phrases import Phrase
 from pipelines.scrub.places import Place, place_of
 from pipelines.scrub.rewrite import Spans, rewrite, settle, whole_lines
+from pipelines.scrub.scan import scan
 from pipelines.scrub.stand_ins import is_stand_in, key_of, pseudonym
 from pipelines.text.view import text_view
 from schemas.buffers import Bytes, Offsets, string_column
@@ -62,7 +65,7 @@ def scrub_column(text: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) -
     active = np.ones(len(text), np.bool_)
     fresh: Spans | None = None
     while active.any():
-        spans = settle(find_spans(data, offsets, scan(data, offsets, active), fresh, active, lang, url, config))
+        spans = settle(find_spans(data, offsets, fresh, active, lang, url, config))
         if not len(spans):
             break
         np.add.at(counts, (spans.rows, spans.kinds), 1)
@@ -95,26 +98,31 @@ def _replacements(data: Bytes, offsets: Offsets, spans: Spans, config: Scrub, ke
 
 
 def find_spans(
-    data: Bytes,
-    offsets: Offsets,
-    seen: Candidates,
-    near: Spans | None,
-    active: npt.NDArray[np.bool_],
-    lang: pa.Array,
-    url: pa.Array,
-    config: Scrub,
+    data: Bytes, offsets: Offsets, near: Spans | None, active: npt.NDArray[np.bool_], lang: pa.Array, url: pa.Array, config: Scrub
 ) -> Spans:
-    """What the finders accept of the candidates that were seen, of those near replacements where there were any, and of phrases."""
+    """What is found in active rows, around replacements only where there were any; rows with numbers of full width are read twice."""
+    found = _find(data, offsets, near, active, lang, url, config)
+    folded = rows_with_full_width(data, offsets, active)
+    if not folded.any():
+        return found
+    half, half_offsets, starts, ends = half_width(data, offsets, folded)
+    also = _find(half, half_offsets, None, folded, lang, url, config)
+    return Spans.concat([found, Spans(also.rows, starts[also.starts], ends[also.ends - 1], also.kinds)])
+
+
+def _find(
+    data: Bytes, offsets: Offsets, near: Spans | None, active: npt.NDArray[np.bool_], lang: pa.Array, url: pa.Array, config: Scrub
+) -> Spans:
+    """What the finders accept of the candidates of active rows, of those near replacements where there were any, and of phrases."""
     view = data.data
+    seen = scan(data, offsets, active)
     candidates = seen if near is None else seen.where(_near(seen, near))
     found: list[tuple[int, int, int, int]] = []
     places: dict[int, Place] = {}
     for name in config.kinds:
         number, kind = _NUMBER_OF[name], KINDS[name]
         keeps = config.mode(name) == "pseudonym" or (name == "email" and config.keep_role_addresses)
-        picked = (
-            kind.picks.search(data, offsets, active, seen) if isinstance(kind.picks, Phrase) else candidates.where(kind.picks(candidates))
-        )
+        picked = _picked(kind, data, offsets, active, seen, candidates)
         for row, start, end in zip(picked.rows.tolist(), picked.starts.tolist(), picked.ends.tolist(), strict=True):
             first, stop = offsets[row], offsets[row + 1]
             before = hide_placeholders(view[max(first, start - CONTEXT) : start].tobytes())
@@ -125,6 +133,16 @@ def find_spans(
                 if not (keeps and _stays(name, view[start + i : start + j].tobytes(), config)):
                     found.append((row, start + i, start + j, number))
     return Spans.of(found)
+
+
+def _picked(
+    kind: Kind, data: Bytes, offsets: Offsets, active: npt.NDArray[np.bool_], seen: Candidates, candidates: Candidates
+) -> Candidates:
+    """The candidates that the kind's finder looks at."""
+    if isinstance(kind.picks, Phrase):
+        return kind.picks.search(data, offsets, active, seen)
+    picked = candidates.where(kind.picks(candidates))
+    return picked.where(said_before(kind.hints, data, offsets, picked)) if kind.hints else picked
 
 
 def _stays(name: str, value: bytes, config: Scrub) -> bool:

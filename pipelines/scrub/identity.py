@@ -46,7 +46,8 @@ _ISSUERS: Final = (
     ("81", "82", (16,)),
     ("9792", "9792", (16,)),  # Troy
 )
-_GAP: Final = rb"(?P<gap>[ -]|\xc2\xa0)"
+_JOINT: Final = rb"[ .-]|\xc2\xa0|\xe2\x80[\x89\x90-\x95\xaf]"
+_GAP: Final = rb"(?P<gap>%b)" % _JOINT
 _CARD_FORMS: Final = tuple(
     re.compile(form)
     for form in (
@@ -63,16 +64,21 @@ _CARD_CUE: Final = re.compile(
     re.IGNORECASE,
 )
 _CALLED_CARD: Final = re.compile(r"(?:credit|debit|bank)\s?card(?:\s(?:number|num|no)\.?)?[\s:#]*(?:(?:is|was)\s)?$", re.IGNORECASE)
-_CALLED_IBAN: Final = re.compile(r"\bIBAN(?:\s(?:number|no|code)\.?)?[\s:='\"(]*(?:(?:is|was)\s)?$", re.IGNORECASE)
-_LIKE_IBAN: Final = re.compile(rb"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)(?![A-Za-z0-9])")
+_CALLED_IBAN: Final = re.compile(
+    r"(?:\bIBAN(?:\s(?:number|no|code)\.?)?|\bbank account(?:\s(?:number|num|no)\.?)?)[\s:='\"(]*(?:(?:is|was)\s)?$", re.IGNORECASE
+)
+_LIKE_IBAN: Final = re.compile(rb"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{11,30}|(?:[ -][A-Z0-9]{4}){2,7}(?:[ -][A-Z0-9]{1,3})?)(?![A-Za-z0-9])")
+_IBAN_JOINT: Final = re.compile(_JOINT)
 _USUAL_LENGTHS: Final = (14, 15, 16)
 _CODE_BEFORE: Final = re.compile(rb"[=&#%@/?]$")
 
-_CHINESE_ID: Final = re.compile(rb"(\d{6})( ?)(\d{8})\2(\d{3}[0-9Xx])$")
+_CHINESE_ID: Final = re.compile(rb"(\d{6})([ -]?)(\d{8})\2(\d{3}[0-9Xx])$")
 
 _SSN: Final = re.compile(rb"\d{3}-\d{2}-\d{4}$")
-_SSN_LOOSE: Final = re.compile(rb"\d{3} \d{2} \d{4}$|\d{9}$")
-_SSN_CUE: Final = re.compile(r"\bssn|social[\s-]+security|\btax\s?(?:payer)?\s?id|\bitin\b|\btin\b", re.IGNORECASE)
+_SSN_LOOSE: Final = re.compile(rb"(\d{3})(?P<gap>[/]|%b)(\d{2})(?P=gap)(\d{4})$|\d{9}$" % _JOINT)
+_SSN_CUE: Final = re.compile(
+    r"\bssn|\bs\.s\.n\b|social[\s-]+security|\bsoc\.? sec|\bss\s?#|\bmy social\b|\btax\s?(?:payer)?\s?id|\bitin\b|\btin\b", re.IGNORECASE
+)
 
 
 def find_payment_card(window: Window) -> Iterator[Span]:
@@ -87,7 +93,7 @@ def find_payment_card(window: Window) -> Iterator[Span]:
 def _is_card(number: bytes, before: bytes) -> bool:
     digits = re.sub(rb"\D", b"", number).decode()
     if not stdnum.luhn.is_valid(digits):  # mistyped, but called a card and grouped like one
-        return b" " in number and len(digits) == 16 and _is_issued(digits) and bool(_CALLED_CARD.search(words(before)))
+        return not number.isdigit() and len(digits) == 16 and _is_issued(digits) and bool(_CALLED_CARD.search(words(before)))
     return bool(_CARD_CUE.search(words(before))) or _is_plain_card(digits, before)
 
 
@@ -112,16 +118,18 @@ def find_iban(window: Window) -> Iterator[Span]:
 
 
 def _valid_iban(window: Window) -> Iterator[Span]:
-    text = window.value.decode()
-    n = _iban_length(text[:2].upper())
-    if not n:
+    value = window.value
+    n = _iban_length(value[:2].decode().upper())
+    number = _IBAN_JOINT.sub(b"", value)[:n]
+    if not n or len(number) < n or not stdnum.iban.is_valid(number.decode(), check_country=False):
         return
     end = kept = 0
-    while kept < n and end < len(text):
-        kept += text[end] != " "
-        end += 1
-    rest = window.value[end:] + window.after
-    if kept == n and not (rest[:1].isalnum() or rest[:1] == b"_") and stdnum.iban.is_valid(text[:end], check_country=False):
+    while kept < n:
+        joint = _IBAN_JOINT.match(value, end)
+        kept += joint is None
+        end = joint.end() if joint else end + 1
+    rest = value[end:] + window.after
+    if not (rest[:1].isalnum() or rest[:1] == b"_"):
         yield 0, end
 
 
@@ -155,11 +163,11 @@ def _is_region(code: str) -> bool:
 
 
 def find_us_ssn(window: Window) -> Iterator[Span]:
-    """A US Social Security number with its hyphens; without them only where the words before name it."""
+    """A US Social Security number with its hyphens; joined otherwise or in one piece only where the words before name it."""
     match = _SSN.match(window.value)
     if not match:
         match = _SSN_LOOSE.match(window.value)
         if not match or not _SSN_CUE.search(words(window.before)):
             return
-    if not is_glued(window) and stdnum.us.ssn.is_valid(match[0].decode().replace(" ", "-")):
+    if not is_glued(window) and stdnum.us.ssn.is_valid(re.sub(rb"\D", b"", match[0]).decode()):
         yield match.span()

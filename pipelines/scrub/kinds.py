@@ -32,6 +32,7 @@ from pipelines.scrub.candidates import (
     shape,
     word,
 )
+from pipelines.scrub.hints import Hints
 from pipelines.scrub.identity import find_cn_resident_id, find_iban, find_payment_card, find_us_ssn
 from pipelines.scrub.network import (
     find_email,
@@ -46,7 +47,7 @@ from pipelines.scrub.network import (
 from pipelines.scrub.phones import find_cn_mobile, find_phone
 from pipelines.scrub.phrases import Phrase
 from pipelines.scrub.places import Place
-from pipelines.scrub.secrets import find_crypto_address, find_key, find_secret
+from pipelines.scrub.secrets import KEY_HINTS, find_crypto_address, find_key, find_secret
 
 Mask = npt.NDArray[np.bool_]
 Picks = Callable[[Candidates], Mask]
@@ -63,6 +64,8 @@ class Kind:
     """Byte spans within the candidate (they may reach into what stands around it) that hold a value."""
     validator: str
     """What vouches for a value."""
+    hints: Hints = ()
+    """Unless empty: only candidates after one of these parts of words are worth a look."""
 
 
 def placeholder(kind: str) -> bytes:
@@ -100,6 +103,13 @@ def _lengths(least: int, most: int) -> Picks:
     return picks
 
 
+def _codes(candidates: Candidates) -> Mask:
+    """Numbers, and words of letters and digits, that may be a person's or an account's."""
+    n, n_digits = candidates.ends - candidates.starts, candidates.n_digits
+    is_word = (candidates.forms == TOKEN) & (n >= 6) & (n <= 20) & (n_digits >= 4)
+    return is_word | ((candidates.forms == NUMBER) & (n_digits >= 6) & (n_digits <= 20))
+
+
 def _dotted_quads(candidates: Candidates) -> Mask:
     """1.2.3.4, 1.2.3.4/24, and the ends of 1.2.3.4-1.2.3.9."""
     shown = (separators(DOT, DOT, DOT), separators(DOT, DOT, DOT, SLASH), separators(DOT, DOT, DOT, HYPHEN, DOT, DOT, DOT))
@@ -120,19 +130,8 @@ def _whole(window: Window, place: Place) -> Iterator[tuple[int, int]]:
     yield 0, len(window.value)
 
 
-_PASSPORTS: Final = (
-    *(word(letters, n) for letters in (1, 2) for n in range(6, 10)),
-    word(1, 2, 2, 4),
-    shape(2, 2, 5),
-    word(1, 1, 1, 2, 1, 1, 1, 1),
-)
-_LICENCES: Final = (
-    *(word(letters, n) for letters in (1, 2, 3) for n in range(5, 18)),
-    *(word(letters, n, last) for letters in (1, 2, 3) for n in range(5, 18) for last in (1, 2)),
-    word(5, 6, 2, 1, 2),
-    word(5, 6, 3, 1, 1),
-    word(5, 6, 2, 3),
-)
+_SOCIAL: Final = _shapes(shape(3, 2, 4), shape(9))
+_DNI: Final = _either(_words(shape(8, 1), word(1, 7, 1)), _shapes(shape(7), shape(8), shape(2, 3, 3)))
 KINDS: Final[dict[str, Kind]] = {
     "private_key": Kind(phrases.PRIVATE_KEYS, _whole, "PEM"),
     "secret": Kind(_form(KEY), _alone(find_secret), "format of the service"),
@@ -142,37 +141,39 @@ KINDS: Final[dict[str, Kind]] = {
     "iban": Kind(_form(IBAN), _alone(find_iban), "mod 97, country's pattern"),
     "cn_resident_id": Kind(_shapes(shape(18), shape(6, 8, 4)), _alone(find_cn_resident_id), "mod 11-2, region, date"),
     "payment_card": Kind(_digits(12, 31), _alone(find_payment_card), "Luhn, issuer"),
-    "crypto_address": Kind(_lengths(26, 62), _alone(find_crypto_address), "base58check or bech32"),
+    "crypto_address": Kind(_lengths(26, 62), _alone(find_crypto_address), "base58check, bech32 or hex of Ethereum"),
     "it_fiscal_code": Kind(_words(word(6, 2, 1, 2, 1, 3, 1)), _alone(national.find_it_fiscal_code), "check letter, date"),
-    "br_cpf": Kind(_shapes(shape(3, 3, 3, 2), shape(11)), _alone(national.find_br_cpf), "two check digits"),
+    "br_cpf": Kind(_shapes(shape(3, 3, 3, 2), shape(9, 2), shape(11)), _alone(national.find_br_cpf), "two check digits"),
     "br_cnpj": Kind(_shapes(shape(2, 3, 3, 4, 2), shape(14)), _alone(national.find_br_cnpj), "two check digits"),
     "kr_rrn": Kind(_shapes(shape(6, 7), shape(13)), _alone(national.find_kr_rrn), "check digit, date"),
     "fr_nir": Kind(_shapes(shape(15), shape(13, 2), shape(1, 2, 2, 2, 3, 3, 2)), _alone(national.find_fr_nir), "mod 97"),
-    "us_itin": Kind(_shapes(shape(3, 2, 4), shape(9)), _alone(national.find_us_itin), "ranges"),
-    "us_ssn": Kind(_shapes(shape(3, 2, 4), shape(9)), _alone(find_us_ssn), "ranges"),
+    "us_itin": Kind(_SOCIAL, _alone(national.find_us_itin), "ranges"),
+    "us_ssn": Kind(_SOCIAL, _alone(find_us_ssn), "ranges"),
+    "us_ein": Kind(_shapes(shape(2, 7), shape(9)), _alone(national.find_us_ein), "prefix, words before"),
     "uk_nino": Kind(_either(_words(word(2, 6, 1)), _shapes(shape(2, 2, 2))), _alone(national.find_uk_nino), "prefix, format, words before"),
     "ipv6": Kind(_form(IPV6), _alone(find_ipv6), "global unicast"),
     "ipv4": Kind(_dotted_quads, _alone(find_ipv4), "public ranges"),
-    "mac": Kind(_form(MAC), _alone(find_mac), "unicast, six octets"),
+    "mac": Kind(_either(_form(MAC), _lengths(12, 12)), _alone(find_mac), "unicast, six octets"),
     "cn_mobile": Kind(_digits(11, 15), find_cn_mobile, "phonenumbers"),
     "imei": Kind(_shapes(shape(15), shape(2, 6, 6, 1)), _alone(national.find_imei), "Luhn, words before"),
     "in_aadhaar": Kind(_shapes(shape(12), shape(4, 4, 4)), _alone(national.find_in_aadhaar), "Verhoeff, words before"),
     "in_pan": Kind(_words(word(5, 4, 1)), _alone(national.find_in_pan), "format, words before"),
     "uk_nhs": Kind(_shapes(shape(10), shape(3, 3, 4)), _alone(national.find_uk_nhs), "mod 11, words before"),
     "de_tax_id": Kind(_shapes(shape(11), shape(2, 3, 3, 3)), _alone(national.find_de_tax_id), "ISO 7064, words before"),
-    "es_dni": Kind(_either(_words(shape(8, 1), word(1, 7, 1)), _shapes(shape(8))), _alone(national.find_es_dni), "mod 23, words before"),
-    "nl_bsn": Kind(_shapes(shape(9), shape(4, 2, 3)), _alone(national.find_nl_bsn), "mod 11, words before"),
+    "es_dni": Kind(_DNI, _alone(national.find_es_dni), "mod 23, words before"),
+    "nl_bsn": Kind(_shapes(shape(9), shape(4, 2, 3), shape(3, 3, 3)), _alone(national.find_nl_bsn), "mod 11, words before"),
     "jp_my_number": Kind(_shapes(shape(12), shape(4, 4, 4)), _alone(national.find_jp_my_number), "check digit, words before"),
     "sg_nric": Kind(_words(word(1, 7, 1)), _alone(national.find_sg_nric), "check letter, words before"),
     "us_routing": Kind(_shapes(shape(9)), _alone(national.find_us_routing), "mod 10, words before"),
-    "bank_account": Kind(_digits(6, 20), _alone(named.find_account), "words before"),
-    "passport": Kind(_either(_words(*_PASSPORTS), _shapes(shape(8), shape(9))), _alone(named.find_passport), "words before"),
-    "driving_licence": Kind(_either(_words(*_LICENCES), _digits(7, 14)), _alone(named.find_driving_licence), "words before"),
+    "bank_account": Kind(_codes, _alone(named.find_account), "words before", named.ACCOUNT_HINTS),
+    "passport": Kind(_codes, _alone(named.find_passport), "words before", named.PASSPORT_HINTS),
+    "driving_licence": Kind(_codes, _alone(named.find_driving_licence), "words before", named.LICENCE_HINTS),
+    "voter_id": Kind(_codes, _alone(named.find_voter_id), "words before", named.VOTER_HINTS),
     "number_plate": Kind(phrases.NUMBER_PLATE, _whole, "format, words before"),
     "date_of_birth": Kind(phrases.DATE_OF_BIRTH, _whole, "date, words before"),
     "phone": Kind(_digits(6, 40), find_phone, "phonenumbers, words before"),
     "gps": Kind(_decimals, _alone(find_gps), "range"),
     "user": Kind(_form(HANDLE), _alone(find_user), "format"),
-    "key": Kind(_lengths(20, 128), _alone(find_key), "entropy, words before"),
+    "key": Kind(_lengths(20, 128), _alone(find_key), "entropy, words before", KEY_HINTS),
     "postal_address": Kind(phrases.POSTAL_ADDRESS, _whole, "words before"),
 }

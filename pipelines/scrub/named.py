@@ -1,4 +1,8 @@
-"""Numbers without a check digit that only the words directly before tell: passports, driving licences, bank accounts."""
+"""Numbers without a check digit that only the words directly before tell: passports, driving licences, voters, bank accounts.
+
+Forms differ by state and year. A usual form needs the label alone; where "number", "is" or a colon follows the label, any code is taken:
+groups of letters and digits joined by hyphens, slashes, underscores or spaces. A candidate is one group of it; what stands beside it joins.
+"""
 
 from __future__ import annotations
 
@@ -8,38 +12,74 @@ from typing import Final
 
 from pipelines.scrub.candidates import Window
 from pipelines.scrub.context import words
+from pipelines.scrub.hints import Hints
 
 Span = tuple[int, int]
 
-_MARK: Final = r"[\s:：=#.\"'“”‘’(\[*-]"
+_MARK: Final = r"[\s:：=#.,_|\"'“”‘’(\[*-]"
 _LINK: Final = (
-    rf"{_MARK}{{0,4}}(?:(?:number|num|no|nr|nº|n°|id|号码?|番号|번호|numéro|número|numero){_MARK}{{0,4}})?"
-    rf"(?:(?:is|was|of|as|es|ist|est|为|是|は){_MARK}{{0,3}})?$"
+    rf"(?P<link>(?:{_MARK}{{1,3}}(?-i:[A-Z]{{2}})\))?{_MARK}{{0,4}}(?:id{_MARK}{{1,2}})?(?:card{_MARK}{{1,2}}|(?:bearing|with){_MARK})?"
+    rf"(?:(?:numbers?|num|no|nr|nº|n°|id|号码?|番号|번호|numéro|número|numero){_MARK}{{0,4}})?"
+    rf"(?:(?:is|was|of|(?:listed |given |recorded )?as|es|ist|est|lautet|为|是|は){_MARK}{{0,3}})?)"
 )
+_LEAD: Final = r"(?P<lead>(?-i:(?:[A-Z0-9]{1,6}[-_/ ]){0,4}[A-Z]{0,3}))$"
+_TAIL: Final = re.compile(rb"(?:[-_/][A-Za-z0-9]{1,10}){0,4}")
 _GOES_ON: Final = re.compile(rb"[A-Za-z0-9_]|[.-][A-Za-z0-9]")
+_CALLED: Final = re.compile(r"[:：=#]|n[uúº°ro]|id|号|番|번|is|es|was|bearing|laut|为|是|は", re.IGNORECASE)
+_DATES: Final = re.compile(rb"(?:19|20)\d\d[-/ ](?:\d\d?[-/ ]\d\d?|(?:19|20)\d\d)|\d\d?[-/ ]\d\d?[-/ ](?:19|20)\d\d")
+_CODE: Final = re.compile(rb"(?=(?:[^0-9]*[0-9]){5})[A-Za-z0-9]{1,20}(?:[-_/ ][A-Za-z0-9]{1,14}){0,6}")
+_LONGEST_CODE: Final = 30
 
 
-def named(label: str, value: bytes) -> Callable[[Window], Iterator[Span]]:
-    """A finder of values that match, directly after the label."""
-    before, form = re.compile(rf"(?:{label}){_LINK}", re.IGNORECASE), re.compile(value, re.IGNORECASE)
+def named(label: str, usual: bytes, *, codes: bool = True) -> Callable[[Window], Iterator[Span]]:
+    """A finder of values directly after the label: of those in the `usual` form, and of any code (if `codes`) that is called a number."""
+    before, form = re.compile(rf"(?:{label}){_LINK}{_LEAD}", re.IGNORECASE), re.compile(usual, re.IGNORECASE)
 
     def find(window: Window) -> Iterator[Span]:
-        if form.fullmatch(window.value) and not _GOES_ON.match(window.after) and before.search(words(window.before)):
-            yield 0, len(window.value)
+        found = before.search(words(window.before))
+        if not found:
+            return
+        lead, tail = found["lead"].encode(), _TAIL.match(window.after)
+        is_called = codes and _CALLED.search(found["link"])
+        for end in dict.fromkeys((tail.end() if tail else 0, 0)):
+            value = lead + window.value + window.after[:end]
+            is_code = is_called and len(value) <= _LONGEST_CODE and _CODE.fullmatch(value)
+            if (is_code or form.fullmatch(value)) and not _DATES.fullmatch(value) and not _GOES_ON.match(window.after[end:]):
+                yield -len(lead), len(window.value) + end
+                return
 
     return find
 
 
+def _parts(words: str) -> Hints:
+    """Parts of words, one of which is in every label, to look for before the label is."""
+    return tuple(part.encode() for part in words.split())
+
+
+PASSPORT_HINTS: Final = _parts("pass pasaporte paspoort аспорт АСПОРТ 护照 護照 パスポート 여권")
 find_passport: Final = named(
-    r"passports?|passeport|reisepass\w*|pasaporte|passaporto|passaporte|paspoort|паспорт\w*|护照|護照|パスポート|여권",
+    r"passports?|passeport|reisepass\w*|passnummer|pasaporte|passaporto|passaporte|paspoort|паспорт\w*|护照|護照|パスポート|여권",
     rb"[A-Z]{1,2}\d{6,9}|[A-Z]\d{2}[A-Z]{2}\d{4}|\d{2}[A-Z]{2}\d{5}|\d{8,9}|[CFGHJK][0-9CFGHJKLMNPRTVWXYZ]{8}",
 )
+LICENCE_HINTS: Final = _parts("icen dl d.l. hrerschein permis patente 驾驶证 驾照 運転免許")
 find_driving_licence: Final = named(
-    r"driv(?:er|ing)(?:['’]?s)?\s+licen[cs]e|\blicen[cs]e\s+(?:number|no)|f[üu]hrerschein\w*|permis de conduire|驾驶证|驾照|運転免許",
-    rb"[A-Z]{1,3}\d{5,17}[A-Z]{0,2}|\d{7,14}|[A-Z]{5}\d{6}[A-Z0-9]{5}|[A-Z]\d{3}-\d{3}-\d{4}",
+    r"driv(?:er|ing)(?:['’]?s)?[\s_]+licen[cs]e|\blicen[cs]e\s+(?=number|no)|\b(?-i:DL|D\.L\.)(?=\s?(?:#|no|num))|f[üu]hrerschein\w*"
+    r"|permis de conduire|(?:permiso|licencia) de conducir|patente di guida|驾驶证|驾照|運転免許証?",
+    rb"[A-Z]{1,3}[- ]?\d{5,17}[A-Z]{0,2}|\d{7,14}|[A-Z]{5}\d{6}[A-Z0-9]{5}|[A-Z]\d{2,4}(?:-\d{2,5}){2,4}",
 )
+VOTER_HINTS: Final = _parts("voter elector epic eleitor")
+find_voter_id: Final = named(
+    r"\bvoter['’]?s?(?:[\s_-]+(?:registration|identity|identification|card|roll))?(?=[\s_-]+(?:card|number|no|num|id)\b)"
+    r"|\belector(?:al|['’]?s)?(?:\s+(?:roll|photo identity card))?(?=\s+(?:number|no|id)\b)|\bepic(?=\s+(?:number|no)\b)"
+    r"|clave de elector|t[íi]tulo de eleitor",
+    rb"[A-Z]{3}\d{7}|[A-Z]{6}\d{8}[HM]\d{3}|\d{12}",
+)
+ACCOUNT_HINTS: Final = _parts("acc a/c konto cuenta compte conta 银行 账户 口座 계좌")
 find_account: Final = named(
-    r"\b(?:bank\s+)?(?:account|acct|a/c)\.?\s*(?:number|num|no|nr|#)|\bbank\s+(?:account|acct|a/c)|kontonummer|konto-?nr"
+    r"\b(?:bank[\s_]*)?(?:account|acct|a/c)\.?[\s_]*(?=number|num|no|nr|#)|\bbank\s+(?:account|acct|a/c)"
+    r"|\b(?:checking|savings|current|deposit|beneficiary|recipient|payee)\s+(?:account|acct)"
+    r"|sort\s+code:?\s\d\d-?\d\d-?\d\d,?\s(?:and\s)?(?:account|acct)|kontonummer|konto-?nr"
     r"|n[úu]mero de cuenta|num[ée]ro de compte|conta corrente|银行(?:卡|账|帐)号|银行账户|账户号码|口座番号|계좌번호",
     rb"\d{6,20}|\d{2,6}(?:[ -]\d{2,8}){1,5}",
+    codes=False,
 )

@@ -20,6 +20,7 @@ import stdnum.it.codicefiscale
 import stdnum.jp.in_
 import stdnum.kr.rrn
 import stdnum.nl.bsn
+import stdnum.us.ein
 import stdnum.us.itin
 import stdnum.us.rtn
 
@@ -30,13 +31,15 @@ Span = tuple[int, int]
 Finder = Callable[[Window], Iterator[Span]]
 
 _NINO_LETTERS: Final = rb"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
-_NINO: Final = re.compile(_NINO_LETTERS + rb"\d{6}[A-D]")
+_NINO: Final = re.compile(_NINO_LETTERS + rb"\d{6}[A-D]", re.IGNORECASE)
 _NINO_LEAD: Final = re.compile(rb"(?<![A-Za-z0-9_])" + _NINO_LETTERS + rb"[ -]?$")
 _NINO_TAIL: Final = re.compile(rb"[ -]?[A-D](?![A-Za-z0-9_])")
+_NINO_PAIRS: Final = re.compile(rb"\d\d([ -])\d\d\1\d\d")
 _NINO_CUE: Final = re.compile(r"national insurance|\bni\b|nino", re.IGNORECASE)
 
 _DNI_CUE: Final = re.compile(r"\bdni\b|\bnie\b|\bnif\b|documento|identidad|identificaci[oó]n|tax id|\bid\b", re.IGNORECASE)
-_DNI_TAIL: Final = re.compile(rb"[- ]?[A-HJ-NP-TV-Z](?![A-Za-z0-9_])")
+_NIE_LEAD: Final = re.compile(rb"(?<![A-Za-z0-9_])[XYZ][- ]?$", re.IGNORECASE)
+_DNI_TAIL: Final = re.compile(rb"[- ]?[A-HJ-NP-TV-Z](?![A-Za-z0-9_])", re.IGNORECASE)
 
 _NRIC_WEIGHTS: Final = (2, 7, 6, 5, 4, 3, 2)
 _NRIC_SERIES: Final = {
@@ -55,14 +58,14 @@ def checked(is_valid: Callable[[str], bool], alone: bytes = rb"(?!)", *, announc
     def find(window: Window) -> Iterator[Span]:
         value = window.value
         fits = plain.fullmatch(value) or (named.fullmatch(value) and about.search(words(window.before)))
-        if fits and not is_glued(window) and is_valid(value.decode()):
+        if fits and not is_glued(window) and is_valid(value.decode().replace(" ", "")):
             yield 0, len(value)
 
     return find
 
 
 find_us_itin: Final = checked(
-    stdnum.us.itin.is_valid, rb"\d{3}-\d{2}-\d{4}", announced=rb"\d{9}", cue=r"\bitin\b|taxpayer|\btax\s?id|\btin\b"
+    stdnum.us.itin.is_valid, rb"\d{3}-\d{2}-\d{4}", announced=rb"\d{9}|\d{3} \d{2} \d{4}", cue=r"\bitin\b|taxpayer|\btax\s?id|\btin\b"
 )
 find_uk_nhs: Final = checked(stdnum.gb.nhs.is_valid, announced=rb"\d{10}|\d{3}([ -])\d{3}\1\d{4}", cue=r"\bnhs\b")
 find_de_tax_id: Final = checked(
@@ -73,20 +76,27 @@ find_fr_nir: Final = checked(
     rb"\d( ?)\d\d\1\d\d\1\d\d\1\d{3}\1\d{3} ?\d\d",
 )
 find_it_fiscal_code: Final = checked(stdnum.it.codicefiscale.is_valid, rb"[A-Za-z]{6}\d\d[A-Za-z]\d\d[A-Za-z]\d{3}[A-Za-z]")
-find_nl_bsn: Final = checked(stdnum.nl.bsn.is_valid, announced=rb"\d{9}|\d{4}\.\d{2}\.\d{3}", cue=r"\bbsn\b|burgerservice|sofi")
-find_br_cpf: Final = checked(stdnum.br.cpf.is_valid, rb"\d{3}\.\d{3}\.\d{3}-\d\d", announced=rb"\d{11}", cue=r"\bcpf\b")
+find_nl_bsn: Final = checked(
+    stdnum.nl.bsn.is_valid, announced=rb"\d{9}|\d{4}\.\d{2}\.\d{3}|\d{3}([ .])\d{3}\1\d{3}", cue=r"\bbsn\b|burgerservice|sofi"
+)
+find_br_cpf: Final = checked(
+    stdnum.br.cpf.is_valid, rb"\d{3}\.\d{3}\.\d{3}-\d\d", announced=rb"\d{11}|\d{9}-\d\d|\d{3}([ .-])\d{3}\1\d{3}[ .-]\d\d", cue=r"\bcpf\b"
+)
 find_br_cnpj: Final = checked(stdnum.br.cnpj.is_valid, rb"\d\d\.\d{3}\.\d{3}/\d{4}-\d\d", announced=rb"\d{14}", cue=r"\bcnpj\b")
 find_in_aadhaar: Final = checked(
     stdnum.in_.aadhaar.is_valid, announced=rb"\d{12}|\d{4}([ -])\d{4}\1\d{4}", cue=r"aadh?aar|\baadhar|uidai|आधार"
 )
 find_in_pan: Final = checked(
-    stdnum.in_.pan.is_valid, announced=rb"[A-Z]{5}\d{4}[A-Z]", cue=r"\bpan\b|permanent account|income tax|\btax\s?id|पैन"
+    stdnum.in_.pan.is_valid, announced=rb"[A-Za-z]{5}\d{4}[A-Za-z]", cue=r"\bpan\b|permanent account|income tax|\btax\s?id|पैन"
 )
 find_kr_rrn: Final = checked(stdnum.kr.rrn.is_valid, rb"\d{6}-\d{7}", announced=rb"\d{13}", cue=r"주민|등록번호|\brrn\b|resident reg")
 find_jp_my_number: Final = checked(
     stdnum.jp.in_.is_valid, announced=rb"\d{12}|\d{4}([ -])\d{4}\1\d{4}", cue=r"my\s?number|マイナンバー|個人番号"
 )
 find_imei: Final = checked(stdnum.imei.is_valid, announced=rb"\d{15}|\d\d([ -])\d{6}\1\d{6}\1\d", cue=r"\bimeis?\b")
+find_us_ein: Final = checked(
+    stdnum.us.ein.is_valid, announced=rb"\d{2}-?\d{7}", cue=r"\bf?ein\b|employer\s+id|\btax(?:payer)?\s?id|\btin\b|federal\s+(?:tax|id)"
+)
 find_us_routing: Final = checked(stdnum.us.rtn.is_valid, announced=rb"\d{9}", cue=r"routing|\baba\b|\brtn\b|\btransit")
 
 
@@ -97,28 +107,27 @@ def find_uk_nino(window: Window) -> Iterator[Span]:
             yield 0, len(window.value)
         return
     lead, tail = _NINO_LEAD.search(window.before), _NINO_TAIL.match(window.after)
-    if lead and tail and re.fullmatch(rb"\d\d([ -])\d\d\1\d\d", window.value):
+    if lead and tail and _NINO_PAIRS.fullmatch(window.value):
         yield -len(lead[0]), len(window.value) + tail.end()
 
 
 def find_es_dni(window: Window) -> Iterator[Span]:
     """A Spanish DNI or NIE whose letter is right, where the words before name it; in 12345678-Z form the letter follows."""
-    if is_glued(Window(window.before, window.value, b"")) or not _DNI_CUE.search(words(window.before)):
+    digits = window.value.replace(b".", b"")
+    lead = _NIE_LEAD.search(window.before) if len(digits) == 7 and digits.isdigit() else None
+    before = window.before[: lead.start()] if lead else window.before
+    if is_glued(Window(before, window.value, b"")) or not _DNI_CUE.search(words(before)):
         return
-    tail = _DNI_TAIL.match(window.after) if window.value.isdigit() else None
-    number = (window.value + (tail[0][-1:] if tail else b"")).decode()
-    if (
-        len(number) == 9
-        and not window.after[:1].isalnum() | bool(tail)
-        and (stdnum.es.dni.is_valid(number) or stdnum.es.nie.is_valid(number))
-    ):
-        yield 0, len(window.value)
-    elif tail and stdnum.es.dni.is_valid(number):
-        yield 0, len(window.value) + tail.end()
+    tail = _DNI_TAIL.match(window.after) if digits.isdigit() else None
+    if tail or not (digits.isdigit() or window.after[:1].isalnum()):
+        number = ((lead[0][:1] if lead else b"") + digits + (tail[0][-1:] if tail else b"")).decode()
+        if len(number) == 9 and (stdnum.es.dni.is_valid(number) or stdnum.es.nie.is_valid(number)):
+            yield -len(lead[0]) if lead else 0, len(window.value) + (tail.end() if tail else 0)
 
 
 def is_sg_nric(number: str) -> bool:
     """Whether the letter that closes a Singaporean NRIC or FIN is right."""
+    number = number.upper()
     if number[0] not in _NRIC_SERIES:
         return False
     offset, letters = _NRIC_SERIES[number[0]]
@@ -126,4 +135,4 @@ def is_sg_nric(number: str) -> bool:
     return letters[total % 11] == number[8]
 
 
-find_sg_nric: Final = checked(is_sg_nric, announced=rb"[STFGM]\d{7}[A-Z]", cue=r"\bnric|\bfin\b|identity|\bic\b|singapore")
+find_sg_nric: Final = checked(is_sg_nric, announced=rb"[STFGMstfgm]\d{7}[A-Za-z]", cue=r"\bnric|\bfin\b|identity|\bic\b|singapore")

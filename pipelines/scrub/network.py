@@ -19,6 +19,10 @@ Span = tuple[int, int]
 _LABEL: Final = re.compile(r"(?!-)[\w-]{1,63}(?<!-)")
 _ASCII_LABEL: Final = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _LONGEST_TLD: Final = 24
+_ITALIC_END: Final = re.compile(rb"@[^_]+_")
+# Letters of names that end in another script than ASCII: Latin, Greek, Cyrillic; others run into the words before, so the host must tell.
+_FOREIGN_LETTERS: Final = re.compile(rb"(?:[\xc3-\xd4][\x80-\xbf]|[A-Za-z0-9._%+-])*[\xc3-\xd4][\x80-\xbf]$")
+_ANY_LETTERS: Final = re.compile(rb"(?:[\xc3-\xdf][\x80-\xbf]|[\xe1\xe3-\xed][\x80-\xbf][\x80-\xbf]|[A-Za-z0-9._%+-]){1,40}$")
 _IN_URL: Final = re.compile(rb"//[^\s/@]*$")
 _RETINA_IMAGE: Final = re.compile(r"\d+x$")  # icon@2x.zip
 # Top domains that are methods too: `x@w.to(device)` multiplies matrices.
@@ -70,6 +74,10 @@ _PAYMENT_HANDLES: Final = frozenset(
         b"sbi",
     )
 )
+_OCTETS: Final = re.compile(rb"[0-9A-Fa-f]{12}")
+_CALLED_MAC: Final = re.compile(
+    r"(?:\bmac|(?:hardware|ethernet|physical)\s(?:address|addr))\b(?:\saddress|\saddr|地址)?[\s:：=\"']{0,4}$", re.IGNORECASE
+)
 _GLOBAL_UNICAST: Final = ipaddress.ip_network("2000::/3")
 
 
@@ -85,10 +93,16 @@ def find_email(window: Window) -> Iterator[Span]:
     """The address around the `@`, without what stands before its name and after its domain."""
     name, _, host = window.value.partition(b"@")
     local = name.lstrip(b".-%+'")
+    if name.startswith(b"_") and _ITALIC_END.search(window.value + window.after[:1]):
+        local = name.lstrip(b"_*")
     start = len(name) - len(local)
+    if start == 0:
+        foreign = (_FOREIGN_LETTERS if name else _ANY_LETTERS).search(window.before)
+        if foreign and (name or not host.isascii()):
+            local, start = foreign[0] + local, -len(foreign[0])
     if not any(chr(byte).isalnum() for byte in local) or local == b"git":
         return
-    if not start and (window.before.endswith(b"@") or _IN_URL.search(window.before)):
+    if start <= 0 and (window.before.endswith(b"@") or _IN_URL.search(window.before)):
         return
     # An invalid byte becomes a character that is no letter, and keeps its place.
     domain = _domain(host.decode("utf-8", "surrogateescape")) or (host.decode() if host.lower() in _PAYMENT_HANDLES else "")
@@ -96,7 +110,7 @@ def find_email(window: Window) -> Iterator[Span]:
         return
     end = len(name) + 1 + len(domain.encode())
     following = window.value[end:] + window.after
-    if following[:1] == b"_" or (following[:1] == b"(" and domain.rsplit(".", 1)[-1] in _METHODS):
+    if (following[:1] == b"_" and not name.startswith(b"_")) or (following[:1] == b"(" and domain.rsplit(".", 1)[-1] in _METHODS):
         return
     yield start, end
 
@@ -163,8 +177,14 @@ def find_user(window: Window) -> Iterator[Span]:
 
 
 def find_mac(window: Window) -> Iterator[Span]:
-    """A hardware address of one device: not broadcast, multicast, empty, documentation (RFC 7042) or one that just counts."""
-    octets = bytes.fromhex(re.sub(rb"[:-]", b"", window.value).decode())
+    """A hardware address of one device, in one piece only where it is called one.
+
+    Not broadcast, multicast, empty, documentation (RFC 7042) or one that just counts.
+    """
+    digits = re.sub(rb"[:-]", b"", window.value)
+    if not _OCTETS.fullmatch(digits) or (digits == window.value and not _CALLED_MAC.search(words(window.before))):
+        return
+    octets = bytes.fromhex(digits.decode())
     steps = {(after - before) % 256 for before, after in itertools.pairwise(octets)}
     if not (octets[0] & 1 or len(set(octets)) < 3 or octets[:5] == b"\x00\x00\x5e\x00\x53" or len(steps) == 1):
         yield 0, len(window.value)
@@ -182,7 +202,8 @@ def find_gps(window: Window) -> Iterator[Span]:
 def find_ipv4(window: Window) -> Iterator[Span]:
     """Public addresses; not what is called a version or a section, nor what could number one unless it is called an address."""
     match = _IPV4.match(window.value)
-    if not match or is_glued(window) or window.before[-1:] == b".":
+    shown = Window(window.before, window.value, b"") if window.before.endswith((b"://", b"@")) else window
+    if not match or is_glued(shown) or window.before[-1:] == b".":
         return
     before = words(window.before)
     if _VERSION.search(before):

@@ -21,14 +21,15 @@ from pipelines.scrub.places import Place
 
 Span = tuple[int, int]
 
-_GAP: Final = r"[\s:：=.,\-–—()（）\[\]【】\"'“”*|/\\]*+"
+_GAP: Final = r"[\s:：=.,_\-–—()（）\[\]【】\"'“”*|/\\]*+"
 _FILLER: Final = (
     _GAP + r"(?:(?:(?:numbers?|no|nr|num|is|are|was|at|us|on|to|me|office|direct|line|work|home|und|oder|or|and|номер)\b|n[°º]"
-    r"|号码?|號碼?|番号|번호|是|为|為)" + _GAP + r")*+$"
+    r"|lautet|ist|est|es|号码?|號碼?|番号|번호|是|为|為)" + _GAP + r")*+$"
 )
 _LABEL: Final = re.compile(
-    r"(?:\b(?:tele)?phones?|\btel|\btlf|\btelef|\b(?:tele|e)?fax|\bmobiles?|\bmob|\bcell(?:ular|phone)?|\bwhats\s?app|\bhotline"
-    r"|\bhelpline|\btoll[\s-]?free|\bphone\s+no|telefon\w{0,3}|t[ée]l[ée]phone|\btél|m[óo]vil|celular|\bhandy|\bmobil|\bgsm"
+    r"(?:\b(?:tele)?phones?|\bcontact (?:number|no|num)\b|\btel|\btlf|\btelef|\b(?:tele|e)?fax|\bmobiles?|\bmob|\bcell(?:ular|phone)?"
+    r"|\bwhats\s?app|\bhotline|\bhelpline|\btoll[\s-]?free|\bphone\s+no|telefon(?:nummer|\w{0,3})|t[ée]l[ée]phone|\btél|m[óo]vil|celular"
+    r"|\bhandy(?:nummer)?|\bmobil|\bgsm"
     r"|тел(?:ефон\w?)?|факс|電話|电话|手机|手機|移动电话|传真|傳真|热线|熱線|座机|携帯|전화|휴대폰|휴대전화|팩스|โทร(?:ศัพท์)?"
     r"|هاتف|फ़ोन|điện thoại|sđt)" + _FILLER,
     re.IGNORECASE,
@@ -37,7 +38,7 @@ _LABEL_AFTER: Final = re.compile(
     r"[\s\-–(\[,]{0,3}(?:\(?(?:fax|mobile|mob|cell|tel|telephone|phone|office|toll[\s-]?free)\b|(?:手机|电话|传真))", re.IGNORECASE
 )
 _CUE: Final = re.compile(
-    r"\b(?:calls?|calling|dial|contact|text|sms|ring|reach|phone|tel|fax|mobile|cell|message|telefon\w*|anruf\w*|rufen|appel\w*|llam\w*"
+    r"\b(?:calls?|calling|dial|contact|text|sms|ring|reach|phone|tel|fax|mobile|cell|message|telefon\w*|anruf\w*|rufen|appel\w*|joign\w*|llam\w*"
     r"|ligue|chiam\w*|whatsapp|hotline)\b|звон|联系|聯繫|拨打|致电|咨询|電話|电话|手机|微信|お問い合わせ|연락",
     re.IGNORECASE,
 )
@@ -46,6 +47,7 @@ _CALL: Final = re.compile(
     r"|\b(?:messages?|texts|calls)\s(?:to|at|on|from)[\s:]*$|\bmy\sregistered[\s:]*$|(?:拨打|致电)[\s:：]*$",
     re.IGNORECASE,
 )
+_INITIAL: Final = re.compile(r"(?<![A-Za-z])[TPMF]: ?$")  # of telephone, phone, mobile, fax
 _OTHER_NUMBER: Final = re.compile(
     r"(?:\b(?:isbn|issn|doi|arxiv|pmid|oclc|lccn|ean|upc|gtin|sku|asin|isrc|cas|vin|imei|serial|orders?|invoice|account|acct|routing|aba"
     r"|patent|rfc|cve|bug|issue|ticket|case|ref|reference|ids?|no|nr|version|ver|v|rev|build|pp?|pages?|vol|zip|plz|ein|tax|ssn|card|iban"
@@ -57,12 +59,12 @@ _CODE_BEFORE: Final = re.compile(rb"[=&#%@$?_/\\<^~]$")
 _CODE_AFTER: Final = re.compile(rb"[%@=$_:]|\xc2\xb0|\xe2\x82\xac|\xc2\xa3")
 _DATE: Final = re.compile(
     r"(?:1[5-9]|20)\d\d[-./ ][01]?\d[-./ ][0-3]?\d(?!\d)|[0-3]?\d[-./ ][0-3]?\d[-./ ](?:1[5-9]|20)\d\d(?!\d)"
-    r"|(?:1[5-9]|20)\d\d[-–—/ ](?:1[5-9]|20)\d\d(?!\d)|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)"
+    r"|(?:1[5-9]|20)\d\d(?:[-–—/ ]| [-–/] )(?:1[5-9]|20)\d\d(?!\d)|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)"
 )
 _EXTENSION: Final = re.compile(
-    rb" ?(?:x|ext\.?|extension|durchwahl|#) ?\d{1,7}(?!\d)|(?: ?\xe8\xbd\xac| ?\xe5\x88\x86\xe6\x9c\xba) ?\d{1,7}", re.IGNORECASE
+    rb",? ?(?:x|ext\.?|extension|durchwahl|#) ?\d{1,7}(?!\d)|(?: ?\xe8\xbd\xac| ?\xe5\x88\x86\xe6\x9c\xba) ?\d{1,7}", re.IGNORECASE
 )
-_LONG_EXTENSION: Final = re.compile(rb" ?(?:x|ext\.? ?)\d{2,6}(?!\d)", re.IGNORECASE)
+_LONG_EXTENSION: Final = re.compile(rb",? ?(?:x|ext\.? ?)\d{2,6}(?!\d)", re.IGNORECASE)
 _HEX_BEGINS: Final = re.compile(rb"\D0$")  # 0x12 is no extension
 _FOREIGN: Final = re.compile(rb"\+\(?(?:\d{1,3}\)?[ -])?$")  # the country code of another country stands before
 _GROUP: Final = re.compile(rb"\d+")
@@ -70,6 +72,7 @@ _MIN_DIGITS: Final = 7
 _MAX_DIGITS: Final = 15  # E.164
 
 _NOUGHTS: Final = re.compile(rb"\D*(?:0\D*){4}")
+_ROUND: Final = re.compile(rb"\d{1,3}(?:\D{1,2}\d{3})*\D{1,2}000")  # 734 000 000
 _TRUNK: Final = re.compile(rb"\(?0\d+[^.\d]|\(\d")  # an area code as it is written before the rest; not the 0 of 0.3732417216
 
 _LEAD: Final = re.compile(rb"(?:\+|\(\+|\+\(|\()$")
@@ -144,9 +147,12 @@ def _end(window: Window, place: Place) -> int:
     extended = _LONG_EXTENSION.match(window.after) and not _HEX_BEGINS.search(value)
     if _labelled(window) or (len(ends) > 1 and (_CALL.search(context) or extended)):
         return _labelled_end(value, ends, place)
-    if is_glued(window) or _CODE_BEFORE.search(window.before) or _CODE_AFTER.match(window.after) or _OTHER_NUMBER.search(context):
+    if is_glued(window) or _CODE_BEFORE.search(window.before) or _CODE_AFTER.match(window.after):
         return 0
-    if _CUE.search(context):
+    initial = len(ends) > 1 and _INITIAL.search(context)
+    if not initial and _OTHER_NUMBER.search(context):
+        return 0
+    if initial or _CUE.search(context):
         return next((end for end in reversed(ends) if _is_national(value[:end], place, Leniency.VALID)), 0)
     return ends[-1] if _is_unannounced(value, len(ends), place) else 0
 
@@ -162,7 +168,7 @@ def _labelled_end(value: bytes, ends: list[int], place: Place) -> int:
 
 def _is_unannounced(value: bytes, n_groups: int, place: Place) -> bool:
     """Whether the grouping alone tells a telephone number, with nothing said about it."""
-    if n_groups == 1 or (n_groups == 2 and not _TRUNK.match(value)):
+    if n_groups == 1 or (n_groups == 2 and not _TRUNK.match(value)) or _ROUND.fullmatch(value):
         return False
     return _is_national(value, place, Leniency.STRICT_GROUPING)
 
@@ -182,6 +188,8 @@ def _is_valid(value: bytes, region: str | None, leniency: int) -> bool:
     if not _MIN_DIGITS <= _n_digits(value) <= _MAX_DIGITS + 2:
         return False
     text = value.decode()
+    if text.count("/") > 1:  # +49/30/901820
+        text = text.replace("/", "-")
     match = next(iter(PhoneNumberMatcher(text, region, leniency, 1)), None)
     return match is not None and match.end == len(text) and match.start <= 1
 

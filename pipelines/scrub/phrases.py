@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.scrub.candidates import BEGIN, PHRASE, Candidates, phrases_at
+from pipelines.scrub.hints import places_of
 from pipelines.scrub.secrets import PRIVATE_KEY
 from schemas.buffers import Bytes, Offsets
 
@@ -33,7 +34,10 @@ class Phrase:
         rows: list[int] = []
         starts: list[int] = []
         ends: list[int] = []
-        hinted = self._hinted(data, offsets) if self.hints else candidates.starts[candidates.forms == self.form].tolist()
+        if self.hints:
+            hinted = places_of(self.hints, data, int(offsets[0]), int(offsets[-1])).tolist()
+        else:
+            hinted = candidates.starts[candidates.forms == self.form].tolist()
         for row, first, stop in self._neighbourhoods(hinted, data, offsets, active):
             for match in self.pattern.finditer(data[first:stop].tobytes()):
                 start, end = match.span("value")
@@ -43,18 +47,6 @@ class Phrase:
                 starts.append(start + first)
                 ends.append(end + first)
         return phrases_at(rows, starts, ends)
-
-    def _hinted(self, data: Bytes, offsets: Offsets) -> list[int]:
-        """Places in the buffer where a hint stands, in order."""
-        base = int(offsets[0])
-        text = data[base : int(offsets[-1])].tobytes()
-        found = []
-        for hint in self.hints:
-            at = text.find(hint)
-            while at >= 0:
-                found.append(at + base)
-                at = text.find(hint, at + 1)
-        return sorted(found)
 
     def _neighbourhoods(
         self, hinted: list[int], data: Bytes, offsets: Offsets, active: npt.NDArray[np.bool_]

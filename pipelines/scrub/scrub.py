@@ -21,7 +21,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.scrub.audit import AUDIT, in_characters
-from pipelines.scrub.candidates import scan
 from pipelines.scrub.column import NAMES, find_spans, scrub_column
 from pipelines.scrub.digests import Found
 from pipelines.scrub.kinds import KINDS, placeholder
@@ -29,7 +28,7 @@ from pipelines.scrub.rewrite import settle
 from pipelines.text.view import text_view
 from schemas.recipe import Scrub
 
-RULES_VERSION: Final = 4
+RULES_VERSION: Final = 5
 _LIBRARIES: Final = ("phonenumbers", "python-stdnum", "tldextract")  # their tables decide what is valid
 _BESIDE: Final = ("url", "licence", "rights")
 """Columns with words that the source chose."""
@@ -108,7 +107,7 @@ def verify_clean(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
     text, lang, url = batch.column("text"), strings(batch, "lang"), strings(batch, "url")
     data, offsets = text_view(text)
     active = np.ones(len(text), np.bool_)
-    spans = settle(find_spans(data, offsets, scan(data, offsets, active), None, active, lang, url, config))
+    spans = settle(find_spans(data, offsets, None, active, lang, url, config))
     return audit_of([Found(text, np.arange(batch.num_rows), ["text"] * batch.num_rows, spans)], ids_of(batch), config)
 
 

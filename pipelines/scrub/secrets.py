@@ -25,7 +25,9 @@ _KEYS: Final = re.compile(
     rb"|sk-(?:proj-|ant-|svcacct-)?[A-Za-z0-9_-]{32,250}"
     rb"|AIza[A-Za-z0-9_-]{35}"  # Google
     rb"|glpat-[A-Za-z0-9_-]{20,64}|npm_[A-Za-z0-9]{36}|hf_[A-Za-z0-9]{30,40}"
-    rb"|SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43})(?![A-Za-z0-9_])"
+    rb"|SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"
+    rb"|pypi-AgE[A-Za-z0-9_-]{50,250}|sq0(?:csp|atp)-[A-Za-z0-9_-]{22,43}|AKCp[0-9][A-Za-z0-9]{58,78}|dop_v1_[0-9a-f]{64}"
+    rb"|shp(?:at|ca|pa|ss)_[0-9A-Fa-f]{32}|GOCSPX-[A-Za-z0-9_-]{28})(?![A-Za-z0-9_])"  # JFrog, DigitalOcean, Shopify, Google
 )
 _EXAMPLE: Final = re.compile(rb"example|x{6}|0{8}|1234567890?abc", re.IGNORECASE)
 _PEM_LINES: Final = rb"(?:(?!-)[A-Za-z0-9+/=:,. \t-]{0,120}(?:\r?\n|\\n)){1,200}?"
@@ -38,7 +40,11 @@ PRIVATE_KEY: Final = (
 
 _BASE58: Final = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _PLACE: Final = {byte: place for place, byte in enumerate(_BASE58)}
-_KEY_CUE: Final = re.compile(r"key|token|secret|passw|pwd|auth|credential|密钥|口令|密码", re.IGNORECASE)
+_ETHEREUM: Final = re.compile(rb"0x(?!0{8}|f{8})[0-9A-Fa-f]{40}")
+_WALLET_CUE: Final = re.compile(r"wallet|\beth(?:er|ereum)?\b|\bdonat|\bsend|\btips?\b|钱包", re.IGNORECASE)
+_KEY_WORDS: Final = ("key", "token", "secret", "passw", "pwd", "auth", "credential", "密钥", "口令", "密码")
+KEY_HINTS: Final = tuple(word.encode() for word in _KEY_WORDS)
+_KEY_CUE: Final = re.compile("|".join(_KEY_WORDS), re.IGNORECASE)
 _KEY_ASSIGNED: Final = re.compile(r"[=:：]\s*[\"'`]?$|[\"'`]$")
 _MIN_KEY: Final = 20
 _MIN_ENTROPY: Final = 3.7  # bits a character; words and numbers stay below
@@ -53,11 +59,17 @@ def find_secret(window: Window) -> Iterator[Span]:
 
 
 def find_crypto_address(window: Window) -> Iterator[Span]:
-    """A base58check address of 25 bytes (Bitcoin and its kin), or a bech32 one of Bitcoin."""
+    """A base58check address of 25 bytes (Bitcoin and its kin), a bech32 one of Bitcoin, or one of Ethereum that words announce.
+
+    Ethereum's own checksum (EIP-55) tells little: programs have addresses like people, and most of those in texts are theirs.
+    """
     if is_glued(window):
         return
     value = window.value
-    if (26 <= len(value) <= 35 and _is_base58check(value)) or (value[:3].lower() == b"bc1" and stdnum.bitcoin.is_valid(value.decode())):
+    if _ETHEREUM.fullmatch(value):
+        if _WALLET_CUE.search(words(window.before)):
+            yield 0, len(value)
+    elif (26 <= len(value) <= 35 and _is_base58check(value)) or (value[:3].lower() == b"bc1" and stdnum.bitcoin.is_valid(value.decode())):
         yield 0, len(value)
 
 

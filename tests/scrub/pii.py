@@ -35,6 +35,9 @@ PIECES = (
     "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "40.712812, -74.006015", "user-0123456789@example.com", "202-555-0123", "192.0.2.7",
     "license plate AB 123",
     "\\", "$", "\u00a0", "\u2011", "word", "слово",
+    "１３８００１３８０００", "＠", "（0755）12345678", "４５３９１４８８０３４３６４６７", "ＡＢ", "GB82-WEST-1234-5698-7654-32", "IBAN",
+    "EIN 12-3456789", "voter id ABC1234567", "license number D245-938-19-203", "D12-", "-K9", "пётр@почта.рф", "é", " / ", " - ",
+    "ETH 0x52908400098527886E0F7030069857D2E4169EE7", "MAC 3C22FB4A9DE1", "NIE X-1234567-L", "_jane@bakery.org_",
 )  # fmt: skip
 
 PII_LIKE = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)

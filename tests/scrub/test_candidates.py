@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.scrub.candidates import AT, DOT, HYPHEN, IBAN, IPV6, NUMBER, SPACE, Candidates, scan, separators, shape
+from pipelines.scrub.candidates import AT, DOT, HYPHEN, IBAN, IPV6, NUMBER, SPACE, Candidates, separators, shape
+from pipelines.scrub.scan import scan
 from pipelines.text.view import text_view
 from tests.scrub.pii import PII_LIKE, texts
 

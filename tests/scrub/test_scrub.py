@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.scrub import column, scrub
-from pipelines.scrub.candidates import Candidates, Window, scan
+from pipelines.scrub.candidates import Candidates, Window
 from pipelines.scrub.column import scrub_text
 from pipelines.scrub.kinds import KINDS, Kind, placeholder
 from pipelines.scrub.phrases import Phrase
+from pipelines.scrub.scan import scan
 from pipelines.scrub.scrub import digest, redaction_fields, scrub_batch, verify_clean
 from pipelines.text.view import text_view
 from schemas.recipe import DEFAULT_KINDS, PII_KINDS, Scrub

@@ -20,6 +20,12 @@ JWT = ".".join(("eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiJqYW5lIn0", "c2lnbmF0dXJlLW9m
         "xoxb-" + "123456789012-abcdefGHIJKL",
         "sk_live_" + "a1B2c3D4e5F6g7H8i9J0k1L2",
         "AIza" + "SyA1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q",
+        "SG." + "a1B2c3D4e5F6g7H8i9J0kL" + "." + "m1N2o3P4q5R6s7T8u9V0w1X2y3Z4a5B6c7D8e9F0g1H",
+        "pypi-AgE" + "IcHlwaS5vcmcCJDE2" * 4,
+        "sq0csp-" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6",
+        "dop_v1_" + "0a1b2c3d" * 8,
+        "shpat_" + "0a1b2c3d" * 4,
+        "GOCSPX-" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4",
         JWT,
     ],
 )

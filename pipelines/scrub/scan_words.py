@@ -1,0 +1,158 @@
+"""The parts of the byte scan that read letters: words and keys, what stands around an `@`, handles, what begins a text in PEM."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.scrub.candidates import GROUP_BITS, KEY, LETTERS_FIRST, LONGEST_GROUP, MAX_GROUPS, TOKEN
+
+DIGIT: Final = 1
+LETTER: Final = 2
+LOCAL: Final = 4
+DOMAIN: Final = 8
+HEX: Final = 16
+START: Final = 32  # a candidate is looked for here
+RUNS_ON: Final = 64  # letters, digits and `_` run on into the number beside them
+
+_LONGEST_LOCAL: Final = 64  # RFC 5321
+_LONGEST_DOMAIN: Final = 253
+_SHORTEST_TOKEN: Final = 6
+_LONGEST_TOKEN: Final = 128
+_LONGEST_HANDLE: Final = 39
+
+
+def _byte_classes() -> npt.NDArray[np.uint8]:
+    table = np.zeros(256, np.uint8)
+    for byte in range(128):
+        char = chr(byte)
+        if char.isdigit():
+            table[byte] |= DIGIT | HEX | START
+        if char.isalpha():
+            table[byte] |= LETTER
+        if char in "abcdefABCDEF":
+            table[byte] |= HEX
+        if char.isalnum() or char == "_":
+            table[byte] |= RUNS_ON
+        if char.isalnum() or char in "._%+-'":
+            table[byte] |= LOCAL
+        if char.isalnum() or char in ".-":
+            table[byte] |= DOMAIN
+    table[ord("@")] |= START
+    table[ord("-")] |= START
+    table[128:] |= DOMAIN  # internationalised names
+    table.flags.writeable = False
+    return table
+
+
+CLASSES: Final = _byte_classes()
+_KEY_STARTS: Final = np.frombuffer(b"AKIASIghpghoghughsghrgitxoxeyJsk_rk_sk-AIzglpnpmhf_SG.pypsq0AKCdopshpGOC", np.uint8).reshape(-1, 3)
+"""How keys of AWS, GitHub, Slack, JSON web tokens, Stripe, OpenAI, Google, GitLab, npm, Hugging Face, SendGrid, PyPI, Square, JFrog,
+DigitalOcean, Shopify and Google's OAuth begin."""
+_SHORTEST_KEY: Final = 15
+
+
+@numba.njit(cache=True, nogil=True)
+def token_start(data, classes, first, at):  # type: ignore[no-untyped-def]
+    """Where the word around `at` starts, or _LONGEST_TOKEN bytes before."""
+    start = at
+    while start > first and at - start < _LONGEST_TOKEN and classes[data[start - 1]] & RUNS_ON:
+        start -= 1
+    return start
+
+
+@numba.njit(cache=True, nogil=True)
+def _token_end(data, classes, at, stop):  # type: ignore[no-untyped-def]
+    while at < stop and classes[data[at]] & RUNS_ON:
+        at += 1
+    return at
+
+
+@numba.njit(cache=True, nogil=True)
+def write_word(data, classes, first, start, stop, n, starts, ends, forms, numbers):  # type: ignore[no-untyped-def]
+    """Write the word of letters and digits at `start`, or the key that it is part of; return (n, where it ends)."""
+    begin = start
+    while begin > first and start - begin < _LONGEST_HANDLE and (classes[data[begin - 1]] & RUNS_ON or data[begin - 1] == 0x2D):
+        begin -= 1
+    if begin - first >= 3 and data[begin - 1] == 0x2E and is_key_start(data, begin - 3, stop):  # SG. and two parts
+        begin -= 3
+    if is_key_start(data, begin, stop) or (begin != start and is_key_start(data, start, stop)):
+        begin = begin if is_key_start(data, begin, stop) else start
+        end = begin
+        while end < stop and (classes[data[end]] & RUNS_ON or data[end] in (0x2D, 0x2E)):
+            end += 1
+        while data[end - 1] in (0x2D, 0x2E):
+            end -= 1
+        if end - begin >= _SHORTEST_KEY:
+            starts[n], ends[n], forms[n] = begin, end, KEY
+            return n + 1, max(end, _token_end(data, classes, start, stop))
+    code, runs, run, n_digits, letters = 0, 0, 0, 0, False
+    at = start
+    while at < stop and classes[data[at]] & RUNS_ON:
+        is_letter = not classes[data[at]] & DIGIT
+        n_digits += not is_letter
+        if at > start and is_letter != letters:
+            code = code << GROUP_BITS | min(run, LONGEST_GROUP) if runs < MAX_GROUPS else code
+            runs, run = runs + 1, 0
+        letters = is_letter
+        run += 1
+        at += 1
+    code = code << GROUP_BITS | min(run, LONGEST_GROUP) if runs < MAX_GROUPS else 0
+    bracketed = start > first and data[start - 1] == 0x3C and at < stop and data[at] == 0x3E  # a placeholder
+    if _SHORTEST_TOKEN <= at - start <= _LONGEST_TOKEN and not bracketed and n_digits:
+        if code and not classes[data[start]] & DIGIT:
+            code |= LETTERS_FIRST
+        starts[n], ends[n], forms[n] = start, at, TOKEN
+        numbers[n, 0], numbers[n, 1], numbers[n, 2] = n_digits, code, 0
+        n += 1
+    return n, at
+
+
+@numba.njit(cache=True, nogil=True)
+def is_key_start(data, at, stop):  # type: ignore[no-untyped-def]
+    """Whether the three bytes at `at` open a key of a well-known service."""
+    if at + 16 > stop:
+        return False
+    for i in range(len(_KEY_STARTS)):
+        if data[at] == _KEY_STARTS[i, 0] and data[at + 1] == _KEY_STARTS[i, 1] and data[at + 2] == _KEY_STARTS[i, 2]:
+            return True
+    return False
+
+
+@numba.njit(cache=True, nogil=True)
+def around_at(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
+    """(start, end) of the address-like text around the `@`; (0, 0) where it has no name, or a short host without a dot."""
+    start = at
+    while start > first and at - start < _LONGEST_LOCAL and classes[data[start - 1]] & LOCAL:
+        start -= 1
+    end = at + 1
+    dotted = False
+    while end < stop and end - at <= _LONGEST_DOMAIN and classes[data[end]] & DOMAIN:
+        dotted |= data[end] == 0x2E
+        end += 1
+    if start < at:
+        return (start, end) if dotted or end - at > 3 else (0, 0)
+    # No name, but perhaps the end of a password: https://jane:secret!@host.
+    return (at, end) if dotted and at > first and data[at - 1] > 0x20 and data[at - 1] != 0x40 else (0, 0)
+
+
+@numba.njit(cache=True, nogil=True)
+def handle_end(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
+    """End of the `@name` that stands by itself at `at`; 0 where none does."""
+    if at > first and (classes[data[at - 1]] & (RUNS_ON | LOCAL) or data[at - 1] in (0x40, 0x2F)):
+        return 0
+    end = at + 1
+    while end < stop and end - at <= _LONGEST_HANDLE and classes[data[end]] & RUNS_ON:
+        end += 1
+    return end if end - at >= 3 else 0
+
+
+@numba.njit(cache=True, nogil=True)
+def begins_pem(data, first, at, stop):  # type: ignore[no-untyped-def]
+    """Whether the hyphen at `at` is the last of "-----BEGIN "."""
+    if at + 6 >= stop or at - first < 4 or data[at + 1] != 0x42 or data[at + 2] != 0x45 or data[at + 6] != 0x20:
+        return False
+    return data[at - 1] == 0x2D and data[at - 4] == 0x2D and data[at + 5] == 0x4E
