@@ -196,7 +196,9 @@ def train_tokenizer(
     ] = None,
     inputs: Annotated[list[str] | None, typer.Option("--input", metavar="PATH", help="The same; repeatable.")] = None,
     vocab_size: Annotated[int | None, typer.Option(help="Tokens.")] = None,
-    pattern: Annotated[str | None, typer.Option(help="How text is cut: gpt2, cl100k, qwen2, o200k, llama or code.")] = None,
+    pattern: Annotated[
+        str | None, typer.Option(help="How text is cut: gpt2, cl100k, qwen2, o200k, llama, baichuan, jieba or code.")
+    ] = None,
     compare: Annotated[list[Path] | None, typer.Option(help="A tokenizer.json to measure beside it; repeatable.")] = None,
     seed: Annotated[int, typer.Option(help="Of the draw, where there is more text than tokenizer.sample_bytes.")] = 0,
     settings: Annotated[
@@ -216,6 +218,56 @@ def train_tokenizer(
     for table in tables(train(given, config, seed, out, compare or ())):
         console.print(table)
     console.print(f"in {out / 'tokenizer.json'}", markup=False, highlight=False)
+
+
+@app.command()
+def encode(
+    tokenizer: Annotated[Path, typer.Option(help="A tokenizer.json.")],
+    out: Annotated[Path, typer.Option(help="The folder for shards/ and tokenizer/.")],
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH...]", help="Documents to encode as they are: files, folders or globs, or run folders."),
+    ] = None,
+    inputs: Annotated[list[str] | None, typer.Option("--input", metavar="PATH", help="The same; repeatable.")] = None,
+    end_of_text: Annotated[str | None, typer.Option(help="The token that separates documents; <|endoftext|> where there is one.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the order and the split.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A key of schemas.recipe.Encode; repeatable.")
+    ] = None,
+) -> None:
+    """Encode files with any tokenizer.json, into shards as a run writes them. Nothing is filtered or scrubbed."""
+    given = [*(inputs or ()), *(paths or ())]
+    if not given:
+        raise InputError("encode has nothing to read; name files, folders or globs with --input")
+    config = recipes.section(recipes.Encode, settings or ())
+    from pipelines.encode_files import encode_files
+
+    with stage_bars() as bars:
+        done = encode_files(
+            given,
+            tokenizer,
+            out,
+            config,
+            end_of_text=end_of_text,
+            seed=seed,
+            workers=workers,
+            tell=lambda n, total: bars.tell("encode", n, total),
+        )
+    table = Table("split", "shards", "documents", "tokens", title=f"{out / 'shards'}")
+    for split in ("train", "valid"):
+        shards = [shard for shard in done.index["shards"] if shard["split"] == split]
+        numbers = (sum(shard[key] for shard in shards) for key in ("n_documents", "n_tokens"))
+        table.add_row(split, str(len(shards)), *map(str, numbers))
+    console.print(table)
+    if done.n_failed:
+        console.print(f"{done.n_failed} records hold no document and were passed over")
+    if done.encoder != "fast":
+        console.print(f"encoded by the tokenizers library, which is slower: {done.encoder_reason}", highlight=False, markup=False)
+    if done.index["tokenizer"]["end_of_text"] is None:
+        console.print(
+            "the tokenizer has no <|endoftext|>, so index.json names no end of text; give one with --end-of-text", highlight=False
+        )
 
 
 @app.command()

@@ -1,15 +1,18 @@
-"""Encoding beside `tokenizers` and `tiktoken`: same vocabulary, same text, as many threads each, and the same ids.
+"""Encoding beside `tokenizers`, `tiktoken` and faster encoders: same vocabulary, same text, as many threads each, and the same ids.
 
-    python -m benchmarks.tokenizer --corpus documents.jsonl.gz [--code code.jsonl.zst] [--pattern cl100k] [--out FILE.json]
-    python -m benchmarks.tokenizer --corpus documents.jsonl.gz --identity 1000000
+    python -m benchmarks.tokenizer --corpus documents.jsonl.gz [--code code.jsonl.zst] [--threads 2] [--out FILE.json]
+    python -m benchmarks.tokenizer --corpus documents.jsonl.gz --also FOLDER --identity 1000000
 
-Documents are English or Chinese by the characters they are written in; those of neither kind are only compared. The headline
-ratios are the smallest over the kinds, in CPU seconds. tiktoken comes with the extra `bench`.
+Documents are English or Chinese by the characters they are written in; those of neither kind are only compared. All encode the text
+in turns, chunk by chunk, so that a busy machine slows all alike. The first half only warms up, and no text comes twice, so that a
+cache holds what it would in a long stream. The headline ratios are the smallest over the kinds, in CPU seconds.
+tiktoken comes with the extra `bench`; gigatoken, fastokens, kitoken and tokie are compared where they are installed.
 """
 
 from __future__ import annotations
 
 import gzip
+import importlib
 import json
 import os
 import re
@@ -18,44 +21,59 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import IO, Annotated, Any, Final, cast
+from typing import IO, Annotated, Any, Final, NamedTuple, cast
 
 import pyarrow as pa
 import typer
 import zstandard
-from tokenizers import Encoding
-from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from benchmarks.measure import Cost, finish, measured, print_costs
 from schemas.recipe import Tokenizer as TokenizerConfig
 from tests.tokenizer.random_text import random_texts
 from tokenizer import bpe
 from tokenizer.encode import Encoder
-from tokenizer.patterns import PATTERNS
+from tokenizer.patterns import OF_CHARACTERS, PATTERNS
 
-BATCH_DOCUMENTS: Final = 1024
-ROUNDS: Final = 3
+CHUNK_BYTES: Final = 2_000_000
+MUST_AGREE: Final = ("tokenizers", "tiktoken")
 _HAN: Final = re.compile("[㐀-鿿]")
 _NOT_ASCII: Final = re.compile("[^\x00-\x7f]")
 
 
+class Library(NamedTuple):
+    """One way to encode; only `encode` is measured."""
+
+    take: Callable[[list[str]], Any]
+    """Texts -> what it takes."""
+    encode: Callable[[Any], Any]
+    rows: Callable[[Any], list[list[int]]]
+    """What it returns -> the ids of each text."""
+
+
 def main(
-    corpus: Annotated[Path, typer.Option(help="JSONL (.gz, .zst) with a column `text`.")],
+    corpus: Annotated[list[Path], typer.Option(help="JSONL (.gz, .zst) with a column `text`; may be given several times.")],
     code: Annotated[Path | None, typer.Option(help="The same with source code.")] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the figures to this JSON file.")] = None,
     pattern: Annotated[str, typer.Option(help="How text is cut into pre-tokens.")] = "cl100k",
     vocab_size: Annotated[int, typer.Option(min=300)] = 32_768,
     sample_mb: Annotated[int, typer.Option(help="Text to train on, of each kind.")] = 10,
     most_mb: Annotated[int, typer.Option(help="Text to measure on, of each kind.")] = 20,
-    threads: Annotated[int, typer.Option(min=1, help="Of each library; tiktoken has one.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Of each library.")] = 1,
     identity: Annotated[int, typer.Option(help="Only compare: this many random texts per pattern, and all documents.")] = 0,
+    also: Annotated[
+        list[Path] | None, typer.Option(help="With --identity: a folder of more JSONL files to learn from and compare.")
+    ] = None,
 ) -> None:
     """Train a vocabulary on the text, then encode the text with each library."""
     os.environ |= {"TOKENIZERS_PARALLELISM": str(threads > 1).lower(), "RAYON_NUM_THREADS": str(threads)}
-    kinds = by_kind(texts_of(corpus))
+    kinds = by_kind(text for path in corpus for text in texts_of(path))
     if code is not None:
         kinds["code"] = list(texts_of(code))
+    if identity:
+        files = sorted(file for folder in also or () for file in folder.rglob("*.jsonl*"))
+        kinds |= {str(path): list(texts_of(path)) for path in files}
     with tempfile.TemporaryDirectory(prefix="corpusmill-tokenizer-") as folder:
         path = Path(folder) / "tokenizer.json"
         patterns = list(PATTERNS) if identity else [pattern]
@@ -118,60 +136,101 @@ def train_on(kinds: dict[str, list[str]], pattern: str, vocab_size: int, sample_
 def time_all(
     encoder: Encoder, path: Path, pattern: str, kinds: dict[str, list[str]], most_mb: int, threads: int
 ) -> tuple[list[Cost], dict[str, float]]:
-    """Costs, and how many times less CPU time ours took than each library, at worst."""
-    libraries: dict[str, Callable[[list[str]], list[Any]]] = {"tokenizers": partial(encode_with_tokenizers, encoder.tokenizer)}
-    beside = tiktoken_encoding(path, pattern)
-    if beside is not None:
-        libraries["tiktoken"] = partial(encode_with_tiktoken, beside)
+    """Costs, and how many times less CPU time ours took than each library, at worst; libraries that give other ids are named."""
     costs: list[Cost] = []
     ratios: dict[str, float] = {}
-    for kind, every_text in kinds.items():
-        texts = first_mb(every_text, most_mb)
-        columns = [pa.array(texts[i : i + BATCH_DOCUMENTS], pa.large_string()) for i in range(0, len(texts), BATCH_DOCUMENTS)]
-        ours, encoded = best_of(f"{kind}: ours", texts, ROUNDS, partial(encode_columns, encoder, columns, threads))
-        rows = [row for column in encoded for row in column.to_pylist()]
-        costs.append(ours)
-        for name, call in libraries.items():
-            cost, found = best_of(f"{kind}: {name}", texts, 1, partial(call, texts))
-            costs.append(cost)
-            different = sum(row != getattr(theirs, "ids", theirs) for row, theirs in zip(rows, found, strict=True))
-            if different:
-                raise SystemExit(f"{kind}: {different} documents have other ids than {name} gives")
-            if kind != "other":
-                ratios[name] = min(ratios.get(name, float("inf")), cost.cpu_s / ours.cpu_s)
+    with ThreadPoolExecutor(threads) as pool:
+        libraries = encoders(encoder, path, pattern, threads, pool)
+        for kind, every_text in kinds.items():
+            of, different = time_kind(kind, in_chunks(first_mb(every_text, most_mb)), libraries)
+            costs += of.values()
+            for name, n in different.items():
+                if n and name in MUST_AGREE:
+                    raise SystemExit(f"{kind}: {n} documents have other ids than {name} gives")
+                if n:
+                    print(f"{kind}: {name} gives other ids for {n} documents")
+                if kind != "other" and name != "ours":
+                    ratios[name] = min(ratios.get(name, float("inf")), of[name].cpu_s / of["ours"].cpu_s)
     return costs, {f"{name} x": value for name, value in ratios.items()}
 
 
-def encode_columns(encoder: Encoder, columns: list[pa.Array], threads: int) -> list[pa.Array]:
-    """A token column per text column."""
-    if threads == 1:
-        return [encoder(column) for column in columns]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(encoder, columns))
+def time_kind(kind: str, chunks: list[list[str]], libraries: dict[str, Library]) -> tuple[dict[str, Cost], dict[str, int]]:
+    """The cost of each library, and for how many documents it gives other ids than ours."""
+    n_warm = len(chunks) // 2
+    measured_on = [text for texts in chunks[n_warm:] for text in texts]
+    n_bytes = sum(len(text.encode()) for text in measured_on)
+    of = {name: Cost(name=f"{kind}: {name}", n_bytes=n_bytes, n_documents=len(measured_on)) for name in libraries}
+    different = dict.fromkeys(libraries, 0)
+    for number, texts in enumerate(chunks):
+        expected: list[list[int]] = []
+        for name, library in libraries.items():
+            given = library.take(texts)
+            with measured(name) as cost:
+                encoded = library.encode(given)
+            rows = library.rows(encoded)
+            expected = expected or rows
+            different[name] += sum(row != other for row, other in zip(expected, rows, strict=True))
+            if number >= n_warm:
+                of[name].cpu_s += cost.cpu_s
+                of[name].wall_s += cost.wall_s
+                of[name].peak_mb = max(of[name].peak_mb, cost.peak_mb)
+    return of, different
 
 
-def encode_with_tokenizers(tokenizer: HuggingFaceTokenizer, texts: list[str]) -> list[Encoding]:
-    """In batches of as many documents as ours are given."""
-    batches = (texts[i : i + BATCH_DOCUMENTS] for i in range(0, len(texts), BATCH_DOCUMENTS))
-    return [row for batch in batches for row in tokenizer.encode_batch_fast(batch, add_special_tokens=False)]
+def in_chunks(texts: list[str]) -> list[list[str]]:
+    """Texts in chunks of about CHUNK_BYTES."""
+    chunks: list[list[str]] = [[]]
+    held = 0
+    for text in texts:
+        if held > CHUNK_BYTES:
+            chunks.append([])
+            held = 0
+        chunks[-1].append(text)
+        held += len(text.encode())
+    return chunks
 
 
-def encode_with_tiktoken(encoding: Any, texts: list[str]) -> list[list[int]]:
-    """One by one; it has no batch on one thread."""
-    return [encoding.encode_ordinary(text) for text in texts]
+def encoders(encoder: Encoder, path: Path, pattern: str, threads: int, pool: ThreadPoolExecutor) -> dict[str, Library]:
+    """Ours and every library that is installed and takes the vocabulary, on so many threads each; ours comes first."""
+
+    def columns(texts: list[str]) -> list[pa.Array]:
+        bounds = [len(texts) * i // threads for i in range(threads + 1)]
+        return [pa.array(texts[start:end], pa.large_string()) for start, end in pairwise(bounds)]
+
+    found = {"ours": Library(columns, lambda parts: list(pool.map(encoder, parts)), lambda parts: pa.chunked_array(parts).to_pylist())}
+    found["tokenizers"] = Library(list, partial(encoder.tokenizer.encode_batch_fast, add_special_tokens=False), ids_of)
+    encoding = tiktoken_encoding(path, pattern)
+    if encoding is not None:
+        one_by_one = Library(list, lambda texts: [encoding.encode_ordinary(text) for text in texts], list)
+        many = Library(list, partial(encoding.encode_ordinary_batch, num_threads=threads), list)
+        found["tiktoken"] = one_by_one if threads == 1 else many
+    return found | other_encoders(path, threads)
 
 
-def best_of(name: str, texts: list[str], rounds: int, work: Callable[[], list[Any]]) -> tuple[Cost, list[Any]]:
-    """The least costly of some rounds, and what the work returned."""
-    best, result = None, []
-    n_bytes = sum(len(text.encode()) for text in texts)
-    for _ in range(rounds):
-        with measured(name, n_bytes, len(texts)) as cost:
-            result = work()
-        if best is None or cost.cpu_s < best.cpu_s:
-            best = cost
-    assert best is not None
-    return best, result
+def other_encoders(path: Path, threads: int) -> dict[str, Library]:
+    """The faster encoders that are installed and read the tokenizer.json."""
+    found: dict[str, Library] = {}
+    loaders: dict[str, Callable[[Any], Library]] = {
+        "gigatoken": lambda it: Library(
+            list, partial(it.Tokenizer(str(path)).encode_batch, parallel=threads > 1), lambda rows: [list(row) for row in rows]
+        ),
+        "fastokens": lambda it: Library(list, partial(it.Tokenizer.from_file(str(path)).encode_batch, add_special_tokens=False), ids_of),
+        "tokie": lambda it: Library(list, partial(it.Tokenizer.from_json(str(path)).encode_batch, add_special_tokens=False), ids_of),
+        "kitoken": lambda it: Library(list, it.Kitoken.from_file(str(path)).encode_all, list),
+    }
+    for name, loader in loaders.items():
+        try:
+            found[name] = loader(importlib.import_module(name))
+        except ImportError:
+            continue
+        except (ValueError, RuntimeError) as error:
+            print(f"{name} does not take the vocabulary: {error}")
+    return found
+
+
+def ids_of(encodings: list[Any]) -> list[list[int]]:
+    """What `tokenizers` and its like return, as lists."""
+    return [list(encoding.ids) for encoding in encodings]
 
 
 def tiktoken_encoding(path: Path, pattern: str) -> Any:
@@ -181,7 +240,7 @@ def tiktoken_encoding(path: Path, pattern: str) -> Any:
     except ImportError:
         print("tiktoken is not installed (extra `bench`): not compared")
         return None
-    if pattern == "llama":
+    if pattern in OF_CHARACTERS:
         return None
     vocabulary = Encoder(path).vocabulary
     tokens = {

@@ -12,8 +12,10 @@ Text never passes a shuffle: dedup sends back which rows of which pool file end 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
@@ -41,7 +43,7 @@ from pipelines.scrub.index import INDEX
 from pipelines.scrub.scrub import redaction_fields
 from pipelines.scrub.stage import ScrubDocuments, audit_of, index_of, left_out, mend
 from schemas.hops import DOCUMENT, LEDGER
-from schemas.recipe import Recipe, Tokenizer
+from schemas.recipe import Encode, Recipe, Tokenizer
 
 POOL = "pool"
 WORK_POOL = "work/pool"
@@ -171,8 +173,11 @@ def count_pretokens(
 
 def encode(
     pipeline: beam.Pipeline,
-    recipe: Recipe,
-    documents: list[Path],
+    read: Callable[[Any], Iterator[pa.RecordBatch]],
+    documents: Sequence[Any],
+    config: Encode,
+    held_out: tuple[str, ...],
+    seed: int,
     tokenizer: Path,
     schema: pa.Schema,
     n_ranges: int,
@@ -180,8 +185,8 @@ def encode(
     report: Path,
     progress: Progress,
 ) -> None:
-    """DIR/documents -> DIR/shards, under provisional names."""
-    paths = pipeline | "documents" >> beam.Create([str(path) for path in documents])
-    work, held_out = run / "work" / "encode", recipe.dedup.protected
-    shards = EncodeShards(recipe.encode, held_out, recipe.seed, tokenizer, schema, run, work, n_ranges, progress)
-    paths | "encode" >> shards | "report" >> ReportFiles(report)
+    """Documents, each entry what `read` makes batches of -> DIR/shards, under provisional names."""
+    parts = pipeline | "documents" >> beam.Create(documents)
+    work = run / "work" / "encode"
+    shards = EncodeShards(read, config, held_out, seed, tokenizer, schema, run, work, n_ranges, progress)
+    parts | "encode" >> shards | "report" >> ReportFiles(report)

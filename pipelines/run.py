@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import apache_beam as beam
 import msgspec
@@ -33,7 +33,8 @@ from pipelines.dedup.stage import steps_of
 from pipelines.encode.counting import parts_of
 from pipelines.encode.evaluate import EVALUATED_BYTES, evaluate
 from pipelines.encode.sample import Group, drawn, group_sizes, shares
-from pipelines.encode.shards import FORMAT, numbered, shard_counts, source_totals, write_index
+from pipelines.encode.shards import index_of, named_shards, write_index
+from pipelines.encode.stage import curated
 from pipelines.filters.stage import FAILING, FAILING_ALONE
 from pipelines.filters.warm import warm
 from pipelines.guards import check_filters, check_merges, check_reading
@@ -416,32 +417,35 @@ class Run:
             "encode",
             len(documents),
             lambda pipeline, report, progress: graph.encode(
-                pipeline, self.recipe, documents, tokenizer, schema, n_ranges, self.folder, report, progress
+                pipeline,
+                curated,
+                documents,
+                self.recipe.encode,
+                self.recipe.dedup.protected,
+                self.recipe.seed,
+                tokenizer,
+                schema,
+                n_ranges,
+                self.folder,
+                report,
+                progress,
             ),
         )
         counters = ran.counters.get("encode", {})
         counts = Counts(n_in=counters.get("n_in", 0), n_out=counters.get("n_out", 0))
         check_stage("encode", counts.n_in, counts.n_out, 0)
         check_stage("encode", self.records["refine"].counts["dedup"].n_out, sum(file.n_rows or 0 for file in files), 0)
-        shards = self.name_shards(files)
-        index = self.folder / "shards" / "index.json"
-        entries = []
-        for shard in shards:
-            n_documents, n_tokens = shard_counts(self.folder / shard.path)
-            name = Path(shard.path).name
-            numbers = {"n_documents": n_documents, "n_tokens": n_tokens, "n_bytes": shard.n_bytes, "sha256": shard.sha256}
-            entries.append({"path": name, "split": name.split("-")[0], **numbers})
-        totals = source_totals([self.folder / shard.path for shard in shards])
+        shards = named_shards(files, self.folder)
+        path = self.folder / "shards" / "index.json"
         named = {"path": TOKENIZER_FILE, "sha256": metadata["tokenizer"], "vocab_size": encoder.vocab_size}
         end = encoder.tokenizer.token_to_id(self.recipe.tokenizer.special_tokens[0])
-        dtype = str(encoder.id_type)
-        write_index(
-            index, {"format": FORMAT, "tokenizer": {**named, "end_of_text": end}, "dtype": dtype, "shards": entries, "sources": totals}
-        )
+        index = index_of(shards, self.folder, {**named, "end_of_text": end}, str(encoder.id_type))
+        write_index(path, index)
         # "fast", or "tokenizers" where the file asks for what the compiled encoder does not do: then the reason is named.
         how = {"encoder": encoder.path, "encoder_reason": encoder.reason}
-        details = {**how, "n_tokens": sum(cast(int, shard["n_tokens"]) for shard in entries), "n_shards": len(shards), "sources": totals}
-        return Done(outputs=[*shards, entry(index, self.folder)], counts={"encode": counts}, details=details)
+        n_tokens = sum(shard["n_tokens"] for shard in index["shards"])
+        details = {**how, "n_tokens": n_tokens, "n_shards": len(shards), "sources": index["sources"]}
+        return Done(outputs=[*shards, entry(path, self.folder)], counts={"encode": counts}, details=details)
 
     def do_validate(self) -> Done:
         """Train the small decoder on the shards."""
@@ -507,18 +511,6 @@ class Run:
     def columns(self, paths: list[Path], *names: str) -> pl.DataFrame:
         """Some columns of Arrow files, as one frame."""
         return pl.concat([pl.DataFrame(open_segment(path).read_all().select(list(names))) for path in paths])
-
-    def name_shards(self, files: list[FileEntry]) -> list[FileEntry]:
-        """Rename the provisional shard files; their bytes and digests stay."""
-        final = numbered([Path(file.path).name for file in files])
-        renamed = []
-        for file in files:
-            path = self.folder / file.path
-            target = path.rename(path.with_name(final[path.name]))
-            renamed.append(
-                FileEntry(path=str(target.relative_to(self.folder)), n_bytes=file.n_bytes, sha256=file.sha256, n_rows=file.n_rows)
-            )
-        return sorted(renamed, key=lambda file: file.path)
 
 
 def failing(ran: Ran) -> dict[str, dict[str, int]]:

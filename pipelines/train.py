@@ -14,6 +14,7 @@ import pyarrow as pa
 from pipelines.encode.counting import count_columns
 from pipelines.encode.evaluate import EVALUATED_BYTES, evaluate
 from pipelines.encode.sample import drawn, group_sizes, shares
+from pipelines.files import Files
 from pipelines.filters import classifier, ngram_train
 from pipelines.filters.classifier import Trained, labelled, sampled
 from pipelines.filters.ngram_score import load, perplexity
@@ -73,35 +74,9 @@ def train_tokenizer(paths: Sequence[str], config: Tokenizer, seed: int, out: Pat
 
 
 def texts(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of doc_id, source, lang and text, from files of curated documents, run folders, or anything that can be read.
-
-    A path is a source of its own, unless documents say of which they are.
-    """
-    for path in paths:
-        given = Path(path)
-        curated = sorted((given / "documents").glob("*.arrow")) if (given / "documents").is_dir() else [given]
-        if all(file.suffix == ".arrow" and file.is_file() for file in curated):
-            for file in curated:
-                reader = pa.ipc.open_file(pa.memory_map(str(file)))
-                if missing := {"doc_id", "source", "lang", "text"} - set(reader.schema.names):
-                    raise InputError(f"{file} lacks the columns {', '.join(sorted(missing))} of curated documents")
-                for index in range(reader.num_record_batches):
-                    yield reader.get_batch(index).select(["doc_id", "source", "lang", "text"])
-            continue
-        for batch in documents([path]):
-            stated = _languages(batch)
-            n = batch.num_rows
-            columns = [batch.column("doc_id"), pa.repeat(pa.scalar(given.name, pa.large_string()), n), stated, batch.column("raw_text")]
-            yield pa.RecordBatch.from_arrays(columns, ["doc_id", "source", "lang", "text"])
-
-
-def _languages(batch: pa.RecordBatch) -> pa.Array:
-    """What the documents' metadata call their language, `lang` or `language`."""
-    meta = pl.Series(batch.column("meta").cast(pa.large_string()))
-    found = pl.DataFrame({"meta": meta}).select(
-        pl.coalesce(pl.col("meta").str.json_path_match(f"$.{key}") for key in ("lang", "language")).alias("lang")
-    )
-    return found["lang"].to_arrow().cast(pa.large_string())
+    """Batches of the documents of files, with source, language and text."""
+    files = Files(paths)
+    return (batch for part in files.parts for batch in files.read(part))
 
 
 def documents(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:

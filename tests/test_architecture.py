@@ -19,6 +19,8 @@ DRIVERS = {
     "pipelines/caps.py",
     "pipelines/graph.py",
     "pipelines/demo.py",
+    "pipelines/encode_files.py",
+    "pipelines/files.py",  # reads for it, and counts what it passes over
     "pipelines/runtime.py",
     "pipelines/worker.py",
 }

@@ -15,6 +15,7 @@ from tokenizers import Regex, pre_tokenizers
 
 from schemas.buffers import Bytes
 from tokenizer.memory import kernel
+from tokenizer.patterns import IN_HAN, NOT_IN_HAN
 
 N_CODES: Final = 0x110000
 LETTER: Final = 1  # \p{L}
@@ -25,6 +26,8 @@ LOWER: Final = 16  # [\p{Ll}\p{Lm}\p{Lo}\p{M}]: may go on in one
 MARK: Final = 32  # \p{M}
 NEWLINE: Final = 64  # [\r\n]
 DIGIT: Final = 128  # what the pre-tokenizer `Digits` splits off
+HAN: Final = 256  # letters and marks of Chinese and Japanese
+OTHER_WORD: Final = 512  # all other letters and marks
 
 PATTERN_OF_BIT: Final = {
     LETTER: r"\p{L}",
@@ -34,15 +37,20 @@ PATTERN_OF_BIT: Final = {
     LOWER: r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]",
     MARK: r"\p{M}",
     NEWLINE: r"[\r\n]",
+    HAN: IN_HAN,
+    OTHER_WORD: NOT_IN_HAN,
 }
-_ONE_CLASS_RUNS: Final = r"[\p{Lu}\p{Lt}]+|\p{Ll}+|[\p{Lm}\p{Lo}]+|\p{M}+|\p{N}+|[\r\n]+|[^\S\r\n]+|[^\s\p{L}\p{M}\p{N}]+"
+_ONE_CLASS_RUNS: Final = (
+    rf"[\p{{Lu}}\p{{Lt}}]+|\p{{Ll}}+|[[\p{{Lm}}\p{{Lo}}]&&{IN_HAN}]+|[[\p{{Lm}}\p{{Lo}}]&&{NOT_IN_HAN}]+|[\p{{M}}&&{IN_HAN}]+|[\p{{M}}&&{NOT_IN_HAN}]+"
+    r"|\p{N}+|[\r\n]+|[^\S\r\n]+|[^\s\p{L}\p{M}\p{N}]+"
+)
 _ASKED_UP_TO: Final = 0x40000  # planes above hold tags, selectors and private use: nothing but marks of plane 14
 _PLANE_14: Final = range(0xE0000, 0xE1000)
 
 
 @functools.cache
-def code_classes() -> npt.NDArray[np.uint8]:
-    """uint8[N_CODES]: the class bits of every code point.
+def code_classes() -> npt.NDArray[np.uint16]:
+    """uint16[N_CODES]: the class bits of every code point.
 
     One pass cuts all characters into runs of one class; the classes are then asked of the first character of each run.
     """
@@ -50,14 +58,14 @@ def code_classes() -> npt.NDArray[np.uint8]:
     runs = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(_ONE_CLASS_RUNS), "isolated"), pre_tokenizers.Digits()])
     starts = [span[0] for _, span in runs.pre_tokenize_str(chars)]
     firsts = "".join(chars[start] for start in starts)
-    bits = np.zeros(len(firsts), np.uint8)
+    bits = np.zeros(len(firsts), np.uint16)
     for bit, pattern in PATTERN_OF_BIT.items():
         only = pre_tokenizers.Split(Regex(pattern), "removed", invert=True).pre_tokenize_str(firsts)
         bits[[start for _, (start, _) in only]] |= bit
     # Between two letters, only a digit stands alone.
     spaced = pre_tokenizers.Digits(individual_digits=True).pre_tokenize_str("".join(f"{first}a" for first in firsts))
     bits[[start // 2 for _, (start, end) in spaced if end - start == 1 and start % 2 == 0]] |= DIGIT
-    table = np.zeros(N_CODES, np.uint8)
+    table = np.zeros(N_CODES, np.uint16)
     codes = np.frombuffer(chars.encode("utf-32-le"), np.uint32)
     table[codes] = np.repeat(bits, np.diff([*starts, len(chars)]))
     return table

@@ -7,10 +7,12 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.errors import TokenizerError
 from tokenizer.encode import Encoder
 from tokenizer.memory import kernel
+from tokenizer.segment import NEWLINE_MARK, SPACE_MARK
 from tokenizer.vocabulary import NO_SPACE
 
 _SPACE: Final = 0x20
@@ -19,7 +21,8 @@ _SPACE: Final = 0x20
 class Decoder:
     """Token columns -> bytes or text: what was encoded, for vocabularies of bytes and of characters with byte fallback.
 
-    Only a vocabulary that writes a first space where text has none cannot tell the two apart; it is taken away again.
+    Only a vocabulary that writes a first space where text has none cannot tell the two apart; it is taken away again. What `segment` says
+    is lost stays lost.
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -36,6 +39,7 @@ class Decoder:
         self._offsets = np.zeros(len(strings) + 1, np.int64)
         np.cumsum([len(string) for string in strings], out=self._offsets[1:])
         self._data = np.frombuffer(b"".join(strings), np.uint8)
+        self._of_words = encoder.takes_words
         self._starts_with_space = vocabulary.first_space != NO_SPACE
 
     def to_bytes(self, tokens: pa.Array) -> pa.Array:
@@ -50,7 +54,11 @@ class Decoder:
         _measure(ids, bounds, self._data, self._offsets, self._starts_with_space, ends)
         out = np.empty(ends[-1], np.uint8)
         _write(ids, bounds, self._data, self._offsets, ends, out)
-        return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(bounds) - 1, [None, pa.py_buffer(ends), pa.py_buffer(out)])
+        column = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(bounds) - 1, [None, pa.py_buffer(ends), pa.py_buffer(out)])
+        if self._of_words:
+            for mark, char in ((" ", ""), (SPACE_MARK, " "), (NEWLINE_MARK, "\n")):
+                column = pc.replace_substring(column, mark.encode(), char.encode())
+        return column
 
     def to_text(self, tokens: pa.Array) -> pa.Array:
         """large_string; bytes that are no UTF-8, as where a document was cut between tokens, become U+FFFD."""

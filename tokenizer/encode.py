@@ -23,6 +23,7 @@ from tokenizer.merge import MAX_IDS, MAX_MERGES, in_order, origins, pair_table
 from tokenizer.patterns import Scanner
 from tokenizer.prepare import in_form, with_spaces
 from tokenizer.scan import text_view
+from tokenizer.segment import segmented, takes_words
 from tokenizer.trie import build
 from tokenizer.vocabulary import UnsupportedError, Vocabulary, read_vocabulary
 
@@ -34,17 +35,21 @@ class Encoder:
     """Which code does the work."""
     reason: str
     """Why it is not the fast one; empty if it is."""
+    takes_words: bool
+    """Whether text is first cut into words by jieba."""
 
     def __init__(self, path: Path) -> None:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # workers are the parallelism
         self.tokenizer = load(path)
+        document = json.loads(path.read_bytes())
+        self.takes_words = takes_words(document)
         self.tokenizer.encode_special_tokens = True
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
         self.vocab_size: int = self.tokenizer.get_vocab_size()
         self.id_type = pa.uint16() if self.vocab_size <= 1 << 16 else pa.uint32()
         try:
-            self.vocabulary = read_vocabulary(json.loads(path.read_bytes()))
+            self.vocabulary = read_vocabulary(document)
             self.matcher, all_alive = _matcher(self.vocabulary)
             self.whole_words = self.vocabulary.whole_words and not all_alive  # else merges make every whole word anyway
             self.path, self.reason = "fast", ""
@@ -101,6 +106,8 @@ class Encoder:
     def prepared(self, text: pa.Array) -> pa.Array:
         """The column as it is cut: in the vocabulary's Unicode form, with its spaces; only where `path` is "fast"."""
         vocabulary = self.vocabulary
+        if self.takes_words:
+            text = segmented(text)
         if vocabulary.normalizer:
             text = in_form(text, vocabulary.normalizer)
         return with_spaces(text, vocabulary.first_space) if vocabulary.metaspace else text
@@ -112,7 +119,7 @@ class Encoder:
         return made
 
     def _with_the_library(self, text: pa.Array) -> tuple[npt.NDArray[np.unsignedinteger[Any]], Offsets]:
-        texts = text.fill_null("").to_pylist()
+        texts = (segmented(text) if self.takes_words else text).fill_null("").to_pylist()
         ids = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
         offsets = np.zeros(len(ids) + 1, np.int64)
         np.cumsum([len(row) for row in ids], out=offsets[1:])

@@ -21,19 +21,14 @@ import numpy.typing as npt
 
 from schemas.buffers import Bytes, Offsets
 from tokenizer.counts import hash_bytes, same_bytes
+from tokenizer.follow import NONE, Words, follow, larger_table, pair_slot, power_of_two
+from tokenizer.heap import COUNT, KEY, PAIR, SIZE, START, close_up, rise, sink
 from tokenizer.memory import kernel, prefetch
 from tokenizer.merge import Ids
 
-_NONE: Final = -1
-_BRANCHES: Final = 4  # of a node of the heap
 _AHEAD: Final = 16
 """Places asked for from memory before their turn."""
-_FALL: Final = 16
-"""What the threshold is divided by."""
 _BLOCK_BITS: Final = 4  # places in a block of `_word_index`
-_MIX: Final = np.uint64(0x9E3779B97F4A7C15)
-_COUNT, _KEY, _PAIR, _START, _SIZE = range(5)
-"""Columns of the heap; the last two are the pair's places, a part of one long array."""
 
 
 class Learned(NamedTuple):
@@ -44,15 +39,6 @@ class Learned(NamedTuple):
     merged: Ids
     data: Bytes
     offsets: Offsets
-
-
-class Words(NamedTuple):
-    """Words as places: word i has the places offsets[i] to offsets[i + 1] and occurs counts[i] times."""
-
-    places: npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
-    """uint16 or uint32 per place: a token's id at its first place and its last one; those between do not matter."""
-    offsets: Offsets
-    counts: npt.NDArray[np.int64]
 
 
 class Tokens(NamedTuple):
@@ -96,7 +82,7 @@ def _learn(words, nothing, tokens, n_tokens, min_frequency, max_length, all_pair
     bounds[: n + 1] = offsets
     spans, lengths = np.zeros(room, np.int64), np.zeros(room, np.int64)
     spans[:n], lengths[:n] = tokens.spans, tokens.lengths
-    by_bytes = np.full(_power_of_two(4 * room), _NONE, np.int64)
+    by_bytes = np.full(power_of_two(4 * room), NONE, np.int64)
     for token in range(n):
         if bounds[token + 1] > bounds[token]:
             by_bytes[_place_of(bytes_, bounds[token], bounds[token + 1], by_bytes, bytes_, bounds)] = token
@@ -110,24 +96,24 @@ def _learn(words, nothing, tokens, n_tokens, min_frequency, max_length, all_pair
     events = np.empty((1 << 12, 2), np.int32)  # neighbour << 1 | side, place
 
     threshold = np.int64(1) if all_pairs else np.int64(0)
-    table, pairs, n_pairs, heap, n_heap, lists, n_places, threshold = _follow(
+    table, pairs, n_pairs, heap, n_heap, lists, n_places, threshold = follow(
         words, spans, lengths, n_first, max_length, min_frequency, threshold, all_pairs
     )
     live = n_places
     while n < n_tokens:
-        while n_heap > 0 and heap[0, _COUNT] != pairs[heap[0, _PAIR], 0]:
-            _sink(heap, n_heap, 0, pairs[heap[0, _PAIR], 0])
-        if n_heap == 0 or heap[0, _COUNT] < max(threshold, min_frequency):
+        while n_heap > 0 and heap[0, COUNT] != pairs[heap[0, PAIR], 0]:
+            sink(heap, n_heap, 0, pairs[heap[0, PAIR], 0])
+        if n_heap == 0 or heap[0, COUNT] < max(threshold, min_frequency):
             if threshold <= min_frequency:
                 break
-            table, pairs, n_pairs, heap, n_heap, lists, n_places, threshold = _follow(
+            table, pairs, n_pairs, heap, n_heap, lists, n_places, threshold = follow(
                 words, spans, lengths, n_first, max_length, min_frequency, threshold, all_pairs
             )
             live = n_places
             continue
-        key, start, size = heap[0, _KEY], heap[0, _START], heap[0, _SIZE]
+        key, start, size = heap[0, KEY], heap[0, START], heap[0, SIZE]
         n_heap -= 1
-        _sink(heap, n_heap, n_heap, heap[n_heap, _COUNT])
+        sink(heap, n_heap, n_heap, heap[n_heap, COUNT])
         live -= size
 
         left, right = key >> 32, key & 0xFFFFFFFF
@@ -141,7 +127,7 @@ def _learn(words, nothing, tokens, n_tokens, min_frequency, max_length, all_pair
                 end += 1
         place = _place_of(bytes_, bounds[n], end, by_bytes, bytes_, bounds)
         merged = by_bytes[place]
-        if merged == _NONE:
+        if merged == NONE:
             merged = np.int64(n)
             by_bytes[place] = merged
             bounds[n + 1] = end
@@ -164,17 +150,17 @@ def _learn(words, nothing, tokens, n_tokens, min_frequency, max_length, all_pair
             words, nothing, index, spans, lengths, max_length, left, right, merged, places, all_pairs, table, pairs, changes, met, events
         )
         if n_places + n_events > len(lists) or n_places > 2 * live + (1 << 20):
-            n_places = _close_up(heap, n_heap, lists)
+            n_places = close_up(heap, n_heap, lists)
         while n_places + n_events > len(lists):
             lists = np.append(lists, np.empty(len(lists) // 2 + 16, np.int32))
         for i in range(n_met):
             neighbour, side = met[i] >> 1, met[i] & 1
             change, size = changes[neighbour, side, 0], changes[neighbour, side, 1]
             key = (merged << 32) | neighbour if side else (neighbour << 32) | merged
-            changes[neighbour, side, 2] = _NONE
+            changes[neighbour, side, 2] = NONE
             # A pair below the threshold is followed only if it is already.
-            slot = _pair_slot(table, pairs, key)
-            if table[slot] == _NONE:
+            slot = pair_slot(table, pairs, key)
+            if table[slot] == NONE:
                 if change < threshold:
                     continue
                 if n_pairs == len(pairs):
@@ -183,8 +169,8 @@ def _learn(words, nothing, tokens, n_tokens, min_frequency, max_length, all_pair
                 table[slot] = n_pairs
                 n_pairs += 1
                 if 2 * n_pairs > len(table):
-                    table = _larger_table(pairs, n_pairs, 2 * len(table))
-                    slot = _pair_slot(table, pairs, key)
+                    table = larger_table(pairs, n_pairs, 2 * len(table))
+                    slot = pair_slot(table, pairs, key)
             pair = np.int64(table[slot])
             pairs[pair, 0] += change
             if size == 0 or pairs[pair, 0] < threshold:
@@ -192,7 +178,7 @@ def _learn(words, nothing, tokens, n_tokens, min_frequency, max_length, all_pair
             changes[neighbour, side, 2] = n_places
             if n_heap == len(heap):
                 heap = np.concatenate((heap, np.empty((n_heap // 2, 5), np.int64)))
-            _rise(heap, n_heap, pairs[pair, 0], key, pair, n_places, size)
+            rise(heap, n_heap, pairs[pair, 0], key, pair, n_places, size)
             n_heap += 1
             n_places += size
             live += size
@@ -216,7 +202,7 @@ def _merge(words, nothing, index, spans, lengths, max_length, left, right, merge
     """
     symbols, offsets, counts = words
     n_events = n_met = 0
-    last_word = np.int64(_NONE)
+    last_word = np.int64(NONE)
     for turn in range(len(places)):
         if turn + _AHEAD < len(places):
             ahead = np.int64(places[turn + _AHEAD])
@@ -279,7 +265,7 @@ def _merge(words, nothing, index, spans, lengths, max_length, left, right, merge
 def _note_events(events, n_events, changes, lists):  # type: ignore[no-untyped-def]
     for i in range(n_events):
         neighbour, side = events[i, 0] >> 1, events[i, 0] & 1
-        if changes[neighbour, side, 2] != _NONE:
+        if changes[neighbour, side, 2] != NONE:
             lists[changes[neighbour, side, 2]] = events[i, 1]
             changes[neighbour, side, 2] += 1
 
@@ -309,111 +295,9 @@ def _meet(changes, met, n_met, neighbour, side):  # type: ignore[no-untyped-def]
 
 @kernel
 def _lower(table, pairs, key, count):  # type: ignore[no-untyped-def]
-    pair = np.int64(table[_pair_slot(table, pairs, key)])
-    if pair != _NONE:
+    pair = np.int64(table[pair_slot(table, pairs, key)])
+    if pair != NONE:
         pairs[pair, 0] -= count
-
-
-@numba.njit(cache=True, nogil=True)
-def _follow(words, spans, lengths, n_first, max_length, min_frequency, threshold, all_pairs):  # type: ignore[no-untyped-def]
-    """Look through all words for the pairs that reach a threshold lower than the given one, which is 0 the first time.
-
-    Three times: counts by hash of a pair tell which ones may reach it; those are counted; then their places are noted.
-    """
-    buckets = np.zeros(_power_of_two(min(len(words.places) // 8, 1 << 20)), np.int64)
-    _count_buckets(words, spans, lengths, n_first, max_length, buckets)
-    if not all_pairs:
-        most = buckets.max()
-        threshold = max((min(most, threshold) if threshold else most) // _FALL, min_frequency)
-    pairs, sizes = np.empty((1 << 11, 2), np.int64), np.zeros(1 << 11, np.int64)  # count, key; places
-    table = np.full(1 << 12, _NONE, np.int32)
-    n_pairs = word = at = 0
-    while word < len(words.counts):
-        n_pairs, word, at = _count_pairs(
-            words, spans, lengths, n_first, max_length, buckets, threshold, table, pairs, sizes, n_pairs, word, at
-        )
-        if 2 * (n_pairs + 1) > len(table):
-            table = _larger_table(pairs, n_pairs, 2 * len(table))
-        if n_pairs == len(pairs):
-            pairs = np.concatenate((pairs, np.empty_like(pairs)))
-            sizes = np.append(sizes, np.zeros_like(sizes))
-
-    heap = np.empty((np.count_nonzero(pairs[:n_pairs, 0] >= threshold) + 16, 5), np.int64)
-    n_heap, n_places = 0, np.int64(0)
-    cursors = np.full(n_pairs, _NONE, np.int64)
-    for pair in range(n_pairs):
-        if pairs[pair, 0] >= threshold:
-            _rise(heap, n_heap, pairs[pair, 0], pairs[pair, 1], pair, n_places, sizes[pair])
-            n_heap += 1
-            cursors[pair] = n_places
-            n_places += sizes[pair]
-    lists = np.empty(n_places + n_places // 4 + 1024, np.int32)
-    _note_places(words, spans, buckets, threshold, table, pairs, cursors, lists)
-    return table, pairs, n_pairs, heap, n_heap, lists, n_places, threshold
-
-
-@kernel
-def _count_buckets(words, spans, lengths, n_first, max_length, buckets):  # type: ignore[no-untyped-def]
-    symbols, offsets, counts = words
-    for word in range(len(counts)):
-        at, stop, count = offsets[word], offsets[word + 1], counts[word]
-        right = np.int64(symbols[at])
-        at += spans[right]
-        while at < stop:
-            left, right = right, np.int64(symbols[at])
-            at += spans[right]
-            if lengths[left] + lengths[right] < max_length or (left < n_first and right < n_first):
-                buckets[_home(buckets, (left << 32) | right)] += count
-
-
-@kernel
-def _count_pairs(words, spans, lengths, n_first, max_length, buckets, threshold, table, pairs, sizes, n_pairs, word, at):  # type: ignore[no-untyped-def]
-    """Count on from the token at `at` of a word, or from its beginning for 0; returns where there was no room for a further pair."""
-    symbols, offsets, counts = words
-    while word < len(counts):
-        stop, count = offsets[word + 1], counts[word]
-        place = max(at, offsets[word])
-        right = np.int64(symbols[place])
-        at = place + spans[right]
-        while at < stop:
-            left, right = right, np.int64(symbols[at])
-            key = (left << 32) | right
-            if buckets[_home(buckets, key)] >= threshold and (
-                lengths[left] + lengths[right] < max_length or (left < n_first and right < n_first)
-            ):
-                slot = _pair_slot(table, pairs, key)
-                if table[slot] == _NONE:
-                    if n_pairs == len(pairs) or 2 * (n_pairs + 1) > len(table):
-                        return n_pairs, word, place
-                    pairs[n_pairs, 0], pairs[n_pairs, 1] = 0, key
-                    table[slot] = n_pairs
-                    n_pairs += 1
-                pairs[table[slot], 0] += count
-                sizes[table[slot]] += 1
-            place = at
-            at += spans[right]
-        word += 1
-        at = 0
-    return n_pairs, word, at
-
-
-@kernel
-def _note_places(words, spans, buckets, threshold, table, pairs, cursors, lists):  # type: ignore[no-untyped-def]
-    symbols, offsets, counts = words
-    for word in range(len(counts)):
-        place, stop = offsets[word], offsets[word + 1]
-        right = np.int64(symbols[place])
-        at = place + spans[right]
-        while at < stop:
-            left, right = right, np.int64(symbols[at])
-            key = (left << 32) | right
-            if buckets[_home(buckets, key)] >= threshold:
-                pair = np.int64(table[_pair_slot(table, pairs, key)])
-                if pair != _NONE and cursors[pair] != _NONE:
-                    lists[cursors[pair]] = place
-                    cursors[pair] += 1
-            place = at
-            at += spans[right]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -428,93 +312,13 @@ def _word_index(offsets):  # type: ignore[no-untyped-def]
     return index
 
 
-@numba.njit(cache=True, nogil=True)
-def _close_up(heap, n_heap, lists):  # type: ignore[no-untyped-def]
-    """Move the lists that are still in the heap to the front; returns where they end."""
-    order = np.argsort(heap[:n_heap, _START])
-    end = np.int64(0)
-    for entry in order:
-        start, size = heap[entry, _START], heap[entry, _SIZE]
-        heap[entry, _START] = end
-        for i in range(size):
-            lists[end + i] = lists[start + i]
-        end += size
-    return end
-
-
-@numba.njit(cache=True, nogil=True)
-def _power_of_two(least):  # type: ignore[no-untyped-def]
-    size = 16
-    while size < least:
-        size *= 2
-    return size
-
-
 @kernel
 def _place_of(data, at, end, by_bytes, bytes_, bounds):  # type: ignore[no-untyped-def]
     """Where in the table the token data[at:end] stands, or would stand."""
     place = np.int64(hash_bytes(data, at, end) >> np.uint64(20)) & (len(by_bytes) - 1)
-    while by_bytes[place] != _NONE:
+    while by_bytes[place] != NONE:
         token = by_bytes[place]
         if same_bytes(data, at, end, bytes_, bounds[token], bounds[token + 1]):
             break
         place = (place + 1) & (len(by_bytes) - 1)
     return place
-
-
-@kernel
-def _home(table, key):  # type: ignore[no-untyped-def]
-    return np.int64((np.uint64(key) * _MIX) >> np.uint64(32)) & (len(table) - 1)
-
-
-@kernel
-def _pair_slot(table, pairs, key):  # type: ignore[no-untyped-def]
-    slot = _home(table, key)
-    while table[slot] != _NONE and pairs[table[slot], 1] != key:
-        slot = (slot + 1) & (len(table) - 1)
-    return slot
-
-
-@numba.njit(cache=True, nogil=True)
-def _larger_table(pairs, n_pairs, size):  # type: ignore[no-untyped-def]
-    table = np.full(size, _NONE, np.int32)
-    for pair in range(n_pairs):
-        table[_pair_slot(table, pairs, pairs[pair, 1])] = pair
-    return table
-
-
-@kernel
-def _is_before(count, key, other_count, other_key):  # type: ignore[no-untyped-def]
-    """The larger count first; of equal ones the smaller ids."""
-    return count > other_count or (count == other_count and key < other_key)
-
-
-@kernel
-def _rise(heap, place, count, key, pair, start, size):  # type: ignore[no-untyped-def]
-    """Put an entry into the hole at the end of the heap, and up from there."""
-    while place > 0:
-        parent = (place - 1) // _BRANCHES
-        if not _is_before(count, key, heap[parent, _COUNT], heap[parent, _KEY]):
-            break
-        for i in range(5):
-            heap[place, i] = heap[parent, i]
-        place = parent
-    heap[place, _COUNT], heap[place, _KEY], heap[place, _PAIR], heap[place, _START], heap[place, _SIZE] = count, key, pair, start, size
-
-
-@kernel
-def _sink(heap, n_heap, entry, count):  # type: ignore[no-untyped-def]
-    """Put the entry at row `entry`, with this count, into the hole at the top of a heap of n_heap entries, and down from there."""
-    key, pair, start, size = heap[entry, _KEY], heap[entry, _PAIR], heap[entry, _START], heap[entry, _SIZE]
-    place = 0
-    while _BRANCHES * place + 1 < n_heap:
-        best = _BRANCHES * place + 1
-        for child in range(best + 1, min(best + _BRANCHES, n_heap)):
-            if _is_before(heap[child, _COUNT], heap[child, _KEY], heap[best, _COUNT], heap[best, _KEY]):
-                best = child
-        if not _is_before(heap[best, _COUNT], heap[best, _KEY], count, key):
-            break
-        for i in range(5):
-            heap[place, i] = heap[best, i]
-        place = best
-    heap[place, _COUNT], heap[place, _KEY], heap[place, _PAIR], heap[place, _START], heap[place, _SIZE] = count, key, pair, start, size

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-kernel: Final = numba.njit(cache=True, nogil=True, _nrt=False)
+kernel: Final = numba.njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 """Compiles a function that makes no array. Else numba counts who refers to each array, which takes short functions half of their time."""
 
 
@@ -23,6 +23,17 @@ def load_word(typing_context, data, at):  # type: ignore[no-untyped-def]
         word = ir.IntType(64)
         address = builder.bitcast(builder.gep(array.data, [arguments[1]]), word.as_pointer())
         return builder.load(address, align=1)
+
+    return signature, generate
+
+
+@intrinsic
+def trailing_zeros(typing_context, word):  # type: ignore[no-untyped-def]
+    """How many of the lowest bits of a uint64 are clear; 64 of zero."""
+    signature = types.int64(types.uint64)
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
 
     return signature, generate
 

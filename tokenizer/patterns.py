@@ -10,6 +10,10 @@ _BIG: Final = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"
 _SMALL: Final = r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
 _AFTER_DIGITS: Final = r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
+_HAN: Final = r"\p{Han}\p{Hiragana}\p{Katakana}ー"
+IN_HAN: Final = rf"[[{_HAN}]&&[\p{{L}}\p{{M}}]]"
+NOT_IN_HAN: Final = rf"[[\p{{L}}\p{{M}}]&&[^{_HAN}]]"
+
 PATTERNS: Final = {
     # GPT-2's encoder.py.
     "gpt2": rf"{_CONTRACTIONS}| ?\p{{L}}+| ?\p{{N}}+| ?[^\s\p{{L}}\p{{N}}]+|\s+(?!\S)|\s+",
@@ -20,11 +24,16 @@ PATTERNS: Final = {
     # tiktoken's o200k_base: words are also cut before a capital, and keep their contraction.
     "o200k": rf"[^\r\n\p{{L}}\p{{N}}]?{_BIG}*{_SMALL}+(?i:{_CONTRACTIONS})?|[^\r\n\p{{L}}\p{{N}}]?{_BIG}+{_SMALL}*(?i:{_CONTRACTIONS})?"
     r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-    # LLaMA and Baichuan: every digit alone, words with their marks, runs of white space of their own; for byte fallback.
+    # LLaMA: every digit alone, words with their marks, runs of white space of their own; for byte fallback.
     "llama": r" ?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+",
+    # Baichuan: the same, and Chinese apart from other letters, as SentencePiece keeps scripts apart (with kana for Chinese).
+    "baichuan": rf" ?{IN_HAN}+| ?{NOT_IN_HAN}+|\p{{N}}| ?[^\s\p{{L}}\p{{M}}\p{{N}}]+|\s+(?!\S)|\s+",
     # Source code: every line break alone, so that an indentation is one token whatever stands before it.
     "code": r" ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\r?\n|[^\S\r\n]+(?!\S)|[^\S\r\n]+|\s",
 }
+
+JIEBA: Final = "jieba"
+"""CPM's: no expression, but the words that jieba finds (see `segment`)."""
 
 GPT2: Final = 0
 CL100K: Final = 1
@@ -36,6 +45,11 @@ SPACES_AND_WORD: Final = 6
 """A run of spaces and what follows it, for vocabularies that have no token with a space after anything else."""
 SPACE_AND_WORD: Final = 7
 """One space and what follows it: SentencePiece's metaspace, with splitting."""
+
+BAICHUAN: Final = 8
+
+OF_CHARACTERS: Final = ("llama", "baichuan", JIEBA)
+"""Patterns of vocabularies of characters with the 256 bytes to fall back on; the others are of bytes."""
 
 DIGITS_JOINED: Final = 0
 DIGITS_ALONE: Final = 1
@@ -59,7 +73,9 @@ SCANNERS: Final = {
     "qwen2": Scanner(CL100K, 1),
     "o200k": Scanner(O200K, 3),
     "llama": Scanner(LLAMA),
+    "baichuan": Scanner(BAICHUAN),
     "code": Scanner(CODE),
+    JIEBA: Scanner(SPACE_AND_WORD),
 }
 
 _OTHER_SPELLINGS: Final = {

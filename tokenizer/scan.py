@@ -13,15 +13,13 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.buffers import Bytes, Offsets, string_view
-from tokenizer.classes import DIGIT, LETTER, LOWER, MARK, NEWLINE, NUMBER, SPACE, UPPER, code_classes, decode
+from tokenizer.classes import DIGIT, HAN, LETTER, LOWER, MARK, NEWLINE, NUMBER, OTHER_WORD, SPACE, UPPER, code_classes
 from tokenizer.memory import kernel
-from tokenizer.patterns import CL100K, CODE, DIGITS_ALONE, DIGITS_JOINED, GPT2, LLAMA, O200K, SPACES_AND_WORD, WHOLE_ROW, Scanner
+from tokenizer.patterns import BAICHUAN, CL100K, CODE, DIGITS_ALONE, DIGITS_JOINED, GPT2, LLAMA, O200K, SPACES_AND_WORD, WHOLE_ROW, Scanner
+from tokenizer.runs import APOSTROPHE, bits_at, blank, blank_by_line, contraction, letters, number, optional_contraction, run, run_without
 
 _SPACE: Final = 0x20
-_APOSTROPHE: Final = 0x27
 _SLASH: Final = 0x2F
-_LONG_S: Final = 0x17F  # folds to s
-_D, _E, _L, _M, _R, _S, _T, _V = b"delmrstv"
 
 
 def cut(text: pa.Array, scanner: Scanner) -> tuple[Offsets, Offsets]:
@@ -61,13 +59,13 @@ def part_end(data, at, stop, split_digits, classes):  # type: ignore[no-untyped-
     """Where the part ends that a splitter of digits makes before the pattern is applied."""
     if split_digits == DIGITS_JOINED:
         return stop
-    bits, size = _bits(data, at, classes)
+    bits, size = bits_at(data, at, classes)
     first = bits & DIGIT
     at += size
     if first and split_digits == DIGITS_ALONE:
         return at
     while at < stop:
-        bits, size = _bits(data, at, classes)
+        bits, size = bits_at(data, at, classes)
         if bits & DIGIT != first:
             break
         at += size
@@ -85,6 +83,8 @@ def pretoken_end(data, at, stop, kind, max_digits, classes):  # type: ignore[no-
         return _o200k(data, at, stop, max_digits, classes)
     if kind == LLAMA:
         return _llama(data, at, stop, classes)
+    if kind == BAICHUAN:
+        return _baichuan(data, at, stop, classes)
     if kind == CODE:
         return _code(data, at, stop, classes)
     if kind == WHOLE_ROW:
@@ -93,93 +93,61 @@ def pretoken_end(data, at, stop, kind, max_digits, classes):  # type: ignore[no-
 
 
 @kernel
-def _bits(data, at, classes):  # type: ignore[no-untyped-def]
-    """(class bits, length in bytes) of the character at `at`."""
-    first = data[at]
-    if first < 0x80:
-        return int(classes[first]), 1
-    code, size = decode(data, at)
-    return int(classes[code]), size
-
-
-@kernel
-def _run(data, at, stop, classes, wanted):  # type: ignore[no-untyped-def]
-    """The end of the run of characters with one of the wanted bits."""
-    while at < stop:
-        bits, size = _bits(data, at, classes)
-        if not bits & wanted:
-            break
-        at += size
-    return at
-
-
-@kernel
-def _run_without(data, at, stop, classes, unwanted):  # type: ignore[no-untyped-def]
-    """The end of the run of characters with none of the unwanted bits."""
-    while at < stop:
-        bits, size = _bits(data, at, classes)
-        if bits & unwanted:
-            break
-        at += size
-    return at
-
-
-@kernel
 def _gpt2(data, at, stop, classes):  # type: ignore[no-untyped-def]
-    if data[at] == _APOSTROPHE:  # 's|'t|'re|'ve|'m|'ll|'d
-        end = _contraction(data, at, stop, False)
+    if data[at] == APOSTROPHE:  # 's|'t|'re|'ve|'m|'ll|'d
+        end = contraction(data, at, stop, False)
         if end > at:
             return end
     start = at + 1 if data[at] == _SPACE and at + 1 < stop else at
-    bits, size = _bits(data, start, classes)
+    bits, size = bits_at(data, start, classes)
     if bits & LETTER:  # ' ?\p{L}+'
-        return _run(data, start + size, stop, classes, LETTER)
+        return letters(data, start + size, stop, classes, LETTER)
     if bits & NUMBER:  # ' ?\p{N}+'
-        return _run(data, start + size, stop, classes, NUMBER)
+        return run(data, start + size, stop, classes, NUMBER)
     if not bits & SPACE:  # ' ?[^\s\p{L}\p{N}]+'
-        return _run_without(data, start + size, stop, classes, SPACE | LETTER | NUMBER)
-    return _blank(data, at, stop, classes, SPACE)
+        return run_without(data, start + size, stop, classes, SPACE | LETTER | NUMBER)
+    return blank(data, at, stop, classes, SPACE)
 
 
 @kernel
 def _cl100k(data, at, stop, max_digits, classes):  # type: ignore[no-untyped-def]
-    if data[at] == _APOSTROPHE:  # (?i:'s|'t|'re|'ve|'m|'ll|'d)
-        end = _contraction(data, at, stop, True)
+    if data[at] == APOSTROPHE:  # (?i:'s|'t|'re|'ve|'m|'ll|'d)
+        end = contraction(data, at, stop, True)
         if end > at:
             return end
-    bits, size = _bits(data, at, classes)
+    bits, size = bits_at(data, at, classes)
     if bits & LETTER:  # '[^\r\n\p{L}\p{N}]?\p{L}+'
-        return _run(data, at + size, stop, classes, LETTER)
+        return letters(data, at + size, stop, classes, LETTER)
     if bits & NUMBER:
-        return _number(data, at + size, stop, max_digits - 1, classes)
+        return number(data, at + size, stop, max_digits - 1, classes)
     if not bits & NEWLINE and at + size < stop:
-        following, width = _bits(data, at + size, classes)
+        following, width = bits_at(data, at + size, classes)
         if following & LETTER:
-            return _run(data, at + size + width, stop, classes, LETTER)
+            return letters(data, at + size + width, stop, classes, LETTER)
     start = at + 1 if data[at] == _SPACE and at + 1 < stop else at
-    if not _bits(data, start, classes)[0] & (SPACE | LETTER | NUMBER):  # ' ?[^\s\p{L}\p{N}]+[\r\n]*'
-        end = _run_without(data, start, stop, classes, SPACE | LETTER | NUMBER)
-        return _run(data, end, stop, classes, NEWLINE)
-    return _blank_by_line(data, at, stop, classes)
+    if not bits_at(data, start, classes)[0] & (SPACE | LETTER | NUMBER):  # ' ?[^\s\p{L}\p{N}]+[\r\n]*'
+        end = run_without(data, start, stop, classes, SPACE | LETTER | NUMBER)
+        return run(data, end, stop, classes, NEWLINE)
+    return blank_by_line(data, at, stop, classes)
 
 
 @kernel
 def _o200k(data, at, stop, max_digits, classes):  # type: ignore[no-untyped-def]
-    bits, size = _bits(data, at, classes)
+    bits, size = bits_at(data, at, classes)
     if bits & NUMBER:
-        return _number(data, at + size, stop, max_digits - 1, classes)
+        return number(data, at + size, stop, max_digits - 1, classes)
     after = at if bits & (NEWLINE | LETTER) else at + size
     # The two alternatives for words. A mark that finds no small letter after it is itself the small letter of a word.
     end = _cased_word(data, after, stop, classes, bits & MARK)
     if end > after or bits & MARK:
-        return _optional_contraction(data, end, stop)
+        return optional_contraction(data, end, stop)
     start = at + 1 if data[at] == _SPACE and at + 1 < stop else at
-    if not _bits(data, start, classes)[0] & (SPACE | LETTER | NUMBER):  # ' ?[^\s\p{L}\p{N}]+[\r\n/]*'
-        end = _run_without(data, start, stop, classes, SPACE | LETTER | NUMBER)
+    if not bits_at(data, start, classes)[0] & (SPACE | LETTER | NUMBER):  # ' ?[^\s\p{L}\p{N}]+[\r\n/]*'
+        end = run_without(data, start, stop, classes, SPACE | LETTER | NUMBER)
         while end < stop and (data[end] == _SLASH or classes[data[end]] & NEWLINE):
             end += 1
         return end
-    return _blank_by_line(data, at, stop, classes)
+    return blank_by_line(data, at, stop, classes)
 
 
 @kernel
@@ -192,13 +160,13 @@ def _cased_word(data, at, stop, classes, needs_small):  # type: ignore[no-untype
     big = at
     last_both = -1
     while big < stop:
-        bits, size = _bits(data, big, classes)
+        bits, size = bits_at(data, big, classes)
         if not bits & UPPER:
             break
         big += size
         if bits & LOWER:
             last_both = big
-    end = _run(data, big, stop, classes, LOWER)
+    end = run(data, big, stop, classes, LOWER)
     if end > big:
         return end
     if last_both >= 0:
@@ -209,31 +177,42 @@ def _cased_word(data, at, stop, classes, needs_small):  # type: ignore[no-untype
 @kernel
 def _llama(data, at, stop, classes):  # type: ignore[no-untyped-def]
     start = at + 1 if data[at] == _SPACE and at + 1 < stop else at
-    bits, size = _bits(data, start, classes)
+    bits, size = bits_at(data, start, classes)
     if bits & (LETTER | MARK):  # ' ?[\p{L}\p{M}]+'
-        return _run(data, start + size, stop, classes, LETTER | MARK)
+        return letters(data, start + size, stop, classes, LETTER | MARK)
     if bits & NUMBER:  # '\p{N}', which takes no space before it
         return start + size if start == at else start
     if not bits & SPACE:  # ' ?[^\s\p{L}\p{M}\p{N}]+'
-        return _run_without(data, start + size, stop, classes, SPACE | LETTER | MARK | NUMBER)
-    return _blank(data, at, stop, classes, SPACE)
+        return run_without(data, start + size, stop, classes, SPACE | LETTER | MARK | NUMBER)
+    return blank(data, at, stop, classes, SPACE)
+
+
+@kernel
+def _baichuan(data, at, stop, classes):  # type: ignore[no-untyped-def]
+    start = at + 1 if data[at] == _SPACE and at + 1 < stop else at
+    bits, size = bits_at(data, start, classes)
+    if bits & HAN:
+        return run(data, start + size, stop, classes, HAN)
+    if bits & OTHER_WORD:
+        return letters(data, start + size, stop, classes, OTHER_WORD)
+    return _llama(data, at, stop, classes)
 
 
 @kernel
 def _code(data, at, stop, classes):  # type: ignore[no-untyped-def]
     start = at + 1 if data[at] == _SPACE and at + 1 < stop else at
-    bits, size = _bits(data, start, classes)
+    bits, size = bits_at(data, start, classes)
     if bits & LETTER:  # ' ?\p{L}+'
-        return _run(data, start + size, stop, classes, LETTER)
+        return letters(data, start + size, stop, classes, LETTER)
     if bits & NUMBER:  # '\p{N}', which takes no space before it
         return start + size if start == at else start
     if not bits & SPACE:  # ' ?[^\s\p{L}\p{N}]+'
-        return _run_without(data, start + size, stop, classes, SPACE | LETTER | NUMBER)
+        return run_without(data, start + size, stop, classes, SPACE | LETTER | NUMBER)
     if classes[data[at]] & NEWLINE:  # '\r?\n', or '\s' for a lone \r
         return at + 2 if data[at] == 0x0D and at + 1 < stop and data[at + 1] == 0x0A else at + 1
     end, last = at, at
     while end < stop:
-        bits, size = _bits(data, end, classes)
+        bits, size = bits_at(data, end, classes)
         if not bits & SPACE or bits & NEWLINE:
             break
         last = end
@@ -252,72 +231,3 @@ def _spaced(data, at, stop, many):  # type: ignore[no-untyped-def]
     while at < stop and data[at] != _SPACE:
         at += 1
     return at
-
-
-@kernel
-def _number(data, at, stop, most, classes):  # type: ignore[no-untyped-def]
-    """The end of at most `most` more digits."""
-    while most > 0 and at < stop:
-        bits, size = _bits(data, at, classes)
-        if not bits & NUMBER:
-            break
-        at += size
-        most -= 1
-    return at
-
-
-@kernel
-def _blank(data, at, stop, classes, wanted):  # type: ignore[no-untyped-def]
-    r"""The end of '\s+(?!\S)|\s+': the run of white space, less its last character where something follows it."""
-    end, last = at, at
-    while end < stop:
-        bits, size = _bits(data, end, classes)
-        if not bits & wanted:
-            break
-        last = end
-        end += size
-    return end if end == stop or last == at else last
-
-
-@kernel
-def _blank_by_line(data, at, stop, classes):  # type: ignore[no-untyped-def]
-    r"""The end of '\s*[\r\n]+|\s+(?!\S)|\s+': up to the last line break of the run of white space, if it has any."""
-    end, last, line = at, at, at
-    while end < stop:
-        bits, size = _bits(data, end, classes)
-        if not bits & SPACE:
-            break
-        last = end
-        end += size
-        if bits & NEWLINE:
-            line = end
-    if line > at:
-        return line
-    return end if end == stop or last == at else last
-
-
-@kernel
-def _contraction(data, at, stop, any_case):  # type: ignore[no-untyped-def]
-    """The end of 's|'t|'re|'ve|'m|'ll|'d at the apostrophe `at`, or `at`.
-
-    Of the letters beyond ASCII only the long s folds into one of these.
-    """
-    if at + 1 >= stop:
-        return at
-    if any_case and data[at + 1] >= 0x80:
-        code, size = decode(data, at + 1)
-        return at + 1 + size if code == _LONG_S else at
-    to_lower = 0x20 if any_case else 0
-    first = data[at + 1] | to_lower
-    if first in (_D, _M, _S, _T):
-        return at + 2
-    if at + 2 < stop:
-        second = data[at + 2] | to_lower
-        if (second == _E and first in (_R, _V)) or (second == _L and first == _L):
-            return at + 3
-    return at
-
-
-@kernel
-def _optional_contraction(data, at, stop):  # type: ignore[no-untyped-def]
-    return _contraction(data, at, stop, True) if at < stop and data[at] == _APOSTROPHE else at

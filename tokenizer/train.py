@@ -1,7 +1,7 @@
 """Text columns -> a trained tokenizer, by way of pre-token counts; memory follows the distinct pre-tokens, not the text.
 
-Two kinds of vocabulary, both lossless: of bytes, and (pattern "llama") of characters with the 256 bytes to fall back on. Both keep
-spaces as they are, so that U+2581 in text stays itself; SentencePiece's metaspace is read, not written.
+Two kinds of vocabulary: of bytes, and (`OF_CHARACTERS`) of characters with the 256 bytes to fall back on. Both keep spaces as they are,
+so that U+2581 in text stays itself; SentencePiece's metaspace is read, and written only for words that jieba finds.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from schemas.recipe import Tokenizer as TokenizerConfig
 from tokenizer.classes import N_CODES
 from tokenizer.counts import PretokenCounter
 from tokenizer.encode import Encoder
-from tokenizer.learn import Learned, Tokens, Words, learn_merges
+from tokenizer.follow import Words
+from tokenizer.learn import Learned, Tokens, learn_merges
 from tokenizer.library import train_with_the_library
-from tokenizer.patterns import PATTERNS, SCANNERS, SPACES_AND_WORD, WHOLE_ROW, Scanner
-from tokenizer.prepare import in_form
-from tokenizer.vocabulary import byte_alphabet
+from tokenizer.patterns import JIEBA, OF_CHARACTERS, PATTERNS, SCANNERS, SPACES_AND_WORD, WHOLE_ROW, Scanner
+from tokenizer.prepare import in_form, with_spaces
+from tokenizer.segment import NEWLINE_MARK, SPACE_MARK, segmented
+from tokenizer.vocabulary import METASPACE, ONE_SPACE, byte_alphabet
 from tokenizer.words import frequent_characters, tokens_of, words_of_bytes, words_of_characters, words_of_tokens
 
 
@@ -43,13 +45,21 @@ def train(columns: Iterable[pa.Array], config: TokenizerConfig) -> HuggingFaceTo
 def counting(config: TokenizerConfig) -> Callable[[PretokenCounter, pa.Array], None]:
     """What counts a column's pre-tokens as training needs them: cut by the pattern, or as the tokenizer that is extended cuts."""
     if config.extend is None:
-        scanner, form = SCANNERS[config.pattern], config.normalization
-        return lambda counter, column: counter.add_text(in_form(column, form) if form else column, scanner)
+        return lambda counter, column: counter.add_text(_prepared(column, config), SCANNERS[config.pattern])
     encoder = Encoder(Path(config.extend))
     if encoder.path != "fast":
         raise TokenizerError(f"{config.extend} cannot be extended: {encoder.reason}")
     scanner = learnable(encoder.vocabulary.scanner)
     return lambda counter, column: counter.add_text(encoder.prepared(column), scanner)
+
+
+def _prepared(column: pa.Array, config: TokenizerConfig) -> pa.Array:
+    """Text as the tokenizer that is trained will cut it."""
+    if config.pattern == JIEBA:
+        column = segmented(column)
+    if config.normalization:
+        column = in_form(column, config.normalization)
+    return with_spaces(column, ONE_SPACE) if config.pattern == JIEBA else column
 
 
 def most_counted_bytes(config: TokenizerConfig) -> int:
@@ -66,13 +76,13 @@ def train_from_counts(counts: pa.RecordBatch, config: TokenizerConfig) -> Huggin
         return extend(Path(config.extend), counts, config)
     specials = list(config.special_tokens)
     n_tokens = padded_size(config)
-    if config.pattern == "llama":
+    if config.pattern in OF_CHARACTERS:
         names = specials + [f"<0x{byte:02X}>" for byte in range(256)]
         chars = frequent_characters(counts, config.character_coverage)
         id_of_code = np.full(N_CODES, -1, np.int32)
         id_of_code[[ord(char) for char in chars]] = np.arange(len(names), len(names) + len(chars))
         tokens = tokens_of([b""] * len(names) + [char.encode() for char in chars], [1] * (len(names) + len(chars)))
-        names += chars
+        names += [METASPACE if char == " " and config.pattern == JIEBA else char for char in chars]
         if len(names) > n_tokens:
             raise TokenizerError(
                 f"tokenizer.vocab_size = {n_tokens}: the special tokens, the bytes and the {len(chars)} characters that cover "
@@ -164,12 +174,18 @@ def _tokenizer(names: list[str], learned: Learned, config: TokenizerConfig) -> H
     # A pair merged twice counts with its later rank, as in the library.
     pairs = dict.fromkeys(zip(learned.left.tolist()[::-1], learned.right.tolist()[::-1], strict=True))
     merges = [(names[left], names[right]) for left, right in reversed(pairs)]
-    split = pre_tokenizers.Split(Regex(PATTERNS[config.pattern]), "isolated")
-    if config.pattern == "llama":
+    in_text = [decoders.ByteFallback(), decoders.Fuse()]
+    if config.pattern == JIEBA:
         tokenizer = HuggingFaceTokenizer(models.BPE(vocab=vocab, merges=merges, byte_fallback=True))
-        tokenizer.pre_tokenizer = split
-        tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(METASPACE, "always")
+        marks = [decoders.Replace(mark, char) for mark, char in ((METASPACE, ""), (SPACE_MARK, " "), (NEWLINE_MARK, "\n"))]
+        tokenizer.decoder = decoders.Sequence([*marks, *in_text])
+    elif config.pattern in OF_CHARACTERS:
+        tokenizer = HuggingFaceTokenizer(models.BPE(vocab=vocab, merges=merges, byte_fallback=True))
+        tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(PATTERNS[config.pattern]), "isolated")
+        tokenizer.decoder = decoders.Sequence(in_text)
     else:
+        split = pre_tokenizers.Split(Regex(PATTERNS[config.pattern]), "isolated")
         tokenizer = HuggingFaceTokenizer(models.BPE(vocab=vocab, merges=merges))
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
         tokenizer.decoder = decoders.ByteLevel()

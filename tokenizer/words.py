@@ -10,7 +10,8 @@ import pyarrow as pa
 from schemas.buffers import Bytes, Offsets
 from tokenizer.classes import N_CODES, decode
 from tokenizer.encode import Encoder
-from tokenizer.learn import Tokens, Words, place_type
+from tokenizer.follow import Words
+from tokenizer.learn import Tokens, place_type
 from tokenizer.memory import kernel
 from tokenizer.merge import Ids
 from tokenizer.patterns import WHOLE_ROW, Scanner

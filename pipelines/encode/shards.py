@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.files import whole_file
+from schemas.files import FileEntry, whole_file
 from schemas.hops import MAX_BATCH_ROWS, TOKENS_COLUMNS
 
 FORMAT: Final = "corpusmill-shards/1"
@@ -51,6 +51,29 @@ def numbered(names: list[str]) -> dict[str, str]:
         mine = sorted(name for name in names if name.startswith(split))
         final |= {name: f"{split}-{i:05d}-of-{len(mine):05d}.arrow" for i, name in enumerate(mine)}
     return final
+
+
+def named_shards(files: list[FileEntry], root: Path) -> list[FileEntry]:
+    """Rename provisional shard files below `root` to their final names; their bytes and digests stay."""
+    final = numbered([Path(file.path).name for file in files])
+    renamed = []
+    for file in files:
+        path = root / file.path
+        target = path.rename(path.with_name(final[path.name]))
+        renamed.append(FileEntry(path=str(target.relative_to(root)), n_bytes=file.n_bytes, sha256=file.sha256, n_rows=file.n_rows))
+    return sorted(renamed, key=lambda file: file.path)
+
+
+def index_of(shards: list[FileEntry], root: Path, tokenizer: dict[str, Any], dtype: str) -> dict[str, Any]:
+    """What shards/index.json states: `tokenizer` with its path, digest and size, and of every shard and source how much it holds."""
+    entries = []
+    for shard in shards:
+        n_documents, n_tokens = shard_counts(root / shard.path)
+        name = Path(shard.path).name
+        numbers = {"n_documents": n_documents, "n_tokens": n_tokens, "n_bytes": shard.n_bytes, "sha256": shard.sha256}
+        entries.append({"path": name, "split": name.split("-")[0], **numbers})
+    totals = source_totals([root / shard.path for shard in shards])
+    return {"format": FORMAT, "tokenizer": tokenizer, "dtype": dtype, "shards": entries, "sources": totals}
 
 
 def source_totals(paths: list[Path]) -> dict[str, dict[str, int]]:

@@ -1,7 +1,8 @@
 """Curated documents -> pre-token counts, and -> token shards in globally shuffled order. It demands `text` and never sees `raw_text`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import msgspec
@@ -46,9 +47,8 @@ class _Count(beam.DoFn):
         self.add, self.counter = counting(self.config), PretokenCounter()
 
     def process(self, path: str) -> Iterator[pa.RecordBatch]:
-        reader = open_segment(Path(path))
-        for index in range(reader.num_record_batches):
-            batch = drawn(reader.get_batch(index), self.shares, self.seed, "tokenizer")
+        for whole in curated(Path(path)):
+            batch = drawn(whole, self.shares, self.seed, "tokenizer")
             self.add(self.counter, batch.column("text"))
             count("tokenizer", n_documents=batch.num_rows, n_bytes=pc.sum(pc.binary_length(batch.column("text"))).as_py() or 0)
             if self.counter.nbytes > COUNTER_BYTES:
@@ -79,13 +79,14 @@ class AddCounts:
 
 
 class EncodeShards(beam.PTransform):
-    """Path of a file of curated documents -> FileEntry lines of the shards, under provisional names.
+    """What `read` takes -> FileEntry lines of the shards, under provisional names.
 
     Documents of the sources in `held_out` are all of the validation split.
     """
 
     def __init__(
         self,
+        read: Callable[[Any], Iterator[pa.RecordBatch]],
         encode: Encode,
         held_out: tuple[str, ...],
         seed: int,
@@ -97,27 +98,41 @@ class EncodeShards(beam.PTransform):
         progress: Progress,
     ) -> None:
         super().__init__()
-        self.tokens = _Encode(encode, held_out, seed, tokenizer, n_ranges, progress)
+        self.tokens = _Encode(read, encode, held_out, seed, tokenizer, n_ranges, progress)
         self.shards = WriteShards(encode, schema, run, n_ranges)
         self.folder = folder
 
-    def expand(self, documents: beam.PCollection[str]) -> beam.PCollection[str]:
+    def expand(self, documents: beam.PCollection[Any]) -> beam.PCollection[str]:
         """Encode, shuffle, write."""
         return documents | beam.Reshuffle() | "encode" >> beam.ParDo(self.tokens) | "shuffle" >> Exchange(self.folder, self.shards, str)
 
 
+def curated(path: Path) -> Iterator[pa.RecordBatch]:
+    """The batches of a file of curated documents."""
+    reader = open_segment(path)
+    return (reader.get_batch(index) for index in range(reader.num_record_batches))
+
+
 class _Encode(beam.DoFn):
-    def __init__(self, encode: Encode, held_out: tuple[str, ...], seed: int, tokenizer: Path, n_ranges: int, progress: Progress) -> None:
+    def __init__(
+        self,
+        read: Callable[[Any], Iterator[pa.RecordBatch]],
+        encode: Encode,
+        held_out: tuple[str, ...],
+        seed: int,
+        tokenizer: Path,
+        n_ranges: int,
+        progress: Progress,
+    ) -> None:
+        self.read = read
         self.encode, self.seed, self.tokenizer, self.n_ranges, self.progress = encode, seed, tokenizer, n_ranges, progress
         self.held_out = pa.array(held_out, pa.large_string())
 
     def setup(self) -> None:
         self.encoder = Encoder(self.tokenizer)
 
-    def process(self, path: str) -> Iterator[pa.RecordBatch]:
-        reader = open_segment(Path(path))
-        for index in range(reader.num_record_batches):
-            batch = reader.get_batch(index)
+    def process(self, documents: Any) -> Iterator[pa.RecordBatch]:
+        for batch in self.read(documents):
             if batch.num_rows:
                 yield self.tokens(batch)
         self.progress.step()

@@ -22,8 +22,9 @@ class Tokenizer:
     """False lower-cases text and takes its accents off; of `wordpiece` only."""
     vocab_size: int = 32_768
     min_frequency: int = 2
-    pattern: Literal["gpt2", "cl100k", "qwen2", "o200k", "llama", "code"] = "cl100k"
-    """How text is cut into pre-tokens."""
+    pattern: Literal["gpt2", "cl100k", "qwen2", "o200k", "llama", "baichuan", "jieba", "code"] = "cl100k"
+    """How text is cut into pre-tokens. `llama`, `baichuan` and `jieba` are vocabularies of characters, the others of bytes; `jieba` takes
+    the words that it finds, as CPM does, and needs the extra `chinese`."""
     special_tokens: tuple[str, ...] = ("<|endoftext|>",)
     """The first one separates documents."""
     sample_bytes: int = 200_000_000
@@ -37,9 +38,9 @@ class Tokenizer:
     pad_to_multiple: int = 1
     """The vocabulary is made larger to a multiple of this."""
     max_token_length: int | None = None
-    """Tokens have fewer bytes (pattern "llama": characters) than this."""
+    """Tokens have fewer bytes (of a vocabulary of characters: characters) than this."""
     character_coverage: float = 0.9999
-    """Pattern "llama": the share of characters that get a token; the rest are spelled in bytes."""
+    """Of a vocabulary of characters: the share of characters that get a token; the rest are spelled in bytes."""
 
     def __post_init__(self) -> None:
         require(not (self.path and self.extend), "tokenizer.extend", self.extend, "give either tokenizer.path or tokenizer.extend")

@@ -26,7 +26,7 @@ def column(texts: list[str]) -> pa.Array:
     return pa.array(texts, pa.large_string())
 
 
-@pytest.fixture(scope="module", params=["gpt2", "cl100k", "llama"])
+@pytest.fixture(scope="module", params=["gpt2", "cl100k", "llama", "baichuan"])
 def path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
     bpe.save(bpe.train([column(CORPUS)], Tokenizer(vocab_size=310, pattern=request.param, character_coverage=0.9)), path)

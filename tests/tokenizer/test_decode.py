@@ -16,7 +16,7 @@ from tokenizer.decode import Decoder
 from tokenizer.encode import Encoder
 from tokenizer.vocabulary import ONE_SPACE
 
-LOSSLESS = ["gpt2", "cl100k", "o200k", "qwen2", "code", "digits alone", "characters, cut", "llama", "gemma", "metaspace, whole"]
+LOSSLESS = ["gpt2", "cl100k", "o200k", "qwen2", "code", "digits alone", "characters, cut", "baichuan", "llama", "gemma", "metaspace, whole"]
 
 
 @pytest.fixture(scope="module", params=LOSSLESS)

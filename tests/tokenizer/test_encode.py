@@ -17,7 +17,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 
 from tests.tokenizer.random_text import random_texts
 from tokenizer.encode import Encoder
-from tokenizer.patterns import PATTERNS
+from tokenizer.patterns import OF_CHARACTERS, PATTERNS
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 CORPUS = [
@@ -66,12 +66,13 @@ def llama(prepend: bool) -> Tokenizer:
 
 
 MAKERS: dict[str, Callable[[], Tokenizer]] = {
-    **{name: partial(byte_level, name) for name in PATTERNS if name != "llama"},
+    **{name: partial(byte_level, name) for name in PATTERNS if name not in OF_CHARACTERS},
     "digits alone": lambda: with_digits(alone=True),
     "digits apart": lambda: with_digits(alone=False),
     "NFC": lambda: normalized("NFC"),
     "NFKC": lambda: normalized("NFKC"),
     "characters, cut": lambda: characters(pre_tokenizers.Split(Regex(PATTERNS["llama"]), "isolated")),
+    "baichuan": lambda: characters(pre_tokenizers.Split(Regex(PATTERNS["baichuan"]), "isolated")),
     "metaspace, split": lambda: characters(pre_tokenizers.Metaspace()),
     "metaspace, never prepended": lambda: characters(pre_tokenizers.Metaspace(prepend_scheme="never", split=False)),
     "metaspace, whole": lambda: characters(pre_tokenizers.Metaspace(prepend_scheme="first", split=False)),

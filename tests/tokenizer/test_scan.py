@@ -106,3 +106,8 @@ def test_a_slice_is_cut_as_its_rows_are() -> None:
 def test_an_unknown_expression_has_no_scanner() -> None:
     assert scanner_of(r"\w+") is None
     assert scanner_of(PATTERNS["o200k"]) == SCANNERS["o200k"]
+
+
+def test_chinese_is_cut_from_other_letters_and_white_space_from_words() -> None:
+    text = "花费GPT-4モデル 的\n\n  x12"
+    assert scanned([text], SCANNERS["baichuan"]) == [["花费", "GPT", "-", "4", "モデル", " 的", "\n\n ", " x", "1", "2"]]
