@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numba
@@ -56,12 +57,17 @@ class Layout(NamedTuple):
     """int64[batches, 2] by column: at which byte of the file its offsets begin, and its values."""
 
 
-@functools.lru_cache(maxsize=100_000)
 def layout_of(path: str) -> Layout:
-    """The layout of a file that is not compressed, so that its rows can be read where they lie.
+    """The layout of a file that is not compressed, so that its rows can be read where they lie; remembered until the file changes.
 
     To read a few rows each of many batches through Arrow costs the setting up of all columns of every batch, again for each call.
     """
+    state = Path(path).stat()
+    return _layout(path, state.st_size, state.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=100_000)
+def _layout(path: str, n_bytes: int, changed_ns: int) -> Layout:
     with pa.memory_map(path) as file:
         base = file.read_buffer().address
         reader = pa.ipc.open_file(file)
