@@ -284,6 +284,25 @@ def test_a_tokenizer_that_cannot_be_trained_is_one_message(
     assert expected in message(capsys)
 
 
+def test_files_are_encoded_with_a_given_tokenizer_and_the_shards_inspected(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text, made, out = tmp_path / "b.txt", tmp_path / "made", tmp_path / "out"
+    text.write_text("the dog " * 30)
+    assert status_of(monkeypatch, "train-tokenizer", "--input", str(text), "--vocab-size", "260", "--out", str(made)) == 0
+    arguments = ("--input", str(text), "--tokenizer", str(made / "tokenizer.json"), "--out", str(out), "--set", "valid_ratio=0")
+    assert status_of(monkeypatch, "encode", *arguments) == 0
+    capsys.readouterr()
+    assert status_of(monkeypatch, "inspect", str(out / "shards" / "train-00000-of-00001.arrow")) == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    n_tokens = json.loads((out / "shards" / "index.json").read_text())["shards"][0]["n_tokens"]
+    assert 0 < n_tokens < 240
+    assert f"sources b.txt: 1 document, {n_tokens} tokens" in shown
+    assert f"the longest: {n_tokens} tokens" in shown
+    assert status_of(monkeypatch, "encode", *arguments) == 2
+    assert "is there already; name another folder with --out, or delete it" in message(capsys)
+
+
 def test_takedown_says_what_it_did_and_that_it_did_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, warc: Path
 ) -> None:
