@@ -269,7 +269,7 @@ def test_a_tokenizer_is_trained_from_files_and_compared(
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("--pattern", "gpt3"), "pattern = 'gpt3': valid are gpt2, cl100k, qwen2, o200k, llama, code"),
+        (("--pattern", "gpt3"), "pattern = 'gpt3': valid are gpt2, cl100k, qwen2, o200k, llama, baichuan, jieba, code"),
         (("--vocab-size", "100"), "the byte alphabet and the special tokens alone need 257"),
         (("--vocab-size", "9000"), "tokenizer.vocab_size = 9000: the sample fills only"),
         (("--set", "extend=none.json", "--vocab-size", "400"), "tokenizer file none.json does not exist"),
