@@ -15,8 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.text.hashing import SEED, add_code, finish
-from pipelines.text.unicode import LETTER, MARK, NUMBER, SPACE, TABLE_SIZE, UNSPACED, char_classes, decode, fold_table
+from pipelines.text.unicode import LETTER, MARK, NUMBER, TABLE_SIZE, UNSPACED, char_classes, decode, fold_table
 from schemas.buffers import Bytes, Offsets, string_view
+from tokenizer.memory import kernel
 
 UInt32s = npt.NDArray[np.uint32]
 UInt64s = npt.NDArray[np.uint64]
@@ -53,12 +54,9 @@ def shingle_sets(text: pa.Array, size: int) -> tuple[UInt64s, Offsets]:
     return _shingle_sets(data, offsets, size, char_classes(), fold_table())
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def next_word(data: Bytes, at: int, end: int, classes: npt.NDArray[np.uint8], fold: UInt32s, joined: bool) -> tuple[int, np.uint64]:
-    """(position after the next word, its folded hash); hash 0 where no word is left.
-
-    `joined`: only white space ends a word, punctuation inside is passed over and numbers stay; else a number is "0".
-    """
+@kernel
+def next_word(data: Bytes, at: int, end: int, classes: npt.NDArray[np.uint8], fold: UInt32s) -> tuple[int, np.uint64]:
+    """(position after the next word, its folded hash); hash 0 where no word is left."""
     word = SEED
     inside = False
     in_number = False
@@ -66,7 +64,7 @@ def next_word(data: Bytes, at: int, end: int, classes: npt.NDArray[np.uint8], fo
         code, width = decode(data, at)
         kind = classes[code] if code < TABLE_SIZE else 0
         if kind & WORD == 0:
-            if inside and not (joined and kind & SPACE == 0):
+            if inside:
                 return at, word
             at += width
             continue
@@ -85,7 +83,7 @@ def next_word(data: Bytes, at: int, end: int, classes: npt.NDArray[np.uint8], fo
                 at += width
             return at, word
         inside = True
-        if kind & NUMBER and not joined:
+        if kind & NUMBER:
             if not in_number:
                 word = add_code(word, _ZERO)
             in_number = True
@@ -109,17 +107,30 @@ def _mixed(shingle: np.uint64) -> np.uint32:
     return np.uint32(value ^ (value >> np.uint32(16)))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def text_shingles(
-    data: Bytes, start: int, end: int, size: int, drop: np.uint64, classes: npt.NDArray[np.uint8], fold: UInt32s, out: UInt64s
+    data: Bytes,
+    start: int,
+    end: int,
+    size: int,
+    drop: np.uint64,
+    classes: npt.NDArray[np.uint8],
+    fold: UInt32s,
+    ring: UInt64s,
+    out: UInt64s,
+    filled: int,
 ) -> int:
-    """Write the shingle hashes of one text to `out`, in order of appearance; returns how many. `drop` is _ROLL ** size."""
-    ring = np.zeros(size, np.uint64)
+    """Write the shingle hashes of one text to `out` from `filled` on, in order of appearance; returns how many.
+
+    `drop` is _ROLL ** size, `ring` room for `size` words.
+    """
+    for slot in range(size):
+        ring[slot] = 0
     rolled = np.uint64(0)
     n_words = slot = n = 0
     at = start
     while True:
-        at, word = next_word(data, at, end, classes, fold, False)
+        at, word = next_word(data, at, end, classes, fold)
         if word == 0:
             return n
         rolled = rolled * _ROLL + word - ring[slot] * drop
@@ -127,7 +138,7 @@ def text_shingles(
         slot = slot + 1 if slot + 1 < size else 0
         n_words += 1
         if n_words >= size:
-            out[n] = finish(rolled)
+            out[filled + n] = finish(rolled)
             n += 1
 
 
@@ -168,8 +179,9 @@ def _signatures(
         longest = max(longest, offsets[row + 1] - offsets[row])
     shingles = np.empty(longest + 1, np.uint64)
     drop = _power(_ROLL, size)
+    ring = np.empty(size, np.uint64)
     for row in range(n):
-        count = text_shingles(data, offsets[row], offsets[row + 1], size, drop, classes, fold, shingles)
+        count = text_shingles(data, offsets[row], offsets[row + 1], size, drop, classes, fold, ring, shingles, 0)
         n_shingles[row] = count
         _lower(minhash[row], shingles[:count], a, b)
     return minhash, n_shingles
@@ -181,9 +193,10 @@ def _shingle_sets(data: Bytes, offsets: Offsets, size: int, classes: npt.NDArray
     hashes = np.empty(offsets[n] - offsets[0] + 1, np.uint64)  # no text has more shingles than bytes
     bounds = np.zeros(n + 1, np.int64)
     drop = _power(_ROLL, size)
+    ring = np.empty(size, np.uint64)
     filled = 0
     for row in range(n):
-        count = text_shingles(data, offsets[row], offsets[row + 1], size, drop, classes, fold, hashes[filled:])
+        count = text_shingles(data, offsets[row], offsets[row + 1], size, drop, classes, fold, ring, hashes, filled)
         found = np.sort(hashes[filled : filled + count])
         for i in range(count):
             if i == 0 or found[i] != found[i - 1]:

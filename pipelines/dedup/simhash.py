@@ -85,9 +85,9 @@ def _simhashes(
     for row in range(n):
         longest = max(longest, offsets[row + 1] - offsets[row])
     shingles = np.empty(longest + 1, np.uint64)
-    ones = np.empty(_BITS, np.int64)
+    ring, ones = np.empty(size, np.uint64), np.empty(_BITS, np.int64)
     for row in range(n):
-        count = text_shingles(data, offsets[row], offsets[row + 1], size, drop, classes, fold, shingles)
+        count = text_shingles(data, offsets[row], offsets[row + 1], size, drop, classes, fold, ring, shingles, 0)
         ones[:] = 0
         for i in range(count):
             for bit in range(_BITS):
