@@ -7,6 +7,7 @@ numbered     the same, but each with a number of its own, which shingles do not 
 templated    10,000 pages of one site: 150 words of template around 100 of their own; every 50th has a copy with one word changed
 repeated     one word, 2,000 times; and documents of nothing, and of one word
 exact        as many equal documents, by `exact`
+lined        as many documents of a line that all have and one of their own, by `lines`
 """
 
 from __future__ import annotations
@@ -74,12 +75,19 @@ def repeated(n: int) -> Iterator[str]:
         yield "word"
 
 
+def lined(n: int) -> Iterator[str]:
+    """One line everywhere, and one nowhere else."""
+    line = " ".join(words(10, 0))
+    return (f"{line}\n{' '.join(words(5, 1 + number))}" for number in range(n))
+
+
 KINDS: Final[dict[str, tuple[Callable[[int], Iterator[str]], tuple[str, ...]]]] = {
     "identical": (identical, ("minhash",)),
     "numbered": (numbered, ("exact", "minhash")),
     "templated": (templated, ("exact", "minhash")),
     "repeated": (repeated, ("exact", "minhash")),
     "exact": (identical, ("exact",)),
+    "lined": (lined, ("lines",)),
 }
 
 
