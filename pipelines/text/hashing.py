@@ -12,6 +12,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from tokenizer.memory import kernel
+
 SEED: Final = np.uint64(0xCBF29CE484222325)
 _PRIME: Final = np.uint64(0x100000001B3)
 _MIX: Final = np.uint64(0xFF51AFD7ED558CCD)  # the finalizer of MurmurHash3, without which low bits are poor
@@ -40,7 +42,7 @@ def add_code(h: np.uint64, code: int) -> np.uint64:
     return (h ^ np.uint64(code)) * _PRIME
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _eight_bytes(data: npt.NDArray[np.uint8], at: np.uint64) -> np.uint64:
     """`data[at:at + 8]` as a little-endian number. Since an unsigned index needs no look at its sign, this compiles to one load."""
     chunk = _ZERO
@@ -49,7 +51,7 @@ def _eight_bytes(data: npt.NDArray[np.uint8], at: np.uint64) -> np.uint64:
     return chunk
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def hash_bytes(data: npt.NDArray[np.uint8], start: int, end: int) -> np.uint64:
     """Hash of `data[start:end]`: the length, then eight bytes at a time are folded in by multiplication."""
     h = np.uint64(end - start) * _GRAM

@@ -21,6 +21,7 @@ from pipelines.text.hashing import hash_bytes
 from pipelines.text.lines import class_of
 from pipelines.text.unicode import ASCII, LETTER, MARK, NUMBER, SPACE, UNSPACED, UPPER, char_classes, decode
 from pipelines.text.view import text_view
+from tokenizer.memory import kernel
 
 HAS_LETTER: Final = 1
 PUNCTUATION_ONLY: Final = 2  # neither letter nor number: punctuation, symbols, emoji
@@ -79,17 +80,17 @@ def _split(text: pa.Array, *, on_space: bool) -> Words:
     starts, ends = np.empty(most, np.int64), np.empty(most, np.int64)
     lengths, flags, hashes = np.empty(most, np.uint32), np.empty(most, np.uint8), np.empty(most, np.uint64)
     bounds = np.zeros(len(offsets), np.int64)
-    kernel = _split_on_space if on_space else _split_words
-    n = kernel(data, offsets, char_classes(), starts, ends, lengths, flags, hashes, bounds)
+    split = _split_on_space if on_space else _split_words
+    n = split(data, offsets, char_classes(), starts, ends, lengths, flags, hashes, bounds)
     return Words(bounds[:-1], bounds[1:], starts[:n], ends[:n], lengths[:n], flags[:n], hashes[:n])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _is_joiner(code: int) -> bool:
     return code == _JOINERS[0] or code == _JOINERS[1]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _after_marks(data, at, stop, n_chars, classes):  # type: ignore[no-untyped-def]
     """(end, characters) of a word with the combining marks that follow it."""
     while at < stop and data[at] >= 0x80:
@@ -101,7 +102,7 @@ def _after_marks(data, at, stop, n_chars, classes):  # type: ignore[no-untyped-d
     return at, n_chars
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _joins(data, at, stop, code, size, last, classes):  # type: ignore[no-untyped-def]
     """Whether the character at `at`, behind one of class `last`, joins it to the next one."""
     if at + size >= stop:
@@ -120,7 +121,7 @@ def _joins(data, at, stop, code, size, last, classes):  # type: ignore[no-untype
     return last & wanted != 0 and bits & wanted != 0 and not bits & UNSPACED
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _url_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
     """End of the URL whose `://` stands at `at`."""
     end = at + 3
@@ -134,7 +135,7 @@ def _url_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
     return end
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _ascii_end(data, start, stop, wanted):  # type: ignore[no-untyped-def]
     """(end, class bits seen) of the run of ASCII characters of the wanted classes that begins at `start`."""
     seen = np.uint8(0)
@@ -146,7 +147,7 @@ def _ascii_end(data, start, stop, wanted):  # type: ignore[no-untyped-def]
     return stop, np.int64(seen)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _word_end(data, start, stop, classes):  # type: ignore[no-untyped-def]
     """(end, characters, class bits seen) of the word that begins at `start` with a letter, mark, number or `_`."""
     at, seen = _ascii_end(data, start, stop, _ALNUM)
@@ -177,7 +178,7 @@ def _word_end(data, start, stop, classes):  # type: ignore[no-untyped-def]
     return at, n_chars, seen
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _flags(seen):  # type: ignore[no-untyped-def]
     return (HAS_LETTER if seen & LETTER else 0) | (0 if seen & (LETTER | NUMBER) else PUNCTUATION_ONLY)
 
