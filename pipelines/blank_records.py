@@ -80,4 +80,6 @@ def _blank(place: _Place) -> bytes:
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     packed = packer.compress(record) + packer.flush() + zlib.crc32(record).to_bytes(4, "little") + len(record).to_bytes(4, "little")
     n_missing = place.end - place.start - len(_GZIP_WITH_COMMENT) - len(packed) - 1
+    if n_missing < 0:
+        raise OutputError(f"the crawled record at byte {place.start} is too short to be made blank in place; delete its WARC file")
     return _GZIP_WITH_COMMENT + b" " * n_missing + b"\0" + packed

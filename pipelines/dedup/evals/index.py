@@ -62,13 +62,17 @@ class EvalIndex(NamedTuple):
 
 
 def index_items(text: pa.Array, n: int = 13, least: int = 8, ignored: UInt64s | None = None) -> EvalIndex:
-    """The index of one text per item, a question with or without its answer, without the grams in `ignored`."""
+    """The index of one text per item, a question with or without its answer, without the grams in `ignored`.
+
+    An item whose last gram is ignored is closed by any other of its grams.
+    """
     data, offsets = text_view(text)
     grams, items, closes, sizes, openings, reaches = _item_grams(data, offsets, n, least, char_classes(), fold_table())
     if ignored is not None:
         stay = ~np.isin(grams, ignored)
         grams, items, closes = grams[stay], items[stay], closes[stay]
         sizes, openings, reaches = sizes[stay], openings[stay], reaches[stay]
+        closes |= ~np.isin(items, items[closes])
     order = np.lexsort((~closes, items, grams))
     new = np.diff(grams[order], prepend=np.uint64(0)) != 0
     new |= np.diff(items[order], prepend=-1) != 0

@@ -129,3 +129,12 @@ def test_spans_are_those_of_a_plain_search() -> None:
     expected = [match.span() for match in re.finditer("one two three four five,? six.seven eight", text)]
     assert rows.tolist() == [1, 1]
     assert list(zip(start.tolist(), end.tolist(), strict=True)) == expected
+
+
+def test_an_item_whose_last_gram_is_ignored_can_still_be_found_whole() -> None:
+    items = column([QUESTION])
+    index = index_items(items)
+    closing = index.grams[gram_documents(column([" ".join(QUESTION.split()[-13:])]), index) > 0]
+    assert len(closing) == 1
+    found = find_matches(items, index_items(items, ignored=closing))
+    assert (found.coverage.tolist(), found.ended.tolist()) == ([1.0], [True])
