@@ -9,17 +9,13 @@ the stages are no strings (no `from __future__`): Beam chooses coders by them.
 import os
 import re
 import resource
-import shlex
-import signal
-import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple, TypeVar
 
 import apache_beam as beam
@@ -31,18 +27,16 @@ import pyarrow.parquet as pq
 from apache_beam.metrics import Metrics, MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
-from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
 import schemas.errors
-from schemas.errors import MENDABLE, CorpusmillError, OutputError, WorkerError
+from pipelines.workers import local_runner, watch_workers
+from schemas.errors import MENDABLE, CorpusmillError, OutputError
 from schemas.files import FileEntry, entry, whole_file
 
 RUNNERS: Final = ("local", "portable", "flink", "spark", "dataflow")
 FLUSH_BYTES: Final = 64 * 1024 * 1024  # an exchange's buffer per worker
-WORKER_PIDS: Final = "CORPUSMILL_WORKER_PIDS"
-"""The variable that names a folder in which every worker process leaves a file named by its number."""
 AnyOptions = TypeVar("AnyOptions", bound=PipelineOptions)
 _SEGMENT: Final = b"segment"
 _SEQUENCE: Final = b"sequence"
@@ -372,7 +366,7 @@ def run_graph(build: Callable[[beam.Pipeline], None], *, runner: str, workers: i
         pipeline = beam.Pipeline(runner=_runner(runner, workers), options=_Options(list(_options(runner, workers, beam_options))))
         build(pipeline)
         try:
-            with _watch_workers():
+            with watch_workers():
                 result = pipeline.run()
                 result.wait_until_finish()
         except Exception as error:
@@ -381,48 +375,6 @@ def run_graph(build: Callable[[beam.Pipeline], None], *, runner: str, workers: i
                 raise
             raise raised from None
     return Ran(_counters(result), watch.wall_s, watch.cpu_s)
-
-
-@contextmanager
-def _watch_workers() -> Iterator[None]:
-    """Raise WorkerError if a worker process of the local runner dies within the block: Beam would wait for its answers for ever.
-
-    Beam's thread that waits for the process raises an error of its own, which reaches the hook for uncaught ones; from there only a
-    signal reaches the main thread, which waits on a lock. The other workers are ended, too, since Beam would wait for them.
-    """
-    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
-        yield
-        return
-    died: list[str] = []
-    hook_before = threading.excepthook
-
-    def hook(uncaught: threading.ExceptHookArgs) -> None:
-        if died:
-            return  # whatever other threads say now follows from it
-        if uncaught.thread is None or uncaught.thread.name != "run_worker":
-            hook_before(uncaught)
-        else:
-            died.append(str(uncaught.exc_value))
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
-
-    def stop(number: int, frame: object) -> None:
-        for pid in Path(os.environ[WORKER_PIDS]).iterdir():
-            with suppress(ProcessLookupError):
-                os.kill(int(pid.name), signal.SIGKILL)
-        raise WorkerError(
-            f"a worker process ended before its work did ({died[0]}): it was killed, or the machine ran out of memory. "
-            "Run again with --resume, and with fewer --workers if memory was short"
-        )
-
-    signal_before = signal.signal(signal.SIGUSR1, stop)
-    threading.excepthook = hook
-    try:
-        with TemporaryDirectory() as pids:
-            os.environ[WORKER_PIDS] = pids
-            yield
-    finally:
-        threading.excepthook = hook_before
-        signal.signal(signal.SIGUSR1, signal_before)
 
 
 class Stopwatch:
@@ -450,11 +402,7 @@ def _cpu_seconds() -> float:
 
 def _runner(name: str, workers: int) -> Any:
     if name == "local":
-        # Named: the default DirectRunner first tries to download another one.
-        from apache_beam.runners.portability.fn_api_runner import FnApiRunner  # noqa: PLC0415 - heavy, and only for local runs
-
-        command = f"{shlex.quote(sys.executable)} -m pipelines.worker"
-        return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command) if workers > 1 else None)
+        return local_runner(workers)  # by name, Beam first tries to download another one
     return {"portable": "PortableRunner", "flink": "FlinkRunner", "spark": "SparkRunner", "dataflow": "DataflowRunner"}[name]
 
 

@@ -23,6 +23,7 @@ DRIVERS = {
     "pipelines/files.py",  # reads for it, and counts what it passes over
     "pipelines/runtime.py",
     "pipelines/worker.py",
+    "pipelines/workers.py",
 }
 
 

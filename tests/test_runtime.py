@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import errno
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,28 +114,6 @@ def fill_the_disk(number: int) -> int:
 def test_a_full_disk_is_the_users_to_mend(workers: int) -> None:
     with pytest.raises(OutputError, match="No space left on device; mend that and go on with --resume"):
         run_graph(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(fill_the_disk), runner="local", workers=workers)
-
-
-KILLED = """
-import os, signal
-import apache_beam as beam
-from pipelines.runtime import run_graph
-
-def kill_its_process(number: int) -> int:
-    os.kill(os.getpid(), signal.SIGKILL)
-    return number
-
-run_graph(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(kill_its_process), runner="local", workers=2)
-"""
-
-
-def test_a_worker_that_is_killed_ends_the_run_with_what_to_do() -> None:
-    """Beam alone would wait for its answer for ever. In a process of its own, since pytest has a hook for threads, too."""
-    root = Path(__file__).parents[1]
-    ended = subprocess.run([sys.executable, "-c", KILLED], cwd=root, capture_output=True, text=True, timeout=120, check=False)
-    assert ended.returncode == 1
-    assert "WorkerError: a worker process ended before its work did" in ended.stderr
-    assert "with fewer --workers if memory was short" in ended.stderr
 
 
 def tagged(numbers: tuple[int, int]) -> pa.RecordBatch:

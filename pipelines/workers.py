@@ -1,0 +1,90 @@
+"""Worker processes of the local runner: how they are started, ended and watched, so that no run waits for one for ever."""
+
+import os
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from apache_beam.portability import python_urns
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
+    BeamFnControlServicer,
+    SubprocessSdkWorkerHandler,
+    WorkerHandler,
+)
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+from schemas.errors import WorkerError
+
+WORKER_PIDS: Final = "CORPUSMILL_WORKER_PIDS"
+"""The variable that names a folder in which every worker process leaves a file named by its number."""
+
+
+def local_runner(workers: int) -> FnApiRunner:
+    """Beam's runner on this machine: in this process for one worker, else in `workers` processes."""
+    command = f"{shlex.quote(sys.executable)} -m pipelines.worker"
+    return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command) if workers > 1 else None)
+
+
+@WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)
+class _WorkerProcess(SubprocessSdkWorkerHandler):
+    """Beam's, which tells only a process that has connected that all is done, and then waits for any to end.
+
+    So a graph that failed before its last process had come up would never end, nor would the interpreter, while a thread waits for
+    what that process was to answer.
+    """
+
+    def close(self) -> None:
+        """End the process and what waits for it, connected or not."""
+        self.control_conn._push_queue.queue.clear()  # what it has not been told yet
+        self.control_conn.push(BeamFnControlServicer._DONE_MARKER)
+        super().close()
+        self.control_conn.abort(WorkerError("the graph ended before this worker process had answered"))
+
+
+@contextmanager
+def watch_workers() -> Iterator[None]:
+    """Raise WorkerError if a worker process dies within the block: Beam would wait for its answers for ever.
+
+    Beam's thread that waits for the process raises an error of its own, which reaches the hook for uncaught ones; from there only a
+    signal reaches the main thread, which waits on a lock. The other workers are ended, too, since Beam would wait for them.
+    """
+    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
+        yield
+        return
+    died: list[str] = []
+    hook_before = threading.excepthook
+
+    def hook(uncaught: threading.ExceptHookArgs) -> None:
+        if died:
+            return  # whatever other threads say now follows from it
+        if uncaught.thread is None or uncaught.thread.name != "run_worker":
+            hook_before(uncaught)
+        else:
+            died.append(str(uncaught.exc_value))
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    def stop(number: int, frame: object) -> None:
+        for pid in Path(os.environ[WORKER_PIDS]).iterdir():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid.name), signal.SIGKILL)
+        raise WorkerError(
+            f"a worker process ended before its work did ({died[0]}): it was killed, or the machine ran out of memory. "
+            "Run again with --resume, and with fewer --workers if memory was short"
+        )
+
+    signal_before = signal.signal(signal.SIGUSR1, stop)
+    threading.excepthook = hook
+    try:
+        with TemporaryDirectory() as pids:
+            os.environ[WORKER_PIDS] = pids
+            yield
+    finally:
+        threading.excepthook = hook_before
+        signal.signal(signal.SIGUSR1, signal_before)

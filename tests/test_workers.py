@@ -1,0 +1,59 @@
+"""No run waits for a worker process for ever. Each in a process of its own, which must come to its end, too."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+KILLED = """
+import os, signal
+import apache_beam as beam
+from pipelines.runtime import run_graph
+
+def kill_its_process(number: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+run_graph(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(kill_its_process), runner="local", workers=2)
+"""
+
+FAILED = """
+import sys
+import apache_beam as beam
+from pipelines.runtime import run_graph
+from schemas.errors import InputError
+
+sys.executable = sys.argv[1]
+
+def fail(number: int) -> int:
+    raise InputError("a mistake in the input")
+
+run_graph(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(fail), runner="local", workers=2)
+"""
+
+
+def ended(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_worker_that_is_killed_ends_the_run_with_what_to_do() -> None:
+    run = ended(KILLED)
+    assert run.returncode == 1
+    assert "WorkerError: a worker process ended before its work did" in run.stderr
+    assert "with fewer --workers if memory was short" in run.stderr
+
+
+@pytest.mark.parametrize("late", [0, 1])
+def test_a_graph_that_fails_before_a_worker_has_come_up_ends(late: int, tmp_path: Path) -> None:
+    """Beam alone would tell nothing to a process that comes up then, and wait for it to end."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\ncase "$WORKER_ID" in *{late}) sleep 8;; esac\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    run = ended(FAILED, str(python))
+    assert run.returncode == 1
+    assert run.stderr.endswith("InputError: a mistake in the input\n")
