@@ -128,7 +128,11 @@ def compare_fuzzy(corpus: Path, datatrove: str | None, folder: Path, n_bytes: in
     numbers = [str(number) for number in (CONFIG.bands, CONFIG.rows, CONFIG.shingle)]
     command = [sys.executable, "-m", "benchmarks.fuzzy_ours", str(corpus)]
     cost_of_process("warm", [*command, str(folder / "warm"), *numbers], 0, 0)  # compiles the kernels, once per machine
-    costs = [cost_of_process("fuzzy dedup: corpusmill", [*command, str(folder / "ours"), *numbers], n_bytes, n_documents)]
+    ours = [
+        cost_of_process("fuzzy dedup: corpusmill", [*command, str(folder / name), *numbers], n_bytes, n_documents)
+        for name in ("ours", "again", "once more")
+    ]
+    costs = [sorted(ours, key=lambda cost: cost.cpu_s)[1]]  # the median, since it is short
     if datatrove is None:
         return costs, {}
     peer = [datatrove, str(Path(__file__).with_name("fuzzy_datatrove.py")), str(corpus), str(folder / "datatrove"), *numbers]

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 from apache_beam.portability import python_urns
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
     BeamFnControlServicer,
+    ControlConnection,
     SubprocessSdkWorkerHandler,
     WorkerHandler,
 )
@@ -32,6 +33,16 @@ def local_runner(workers: int) -> FnApiRunner:
     return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command) if workers > 1 else None)
 
 
+class _Connection(ControlConnection):
+    """Beam's to one worker process, which also says at once that a worker failed: Beam looks only when the workers before it are done."""
+
+    def _read(self) -> None:
+        for answer in self._input or ():
+            if answer.error and answer.instruction_id.startswith("bundle_"):  # else a question about a bundle that failed
+                _failed(RuntimeError(answer.error))
+            self._futures_by_id.pop(answer.instruction_id).set(answer)
+
+
 @WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)
 class _WorkerProcess(SubprocessSdkWorkerHandler):
     """Beam's, which tells only a process that has connected that all is done, and then waits for any to end.
@@ -39,6 +50,10 @@ class _WorkerProcess(SubprocessSdkWorkerHandler):
     So a graph that failed before its last process had come up would never end, nor would the interpreter, while a thread waits for
     what that process was to answer.
     """
+
+    def __init__(self, command: bytes, state: Any, provision_info: Any, grpc_server: Any) -> None:
+        grpc_server.control_handler._connections_by_worker_id.default_factory = _Connection
+        super().__init__(command, state, provision_info, grpc_server)
 
     def close(self) -> None:
         """End the process and what waits for it, connected or not."""
@@ -48,38 +63,51 @@ class _WorkerProcess(SubprocessSdkWorkerHandler):
         self.control_conn.abort(WorkerError("the graph ended before this worker process had answered"))
 
 
+_failures: list[Exception] = []
+"""The first failure of a worker within `watch_workers`; empty outside of it."""
+
+
+def _failed(error: Exception) -> None:
+    """Have the main thread raise the error. It waits on a lock, where only a signal reaches it."""
+    if not _failures and signal.getsignal(signal.SIGUSR1) is _stop:
+        _failures.append(error)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+
+def _stop(number: int, frame: object) -> None:
+    """End all workers, since Beam would wait for them, and raise."""
+    for pid in Path(os.environ[WORKER_PIDS]).iterdir():
+        with suppress(ProcessLookupError):
+            os.kill(int(pid.name), signal.SIGKILL)
+    raise _failures[0]
+
+
 @contextmanager
 def watch_workers() -> Iterator[None]:
-    """Raise WorkerError if a worker process dies within the block: Beam would wait for its answers for ever.
+    """Raise what a worker process raised within the block as soon as it did, and WorkerError if one dies.
 
-    Beam's thread that waits for the process raises an error of its own, which reaches the hook for uncaught ones; from there only a
-    signal reaches the main thread, which waits on a lock. The other workers are ended, too, since Beam would wait for them.
+    Beam would wait for ever for the answers of one that died: its thread that waits for the process raises an error of its own, which
+    reaches the hook for uncaught ones.
     """
     if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
         yield
         return
-    died: list[str] = []
     hook_before = threading.excepthook
 
     def hook(uncaught: threading.ExceptHookArgs) -> None:
-        if died:
+        if _failures:
             return  # whatever other threads say now follows from it
         if uncaught.thread is None or uncaught.thread.name != "run_worker":
             hook_before(uncaught)
         else:
-            died.append(str(uncaught.exc_value))
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+            _failed(
+                WorkerError(
+                    f"a worker process ended before its work did ({uncaught.exc_value}): it was killed, or the machine ran out of memory. "
+                    "Run again with --resume, and with fewer --workers if memory was short"
+                )
+            )
 
-    def stop(number: int, frame: object) -> None:
-        for pid in Path(os.environ[WORKER_PIDS]).iterdir():
-            with suppress(ProcessLookupError):
-                os.kill(int(pid.name), signal.SIGKILL)
-        raise WorkerError(
-            f"a worker process ended before its work did ({died[0]}): it was killed, or the machine ran out of memory. "
-            "Run again with --resume, and with fewer --workers if memory was short"
-        )
-
-    signal_before = signal.signal(signal.SIGUSR1, stop)
+    signal_before = signal.signal(signal.SIGUSR1, _stop)
     threading.excepthook = hook
     try:
         with TemporaryDirectory() as pids:
@@ -88,3 +116,4 @@ def watch_workers() -> Iterator[None]:
     finally:
         threading.excepthook = hook_before
         signal.signal(signal.SIGUSR1, signal_before)
+        _failures.clear()

@@ -57,3 +57,34 @@ def test_a_graph_that_fails_before_a_worker_has_come_up_ends(late: int, tmp_path
     run = ended(FAILED, str(python))
     assert run.returncode == 1
     assert run.stderr.endswith("InputError: a mistake in the input\n")
+
+
+FAILED_BESIDE_ANOTHER = """
+import os, sys, time
+from pathlib import Path
+import apache_beam as beam
+from pipelines.runtime import run_graph
+from schemas.errors import InputError
+
+failing, folder = sys.argv[1:]
+
+def work(number: int, failing: str, folder: str) -> None:
+    worker = os.environ["WORKER_ID"]
+    Path(folder, worker).touch()
+    while len(list(Path(folder).glob("worker_*"))) < 2:
+        time.sleep(0.1)
+    if worker.endswith(failing):
+        raise InputError("a mistake in the input")
+    time.sleep(30)
+    Path(folder, "done").touch()
+
+run_graph(lambda pipeline: pipeline | beam.Create(range(100)) | beam.Map(work, failing, folder), runner="local", workers=2)
+"""
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_a_worker_that_fails_ends_those_that_still_work(failing: int, tmp_path: Path) -> None:
+    """Beam alone would look at the second worker when the first is done."""
+    run = ended(FAILED_BESIDE_ANOTHER, str(failing), str(tmp_path))
+    assert run.stderr.endswith("InputError: a mistake in the input\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["worker_0", "worker_1"]
