@@ -1,5 +1,6 @@
 """Worker processes of the local runner: how they are started, ended and watched, so that no run waits for one for ever."""
 
+import logging
 import os
 import shlex
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import grpc
 from apache_beam.portability import python_urns
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
@@ -19,6 +21,7 @@ from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
     SubprocessSdkWorkerHandler,
     WorkerHandler,
 )
+from apache_beam.runners.worker import data_plane
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from schemas.errors import WorkerError
@@ -29,18 +32,25 @@ WORKER_PIDS: Final = "CORPUSMILL_WORKER_PIDS"
 
 def local_runner(workers: int) -> FnApiRunner:
     """Beam's runner on this machine: in this process for one worker, else in `workers` processes."""
-    command = f"{shlex.quote(sys.executable)} -m pipelines.worker"
+    logging.getLogger(data_plane.__name__).setLevel(logging.CRITICAL)  # it would print that a worker's connection broke, but not why
+    command = f"exec {shlex.quote(sys.executable)} -m pipelines.worker"
     return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command) if workers > 1 else None)
 
 
 class _Connection(ControlConnection):
     """Beam's to one worker process, which also says at once that a worker failed: Beam looks only when the workers before it are done."""
 
+    is_closed = False
+
     def _read(self) -> None:
-        for answer in self._input or ():
-            if answer.error and answer.instruction_id.startswith("bundle_"):  # else a question about a bundle that failed
-                _failed(RuntimeError(answer.error))
-            self._futures_by_id.pop(answer.instruction_id).set(answer)
+        try:
+            for answer in self._input or ():
+                if answer.error and answer.instruction_id.startswith("bundle_"):  # else a question about a bundle that failed
+                    _failed(RuntimeError(answer.error))
+                self._futures_by_id.pop(answer.instruction_id).set(answer)
+        except grpc.RpcError:
+            if not self.is_closed:
+                _failed(_ended_early("its connection broke"))
 
 
 @WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)
@@ -57,14 +67,18 @@ class _WorkerProcess(SubprocessSdkWorkerHandler):
 
     def close(self) -> None:
         """End the process and what waits for it, connected or not."""
+        self.control_conn.is_closed = True
         self.control_conn._push_queue.queue.clear()  # what it has not been told yet
         self.control_conn.push(BeamFnControlServicer._DONE_MARKER)
-        super().close()
+        try:
+            super().close()
+        except grpc.RpcError:  # the connection broke when its process was ended
+            self.stop_worker()
         self.control_conn.abort(WorkerError("the graph ended before this worker process had answered"))
 
 
-_failures: list[Exception] = []
-"""The first failure of a worker within `watch_workers`; empty outside of it."""
+_failures: list[BaseException] = []
+"""What ended the graph within `watch_workers`; empty outside of it."""
 
 
 def _failed(error: Exception) -> None:
@@ -74,8 +88,22 @@ def _failed(error: Exception) -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
 
+def _ended_early(how: str) -> WorkerError:
+    return WorkerError(
+        f"a worker process ended before its work did ({how}): it was killed, or the machine ran out of memory. "
+        "Run again with --resume, and with fewer --workers if memory was short"
+    )
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """Stop as the person at the keyboard asks for."""
+    if not _failures:
+        _failures.append(KeyboardInterrupt())
+        _stop(number, frame)
+
+
 def _stop(number: int, frame: object) -> None:
-    """End all workers, since Beam would wait for them, and raise."""
+    """End all workers, since Beam would wait for what they are at, and raise."""
     for pid in Path(os.environ[WORKER_PIDS]).iterdir():
         with suppress(ProcessLookupError):
             os.kill(int(pid.name), signal.SIGKILL)
@@ -84,7 +112,7 @@ def _stop(number: int, frame: object) -> None:
 
 @contextmanager
 def watch_workers() -> Iterator[None]:
-    """Raise what a worker process raised within the block as soon as it did, and WorkerError if one dies.
+    """Raise what a worker process raised within the block as soon as it did, and WorkerError if one dies. Ctrl-C ends them, too.
 
     Beam would wait for ever for the answers of one that died: its thread that waits for the process raises an error of its own, which
     reaches the hook for uncaught ones.
@@ -95,25 +123,23 @@ def watch_workers() -> Iterator[None]:
     hook_before = threading.excepthook
 
     def hook(uncaught: threading.ExceptHookArgs) -> None:
-        if _failures:
-            return  # whatever other threads say now follows from it
+        if _failures or issubclass(uncaught.exc_type, grpc.RpcError):
+            return  # follows from the end of a process
         if uncaught.thread is None or uncaught.thread.name != "run_worker":
             hook_before(uncaught)
         else:
-            _failed(
-                WorkerError(
-                    f"a worker process ended before its work did ({uncaught.exc_value}): it was killed, or the machine ran out of memory. "
-                    "Run again with --resume, and with fewer --workers if memory was short"
-                )
-            )
+            _failed(_ended_early(str(uncaught.exc_value)))
 
-    signal_before = signal.signal(signal.SIGUSR1, _stop)
-    threading.excepthook = hook
-    try:
-        with TemporaryDirectory() as pids:
-            os.environ[WORKER_PIDS] = pids
+    with TemporaryDirectory() as pids:
+        os.environ[WORKER_PIDS] = pids
+        handlers_before = {
+            number: signal.signal(number, handler) for number, handler in ((signal.SIGUSR1, _stop), (signal.SIGINT, _interrupt))
+        }
+        threading.excepthook = hook
+        try:
             yield
-    finally:
-        threading.excepthook = hook_before
-        signal.signal(signal.SIGUSR1, signal_before)
-        _failures.clear()
+        finally:
+            threading.excepthook = hook_before
+            for number, handler in handlers_before.items():
+                signal.signal(number, handler)
+            _failures.clear()

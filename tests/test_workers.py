@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,15 @@ run_graph(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(fail), runner=
 
 
 def ended(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        start_new_session=True,
+    )
 
 
 def test_a_worker_that_is_killed_ends_the_run_with_what_to_do() -> None:
@@ -46,6 +55,7 @@ def test_a_worker_that_is_killed_ends_the_run_with_what_to_do() -> None:
     assert run.returncode == 1
     assert "WorkerError: a worker process ended before its work did" in run.stderr
     assert "with fewer --workers if memory was short" in run.stderr
+    assert "rpc" not in run.stderr
 
 
 @pytest.mark.parametrize("late", [0, 1])
@@ -60,7 +70,7 @@ def test_a_graph_that_fails_before_a_worker_has_come_up_ends(late: int, tmp_path
 
 
 FAILED_BESIDE_ANOTHER = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 import apache_beam as beam
 from pipelines.runtime import run_graph
@@ -73,7 +83,9 @@ def work(number: int, failing: str, folder: str) -> None:
     Path(folder, worker).touch()
     while len(list(Path(folder).glob("worker_*"))) < 2:
         time.sleep(0.1)
-    if worker.endswith(failing):
+    if failing == "none" and worker.endswith("0"):
+        os.killpg(0, signal.SIGINT)
+    elif worker.endswith(failing):
         raise InputError("a mistake in the input")
     time.sleep(30)
     Path(folder, "done").touch()
@@ -87,4 +99,14 @@ def test_a_worker_that_fails_ends_those_that_still_work(failing: int, tmp_path: 
     """Beam alone would look at the second worker when the first is done."""
     run = ended(FAILED_BESIDE_ANOTHER, str(failing), str(tmp_path))
     assert run.stderr.endswith("InputError: a mistake in the input\n")
+    assert "rpc" not in run.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["worker_0", "worker_1"]
+
+
+def test_ctrl_c_ends_all_workers_at_once(tmp_path: Path) -> None:
+    """A terminal sends it to every process; what is shown is one KeyboardInterrupt, of which the command line makes a message."""
+    run = ended(FAILED_BESIDE_ANOTHER, "none", str(tmp_path))
+    assert run.returncode == -signal.SIGINT
+    assert run.stderr.endswith("KeyboardInterrupt\n")
+    assert "rpc" not in run.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["worker_0", "worker_1"]
