@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.filters import gopher_dolma, gopher_nemo, gopher_quality, gopher_repetition
@@ -19,7 +19,7 @@ from pipelines.filters.tables import build
 from pipelines.text.words import split_on_space
 from tests.filters.helpers import chain_of, documents, outcome
 from tests.filters.reference import ratio
-from tests.text.reference import has, space_words
+from tests.text.reference import has, space_spans, space_words
 from tests.text.strategies import TEXTS, column, padded
 
 PROFILE_LIST = [NEUTRAL, PROFILES["en"], PROFILES["zh"]]
@@ -45,12 +45,10 @@ def n_chars(gram: tuple[str, ...]) -> int:
 
 def pieces(text: str) -> tuple[list[str], list[str]]:
     """The words, and what stands before each and behind the last."""
-    found, gaps, at = space_words(text), [], 0
-    for word in found:
-        start = text.index(word, at)
-        gaps.append(text[at:start])
-        at = start + len(word)
-    return found, [*gaps, text[at:]]
+    spans = space_spans(text)
+    ends = [0, *(end for _, end in spans)]
+    starts = [*(start for start, _ in spans), len(text)]
+    return [text[start:end] for start, end in spans], [text[end:start] for end, start in zip(ends, starts, strict=True)]
 
 
 # --- Dolma ---------------------------------------------------------------------------------------------------------------
@@ -178,6 +176,7 @@ QUALITY = {"dolma": dolma_quality, "nemo": nemo_quality}
 
 @pytest.mark.parametrize("variant", ["dolma", "nemo"])
 @given(texts=ALL)
+@example(texts=["的， ，"])  # a mark that is no word where it stands first
 def test_repetition_is_the_reference(variant: str, texts: list[str]) -> None:
     measured = repetition_of(variant)(column(texts))
     found = [dict(zip(gopher_repetition.SIGNALS, row, strict=True)) for row in measured.T.tolist()]

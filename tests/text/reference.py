@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from pipelines.text.unicode import TABLE_SIZE, UNSPACED, char_classes
@@ -92,9 +93,14 @@ def words(text: str) -> list[str]:
 
 def space_words(text: str) -> list[str]:
     """What `split_on_space` makes of the text."""
-    found: list[str] = []
-    for run in text.split():
-        at, touches = 0, False
+    return [text[start:end] for start, end in space_spans(text)]
+
+
+def space_spans(text: str) -> list[tuple[int, int]]:
+    """(start, end) of each of those words."""
+    found: list[tuple[int, int]] = []
+    for match in re.finditer(r"\S+", text):
+        run, at, touches = match[0], 0, False
         while at < len(run):
             end = at + 1
             if is_unspaced(run[at]):
@@ -106,7 +112,7 @@ def space_words(text: str) -> list[str]:
                 if touches and not has(run[at:end], "LMN"):
                     at = end
                     continue
-            found.append(run[at:end])
+            found.append((match.start() + at, match.start() + end))
             at = end
     return found
 
