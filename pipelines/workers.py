@@ -132,9 +132,9 @@ def watch_workers() -> Iterator[None]:
 
     with TemporaryDirectory() as pids:
         os.environ[WORKER_PIDS] = pids
-        handlers_before = {
-            number: signal.signal(number, handler) for number, handler in ((signal.SIGUSR1, _stop), (signal.SIGINT, _interrupt))
-        }
+        handlers_before = {signal.SIGUSR1: signal.signal(signal.SIGUSR1, _stop)}
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a shell has it ignored, in the background
+            handlers_before[signal.SIGINT] = signal.signal(signal.SIGINT, _interrupt)
         threading.excepthook = hook
         try:
             yield

@@ -77,6 +77,7 @@ from pipelines.runtime import run_graph
 from schemas.errors import InputError
 
 failing, folder = sys.argv[1:]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests may run in the background, where it is ignored
 
 def work(number: int, failing: str, folder: str) -> None:
     worker = os.environ["WORKER_ID"]
