@@ -165,7 +165,7 @@ def count_pretokens(
     report: Path,
     progress: Progress,
 ) -> None:
-    """The documents drawn for the sample, `taken` of each group -> DIR/work/tokenizer, what the tokenizer is learned from."""
+    """The documents drawn for the sample, `taken` of each group -> what the tokenizer is learned from, in `run`."""
     paths = pipeline | "documents" >> beam.Create([str(path) for path in documents])
     counts = CountPretokens(config, recipe.seed, taken, run, run / "work" / "tokenizer", n_ranges, progress)
     paths | "count" >> counts | "report" >> ReportFiles(report)

@@ -402,7 +402,7 @@ def _cpu_seconds() -> float:
 
 def _runner(name: str, workers: int) -> Any:
     if name == "local":
-        return local_runner(workers)  # by name, Beam first tries to download another one
+        return local_runner(workers)  # not by Beam's name for it: that first tries to download another one
     return {"portable": "PortableRunner", "flink": "FlinkRunner", "spark": "SparkRunner", "dataflow": "DataflowRunner"}[name]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any
 
 import grpc
 from apache_beam.portability import python_urns
@@ -24,10 +24,8 @@ from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
 from apache_beam.runners.worker import data_plane
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
+from pipelines.worker import WORKER_PIDS
 from schemas.errors import WorkerError
-
-WORKER_PIDS: Final = "CORPUSMILL_WORKER_PIDS"
-"""The variable that names a folder in which every worker process leaves a file named by its number."""
 
 
 def local_runner(workers: int) -> FnApiRunner:
@@ -96,10 +94,9 @@ def _ended_early(how: str) -> WorkerError:
 
 
 def _interrupt(number: int, frame: object) -> None:
-    """Stop as the person at the keyboard asks for."""
-    if not _failures:
-        _failures.append(KeyboardInterrupt())
-        _stop(number, frame)
+    """Stop as the person at the keyboard asks for, and again if asked again."""
+    _failures[:] = [KeyboardInterrupt()]
+    _stop(number, frame)
 
 
 def _stop(number: int, frame: object) -> None:
