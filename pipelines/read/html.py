@@ -17,6 +17,7 @@ from resiliparse.parse.html import HTMLTree, traverse_dom
 
 from pipelines.read.attributes import most_attributes
 from pipelines.read.records import failed
+from pipelines.read.visible import Ruby, has_ruby, read_ruby, unmarked, visible
 
 Extractor = Literal["resiliparse", "trafilatura"]
 
@@ -57,20 +58,25 @@ class Page(NamedTuple):
     is_fallback: bool  # the text is the whole page's
 
 
-def extract(html: str, extractor: Extractor, url: str | None = None) -> Page:
+def extract(html: str, extractor: Extractor, url: str | None = None, ruby: Ruby = "base") -> Page:
     """Parse the page and take its main text; a page made to exhaust parsers is rejected."""
-    attributes = most_attributes(html.encode("utf-8", "replace"))
+    data = html.encode("utf-8", "replace")
+    attributes = most_attributes(data)
     if attributes > MAX_ATTRIBUTES:
         raise failed("html_too_many_attributes", attributes, MAX_ATTRIBUTES)
-    tree = HTMLTree.parse(html)
+    lower = data.lower()
+    tree = HTMLTree.parse(visible(data, lower) if extractor == "resiliparse" else html)
     _check_nesting(tree, html)
+    if has_ruby(lower) and tree.document is not None:
+        read_ruby(tree, ruby)
+        html = tree.document.html
     text, is_fallback = _main_text(tree) if extractor == "resiliparse" else (_trafilatura()(html), False)
     return Page(
-        text=tidy(text),
+        text=tidy(unmarked(text)),
         title=_one_line(tree.title),
         lang=_language(html),
         rights=_rights(html),
-        licence=_licence(html, url),
+        licence=_licence(html, lower, url),
         is_fallback=is_fallback,
     )
 
@@ -123,10 +129,15 @@ def _one_line(text: str | None) -> str | None:
     return " ".join(text.replace("\0", "").split())[:500] or None if text else None
 
 
-def _tags(html: str, pattern: re.Pattern[str]) -> Iterator[dict[str, str]]:
-    """The attributes of every matching tag, names in lower case. Asking the parsed tree costs as much as extracting the text."""
+def _tags(html: str, pattern: re.Pattern[str], *words: str) -> Iterator[dict[str, str]]:
+    """The attributes of every matching tag that may hold one of the words, names in lower case.
+
+    Asking the parsed tree costs as much as extracting the text; a word may be written with character references.
+    """
     for tag in pattern.finditer(html):
-        yield {match[1].lower(): unescape(match[2] or match[3] or match[4] or "") for match in _ATTRIBUTE.finditer(tag[1])}
+        lower = tag[1].lower()
+        if not words or "&" in lower or any(word in lower for word in words):
+            yield {match[1].lower(): unescape(match[2] or match[3] or match[4] or "") for match in _ATTRIBUTE.finditer(tag[1])}
 
 
 def _language(html: str) -> str | None:
@@ -138,7 +149,7 @@ def _language(html: str) -> str | None:
 def _rights(html: str) -> tuple[str, ...]:
     """Directives of robots metas, and tdm-reservation, in lower case."""
     found: list[str] = []
-    for meta in _tags(html, _META_TAG):
+    for meta in _tags(html, _META_TAG, "robots", "tdm-reservation"):
         name, content = meta.get("name", "").strip().lower(), meta.get("content", "").strip().lower()
         if name == "robots":
             found += directives(content)
@@ -152,9 +163,9 @@ def directives(value: str) -> list[str]:
     return [directive for part in value.lower().split(",") if _DIRECTIVE.fullmatch(directive := " ".join(part.split()))]
 
 
-def _licence(html: str, url: str | None) -> str | None:
+def _licence(html: str, lower: bytes, url: str | None) -> str | None:
     """The address that the first link with rel=license names."""
-    for link in _tags(html, _LINK_TAG) if "license" in html else ():
+    for link in _tags(html, _LINK_TAG, "license") if b"license" in lower else ():
         if "license" in link.get("rel", "").lower().split():
             try:
                 address = urljoin(url or "", link.get("href", "").strip())

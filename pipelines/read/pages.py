@@ -39,7 +39,7 @@ def _document(record: Record, read: Read) -> Document:
         if len(payload.body) > read.max_html_bytes:
             raise failed("html_too_large", len(payload.body), read.max_html_bytes)
         decoded = decode(payload.body, stated_charset(content_type), is_html=True)
-        page = extract(decoded.text, read.extractor, url)
+        page = extract(decoded.text, read.extractor, url, read.ruby)
         if not page.text:
             raise dropped("no_main_content")
         text, licence, rights = page.text, page.licence, list(page.rights)

@@ -1,0 +1,115 @@
+"""HTML -> the same page, changed so that resiliparse's main content has the text that a browser shows.
+
+Four things that version 2.0 does otherwise, each changed in the source or the tree before it looks:
+it leaves out text nodes of exactly three bytes of which the last is not ASCII ("行", "né", "1°"; icon fonts look like that), `<time>`
+inside a sentence, and the line break around `<summary>` and `<legend>`; and it writes the readings of ruby into the words.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from html import unescape
+from typing import Final, Literal
+
+import numba
+import numpy as np
+from resiliparse.parse.html import HTMLTree
+
+from schemas.buffers import Bytes, Offsets
+
+Ruby = Literal["base", "parentheses"]
+
+MARK: Final = "\ufdd0"
+"""Makes a text node longer; a noncharacter, which no text holds."""
+
+_MARK_BYTES: Final = MARK.encode()
+_LT, _GT, _AMPERSAND = 60, 62, 38
+_LONGEST = 72  # bytes of a short text node: two character references with the longest names that there are
+_INVISIBLE: Final = ("Cf", "Co")  # zero-width characters, and the glyphs of icon fonts
+_BLOCK_TAG: Final = re.compile(r"<(/?)(?:summary|legend)(?=[\s/>])", re.IGNORECASE)
+_AROUND: Final = 64  # characters; more white space than that is layout
+_TIME: Final = re.compile(r"<time\b([^<>]*)>([^<]*)</time\s*>", re.IGNORECASE)
+
+
+def visible(data: bytes, lower: bytes) -> str:
+    """The page without what main-content extraction takes wrongly; `data` is UTF-8, and `lower` the same in lower case."""
+    html = _marked(data)
+    if b"<summary" in lower or b"<legend" in lower:
+        html = _BLOCK_TAG.sub(r"<\1div", html)
+    return _TIME.sub(_in_sentence, html) if b"<time" in lower else html
+
+
+def _marked(data: bytes) -> str:
+    """The page with MARK behind every text node that would be left out."""
+    pieces, at = [], 0
+    for start, end in _short_text_nodes(np.frombuffer(data, np.uint8)).tolist():
+        text = unescape(data[start:end].decode())
+        node = text.encode("utf-8", "replace")
+        if len(node) == 3 and node[2] >= 0x80 and unicodedata.category(text[-1]) not in _INVISIBLE:
+            pieces += [data[at:end], _MARK_BYTES]
+            at = end
+    return b"".join([*pieces, data[at:]]).decode()
+
+
+@numba.njit(cache=True, nogil=True)
+def _short_text_nodes(html: Bytes) -> Offsets:
+    """(start, end) of the text nodes that may be of three bytes once character references are decoded, white space left out."""
+    found = np.empty((len(html) // 3 + 2, 2), np.int64)
+    n_found = 0
+    for at in range(len(html)):
+        if html[at] == _GT:
+            start, end = _short_text(html, at + 1)
+            if end > start:
+                found[n_found, 0], found[n_found, 1] = start, end
+                n_found += 1
+    return found[:n_found].copy()
+
+
+@numba.njit(cache=True, nogil=True)
+def _short_text(html: Bytes, at: int) -> tuple[int, int]:
+    """The text between `at` and the next tag, (0, 0) if it is not of three bytes and has no character reference."""
+    n = len(html)
+    while at < n and html[at] <= 32:
+        at += 1
+    start = end = at
+    has_reference = False
+    while at < n and html[at] != _LT:
+        if html[at] > 32:
+            end = at + 1
+            has_reference |= html[at] == _AMPERSAND
+        at += 1
+        if at - start > (_LONGEST if has_reference else 3 + _LONGEST // 4):
+            return 0, 0
+    is_three = end - start == 3 and html[end - 1] >= 0x80
+    return (start, end) if is_three or has_reference else (0, 0)
+
+
+def _in_sentence(time: re.Match[str]) -> str:
+    """The element as a `<span>` if there is text right before and after it."""
+    before, after = (
+        time.string[max(0, time.start() - _AROUND) : time.start()].rstrip(),
+        time.string[time.end() : time.end() + _AROUND].lstrip(),
+    )
+    return f"<span{time[1]}>{time[2]}</span>" if before[-1:] not in ("", ">") and after[:1] not in ("", "<") else time[0]
+
+
+def unmarked(text: str) -> str:
+    """Extracted text as a browser shows it."""
+    return text.replace(MARK, "")
+
+
+def has_ruby(lower: bytes) -> bool:
+    """Whether the page, given in lower case, may have readings beside its text."""
+    return b"<rt" in lower or b"<rp" in lower
+
+
+def read_ruby(tree: HTMLTree, ruby: Ruby) -> None:
+    """Take the readings out of `<ruby>`, or put each into parentheses: 漢字 or 漢字(かんじ)."""
+    if tree.document is None:
+        return
+    if ruby == "parentheses":
+        for reading in tree.document.query_selector_all("rt, rtc"):
+            reading.replace_with(tree.create_text_node(f"({reading.text.strip()})"))
+    for element in tree.document.query_selector_all("rp, rt, rtc"):
+        element.decompose()
