@@ -46,6 +46,8 @@ def _document(record: Record, read: Read) -> Document:
         meta |= {name: value for name, value in (("title", page.title), ("html_lang", page.lang)) if value}
         if page.is_fallback:
             meta["whole_page"] = True
+        if page.n_repeated:
+            meta["repeated_lines"] = page.n_repeated
     meta |= _charset_meta(decoded)
     rights += _header_rights(payload.headers)
     return Document(

@@ -101,7 +101,7 @@ def unmarked(text: str) -> str:
 
 def has_ruby(lower: bytes) -> bool:
     """Whether the page, given in lower case, may have readings beside its text."""
-    return b"<rt" in lower or b"<rp" in lower
+    return b"<ruby" in lower
 
 
 def read_ruby(tree: HTMLTree, ruby: Ruby) -> None:

@@ -66,7 +66,7 @@ def test_a_licence_that_is_no_web_address_is_none(href: str) -> None:
 
 def test_nothing_stated_is_none() -> None:
     page = extract("<p>words", "resiliparse")
-    assert page[1:] == (None, None, (), None, False)
+    assert page[1:] == (None, None, (), None, False, 0)
 
 
 def test_layout_leaves_no_traces() -> None:
