@@ -28,6 +28,7 @@ def site_recipe(folder: Path, **changes: Any) -> Recipe:
         blocked.write_text("blocked.example\n")
     settings: dict[str, Any] = {
         "sources.web.path": str(warc),
+        "read.extractor": "resiliparse",
         "filters.url.block_domains": str(blocked),
         "tokenizer.vocab_size": 400,
         "encode.valid_ratio": 0.3,

@@ -12,6 +12,7 @@ from html import escape
 from typing import Final
 
 _NEAR: Final = 10  # lines
+_MOST_CHARS: Final = 100  # a longer line is no title, date or link; a text that repeats paragraphs is for the filters to judge
 _CONTEXT: Final = 512  # characters of a tag that are looked at
 _OPENS: Final = re.compile(r"<(?!/|br\b|t[dh]\b|d[dt]\b|code\b|tt\b|kbd\b|pre\b)[A-Za-z][^<>]*>", re.IGNORECASE)
 _CLOSES: Final = re.compile(r"\s*</(?![^<>]*>\s*<br\b)", re.IGNORECASE)
@@ -34,7 +35,7 @@ def without_repeats(text: str, title: str, html: str) -> tuple[str, int]:
     for position, i in enumerate(filled):
         key = keys[i]
         is_near = position < _NEAR or position >= len(filled) - _NEAR
-        if key in seen and (is_near or key == before or title.startswith(key)):
+        if key in seen and len(key) <= _MOST_CHARS and (is_near or key == before or title.startswith(key)):
             if key not in elements:
                 elements[key] = _is_element(key, html)
             if elements[key]:
