@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from html import unescape
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numba
 import numpy as np
-from resiliparse.parse.html import HTMLTree
+from resiliparse.parse.html import DOMContext, HTMLTree, traverse_dom
 
 from schemas.buffers import Bytes, Offsets
 
@@ -106,10 +106,16 @@ def has_ruby(lower: bytes) -> bool:
 
 def read_ruby(tree: HTMLTree, ruby: Ruby) -> None:
     """Take the readings out of `<ruby>`, or put each into parentheses: 漢字 or 漢字(かんじ)."""
-    if tree.document is None:
-        return
-    if ruby == "parentheses":
-        for reading in tree.document.query_selector_all("rt, rtc"):
-            reading.replace_with(tree.create_text_node(f"({reading.text.strip()})"))
-    for element in tree.document.query_selector_all("rp, rt, rtc"):
-        element.decompose()
+    found: list[Any] = []
+
+    def collect(context: DOMContext) -> None:
+        if getattr(context.node, "tag", None) in ("rp", "rt", "rtc"):
+            found.append(context.node)
+
+    if tree.document is not None:
+        traverse_dom(tree.document, collect)  # going through a list of nodes takes time that grows faster than its square
+    for element in found:
+        if ruby == "parentheses" and element.tag != "rp":
+            element.replace_with(tree.create_text_node(f"({element.text.strip()})"))
+        else:
+            element.decompose()
