@@ -130,6 +130,7 @@ def crawl(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A key of the crawl section; repeatable.")
     ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the crawl in --out: what was fetched is kept.")] = False,
 ) -> None:
     """Crawl politely from seed URLs into WARC files."""
     data: dict[str, object] = {"name": "crawl", "sources": {"crawl": {"crawl": {"seeds": seeds}}}}
@@ -139,8 +140,14 @@ def crawl(
     assert config is not None  # noqa: S101 - given just above
     from pipelines.crawl.crawler import crawl as run_crawl
 
-    with stage_bars() as bars:
-        report = run_crawl(config, out, on_page=lambda progress: bars.tell("crawl", progress.n_fetched, config.max_pages))
+    try:
+        with stage_bars() as bars:
+            report = run_crawl(
+                config, out, resume=resume, on_page=lambda progress: bars.tell("crawl", progress.n_fetched, config.max_pages)
+            )
+    except KeyboardInterrupt:
+        Console(stderr=True).print(f"stopped; the same command with --resume goes on in {out}", highlight=False, soft_wrap=True)
+        raise typer.Exit(130) from None
     table = Table(title=f"crawled into {out}", show_header=False)
     for name, number in report.counts.items():
         table.add_row(name, str(number))

@@ -164,7 +164,8 @@ class Run:
                 f"{self.folder}: documents were taken down from this run, and its sources or files are not as they were; reading again "
                 "would bring those documents back. Put what the certificates in takedown/ name on opt_out lists and run into a new folder"
             )
-        for pattern in OWNS[stage]:
+        # What a crawl that was stopped has fetched is gone on with.
+        for pattern in OWNS[stage] if stage != "crawl" or marker else ():
             for path in self.folder.glob(pattern):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         with stopwatch() as watch:
@@ -218,14 +219,15 @@ class Run:
         for name, source in self.recipe.sources.items():
             if source.crawl is None:
                 continue
-            from pipelines.crawl.crawler import CrawlProgress, crawl  # noqa: PLC0415 - heavy, and most runs crawl nothing
+            from pipelines.crawl.crawler import crawl  # noqa: PLC0415 - heavy, and most runs crawl nothing
+            from pipelines.crawl.visits import CrawlProgress  # noqa: PLC0415
 
             most = source.crawl.max_pages
 
             def on_page(progress: CrawlProgress, most: int = most) -> None:
                 self.tell("crawl", progress.n_fetched, most)
 
-            report = crawl(source.crawl, self.folder / "crawl" / name, on_page=on_page)
+            report = crawl(source.crawl, self.folder / "crawl" / name, resume=True, on_page=on_page)
             done.outputs += [entry(path, self.folder) for path in report.files]
             done.details[name] = msgspec.to_builtins(report.counts)
         return done

@@ -1,51 +1,59 @@
-"""The crawl: seeds -> WARC files and an account of every URL that was found.
+"""The crawl: seeds -> WARC files and an account of every URL that was found. One that was stopped goes on where it was.
 
-Several visits run at once, but they are settled (written, counted, their links queued) strictly in the order of the frontier,
-so two crawls of an unchanged site list its pages in the same order. Finished visits wait for their turn in a bounded window.
+While it runs, its state and a spool of records lie in `.crawl/` below the folder. At the end the records are copied into the WARC files in
+the order of discovery, the account is written, and the state goes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from pipelines.crawl.content import TooLargeError, UndecodableError
-from pipelines.crawl.fetch import Exchange, Failure, Fetcher, open_fetcher
-from pipelines.crawl.frontier import Frontier, Target
-from pipelines.crawl.links import HTML_TYPES, extract_links
+import msgspec
+
+from pipelines.crawl.fetch import Exchange, open_fetcher
+from pipelines.crawl.frontier import Rules
+from pipelines.crawl.order import spans_in_order
 from pipelines.crawl.politeness import Clock
-from pipelines.crawl.robots import Policy, RobotsBook, product_token
-from pipelines.crawl.urls import origin_of
-from pipelines.crawl.warc import WarcFiles
-from schemas.errors import InputError
+from pipelines.crawl.robots import product_token
+from pipelines.crawl.state import FILE, Span, State
+from pipelines.crawl.visits import Crawler, CrawlProgress
+from pipelines.crawl.warc import Spool, WarcFiles, new_id, packed, sizes_of
+from schemas.errors import InputError, OutputError
+from schemas.files import whole_file
 from schemas.recipe import Crawl
 
-WINDOW_PER_SLOT: Final = 4
-"""Visits begun and not yet settled, per request that may run at once: slack for slow pages at the head."""
-
+STATE_FOLDER: Final = ".crawl"
+ACCOUNT: Final = ".crawl.json"
+PACE: Final = (
+    "max_pages",
+    "delay_s",
+    "max_crawl_delay_s",
+    "host_concurrency",
+    "concurrency",
+    "timeout_s",
+    "retries",
+    "max_failures",
+)
+"""Settings that a crawl may go on with in another value; all others say what belongs to it."""
 REMEDIES: Final = {
     "network_error": "check the address, and that the server is running",
     "timeout": "check that the server is running, or raise crawl.timeout_s",
+    "too_slow": "try again later",
     "private_address": "add the host to crawl.private_hosts if you mean to crawl it",
     "robots": "ask the site's owner, or crawl another site",
     "robots_unavailable": "try again later; without its robots.txt a site is not crawled",
+    "crawl_delay": "raise crawl.max_crawl_delay_s if you can wait",
     "redirect_out_of_scope": "give the address that it redirects to as the seed",
     "excluded": "loosen crawl.exclude",
     "too_large": "raise crawl.max_page_bytes",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CrawlProgress:
-    """How far a crawl is."""
-
-    n_fetched: int
-    n_settled: int
-    """URLs that have been visited, with whatever outcome."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,142 +66,119 @@ class CrawlReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
-    """What came of one target."""
+class Account:
+    """What is kept of a finished crawl beside its files."""
 
-    outcome: str
-    detail: str = ""
-    policy: Policy
-    exchange: Exchange | None = None
-    redirect: str | None = None
-    links: list[str] = field(default_factory=list)
+    settings: dict[str, Any]
+    files: list[str]
+    counts: dict[str, int]
 
 
 def crawl(
-    config: Crawl, folder: Path, *, on_page: Callable[[CrawlProgress], None] = lambda _: None, clock: Clock | None = None
+    config: Crawl,
+    folder: Path,
+    *,
+    resume: bool = False,
+    on_page: Callable[[CrawlProgress], None] = lambda _: None,
+    clock: Clock | None = None,
 ) -> CrawlReport:
-    """Crawl into `folder`; `on_page` is called after every visit. InputError if not a single page could be fetched."""
-    return asyncio.run(_crawl(config, folder, on_page, clock or Clock()))
+    """Crawl into `folder`, or with `resume` go on with the crawl there; `on_page` is called after every visit.
 
-
-async def _crawl(config: Crawl, folder: Path, on_page: Callable[[CrawlProgress], None], clock: Clock) -> CrawlReport:
-    frontier, product = Frontier(config), product_token(config.user_agent)
-    with WarcFiles(folder, config.user_agent) as files:
-        async with open_fetcher(config, clock) as fetcher:
-            crawler = Crawler(config, frontier, fetcher, product, files, on_page)
-            await crawler.run()
-        crawler.require_a_page()
-    return CrawlReport(files=files.finished, counts=crawler.counts())
-
-
-class Crawler:
-    """One crawl under way."""
-
-    def __init__(
-        self,
-        config: Crawl,
-        frontier: Frontier,
-        fetcher: Fetcher,
-        product: str,
-        files: WarcFiles,
-        on_page: Callable[[CrawlProgress], None],
-    ) -> None:
-        self.config, self.frontier, self.fetcher, self.product = config, frontier, fetcher, product
-        self.files, self.on_page = files, on_page
-        self.robots = RobotsBook(fetcher, product)
-        self.outcomes: Counter[str] = Counter()
-        self.causes: dict[str, Failure] = {}
-        """Why seeds, or what they redirect to, were not fetched."""
-        self.written_policies: set[str] = set()
-
-    async def run(self) -> None:
-        """Visit level after level until there is no further one."""
-        for seed in self.frontier.seeds:
-            self._note(0, seed, self.frontier.offer(seed, 0))
-        while level := self.frontier.next_level():
-            await self._run_level(level)
-
-    async def _run_level(self, waiting: deque[Target]) -> None:
-        begun: deque[tuple[Target, asyncio.Task[Visit]]] = deque()
-        window = WINDOW_PER_SLOT * self.config.concurrency
-        async with asyncio.TaskGroup() as tasks:
-            while True:
-                # Never more under way than pages still wanted: which ones are fetched must not depend on which are fast.
-                room = min(window, self.config.max_pages - self.outcomes["fetched"])
-                while waiting and len(begun) < room:
-                    target = waiting.popleft()
-                    begun.append((target, tasks.create_task(self.visit(target))))
-                if not begun:
-                    break
-                target, task = begun.popleft()
-                if onward := self.settle(target, await task):
-                    begun.appendleft((onward, tasks.create_task(self.visit(onward))))
-        self.outcomes["max_pages"] += len(waiting)
-
-    async def visit(self, target: Target) -> Visit:
-        """Fetch one target, if robots.txt lets us."""
-        policy = await self.robots.policy(target.url)
-        if refusal := policy.refuses(target.url):
-            return Visit(outcome=refusal.reason, detail=refusal.detail, policy=policy)
-        delay_s = max(self.config.delay_s, policy.delay_s)
-        answer = await self.fetcher.get(target.url, delay_s=delay_s, max_bytes=self.config.max_page_bytes)
-        if isinstance(answer, Failure):
-            return Visit(outcome=answer.reason, detail=answer.detail, policy=policy)
-        if answer.redirect:
-            return Visit(outcome="redirected", policy=policy, exchange=answer, redirect=answer.redirect)
-        if not answer.ok:
-            return Visit(outcome="http_error", detail=f"HTTP {answer.status}", policy=policy, exchange=answer)
-        return self._page(policy, answer)
-
-    def _page(self, policy: Policy, page: Exchange) -> Visit:
-        """The visit of a page that was answered with success, with its links."""
-        limit = self.config.max_page_bytes
-        if page.truncated:
-            return Visit(outcome="too_large", detail=f"more than {limit} bytes", policy=policy, exchange=page)
-        if page.content_type not in HTML_TYPES:
-            return Visit(outcome="fetched", policy=policy, exchange=page)
+    InputError if not a single page could be fetched; OutputError if the folder holds another crawl, or one that `resume` does not ask for.
+    """
+    account, state = folder / ACCOUNT, folder / STATE_FOLDER / FILE
+    if account.is_file() and resume:
+        done = msgspec.json.decode(account.read_bytes(), type=Account)
+        _check_same(folder, done.settings, config, but_for=PACE[1:])
+        shutil.rmtree(folder / STATE_FOLDER, ignore_errors=True)
+        return CrawlReport(files=[folder / name for name in done.files], counts=done.counts)
+    if state.is_file() and not resume:
+        raise OutputError(f"{folder} holds a crawl that was stopped; add --resume to go on with it, or give another folder")
+    if account.is_file() or (any(folder.glob("crawl-*.warc.gz")) and not state.is_file()):
+        raise OutputError(f"{folder} already holds a crawl; give another folder, or delete its crawl-*.warc.gz and {ACCOUNT}")
+    rules = Rules(config)
+    product_token(config.user_agent)  # refuses what cannot be one before anything is written
+    with State(state) as opened:
+        crawl_id = _begun(folder, opened, config)
+        opened.forget_visits_behind(sizes_of(state.parent))
         try:
-            html = page.decoded_body(limit)
-        except TooLargeError:
-            return Visit(outcome="too_large", detail=f"unpacks to more than {limit} bytes", policy=policy, exchange=page)
-        except UndecodableError as error:
-            return Visit(outcome="undecodable", detail=str(error), policy=policy, exchange=page)
-        links = extract_links(html, page.url, page.charset, page.headers.getall("X-Robots-Tag", ()), self.product)
-        return Visit(outcome="fetched", policy=policy, exchange=page, links=links)
+            with Spool(state.parent, opened.spool_ends()) as spool:
+                seeds = asyncio.run(_visit_all(config, rules, opened, lambda page: spool.append(packed(page, crawl_id)), on_page, clock))
+                causes, report = opened.causes(), _finish(config, folder, opened, spool, crawl_id, seeds)
+        except BaseExceptionGroup as group:  # of visits at once; the first error says enough
+            raise _first_of(group) from None
+        except sqlite3.OperationalError as error:
+            raise OutputError(f"{folder}: the state of the crawl cannot be written ({error}); mend that, and add --resume") from error
+    shutil.rmtree(state.parent, ignore_errors=True)
+    if not report.files:
+        raise InputError(_without_a_page(causes))
+    return report
 
-    def settle(self, target: Target, visit: Visit) -> Target | None:
-        """Write and count a visit and queue its links for the next level; what it redirects to is to be visited next."""
-        origin = origin_of(target.url)
-        if origin not in self.written_policies:
-            self.written_policies.add(origin)
-            for exchange in visit.policy.exchanges:
-                self.files.write(exchange)
-        if visit.exchange is not None:
-            self.files.write(visit.exchange)
-        self.outcomes[visit.outcome] += 1
-        for link in visit.links:
-            self.frontier.offer(link, target.depth + 1)
-        onward = self.frontier.follow(target, visit.redirect) if visit.redirect else None
-        if isinstance(onward, Failure):
-            self._note(target.depth, target.url, onward)
-        elif visit.outcome not in ("fetched", "redirected"):
-            self._note(target.depth, target.url, Failure(visit.outcome, visit.detail))
-        self.on_page(CrawlProgress(n_fetched=self.outcomes["fetched"], n_settled=self.outcomes.total()))
-        return onward if isinstance(onward, Target) else None
 
-    def counts(self) -> dict[str, int]:
-        """Outcome -> URLs, `fetched` first."""
-        found = self.outcomes + self.frontier.refused
-        return {"fetched": found.pop("fetched", 0), **dict(sorted(found.items()))}
+async def _visit_all(
+    config: Crawl,
+    rules: Rules,
+    state: State,
+    keep: Callable[[Exchange], Span],
+    on_page: Callable[[CrawlProgress], None],
+    clock: Clock | None,
+) -> list[int]:
+    """Ids of the seeds, when all is settled."""
+    async with open_fetcher(config, clock or Clock()) as fetcher:
+        return await Crawler(config, rules, state, fetcher, keep, on_page).run()
 
-    def require_a_page(self) -> None:
-        """Raise InputError, with causes and remedies, unless at least one page was fetched."""
-        if self.outcomes["fetched"]:
-            return
-        shown = [f"{url}: {cause.detail} ({REMEDIES.get(cause.reason, 'open it in a browser')})" for url, cause in self.causes.items()]
-        more = f"; and {len(shown) - 3} more" if len(shown) > 3 else ""
-        raise InputError(f"the crawl fetched no page: {'; '.join(shown[:3]) or 'the seeds redirect in circles'}{more}")
 
-    def _note(self, depth: int, url: str, failure: Failure | None) -> None:
-        if depth == 0 and failure is not None:
-            self.causes[url] = failure
+def _begun(folder: Path, state: State, config: Crawl) -> str:
+    """The id of the crawl that the state holds, or that begins with it; OutputError if it is another one."""
+    before, crawl_id = state.fact("settings"), state.fact("crawl_id")
+    if before is None or crawl_id is None:
+        crawl_id = new_id()
+        state.note("settings", json.dumps(_settings(config)))
+        state.note("crawl_id", crawl_id)
+        state.commit()
+    else:
+        _check_same(folder, json.loads(before), config, but_for=PACE)
+    return crawl_id
+
+
+def _settings(config: Crawl) -> dict[str, Any]:
+    """The settings as they are read back from JSON."""
+    settings: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(config))
+    return settings
+
+
+def _check_same(folder: Path, before: dict[str, Any], config: Crawl, but_for: Sequence[str]) -> None:
+    for key, value in _settings(config).items():
+        if key not in but_for and before.get(key) != value:
+            raise OutputError(
+                f"{folder} holds a crawl with crawl.{key} = {before.get(key)!r}, not {value!r}; go on with the same, or give another folder"
+            )
+
+
+def _finish(config: Crawl, folder: Path, state: State, spool: Spool, crawl_id: str, seeds: list[int]) -> CrawlReport:
+    """Write the files and the account of a settled crawl; nothing where no page was fetched."""
+    found = state.outcomes()
+    if n_waiting := state.n_waiting():
+        found["max_pages"] += n_waiting
+    counts = {"fetched": found.pop("fetched", 0), **dict(sorted(found.items()))}
+    if not counts["fetched"]:
+        return CrawlReport(files=[], counts=counts)
+    with WarcFiles(folder, config.user_agent, crawl_id) as files:
+        for span in spans_in_order(state, seeds):
+            files.write(spool.read(span))
+    account = Account(settings=_settings(config), files=[path.name for path in files.finished], counts=counts)
+    with whole_file(folder / ACCOUNT) as temporary:
+        temporary.write_bytes(msgspec.json.encode(account))
+    return CrawlReport(files=files.finished, counts=counts)
+
+
+def _without_a_page(causes: list[tuple[str, str, str]]) -> str:
+    """Why no page was fetched, and what to do."""
+    shown = [f"{url}: {detail} ({REMEDIES.get(reason, 'open it in a browser')})" for url, reason, detail in causes]
+    more = f"; and {len(shown) - 3} more" if len(shown) > 3 else ""
+    return f"the crawl fetched no page: {'; '.join(shown[:3]) or 'the seeds redirect in circles'}{more}"
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first

@@ -5,6 +5,7 @@ Redirects are answers like any other here; following them is for those who know 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,12 +19,16 @@ from yarl import URL
 from pipelines.crawl.addresses import Guard, PrivateAddressError
 from pipelines.crawl.content import decoded
 from pipelines.crawl.politeness import Clock, Gates, backoff_s, retry_after_s
-from pipelines.crawl.urls import host_of, join
+from pipelines.crawl.urls import host_of, join, site_of
 from schemas.recipe import Crawl
 
 CHUNK_BYTES: Final = 64 * 1024
+SLOWEST_BYTES: Final = 1024
+SLOWEST_S: Final = 10.0
+"""An answer of which fewer bytes come within so many seconds is given up."""
 REDIRECTS: Final = (301, 302, 303, 307, 308)
 ACCEPT: Final = "text/html,application/xhtml+xml,*/*;q=0.8"
+GIVEN_UP: Final = "site_given_up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +76,12 @@ class Failure:
     detail: str
 
 
+class TooSlowError(Exception):
+    """An answer that trickles."""
+
+
 class Fetcher:
-    """Requests URLs, one gate per host, and tries again what may be a passing trouble."""
+    """Requests URLs, one gate per site, and tries again what may be a passing trouble."""
 
     def __init__(self, session: aiohttp.ClientSession, guard: Guard, config: Crawl, clock: Clock) -> None:
         self.session, self.guard, self.config, self.clock = session, guard, config, clock
@@ -80,17 +89,19 @@ class Fetcher:
 
     async def get(self, url: str, *, delay_s: float, max_bytes: int) -> Exchange | Failure:
         """The answer to a GET of a canonical URL; of several tries the last one's."""
-        host = host_of(url)
+        host, site = host_of(url), site_of(url)
         attempt = 0
         while True:
-            async with self.gates.turn(host, delay_s):
+            async with self.gates.turn(site, delay_s):
+                if site in self.gates.closed:
+                    return Failure(GIVEN_UP, "its site was given up meanwhile")
                 answer = await self._try(url, host, max_bytes)
             if attempt >= self.config.retries or not _may_pass(answer):
                 return answer
             wait_s = backoff_s(attempt)
             if isinstance(answer, Exchange) and (asked := retry_after_s(answer.headers.get("Retry-After"))) is not None:
                 wait_s = asked
-                self.gates.pause(host, asked)
+                self.gates.pause(site, asked)
             await self.clock.sleep(wait_s)
             attempt += 1
 
@@ -100,6 +111,8 @@ class Fetcher:
             return await self._exchange(url, max_bytes)
         except PrivateAddressError:
             return Failure("private_address", f"{host} is a private address")
+        except TooSlowError:
+            return Failure("too_slow", f"fewer than {SLOWEST_BYTES} bytes within {SLOWEST_S:g} s")
         except TimeoutError:
             return Failure("timeout", f"no whole answer within {self.config.timeout_s:g} s")
         except aiohttp.ClientError as error:
@@ -172,10 +185,19 @@ def _request_head(info: aiohttp.RequestInfo) -> bytes:
 
 
 async def _read(stream: aiohttp.StreamReader, max_bytes: int) -> tuple[bytes, bool]:
-    """(the first `max_bytes` of the stream, whether there is more)."""
+    """(the first `max_bytes` of the stream, whether there is more); TooSlowError where it trickles."""
     body = bytearray()
-    async for chunk in stream.iter_chunked(CHUNK_BYTES):
-        body += chunk
-        if len(body) > max_bytes:
-            return bytes(body[:max_bytes]), True
+    chunk = b"-"
+    while chunk:
+        wanted = len(body) + SLOWEST_BYTES
+        try:
+            async with asyncio.timeout(SLOWEST_S) as window:
+                while len(body) < wanted and (chunk := await stream.read(CHUNK_BYTES)):
+                    body += chunk
+                    if len(body) > max_bytes:
+                        return bytes(body[:max_bytes]), True
+        except TimeoutError:
+            if window.expired():
+                raise TooSlowError from None
+            raise
     return bytes(body), False

@@ -1,105 +1,117 @@
-"""The frontier: which URLs are visited, in breadth-first order, each counted once.
+"""The frontier: which URLs are visited, each counted once. It lies in the state, so memory does not grow with it.
 
-A level is everything at the same number of links from the seeds. Inside a level hosts take turns, so that many of them are
-busy at once however polite the crawl is to each; the URLs of one host keep the order in which they were found.
+Inside a site URLs are visited breadth-first, in the order in which they were found. Sites do not wait for each other, so a URL may be found
+on a longer way first: when a shorter one turns up, it comes nearer, and with it all that it leads to.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 
-from pipelines.crawl.fetch import Failure
-from pipelines.crawl.urls import Scope, canonical, check_seeds, host_of, is_web
+from pipelines.crawl.fetch import GIVEN_UP, Failure
+from pipelines.crawl.state import Known, State, Target
+from pipelines.crawl.urls import Scope, canonical, check_seeds, is_web, site_of
 from schemas.errors import RecipeError
 from schemas.recipe import Crawl
 
 MAX_REDIRECTS: Final = 10
+_BY_DISTANCE: Final = ("max_depth", "too_many_redirects")
+"""Refusals that a shorter way lifts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """A URL to visit: how many links it is away from a seed, and how many redirects in a row led to it."""
+class Found:
+    """A URL that was offered."""
 
-    url: str
-    depth: int
-    n_redirects: int = 0
+    id: int
+    queued_at: str | None = None
+    """The site that it now waits at; None if it was known already or is refused."""
+    refusal: Failure | None = None
+    """Why it is refused, where it was not known."""
 
 
-class Frontier:
-    """Takes URLs in, refuses those that the recipe rules out, and gives the others back level by level."""
+class Rules:
+    """What the recipe rules out, wherever it was found; RecipeError names a seed or an expression that cannot be used."""
 
     def __init__(self, config: Crawl) -> None:
-        self.config = config
         self.seeds = check_seeds(config.seeds)
         self.scope = Scope(config.scope, self.seeds)
+        self.scope_name = config.scope
         self.excludes = [_compiled(pattern) for pattern in config.exclude]
-        self.seen: set[bytes] = set()
-        self.refused: Counter[str] = Counter()
-        self.following: list[Target] = []
 
-    def offer(self, url: str, depth: int) -> Failure | None:
-        """Queue a URL for its level unless it is known already; the answer says why a new one is refused."""
-        found = self._admit(url, depth, 0)
-        if isinstance(found, Target):
-            self.following.append(found)
-        return found if isinstance(found, Failure) else None
-
-    def follow(self, target: Target, url: str) -> Target | Failure | None:
-        """What `target` redirects to, to be visited next; why it is refused; or None if it is known already."""
-        return self._admit(url, target.depth, target.n_redirects + 1)
-
-    def next_level(self) -> deque[Target]:
-        """What the last level led to; empty when the crawl is over."""
-        level, self.following = self.following, []
-        return deque(in_turn(level))
-
-    def _admit(self, url: str, depth: int, n_redirects: int) -> Target | Failure | None:
-        spelled = canonical(url)
-        key = hashlib.blake2b((spelled or url).encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        if key in self.seen:
-            return None
-        self.seen.add(key)
-        if spelled is None:
-            failure = Failure("invalid_url" if is_web(url) else "not_http", "not an http(s) URL that can be requested")
-        else:
-            target = Target(url=spelled, depth=depth, n_redirects=n_redirects)
-            refusal = self._refusal(target)
-            if refusal is None:
-                return target
-            failure = refusal
-        self.refused[failure.reason] += 1
-        return failure
-
-    def _refusal(self, target: Target) -> Failure | None:
-        """Why a target is not visited, or None."""
-        if target.url not in self.scope:
-            if target.n_redirects:
-                return Failure("redirect_out_of_scope", f"redirects to {target.url}, outside crawl.scope = {self.config.scope!r}")
-            return Failure("out_of_scope", f"outside crawl.scope = {self.config.scope!r}")
+    def refusal(self, url: str, hops: int) -> Failure | None:
+        """Why a canonical URL is never visited, or None."""
+        if url not in self.scope:
+            if hops:
+                return Failure("redirect_out_of_scope", f"redirects to {url}, outside crawl.scope = {self.scope_name!r}")
+            return Failure("out_of_scope", f"outside crawl.scope = {self.scope_name!r}")
         for pattern in self.excludes:
-            if pattern.search(target.url):
+            if pattern.search(url):
                 return Failure("excluded", f"crawl.exclude has {pattern.pattern!r}")
-        if target.n_redirects > MAX_REDIRECTS:
-            return Failure("too_many_redirects", f"more than {MAX_REDIRECTS} redirects in a row")
-        if target.depth > self.config.max_depth:
-            return Failure("max_depth", f"more than {self.config.max_depth} links from a seed")
         return None
 
 
-def in_turn(level: Iterable[Target]) -> list[Target]:
-    """The targets with hosts taking turns: the first of every host, then the second of every host, ..."""
-    rank: Counter[str] = Counter()
-    ranked = []
-    for target in level:
-        host = host_of(target.url)
-        ranked.append((rank[host], target))
-        rank[host] += 1
-    return [target for _, target in sorted(ranked, key=lambda pair: pair[0])]
+class Frontier:
+    """Takes URLs in, refuses what the rules or the distance refuse, and queues the rest in the state."""
+
+    def __init__(self, rules: Rules, max_depth: int, state: State, given_up: Container[str] = ()) -> None:
+        """Of the sites `given_up`, a set that grows, nothing is queued."""
+        self.rules, self.max_depth, self.state, self.given_up = rules, max_depth, state, given_up
+
+    def offer(self, url: str, depth: int) -> list[Found]:
+        """Queue a URL that a page links to, unless it is known already; behind it in the answer comes what it brought nearer."""
+        return self._admit(url, depth, 0, None)
+
+    def follow(self, target: Target, url: str) -> list[Found]:
+        """Queue what `target` redirects to, before all that waits; the answer as of `offer`."""
+        return self._admit(url, target.depth, target.hops + 1, target.turn)
+
+    def _admit(self, url: str, depth: int, hops: int, turn: int | None) -> list[Found]:
+        spelled = canonical(url)
+        key = hashlib.blake2b((spelled or url).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        known = self.state.known(key)
+        if known is not None:
+            return [Found(id=known.id), *self._nearer(known, depth, hops)]
+        if spelled is None:
+            refusal: Failure | None = Failure("invalid_url" if is_web(url) else "not_http", "not an http(s) URL that can be requested")
+        else:
+            refusal = self.rules.refusal(spelled, hops) or self._too_far(depth, hops)
+        visitable = spelled is not None and (refusal is None or refusal.reason in _BY_DISTANCE)
+        site = site_of(spelled) if spelled is not None and visitable else None
+        reason = refusal.reason if refusal else None
+        if refusal is None and site in self.given_up:
+            reason = GIVEN_UP
+        id_ = self.state.add(key, spelled if visitable else None, site, depth=depth, hops=hops, turn=turn, refusal=reason)
+        return [Found(id=id_, queued_at=None if reason else site, refusal=refusal)]
+
+    def _nearer(self, known: Known, depth: int, hops: int) -> list[Found]:
+        """What a shorter way to a known URL queues."""
+        found, changed = [], [(known, depth, hops)]
+        while changed:
+            known, depth, hops = changed.pop()
+            depth, hops = min(depth, known.depth), min(hops, known.hops)
+            if (depth, hops) == (known.depth, known.hops):
+                continue
+            admit = known.outcome in _BY_DISTANCE and self._too_far(depth, hops) is None
+            site = self.state.come_nearer(known, depth=depth, hops=hops, admit=admit)
+            if site is not None:
+                found.append(Found(id=known.id, queued_at=site))
+            links, redirects = self.state.links(known.id)
+            step = (depth, hops + 1) if redirects else (depth + 1, 0)
+            changed += [(self.state.by_id(link), *step) for link in links]
+        return found
+
+    def _too_far(self, depth: int, hops: int) -> Failure | None:
+        """Why a URL is not visited on this way, or None."""
+        if hops > MAX_REDIRECTS:
+            return Failure("too_many_redirects", f"more than {MAX_REDIRECTS} redirects in a row")
+        if depth > self.max_depth:
+            return Failure("max_depth", f"more than {self.max_depth} links from a seed")
+        return None
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

@@ -1,4 +1,4 @@
-"""When a request may start: pauses per host, requests at once per host and in all, and how long to wait before a retry."""
+"""When a request may start: pauses per site (host and port), requests at once per site and in all, and how long to wait before a retry."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ class Gates:
         self.clock = clock
         self.running = asyncio.Semaphore(concurrency)
         self.hosts: defaultdict[str, _Host] = defaultdict(lambda: _Host(asyncio.Semaphore(host_concurrency)))
+        self.closed: set[str] = set()
+        """Sites that were given up."""
 
     @asynccontextmanager
     async def turn(self, host: str, delay_s: float) -> AsyncIterator[None]:

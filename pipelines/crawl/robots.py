@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,11 +14,13 @@ from protego import Protego
 
 from pipelines.crawl.content import TooLargeError, UndecodableError
 from pipelines.crawl.fetch import Exchange, Failure, Fetcher
+from pipelines.crawl.state import Span, State
 from pipelines.crawl.urls import canonical, origin_of
 from schemas.errors import RecipeError
 
 MAX_ROBOTS_BYTES: Final = 500 * 1024
 MAX_REDIRECTS: Final = 5
+MAX_AGE_S: Final = 24 * 3600
 _LEADING_PRODUCT: Final = re.compile(r"[A-Za-z_-]+")
 _COMPATIBLE_PRODUCT: Final = re.compile(r"\(compatible;\s*([A-Za-z_-]+)")
 
@@ -28,14 +33,20 @@ class Policy:
     rules: Protego
     refusal: Failure | None = None
     """Why nothing may be fetched at all: the rules could not be got."""
-    exchanges: tuple[Exchange, ...] = ()
-    """How the rules were fetched, redirects included."""
+    fetched_at: float = 0.0
+    """Seconds since 1970."""
+    max_delay_s: float = math.inf
+    """Where longer pauses are asked for, nothing is fetched."""
 
     def refuses(self, url: str) -> Failure | None:
         """Why this URL must not be fetched, or None if it may be."""
-        if self.refusal or self.rules.can_fetch(url, self.product):
+        if self.refusal:
             return self.refusal
-        return Failure("robots", f"robots.txt disallows it for {self.product}")
+        if not self.rules.can_fetch(url, self.product):
+            return Failure("robots", f"robots.txt disallows it for {self.product}")
+        if self.delay_s > self.max_delay_s:
+            return Failure("crawl_delay", f"robots.txt asks for {self.delay_s:g} s between requests, more than {self.max_delay_s:g}")
+        return None
 
     @property
     def delay_s(self) -> float:
@@ -44,21 +55,36 @@ class Policy:
 
 
 class RobotsBook:
-    """The policies of all origins met so far."""
+    """The policies of all origins met so far, kept in the state of the crawl for a day, as RFC 9309 has it."""
 
-    def __init__(self, fetcher: Fetcher, product: str) -> None:
-        self.fetcher, self.product = fetcher, product
+    def __init__(self, fetcher: Fetcher, product: str, state: State, keep: Callable[[Exchange], Span]) -> None:
+        self.fetcher, self.product, self.state, self.keep = fetcher, product, state, keep
         self.policies: dict[str, asyncio.Task[Policy]] = {}
 
     async def policy(self, url: str) -> Policy:
         """The policy for a canonical URL; the first to ask has robots.txt fetched, the others wait for it."""
         origin = origin_of(url)
-        if origin not in self.policies:
-            self.policies[origin] = asyncio.create_task(self._fetch(f"{origin}/robots.txt"))
-        return await self.policies[origin]
+        task = self.policies.get(origin)
+        if task is None or (task.done() and task.result().fetched_at + MAX_AGE_S < time.time()):
+            task = self.policies[origin] = asyncio.create_task(self._policy(origin))
+        return await task
 
-    async def _fetch(self, url: str) -> Policy:
-        exchanges: list[Exchange] = []
+    async def _policy(self, origin: str) -> Policy:
+        kept = self.state.robots(origin)
+        if kept is None or kept[0] + MAX_AGE_S < time.time():
+            kept = await self._fetch(origin)
+        fetched_at, rules, refusal = kept
+        return Policy(
+            product=self.product,
+            rules=parse(rules),
+            refusal=Failure(*refusal) if refusal else None,
+            fetched_at=fetched_at,
+            max_delay_s=self.fetcher.config.max_crawl_delay_s,
+        )
+
+    async def _fetch(self, origin: str) -> tuple[float, bytes, tuple[str, str] | None]:
+        """(time, rules, why nothing may be fetched), after they were kept."""
+        url, exchanges = f"{origin}/robots.txt", list[Exchange]()
         delay_s = self.fetcher.config.delay_s
         while True:
             answer = await self.fetcher.get(url, delay_s=delay_s, max_bytes=MAX_ROBOTS_BYTES)
@@ -69,8 +95,12 @@ class RobotsBook:
                     url = following
                     continue
             break
-        text, refusal = judge(answer)
-        return Policy(product=self.product, rules=parse(text), refusal=refusal, exchanges=tuple(exchanges))
+        text, failure = judge(answer)
+        refusal = (failure.reason, failure.detail) if failure else None
+        fetched_at = time.time()
+        self.state.keep_robots(origin, fetched_at, text, refusal, [self.keep(exchange) for exchange in exchanges])
+        self.state.commit()
+        return fetched_at, text, refusal
 
 
 def judge(answer: Exchange | Failure) -> tuple[bytes, Failure | None]:

@@ -69,6 +69,11 @@ def origin_of(url: str) -> str:
     return str(URL(url, encoded=True).origin())
 
 
+def site_of(url: str) -> str:
+    """Host and port of a canonical URL, the usual port left out: whom pauses are kept for. http and https are one site."""
+    return _without_scheme(origin_of(url))
+
+
 def registered_domain(host: str) -> str:
     """The domain that was registered under a public suffix; of an address or a bare name, the host itself.
 
@@ -92,7 +97,7 @@ class Scope:
         return self._site(url) in self.sites
 
     def _site(self, url: str) -> str:
-        return registered_domain(host_of(url)) if self.kind == "domain" else _without_scheme(origin_of(url))
+        return registered_domain(host_of(url)) if self.kind == "domain" else site_of(url)
 
 
 def check_seeds(seeds: tuple[str, ...]) -> list[str]:

@@ -1,14 +1,18 @@
-"""Exchanges -> WARC 1.1 files, one gzip member per record, each file whole or not there."""
+"""Exchanges -> WARC 1.1 records, one gzip member each; they gather in a spool, and the finished files are copies of them in order.
+
+A record of the spool counts when the state knows where it ends, so what a kill has torn is cut off by the next start. Files appear whole.
+"""
 
 from __future__ import annotations
 
 import importlib.metadata
+import os
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import BinaryIO, Final, Self
 
 from warcio.recordloader import ArcWarcRecord
 from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParser
@@ -16,7 +20,7 @@ from warcio.utils import Digester
 from warcio.warcwriter import WARCWriter
 
 from pipelines.crawl.fetch import Exchange
-from schemas.errors import OutputError
+from pipelines.crawl.state import Span
 from schemas.files import whole_file
 
 VERSION: Final = "WARC/1.1"
@@ -24,16 +28,93 @@ MAX_FILE_BYTES: Final = 1_000_000_000
 """When the exchanges in a file have grown past this, the next one begins a new file."""
 
 
+def new_id() -> str:
+    """An id for a record."""
+    made: str = StatusAndHeadersParser.make_warc_id()
+    return made
+
+
+def packed(exchange: Exchange, crawl_id: str) -> bytes:
+    """The request and the response as records; `crawl_id` is the id of the warcinfo record at the head of the crawl's first file."""
+    file = BytesIO()
+    writer = WARCWriter(file, gzip=True, warc_version=VERSION)
+    request_id, response_id = new_id(), new_id()
+    shared = [("WARC-Target-URI", exchange.url), ("WARC-Date", _warc_date(exchange.started_at)), ("WARC-Warcinfo-ID", crawl_id)]
+    if exchange.ip:
+        shared.append(("WARC-IP-Address", exchange.ip))
+    request = [("WARC-Record-ID", request_id), *shared, ("WARC-Concurrent-To", response_id)]
+    _append(writer, "request", request, exchange.request_head, b"")
+    response = [("WARC-Record-ID", response_id), *shared]
+    if exchange.truncated:
+        response.append(("WARC-Truncated", "length"))
+    _append(writer, "response", response, response_head(exchange), exchange.body)
+    return file.getvalue()
+
+
+def _append(writer: WARCWriter, kind: str, headers: list[tuple[str, str]], head: bytes, body: bytes) -> None:
+    """Write one record. The block is given as bytes: warcio would parse HTTP headers and spell them anew."""
+    digester = Digester("sha1")
+    digester.update(body)
+    headers = [("WARC-Type", kind), *headers, ("WARC-Payload-Digest", str(digester))]
+    content_type = f"application/http; msgtype={kind}"
+    block = head + body
+    rec_headers = StatusAndHeaders("", headers, protocol=VERSION)
+    writer.write_record(ArcWarcRecord("warc", kind, rec_headers, BytesIO(block), None, content_type, len(block)))
+
+
+class Spool:
+    """Records in the order in which they came: pages-00000.warc.gz, pages-00001.warc.gz, ... in a folder."""
+
+    def __init__(self, folder: Path, ends: dict[int, int], max_file_bytes: int = MAX_FILE_BYTES) -> None:
+        """Go on behind the last known record of each file; `ends` says where those end."""
+        self.folder, self.max_file_bytes = folder, max_file_bytes
+        self.number = max(ends, default=0)
+        for path in folder.glob("pages-*.warc.gz"):
+            number = int(path.name[6:11])
+            if number > self.number:
+                path.unlink()
+            elif path.stat().st_size > ends.get(number, 0):
+                os.truncate(path, ends.get(number, 0))
+        self.file = self.path(self.number).open("ab")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.file.close()
+
+    def path(self, number: int) -> Path:
+        """Where one of the files lies."""
+        return self.folder / f"pages-{number:05d}.warc.gz"
+
+    def append(self, records: bytes) -> Span:
+        """Write records; after this a kill of the process does not lose them."""
+        start = self.file.tell()
+        if start > self.max_file_bytes:
+            self.file.close()
+            self.number, start = self.number + 1, 0
+            self.file = self.path(self.number).open("ab")
+        self.file.write(records)
+        self.file.flush()
+        return Span(self.number, start, start + len(records))
+
+    def read(self, span: Span) -> bytes:
+        """Records, as they were written."""
+        with self.path(span.file).open("rb") as file:
+            file.seek(span.start)
+            return file.read(span.stop - span.start)
+
+
+def sizes_of(folder: Path) -> dict[int, int]:
+    """File of the spool -> its bytes."""
+    return {int(path.name[6:11]): path.stat().st_size for path in folder.glob("pages-*.warc.gz")}
+
+
 class WarcFiles:
-    """Writes crawl-00000.warc.gz, crawl-00001.warc.gz, ... into a folder that holds none yet.
+    """Writes crawl-00000.warc.gz, crawl-00001.warc.gz, ... into a folder, each of which appears under its name when it is finished."""
 
-    Each file appears under its name when it is finished; one that is being written when an exception ends the crawl does not.
-    """
-
-    def __init__(self, folder: Path, user_agent: str, max_file_bytes: int = MAX_FILE_BYTES) -> None:
-        if any(folder.glob("crawl-*.warc.gz")):
-            raise OutputError(f"{folder} already holds a crawl; give another folder, or delete its crawl-*.warc.gz")
-        self.folder, self.user_agent, self.max_file_bytes = folder, user_agent, max_file_bytes
+    def __init__(self, folder: Path, user_agent: str, crawl_id: str, max_file_bytes: int = MAX_FILE_BYTES) -> None:
+        self.folder, self.user_agent, self.crawl_id, self.max_file_bytes = folder, user_agent, crawl_id, max_file_bytes
         self.finished: list[Path] = []
 
     def __enter__(self) -> Self:
@@ -43,50 +124,28 @@ class WarcFiles:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._close(kind, error, trace)
 
-    def write(self, exchange: Exchange) -> None:
-        """Append the request and the response."""
+    def write(self, records: bytes) -> None:
+        """Append the records of one exchange."""
         if self.file.tell() - self.head_bytes > self.max_file_bytes:
             self._close(None, None, None)
             self._open()
-        request_id, response_id = StatusAndHeadersParser.make_warc_id(), StatusAndHeadersParser.make_warc_id()
-        shared = [
-            ("WARC-Target-URI", exchange.url),
-            ("WARC-Date", _warc_date(exchange.started_at)),
-            ("WARC-Warcinfo-ID", self.warcinfo_id),
-        ]
-        if exchange.ip:
-            shared.append(("WARC-IP-Address", exchange.ip))
-        request = [("WARC-Record-ID", request_id), *shared, ("WARC-Concurrent-To", response_id)]
-        self._append("request", request, exchange.request_head, b"")
-        response = [("WARC-Record-ID", response_id), *shared]
-        if exchange.truncated:
-            response.append(("WARC-Truncated", "length"))
-        self._append("response", response, response_head(exchange), exchange.body)
-
-    def _append(self, kind: str, headers: list[tuple[str, str]], head: bytes, body: bytes) -> None:
-        """Write one record. The block is given as bytes: warcio would parse HTTP headers and spell them anew."""
-        digester = Digester("sha1")
-        digester.update(body)
-        headers = [("WARC-Type", kind), *headers, ("WARC-Payload-Digest", str(digester))]
-        content_type = f"application/http; msgtype={kind}"
-        block = head + body
-        rec_headers = StatusAndHeaders("", headers, protocol=VERSION)
-        self.writer.write_record(ArcWarcRecord("warc", kind, rec_headers, BytesIO(block), None, content_type, len(block)))
+        self.file.write(records)
 
     def _open(self) -> None:
         self.path = self.folder / f"crawl-{len(self.finished):05d}.warc.gz"
         self.stack = ExitStack()
-        self.file = self.stack.enter_context(self.stack.enter_context(whole_file(self.path)).open("wb"))
-        self.writer = WARCWriter(self.file, gzip=True, warc_version=VERSION)
+        self.file: BinaryIO = self.stack.enter_context(self.stack.enter_context(whole_file(self.path)).open("wb"))
+        writer = WARCWriter(self.file, gzip=True, warc_version=VERSION)
         info = {
             "software": f"corpusmill/{importlib.metadata.version('corpusmill')}",
             "format": "WARC File Format 1.1",
             "robots": "obey",
             "http-header-user-agent": self.user_agent,
         }
-        warcinfo = self.writer.create_warcinfo_record(self.path.name, info)
-        self.warcinfo_id = warcinfo.rec_headers.get_header("WARC-Record-ID")
-        self.writer.write_record(warcinfo)
+        warcinfo = writer.create_warcinfo_record(self.path.name, info)
+        if not self.finished:
+            warcinfo.rec_headers.replace_header("WARC-Record-ID", self.crawl_id)
+        writer.write_record(warcinfo)
         self.head_bytes = self.file.tell()
 
     def _close(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -19,14 +19,22 @@ class Crawl:
     exclude: tuple[str, ...] = ()
     """Regular expressions; a URL in which one is found is not fetched."""
     max_pages: int = 10_000
+    """Pages in all. Hosts share them evenly; what one does not need goes to the others."""
     max_depth: int = 16
     delay_s: float = 1.0
-    """Seconds between two requests to one host; robots.txt may ask for more."""
+    """Seconds between two requests to one host and port; robots.txt may ask for more."""
+    max_crawl_delay_s: float = 120.0
+    """Where robots.txt asks for longer pauses, nothing is fetched; the outcome is `crawl_delay`."""
     host_concurrency: int = 1
+    """Requests at once to one host and port."""
     concurrency: int = 16
+    """Requests at once in all."""
     timeout_s: float = 30.0
+    """Seconds for one request, from connecting to the last byte."""
     retries: int = 3
     """Further tries after a network error, 429 or 5xx, with exponential back-off."""
+    max_failures: int = 10
+    """Pages in a row without an answer after which a host is given up; what is left of it has the outcome `site_given_up`."""
     max_page_bytes: int = 10 * 1024 * 1024
     user_agent: str = "corpusmill/0.1 (+https://github.com/corpusmill/corpusmill)"
     private_hosts: tuple[str, ...] = ()
@@ -34,9 +42,9 @@ class Crawl:
 
     def __post_init__(self) -> None:
         require(bool(self.seeds), "crawl.seeds", list(self.seeds), "give at least one URL to start from")
-        for name in ("max_pages", "host_concurrency", "concurrency", "max_page_bytes", "timeout_s"):
+        for name in ("max_pages", "host_concurrency", "concurrency", "max_page_bytes", "timeout_s", "max_failures"):
             require(getattr(self, name) > 0, f"crawl.{name}", getattr(self, name), "must be above 0")
-        for name in ("delay_s", "retries", "max_depth"):
+        for name in ("delay_s", "max_crawl_delay_s", "retries", "max_depth"):
             require(getattr(self, name) >= 0, f"crawl.{name}", getattr(self, name), "must not be negative")
 
 

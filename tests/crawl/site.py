@@ -70,9 +70,9 @@ class Site:
         finally:
             self.n_running -= 1
 
-    def crawl(self, folder: Path, *seeds: str, **settings: Any) -> CrawlReport:
+    def crawl(self, folder: Path, *seeds: str, resume: bool = False, **settings: Any) -> CrawlReport:
         """Crawl this site without real waiting; paths as seeds, "/" if none is given."""
-        return crawl(self.config(*seeds, **settings), folder, clock=self.time.clock)
+        return crawl(self.config(*seeds, **settings), folder, resume=resume, clock=self.time.clock)
 
     def config(self, *seeds: str, **settings: Any) -> Crawl:
         urls = tuple(seed if "://" in seed else self.root + seed for seed in seeds or ("/",))

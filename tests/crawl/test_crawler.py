@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from pipelines.crawl.crawler import CrawlProgress, crawl
+from pipelines.crawl.crawler import crawl
+from pipelines.crawl.visits import CrawlProgress
 from schemas.errors import InputError, OutputError, RecipeError
 from tests.crawl.site import Handler, Site, answering, in_turn, links, records, redirecting, responses, robots, running_site
 

@@ -16,9 +16,10 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from warcio.checker import Checker
 
 from pipelines.crawl.fetch import Exchange
-from pipelines.crawl.warc import WarcFiles, response_head
+from pipelines.crawl.warc import WarcFiles, new_id, packed, response_head
 from tests.crawl.site import answering, links, records, running_site
 
+CRAWL_ID = new_id()
 RAW_HEADERS = (
     (b"X-first", b"1"),
     (b"content-TYPE", b"text/html"),
@@ -68,8 +69,8 @@ def test_headers_are_kept_byte_by_byte_but_for_chunking() -> None:
 
 
 def test_an_exchange_is_a_linked_pair_of_records_after_the_warcinfo(tmp_path: Path) -> None:
-    with WarcFiles(tmp_path, "testmill/1.0") as files:
-        files.write(exchange())
+    with WarcFiles(tmp_path, "testmill/1.0", CRAWL_ID) as files:
+        files.write(packed(exchange(), CRAWL_ID))
     assert files.finished == [tmp_path / "crawl-00000.warc.gz"]
     (info, fields), (request, sent), (response, received) = blocks(files.finished[0])
     assert [headers["WARC-Type"] for headers in (info, request, response)] == ["warcinfo", "request", "response"]
@@ -90,15 +91,15 @@ def test_an_exchange_is_a_linked_pair_of_records_after_the_warcinfo(tmp_path: Pa
 
 
 def test_a_cut_body_says_so(tmp_path: Path) -> None:
-    with WarcFiles(tmp_path, "testmill/1.0") as files:
-        files.write(exchange(truncated=True))
+    with WarcFiles(tmp_path, "testmill/1.0", CRAWL_ID) as files:
+        files.write(packed(exchange(truncated=True), CRAWL_ID))
     assert [headers.get("WARC-Truncated") for headers, _ in blocks(files.finished[0])] == [None, None, "length"]
 
 
 def test_files_are_rotated_and_each_begins_with_its_warcinfo(tmp_path: Path) -> None:
-    with WarcFiles(tmp_path, "testmill/1.0", max_file_bytes=1) as files:
+    with WarcFiles(tmp_path, "testmill/1.0", CRAWL_ID, max_file_bytes=1) as files:
         for i in range(3):
-            files.write(exchange(f"http://example.com/{i}"))
+            files.write(packed(exchange(f"http://example.com/{i}"), CRAWL_ID))
     assert [path.name for path in files.finished] == [f"crawl-{i:05d}.warc.gz" for i in range(3)]
     urls = [[headers.get("WARC-Target-URI") for headers, _ in blocks(path)] for path in files.finished]
     assert [url for file in urls for url in file if url] == [f"http://example.com/{i}" for i in (0, 0, 1, 1, 2, 2)]
@@ -106,9 +107,9 @@ def test_files_are_rotated_and_each_begins_with_its_warcinfo(tmp_path: Path) -> 
 
 
 def test_a_file_under_way_vanishes_with_an_exception_and_finished_ones_stay(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), WarcFiles(tmp_path, "testmill/1.0", max_file_bytes=1) as files:
-        files.write(exchange())
-        files.write(exchange())
+    with pytest.raises(KeyboardInterrupt), WarcFiles(tmp_path, "testmill/1.0", CRAWL_ID, max_file_bytes=1) as files:
+        files.write(packed(exchange(), CRAWL_ID))
+        files.write(packed(exchange(), CRAWL_ID))
         raise KeyboardInterrupt
     assert sorted(path.name for path in tmp_path.iterdir()) == [path.name for path in files.finished]
 
