@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -17,8 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas import recipe as recipes
-from schemas.errors import MENDABLE, CorpusmillError, InputError
+from schemas.errors import MENDABLE, CorpusmillError, InputError, RequestError
 from schemas.recipe import Recipe
+
+if TYPE_CHECKING:
+    from pipelines.takedown_preview import Preview
 
 ABOUT = "Turn crawled pages, archives, books and code into clean, deduplicated, privacy-scrubbed, tokenized shards."
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=ABOUT)
@@ -103,14 +106,25 @@ def takedown(
     phone_hash: Annotated[list[str] | None, typer.Option(help="sha256 of a telephone number in E.164, such as +16502530000.")] = None,
     doc_id: Annotated[list[str] | None, typer.Option(help="A document's id, as the ledger has it.")] = None,
     reason: Annotated[str | None, typer.Option(help="Stands in the certificate.")] = None,
+    with_copies: Annotated[
+        bool, typer.Option("--with-copies", help="Also the documents into which these had been merged, and all their copies.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
+    max_documents: Annotated[int, typer.Option(min=0, help="More than so many are not removed unless their number is given.")] = 100,
 ) -> None:
-    """Remove documents from a finished run: from every file that holds something of them, with a certificate."""
+    """Remove documents from a finished run, after showing how many: from every file that holds something of them, with a certificate."""
     from pipelines.takedown import asked_for
     from pipelines.takedown import takedown as take_down
-    from schemas.certificate import certificate_path
+    from schemas.certificate import certificate_path, pending_path
 
     asked = asked_for(url or (), host or (), email_hash or (), phone_hash or (), doc_id or ())
-    done = take_down(folder, asked, reason)
+    try:
+        done = take_down(folder, asked, reason, with_copies=with_copies, agree=lambda found: agree(found, max_documents, yes=yes))
+    except KeyboardInterrupt:
+        half = pending_path(folder).is_file()
+        what = f"stopped half way; takedown {folder} finishes it" if half else "stopped; nothing was changed"
+        Console(stderr=True).print(what, highlight=False, soft_wrap=True)
+        raise typer.Exit(130) from None
     if not done:
         console.print("no document of this run is asked for; nothing was changed")
     for certificate in done:
@@ -121,6 +135,31 @@ def takedown(
             highlight=False,
             soft_wrap=True,
         )
+        if left := certificate.survivors_left:
+            console.print(
+                f"{len(left)} document(s) that hold nearly the same text are still there, see survivors_left in the certificate; "
+                f"takedown {folder} --with-copies --doc-id {left[0]}{' ...' if len(left) > 1 else ''} removes them",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+def agree(found: Preview, max_documents: int, *, yes: bool) -> None:
+    """Show what a takedown would remove; RequestError unless the person, or an option, agrees."""
+    for line in found.lines():
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    asks, n = sys.stdin.isatty() and sys.stdout.isatty(), found.n_documents
+    if n > max_documents:
+        remedy = f"if all of them are meant, give --max-documents {n} --yes"
+        if not asks:
+            raise RequestError(f"the request names {n} documents, more than --max-documents {max_documents}; nothing was changed; {remedy}")
+        if typer.prompt(f"That is more than {max_documents}. Type the number of documents to remove them").strip() != str(n):
+            raise RequestError(f"not confirmed; nothing was changed; {remedy}")
+    elif not yes:
+        if not asks:
+            raise RequestError("nothing was changed; add --yes to remove these documents")
+        if not typer.confirm(f"Remove {n} document(s)?"):
+            raise RequestError("not confirmed; nothing was changed")
 
 
 @app.command()

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,12 +21,13 @@ from pipelines.run import STAGES
 from pipelines.scrub.column import scrub_text
 from pipelines.scrub.index import Asked
 from pipelines.scrub.opt_out import is_sha256
+from pipelines.takedown_preview import Preview
 from pipelines.takedown_state import STAGE, NewState, write_state_file
 from pipelines.text.domains import is_domain
 from schemas import certificate as certificates
 from schemas.certificate import Certificate, RemovedDocument, Request
-from schemas.errors import CorpusmillError, RequestError
-from schemas.files import entry, sha256_of
+from schemas.errors import CorpusmillError, OutputError, RequestError
+from schemas.files import entry, locked_folder, sha256_of
 from schemas.hops import LEDGER
 from schemas.ledger import Outcome
 from schemas.manifest import marker_path, read_marker, read_run, write_marker
@@ -61,27 +63,52 @@ def asked_for(
     )
 
 
-def takedown(folder: Path, asked: Asked, reason: str | None = None, now: datetime | None = None) -> list[Certificate]:
+def takedown(
+    folder: Path,
+    asked: Asked,
+    reason: str | None = None,
+    now: datetime | None = None,
+    *,
+    with_copies: bool = False,
+    agree: Callable[[Preview], None] = lambda preview: None,
+) -> list[Certificate]:
     """Remove what is asked for and return its certificate, after that of a takedown that had been stopped; empty if nothing was found.
 
-    OutputError if the run is not finished or its files are not as it wrote them: then nothing was changed.
+    `agree` is shown what was found before anything is made, and refuses it by raising. OutputError if the run is not finished, its files
+    are not as it wrote them, or another takedown is at work: then nothing was changed.
     """
-    finished = [commit(folder)] if certificates.pending_path(folder).is_file() else []
-    shutil.rmtree(certificates.staging(folder), ignore_errors=True)
-    try:
-        found = prepare(folder, asked, reason, now or datetime.now(UTC))
-    except CorpusmillError:
+    if not folder.is_dir():
+        NewState.read(folder)  # says what is wrong
+    with locked_folder(folder) as free:
+        if not free:
+            raise OutputError(f"{folder}: another takedown is at work; wait for it and give the same command again")
+        finished = [commit(folder)] if certificates.pending_path(folder).is_file() else []
         shutil.rmtree(certificates.staging(folder), ignore_errors=True)
-        raise
-    return [*finished, commit(folder)] if found else finished
+        try:
+            found = prepare(folder, asked, reason, now or datetime.now(UTC), with_copies=with_copies, agree=agree)
+        except (CorpusmillError, KeyboardInterrupt):
+            if not certificates.pending_path(folder).is_file():
+                shutil.rmtree(certificates.staging(folder), ignore_errors=True)
+            raise
+        return [*finished, commit(folder)] if found else finished
 
 
-def prepare(folder: Path, asked: Asked, reason: str | None, now: datetime) -> bool:
+def prepare(
+    folder: Path,
+    asked: Asked,
+    reason: str | None,
+    now: datetime,
+    *,
+    with_copies: bool = False,
+    agree: Callable[[Preview], None] = lambda preview: None,
+) -> bool:
     """Make all new files and the certificate beside the run; False if nothing is to be removed."""
     run = NewState.read(folder)
-    named = run.documents_named(asked)
+    found = run.find(asked, with_copies=with_copies)
+    named = found.named
     if not named:
         return False
+    agree(found)
     number = len(certificates.certificates(folder)) + 1
     ids = pa.array(sorted(named), pa.binary(16))
     ledger = run.remove(ids)
@@ -90,20 +117,29 @@ def prepare(folder: Path, asked: Asked, reason: str | None, now: datetime) -> bo
     run.update_counts(rows, ids)
     run.write_state()
     outcomes = dict(rows.select("doc_id", "outcome").iter_rows())
-    merged_into = rows.filter(pl.col("survivor_id").is_not_null()).get_column("survivor_id").unique().sort()
+    removed = tuple(RemovedDocument(doc_id=doc_id.hex(), reason=why, was=outcomes[doc_id]) for doc_id, why in sorted(named.items()))
     certificate = Certificate(
         number=number,
         time=now.isoformat(timespec="seconds"),
-        request=_without_values(asked, reason),
+        request=_without_values(asked, reason, with_copies=with_copies),
         n_records=rows.height,
         n_tokens=run.n_tokens,
-        documents=tuple(RemovedDocument(doc_id=doc_id.hex(), reason=why, was=outcomes[doc_id]) for doc_id, why in sorted(named.items())),
-        survivors_left=tuple(survivor.hex() for survivor in merged_into if survivor not in named),
+        documents=removed,
+        survivors_left=tuple(sorted(one.hex() for one in (*found.staying.get_column("doc_id"), *found.elsewhere))),
         files=tuple(run.rewritten[path] for path in sorted(run.rewritten)),
         not_touched=_not_touched(folder, run.recipe),
+        counts={
+            "reason": _counted(one.reason for one in removed),
+            "was": _counted(one.was for one in removed),
+            "source": _counted(found.documents.get_column("source")),
+        },
     )
     certificates.write_certificate(certificates.pending_path(folder), certificate)
     return True
+
+
+def _counted(values: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(values).items()))
 
 
 def commit(folder: Path) -> Certificate:
@@ -149,7 +185,7 @@ def _takedown_rows(ledger: pa.Table, named: dict[bytes, str]) -> pa.Table:
     return pa.table([columns.get(field.name, ledger.column(field.name)).cast(field.type) for field in LEDGER], schema=LEDGER)
 
 
-def _without_values(asked: Asked, reason: str | None) -> Request:
+def _without_values(asked: Asked, reason: str | None, *, with_copies: bool) -> Request:
     """The request as the certificate states it."""
     return Request(
         urls=tuple(_scrubbed(asked.urls)),
@@ -158,6 +194,7 @@ def _without_values(asked: Asked, reason: str | None) -> Request:
         phone_hashes=tuple(one.hex() for one in asked.phone_hashes),
         doc_ids=tuple(one.hex() for one in asked.doc_ids),
         reason=None if reason is None else next(iter(_scrubbed([reason]))),
+        with_copies=with_copies,
     )
 
 

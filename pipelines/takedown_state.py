@@ -21,6 +21,7 @@ from pipelines.encode.shards import write_index
 from pipelines.remove_rows import removed_rows, write_ledger, write_without
 from pipelines.run import STAGES
 from pipelines.scrub.index import Asked, matching
+from pipelines.takedown_preview import Preview, preview_of
 from schemas import certificate as certificates
 from schemas import recipe as recipes
 from schemas.certificate import RewrittenFile
@@ -74,17 +75,23 @@ class NewState:
         """Files of the run below a folder."""
         return [file for record in self.before.values() for file in record.outputs if file.path.startswith(f"{under}/")]
 
-    def documents_named(self, asked: Asked) -> dict[bytes, str]:
-        """doc_id -> reason of everything that is to go: what is asked for, and the copies that were merged into it."""
+    def find(self, asked: Asked, *, with_copies: bool = False) -> Preview:
+        """Everything that is to go: what is asked for, the copies that were merged into it, and `with_copies` what it was merged into."""
         if (asked.email_hashes or asked.phone_hashes) and not self.recipe.opt_out.index_values:
             raise RequestError(f"{self.folder} keeps no hashes of values (opt_out.index_values = false); give --url or --doc-id")
         named: dict[bytes, str] = {}
+        hosts = []
         for file in self.files(graph.INDEX_FOLDER):
             index = pl.read_parquet(self.folder / file.path)
             named = dict(matching(index, asked).iter_rows()) | named
-        ledger = pl.concat([pl.read_parquet(self.folder / file.path) for file in self.files(graph.LEDGER_FOLDER)])
+            hosts.append(index.select("doc_id", "host"))
+        columns = ["doc_id", "source", "outcome", "survivor_id"]
+        ledger = pl.concat([pl.read_parquet(self.folder / file.path, columns=columns) for file in self.files(graph.LEDGER_FOLDER)])
+        ledger = ledger.filter(pl.col("doc_id").is_not_null())
+        if with_copies:
+            named = dict.fromkeys(_survivors_of(ledger, named), "copy") | named
         copies = ledger.filter(pl.col("survivor_id").is_in(list(named))).get_column("doc_id").to_list()
-        return dict.fromkeys(copies, "copy") | named
+        return preview_of(dict.fromkeys(copies, "copy") | named, ledger, pl.concat(hosts))
 
     def remove(self, ids: pa.Array) -> pa.Table:
         """Make every file that holds one of the documents anew; the ledger rows that were removed."""
@@ -243,6 +250,12 @@ class NewState:
         """Note a file of the run's state; unless it is final, it is written once more with the report."""
         after = sha256_of(self.staging / path) if final else None
         self.rewritten[str(path)] = RewrittenFile(path=str(path), sha256_before=sha256_of(self.folder / path), sha256_after=after)
+
+
+def _survivors_of(ledger: pl.DataFrame, named: dict[bytes, str]) -> list[bytes]:
+    """Documents of this run into which some of these were merged."""
+    survivors = ledger.filter(pl.col("doc_id").is_in(list(named))).get_column("survivor_id").drop_nulls()
+    return ledger.filter(pl.col("doc_id").is_in(survivors.implode())).get_column("doc_id").to_list()
 
 
 def write_state_file(folder: Path, state: dict[str, Any], records: list[StageRecord]) -> None:

@@ -6,14 +6,14 @@ there nothing has been changed; from then on the takedown can only be finished, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from schemas.errors import OutputError
-from schemas.files import whole_file
+from schemas.files import locked_folder, whole_file
 
 FOLDER: Final = "takedown"
 
@@ -28,6 +28,8 @@ class Request:
     phone_hashes: tuple[str, ...]
     doc_ids: tuple[str, ...]
     reason: str | None
+    with_copies: bool = False
+    """Whether documents into which others had been merged go with them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,8 @@ class Certificate:
     files: tuple[RewrittenFile, ...]
     not_touched: dict[str, str]
     """What may still hold something of the documents, and why."""
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Documents removed, by `reason`, by `source`, and by their outcome before (`was`); empty in certificates of earlier versions."""
     copies: str = (
         "Copies that dedup had merged into a removed document were in no documents or shards; they are gone from pool and index, too."
     )
@@ -96,7 +100,11 @@ def staging(run: Path) -> Path:
 
 
 def check_none_pending(run: Path) -> None:
-    """Raise OutputError if a takedown was stopped half way."""
+    """Raise OutputError if a takedown was stopped half way, or is at work."""
+    if run.is_dir():
+        with locked_folder(run) as free:
+            if not free:
+                raise OutputError(f"{run}: a takedown is at work; wait for it")
     if pending_path(run).is_file():
         raise OutputError(f"{run}: a takedown was stopped half way; `takedown {run}` finishes it")
 

@@ -3,7 +3,7 @@
 CorpusmillError             shown as one message without a traceback, exit status 2
 ├── RecipeError             a wrong key, type or value in a recipe or in --set
 ├── InputError              a source that is missing or that cannot be opened at all
-├── RequestError            a takedown that asks for something in a form in which it cannot be looked for
+├── RequestError            a takedown that asks in a form in which nothing can be looked for, or that nobody confirmed
 ├── OutputError             a run folder that is in the way, or damaged
 ├── IndexFolderError        a dedup index that is missing, damaged, or made with other settings
 ├── ModelError              a model file that is missing or not what its digest says
@@ -50,7 +50,7 @@ class InputError(CorpusmillError):
 
 
 class RequestError(CorpusmillError):
-    """A takedown that asks for something in a form in which it cannot be looked for."""
+    """A takedown that asks in a form in which nothing can be looked for, or that nobody confirmed."""
 
 
 class OutputError(CorpusmillError):

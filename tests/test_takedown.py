@@ -23,10 +23,11 @@ from pipelines.refilter import refilter
 from pipelines.report.facts import Facts
 from pipelines.run import STAGES, Engine, Run
 from pipelines.takedown import asked_for, prepare, takedown
+from pipelines.takedown_preview import Preview
 from schemas import recipe as recipes
 from schemas.certificate import Certificate, certificate_path, pending_path, read_certificate
 from schemas.errors import OutputError, RequestError
-from schemas.files import sha256_of
+from schemas.files import locked_folder, sha256_of
 from schemas.ledger import check_run
 from schemas.manifest import read_marker
 from schemas.recipe import Recipe
@@ -415,3 +416,151 @@ def test_a_value_in_the_place_of_its_hash_is_refused_and_not_repeated(asked: dic
         asked_for(**asked)
     assert EMAIL not in str(caught.value)
     assert PHONE not in str(caught.value)
+
+
+def merged_pair(run: Path) -> tuple[str, str]:
+    """(survivor, merged): the page that is on a mirror, too."""
+    pair = [id_of(run, url) for url in ("https://first.example.org/5", "https://mirror.example.net/page")]
+    (merged,) = ledger(run).filter(pl.col("doc_id").is_in([bytes.fromhex(one) for one in pair]), outcome="merged").get_column("doc_id")
+    pair.remove(merged.hex())
+    return pair[0], merged.hex()
+
+
+def test_with_copies_what_a_page_was_merged_into_goes_too(site: Path, done: Path) -> None:
+    survivor, merged = merged_pair(done)
+    (certificate,) = takedown(done, asked_for(doc_ids=[merged]), None, NOW, with_copies=True)
+    assert {(one.doc_id, one.reason, one.was) for one in certificate.documents} == {
+        (merged, "doc_id", "merged"),
+        (survivor, "copy", "kept"),
+    }
+    assert certificate.request.with_copies
+    assert certificate.survivors_left == ()
+    assert bytes.fromhex(survivor) not in ids(done, "documents", "arrow")
+    assert_sound(recipe_of(site), done)
+
+
+def test_a_certificate_counts_what_was_removed(done: Path) -> None:
+    certificate = take(done, email_hashes=[sha256(EMAIL)], urls=["https://third.example.org/1"])
+    assert certificate.counts == {
+        "reason": {"email": 4, "url": 1},
+        "was": {"dropped": 1, "kept": 4},
+        "source": {"first": 3, "second": 1, "third": 1},
+    }
+    text = certificate_path(done, 1).read_text()
+    old = json.loads(text)
+    del old["counts"], old["request"]["with_copies"]
+    certificate_path(done, 1).write_text(json.dumps(old))
+    assert read_certificate(certificate_path(done, 1)).counts == {}
+
+
+def test_nothing_is_made_before_somebody_agrees(done: Path) -> None:
+    before, survivor_and_merged = stamps(done), merged_pair(done)
+    shown: list[Preview] = []
+
+    def refuse(found: Preview) -> None:
+        shown.append(found)
+        raise RequestError("no")
+
+    with pytest.raises(RequestError, match="no"):
+        takedown(done, asked_for(hosts=["third.example.org"], doc_ids=[survivor_and_merged[1]]), agree=refuse)
+    assert stamps(done) == before
+    lines = "\n".join(shown[0].lines())
+    assert shown[0].n_documents == 25
+    assert "25 document(s) would be removed:\n  1 named by id\n  24 named by host" in lines
+    assert "by source: third 24, first 1" in lines
+    assert "third.example.org 24" in lines
+    assert "1 document(s) stay that hold nearly the same text" in lines
+    assert survivor_and_merged[0] in lines
+    assert "--with-copies takes them down as well" in lines
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    import sys
+
+    import run_pipeline
+
+    monkeypatch.setattr(sys, "argv", ["run_pipeline.py", "takedown", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        run_pipeline.main()
+    return caught.value.code if isinstance(caught.value.code, int) else 0
+
+
+def test_a_script_says_yes_and_how_many_if_they_are_many(
+    site: Path, done: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = stamps(done)
+    host = (str(done), "--host", "third.example.org")
+    for options, message in (
+        ((), "nothing was changed; add --yes to remove these documents"),
+        (
+            ("--yes", "--max-documents", "23"),
+            "names 24 documents, more than --max-documents 23; nothing was changed; if all of them are meant",
+        ),
+    ):
+        assert command(monkeypatch, *host, *options) == 2
+        captured = capsys.readouterr()
+        assert message in " ".join(captured.err.split())
+        assert "24 document(s) would be removed" in captured.out
+        assert "third.example.org 24" in captured.out
+        assert stamps(done) == before
+    assert command(monkeypatch, *host, "--yes", "--max-documents", "24") == 0
+    assert "removed 24 document(s)" in capsys.readouterr().out
+    assert_sound(recipe_of(site), done)
+
+
+def test_the_terminal_says_what_stays_and_how_to_remove_it(
+    done: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    survivor, merged = merged_pair(done)
+    assert command(monkeypatch, str(done), "--doc-id", merged, "--yes") == 0
+    shown = capsys.readouterr().out
+    assert "1 document(s) that hold nearly the same text are still there" in shown
+    assert f"takedown {done} --with-copies --doc-id {survivor} removes them" in shown
+
+
+@pytest.mark.parametrize(("typed", "status"), [("24\n", 0), ("y\n", 2), ("23\n", 2)])
+def test_on_a_terminal_many_documents_are_confirmed_by_their_number(
+    done: Path, monkeypatch: pytest.MonkeyPatch, typed: str, status: int
+) -> None:
+    import io
+    import sys
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    before = stamps(done)
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    assert command(monkeypatch, str(done), "--host", "third.example.org", "--max-documents", "10") == status
+    assert (stamps(done) == before) == (status != 0)
+
+
+def test_two_takedowns_at_once_are_refused_and_so_is_a_run(site: Path, done: Path) -> None:
+    before = stamps(done)
+    with locked_folder(done):
+        with pytest.raises(OutputError, match="another takedown is at work; wait for it"):
+            takedown(done, asked_for(urls=["https://second.example.org/11"]))
+        with pytest.raises(OutputError, match="a takedown is at work; wait for it"):
+            execute(recipe_of(site), done, resume=True)
+    assert stamps(done) == before
+    assert take(done, urls=["https://second.example.org/11"]).number == 1
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_ctrl_c_says_whether_anything_was_changed(
+    done: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], half: bool
+) -> None:
+    before = stamps(done)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pipelines.takedown._report_again" if half else "pipelines.takedown.NewState.write_state", interrupted)
+        assert command(patched, str(done), "--url", "https://second.example.org/11", "--yes") == 130
+    shown = " ".join(capsys.readouterr().err.split())
+    assert (f"stopped half way; takedown {done} finishes it" if half else "stopped; nothing was changed") in shown
+    assert (stamps(done) == before) != half
+    assert command(monkeypatch, str(done)) == 0
+    assert certificate_path(done, 1).is_file() == half

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipelines.dedup.frames import as_batch, as_frame
 from pipelines.text.unicode import SPACE, TABLE_SIZE, char_classes, decode
-from pipelines.text.urls import canonical_url
+from pipelines.text.urls import canonical_urls
 from schemas.buffers import Bytes, Offsets, fixed_column, fixed_view, string_view
 from schemas.hops import MERGE
 
@@ -31,8 +31,8 @@ def content_hashes(text: pa.Array) -> pa.Array:
 
 def url_hashes(url: pa.Array) -> pa.Array:
     """binary[16] per URL: blake2b of its canonical form; null where there is no URL."""
-    frame = pl.DataFrame({"url": pl.Series(pl.from_arrow(url), dtype=pl.String)}).select(canonical_url(pl.col("url")).alias("url"))
-    data, offsets = string_view(frame.get_column("url").to_arrow().cast(pa.large_string()))
+    canonical = canonical_urls(pl.Series("url", pl.from_arrow(url), dtype=pl.String))
+    data, offsets = string_view(canonical.to_arrow().cast(pa.large_string()))
     hashes = _digests(data, offsets)
     return pa.compute.if_else(url.is_valid(), hashes, pa.scalar(None, hashes.type))
 

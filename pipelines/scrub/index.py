@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipelines.scrub.digests import Digests, lists_of
 from pipelines.text.domains import covered, domains_of, hosts_of
-from pipelines.text.urls import url_digests
+from pipelines.text.urls import canonical_urls, digest_of, plain_url, url_digests
 
 HASH_BYTES: Final = 8
 
@@ -63,7 +63,7 @@ def matching(index: pl.DataFrame, asked: Asked) -> pl.DataFrame:
     index = index.with_row_index("row")
     found = [
         _where(index, pl.col("doc_id").is_in(list(asked.doc_ids)), "doc_id"),
-        _where(index, pl.col("url_hash").is_in(_beginnings(url_digests(pa.array(asked.urls, pa.large_string()), HASH_BYTES))), "url"),
+        _of_urls(index, pl.Series("url", asked.urls, dtype=pl.String)),
         _where(index, pl.Series(covered(index.get_column("host"), domains_of(asked.hosts)) > 0, dtype=pl.Boolean), "host"),
         *(
             _where(index.select("row", "doc_id", value=name).explode("value"), pl.col("value").is_in(_beginnings(hashes)), reason)
@@ -73,9 +73,19 @@ def matching(index: pl.DataFrame, asked: Asked) -> pl.DataFrame:
     return pl.concat(found).unique("row", keep="first", maintain_order=True).sort("row").select("doc_id", "reason")
 
 
+def _of_urls(index: pl.DataFrame, urls: pl.Series) -> pl.DataFrame:
+    """Rows of these URLs. Earlier versions hashed another form, so theirs are also compared with the URL as it stands in the index."""
+    forms = canonical_urls(urls)
+    hashes = [digest_of(form, HASH_BYTES) for form in {*forms, *urls.to_frame("url").select(plain_url(pl.col("url"))).to_series()}]
+    hosts = hosts_of(urls.to_arrow()).str.replace(r"^www\.", "")
+    of_hosts = index.filter(pl.col("host").str.replace(r"^www\.", "").is_in(hosts.to_list()))
+    by_text = of_hosts.filter(canonical_urls(of_hosts.get_column("url")).is_in(forms.to_list()))
+    return _where(index, pl.col("url_hash").is_in(hashes) | pl.col("row").is_in(by_text.get_column("row").to_list()), "url")
+
+
 def _where(rows: pl.DataFrame, condition: pl.Expr | pl.Series, reason: str) -> pl.DataFrame:
     return rows.filter(condition).select("row", "doc_id", reason=pl.lit(reason))
 
 
-def _beginnings(hashes: list[bytes | None] | tuple[bytes, ...]) -> list[bytes]:
-    return [one[:HASH_BYTES] for one in hashes if one is not None]
+def _beginnings(hashes: tuple[bytes, ...]) -> list[bytes]:
+    return [one[:HASH_BYTES] for one in hashes]

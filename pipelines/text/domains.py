@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import idna
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -23,6 +24,8 @@ from schemas.files import cached_by_file
 
 # A scheme only before `//`, since in example.com:80 there is none; whatever stands before the last @ is no host.
 _HOST = r"^(?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,})?(?:[^/?#\\]*@)?([^/?#:\\]*)"
+
+_LAST_DOT = r"[.。．｡]$"
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -114,12 +117,23 @@ def read_lines(path: str, key: str, what: str) -> list[tuple[int, str]]:
 
 def normal(host: pl.Series) -> pl.Series:
     """Lower case, without a dot at the end, names in punycode."""
-    host = host.str.to_lowercase().str.replace(r"[.。．｡]$", "")
+    host = host.str.to_lowercase().str.replace(_LAST_DOT, "")
     unicode = host.filter(host.str.contains(r"[^\x00-\x7F]")).unique()
     return host.replace(unicode, pl.Series([_punycode(name) for name in unicode], dtype=pl.String)) if len(unicode) else host
 
 
+def ascii_host(name: str) -> str:
+    """One host as `normal` has it."""
+    name = re.sub(_LAST_DOT, "", name.lower())
+    return name if name.isascii() else _punycode(name)
+
+
 def _punycode(name: str) -> str:
+    """As browsers have it (UTS #46); names that this does not allow, such as emoji, by the older IDNA."""
+    try:
+        return idna.encode(name, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        pass
     try:
         return name.encode("idna").decode("ascii").lower()
     except UnicodeError:  # no name that can be registered: it equals only itself

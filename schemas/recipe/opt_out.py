@@ -13,7 +13,7 @@ class OptOut:
     """
 
     urls: str | None = None
-    """Addresses of pages. Scheme, "www.", fragment and a slash at the end make no difference."""
+    """Addresses of pages. Scheme, "www.", fragment, percent escapes that separate nothing and a slash at the end make no difference."""
     hosts: str | None = None
     """Domains, each with everything below it; a public suffix (co.uk, github.io) covers itself alone, *.github.io what is below."""
     email_hashes: str | None = None

@@ -222,3 +222,48 @@ def test_a_state_that_is_damaged_is_named(site: Site, tmp_path: Path) -> None:
     (tmp_path / STATE_FOLDER / FILE).write_bytes(b"no database at all" * 100)
     with pytest.raises(OutputError, match=r"state\.sqlite: the state of the crawl is damaged"):
         site.crawl(tmp_path, resume=True)
+
+
+def test_ctrl_c_of_the_command_says_how_to_go_on(site: Site, stopper: Stopper, tmp_path: Path) -> None:
+    settings = ["delay_s=0", 'private_hosts=["127.0.0.1"]', "user_agent=testmill/1.0", "timeout_s=20"]
+    given = [argument for setting in settings for argument in ("--set", setting)]
+    command = [sys.executable, str(ROOT / "run_pipeline.py"), "crawl", f"{site.root}/", "--out", str(tmp_path / "out"), *given]
+    stopper.after, stopper.signal = 20, signal.SIGINT
+    stopper.process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE)
+    _, shown = stopper.process.communicate(timeout=60)
+    assert stopper.process.returncode == 130
+    assert f"stopped; the same command with --resume goes on in {tmp_path / 'out'}" in shown.decode()
+    again = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=False)
+    assert again.returncode == 2
+    assert b"add --resume to go on with it" in again.stderr
+    subprocess.run([*command, "--resume"], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=True)
+    asked = site.paths()
+    assert len(asked) - len(set(asked)) <= 1
+    site.crawl(tmp_path / "whole")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_the_crawl_of_a_run_goes_on_source_by_source(site: Site, tmp_path: Path) -> None:
+    """The first source is finished and the second half done when the run is stopped."""
+    from pipelines.run import Engine, Run
+    from schemas import recipe as recipes
+
+    crawls = {name: {"crawl": msgspec.to_builtins(site.config("/", f"/{at}"))} for name, at in (("one", 0), ("two", 39))}
+    recipe = recipes.parse({"name": "crawled", "sources": crawls})
+    n_told = 0
+
+    def tell(stage: str, done: int, total: int | None) -> None:
+        nonlocal n_told
+        n_told += 1
+        if n_told == 100:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        Run(recipe, tmp_path, Engine(), tell).bring_up_to_date("crawl")
+    assert (tmp_path / "crawl" / "one" / ACCOUNT).is_file()
+    assert not (tmp_path / "crawl" / "two" / ACCOUNT).is_file()
+    record = Run(recipe, tmp_path, Engine(), lambda stage, done, total: None).bring_up_to_date("crawl")
+    assert [file.path for file in record.outputs] == ["crawl/one/crawl-00000.warc.gz", "crawl/two/crawl-00000.warc.gz"]
+    assert all(counts["fetched"] == N + 1 for counts in record.details.values())
+    asked = Counter(site.paths())
+    assert sum(asked.values()) - 2 * len(asked) <= 1, "once for each source, but for the page that was in flight"

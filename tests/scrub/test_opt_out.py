@@ -17,7 +17,7 @@ from pipelines.scrub.index import HASH_BYTES, INDEX, Asked, matching
 from pipelines.scrub.network import plain_email
 from pipelines.scrub.opt_out import Admitted, Lists, admit
 from pipelines.scrub.phones import e164
-from pipelines.text.urls import url_digests
+from pipelines.text.urls import plain_url, url_digests
 from schemas import recipe as recipes
 from schemas.errors import RecipeError
 from schemas.hops import DOCUMENT, LEDGER
@@ -171,3 +171,50 @@ def test_hashes_of_a_kind_that_is_not_looked_for_are_refused() -> None:
     data = {"name": "x", "sources": {"a": {"path": "x"}}, "scrub": {"kinds": ["phone"]}, "opt_out": {"email_hashes": "list.txt"}}
     with pytest.raises(RecipeError, match=r"opt_out\.email_hashes = 'list\.txt': add 'email' to scrub\.kinds"):
         recipes.parse(data)
+
+
+STORED = (
+    "https://example.org/%7Euser/caf%C3%A9",
+    "https://example.org/a b",
+    "https://xn--bcher-kva.example.org/x",
+    "https://example.org/q?b=2&a=1",
+    "https://example.org/a%2Fb",
+    None,
+)
+ASKED = (
+    "https://example.org/~user/caf\u00e9",
+    "http://www.example.org/a%20b#top",
+    "https://b\u00fccher.example.org/x/",
+    "https://example.org/q?a=1&b=2",
+    "https://example.org/a/b",
+)
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_takedown_finds_other_spellings_of_an_address_in_new_and_old_indexes(earlier: bool) -> None:
+    """The first three name a document that is there; another order of the query and an escaped slash name other pages."""
+    index = pl.DataFrame(admit(documents([{"url": url} for url in STORED]), Lists.of(OptOut()), Scrub()).index)
+    if earlier:
+        forms = index.select(plain_url(pl.col("url"))).to_series()
+        hashes = [None if form is None else sha256(form)[:HASH_BYTES] for form in forms]
+        index = index.with_columns(url_hash=pl.Series(hashes, dtype=pl.Binary))
+    found = matching(index, Asked(urls=ASKED))
+    assert [int.from_bytes(doc_id) for doc_id, _ in found.iter_rows()] == [0, 1, 2]
+    for row, url in enumerate(STORED[:-1]):
+        assert [int.from_bytes(doc_id) for doc_id, _ in matching(index, Asked(urls=(str(url),))).iter_rows()] == [row]
+
+
+def test_an_old_index_still_finds_an_address_that_was_scrubbed_in_it() -> None:
+    url = "https://a.org/%7Ejoe/?u=joe@bakery.org"
+    index = pl.DataFrame(admit(documents([{"url": url}]), Lists.of(OptOut()), Scrub()).index)
+    (form,) = pl.DataFrame({"url": [url]}).select(plain_url(pl.col("url"))).to_series()
+    old = index.with_columns(url_hash=pl.Series([sha256(form)[:HASH_BYTES]], dtype=pl.Binary))
+    assert "joe@" not in str(old.get_column("url").to_list())
+    assert matching(old, Asked(urls=(url,))).height == 1
+
+
+def test_a_list_names_a_page_in_any_spelling(tmp_path: Path) -> None:
+    (tmp_path / "urls.txt").write_text("\n".join(ASKED), "utf-8")
+    left = admit(documents([{"url": url} for url in STORED]), Lists.of(OptOut(urls=str(tmp_path / "urls.txt"))), Scrub())
+    assert left.index.column("url").to_pylist() == [STORED[3], STORED[4], None]
+    assert set(left.left_out.column("reason").to_pylist()) == {"opt_out.url"}

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipelines.dedup.spans.lines import line_units
 from pipelines.dedup.spans.units import UInt64s, Units
 from pipelines.text.hashing import finish, hash_bytes
-from pipelines.text.urls import canonical_url
+from pipelines.text.urls import canonical_urls
 from pipelines.text.view import text_view
 from schemas.buffers import Bytes, Offsets
 from schemas.recipe import Lines
@@ -25,9 +25,8 @@ _LINES: Final = Lines()
 
 def host_hashes(url: pa.Array) -> UInt64s:
     """uint64[n]: a hash of each URL's host without "www." and port, 0 where there is none."""
-    host = canonical_url(pl.col("url")).str.extract(r"^([^/]*)", 1).str.replace(r":\d*$", "")
-    frame = pl.DataFrame({"url": pl.Series(pl.from_arrow(url), dtype=pl.String)}).select(host)
-    data, offsets = text_view(frame.to_series().to_arrow().cast(pa.large_string()))
+    host = canonical_urls(pl.Series("url", pl.from_arrow(url), dtype=pl.String)).str.extract(r"^([^/]*)", 1).str.replace(r":\d*$", "")
+    data, offsets = text_view(host.to_arrow().cast(pa.large_string()))
     return _hashes(data, offsets)
 
 
