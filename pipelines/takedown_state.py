@@ -22,6 +22,7 @@ from pipelines.remove_rows import removed_rows, write_ledger, write_without
 from pipelines.run import STAGES
 from pipelines.scrub.index import Asked, matching
 from pipelines.takedown_preview import Preview, preview_of
+from pipelines.takedown_redirects import led_to
 from schemas import certificate as certificates
 from schemas import recipe as recipes
 from schemas.certificate import RewrittenFile
@@ -79,6 +80,9 @@ class NewState:
         """Everything that is to go: what is asked for, the copies that were merged into it, and `with_copies` what it was merged into."""
         if (asked.email_hashes or asked.phone_hashes) and not self.recipe.opt_out.index_values:
             raise RequestError(f"{self.folder} keeps no hashes of values (opt_out.index_values = false); give --url or --doc-id")
+        if asked.urls:
+            archives = [self.folder / file.path for file in self.files(CRAWL)]
+            asked = dataclasses.replace(asked, urls=(*asked.urls, *led_to(archives, asked.urls)))
         named: dict[bytes, str] = {}
         hosts = []
         for file in self.files(graph.INDEX_FOLDER):

@@ -31,7 +31,7 @@ from schemas.files import locked_folder, sha256_of
 from schemas.ledger import check_run
 from schemas.manifest import read_marker
 from schemas.recipe import Recipe
-from tests.crawl.site import links, running_site
+from tests.crawl.site import links, redirecting, running_site
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 WORDS = ("river", "stone", "bridge", "water", "mill", "harbour", "clock", "tower", "bread", "flour", "oven", "salt", "meadow", "village")
@@ -361,6 +361,22 @@ def test_a_crawled_page_is_blank_in_the_archive_and_all_others_keep_their_addres
     kept = ledger(tmp_path / "run").filter(pl.col("stage") != "takedown").get_column("origin_offset").to_list()
     read = [item for item in read_records(path, path.name, 1 << 20) if isinstance(item, Record)]
     assert set(kept) <= {item.address.offset for item in read}
+    assert_sound(recipe, tmp_path / "run")
+
+
+def test_a_page_is_found_by_an_address_that_redirected_to_it(tmp_path: Path) -> None:
+    pages: dict[str, Any] = {f"/{number}": f"<html><body><p>{prose(f'page {number}')}</p></body></html>" for number in range(6)}
+    pages |= {"/old": redirecting("/older"), "/older": redirecting("/3"), "/gone": redirecting("https://elsewhere.example/")}
+    with running_site({"/": links("/old", "/gone", *list(pages)[:6]), **pages}) as site:
+        crawl = {"seeds": [f"{site.root}/"], "delay_s": 0.0, "private_hosts": ["127.0.0.1"], "user_agent": "testmill/1.0"}
+        recipe = dataclasses.replace(
+            recipe_of(tmp_path), sources=recipes.parse({"name": "x", "sources": {"site": {"crawl": crawl}}}).sources
+        )
+        execute(recipe, tmp_path / "run")
+        page, old, gone = (f"{site.root}/{path}" for path in ("3", "%6Fld#top", "gone"))
+    doc_id = id_of(tmp_path / "run", page)
+    assert takedown(tmp_path / "run", asked_for(urls=[gone])) == []
+    assert [(one.doc_id, one.reason) for one in take(tmp_path / "run", urls=[old]).documents] == [(doc_id, "url")]
     assert_sound(recipe, tmp_path / "run")
 
 
