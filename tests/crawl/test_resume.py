@@ -155,6 +155,8 @@ def test_a_torn_record_is_cut_off(site: Site, tmp_path: Path) -> None:
     (spool,) = (tmp_path / "out" / STATE_FOLDER).glob("pages-*")
     with spool.open("ab") as file:
         file.write(b"\x1f\x8b\x08 half a record")
+    stopped(site, tmp_path / "out", 20)
+    assert b"half a record" not in spool.read_bytes()
     assert site.crawl(tmp_path / "out", resume=True).counts == whole.counts
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
