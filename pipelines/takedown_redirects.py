@@ -22,15 +22,15 @@ def led_to(archives: Iterable[Path], urls: Sequence[str]) -> list[str]:
             for record in ArchiveIterator(file, record_types=WarcRecordType.response):
                 location = record.http_headers and record.http_headers.get("Location")
                 if location and 300 <= (record.http_headers.status_code or 0) < 400:
-                    url = record.headers.get("WARC-Target-URI", "")
+                    url = record.headers.get("WARC-Target-URI") or ""
                     redirects[canonical_url(url)] = _joined(url, location)
     found = []
     for url in urls:
-        at: str | None = url
+        at = url
         for _ in range(MAX_REDIRECTS):
-            at = redirects.get(canonical_url(at))
-            if at is None:
+            if (form := canonical_url(at)) not in redirects:
                 break
+            at = redirects[form]
             found.append(at)
     return found
 
