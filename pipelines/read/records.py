@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.ledger import Outcome
 
 Meta = dict[str, str | int | float | bool]
+
+FILE_REASONS: Final = frozenset({"empty_file", "not_a_warc", "not_parquet", "unreadable_file", "wrong_format"})
+"""Why a whole file gave no record: one failed row, at `Address(0)`, is all that the ledger has of such a file."""
 
 
 class Address(NamedTuple):
