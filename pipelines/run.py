@@ -37,8 +37,9 @@ from pipelines.encode.shards import index_of, named_shards, write_index
 from pipelines.encode.stage import curated
 from pipelines.filters.stage import FAILING, FAILING_ALONE
 from pipelines.filters.warm import warm
-from pipelines.guards import check_filters, check_merges, check_reading
-from pipelines.read.splits import Split, describe_inputs, plan
+from pipelines.guards import check_filters, check_lost, check_merges, check_reading
+from pipelines.read.splits import Split, describe_inputs, input_bytes, plan
+from pipelines.read.stage import LOST_BYTES, PASSED_OVER
 from pipelines.runtime import Progress, Ran, open_segment, read_report, run_graph, stopwatch, watch_progress
 from pipelines.scrub.opt_out import Lists
 from pipelines.scrub.scrub import digest as scrub_digest
@@ -247,8 +248,14 @@ class Run:
         check_stage("files of collect", n_ended + n_scrubbed, n_rows[graph.LEDGER_FOLDER] + n_rows[graph.pool_folder(self.recipe)], 0)
         check_stage("index", n_scrubbed, n_rows[graph.INDEX_FOLDER], 0)
         pool = [file for file in files if file.path.startswith(graph.pool_folder(self.recipe))]
+        lost = {name: n for name, n in ran.counters.get(LOST_BYTES, {}).items() if n}
+        check_lost(self.folder / graph.LEDGER_FOLDER, lost, input_bytes(self.splits), self.recipe.guards.max_lost_bytes)
         self.check_kept(pool, counts)
-        details: dict[str, Any] = {"n_splits": len(self.splits)}
+        details: dict[str, Any] = {
+            "n_splits": len(self.splits),
+            "lost_bytes": lost,
+            "passed_over_records": dict(sorted(ran.counters.get(PASSED_OVER, {}).items())),
+        }
         if self.recipe.filters.keep_dropped:
             return Done(outputs=files, counts=counts, details=details | failing(ran))
         outputs = [file for file in files if file not in pool]

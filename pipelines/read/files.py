@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.read.charset import decode
-from pipelines.read.members import Damaged, decoded
-from pipelines.read.records import Document, Meta, Rejected, Unread, dropped, failed
+from pipelines.read.decoders import MAX_WINDOW_BYTES
+from pipelines.read.members import parts
+from pipelines.read.records import Document, Meta, Rejected, Unread, dropped, failed, unread_part
 
 _PROBE_BYTES: Final = 1 << 13
 _UTF16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -89,10 +90,10 @@ def language_of(path: Path) -> str | None:
     return _BY_INTERPRETER.get(found[1].decode().lower()) if found else None
 
 
-def read_file(path: Path, name: str, language: str | None, max_bytes: int) -> Document | Unread:
+def read_file(path: Path, name: str, language: str | None, max_bytes: int, max_window: int = MAX_WINDOW_BYTES) -> Document | Unread:
     """The document that a text file (or a code file of `language`) is."""
     try:
-        data = _content(path, name, max_bytes)
+        data, lacks_checksum = _content(path, name, max_bytes, max_window)
         if b"\0" in data[:_PROBE_BYTES] and not data.startswith(_UTF16_BOMS):
             raise dropped("binary")
         text, charset, bad_ratio = decode(data)
@@ -104,20 +105,25 @@ def read_file(path: Path, name: str, language: str | None, max_bytes: int) -> Do
     meta: Meta = {"charset": charset}
     if bad_ratio:
         meta["bad_char_ratio"] = round(bad_ratio, 4)
+    if lacks_checksum:
+        meta["no_checksum"] = True
     if language:
         meta |= {"language": language, "path": name}
     return Document(text, meta=meta)
 
 
-def _content(path: Path, name: str, max_bytes: int) -> bytes:
+def _content(path: Path, name: str, max_bytes: int, max_window: int) -> tuple[bytes, bool]:
+    """(content, whether it is compressed without a checksum); rejected if any part of the file is damaged."""
     pieces, n_bytes = [], 0
+    lacks_checksum = False
     with path.open("rb") as file:
-        try:
-            for piece in decoded(file):
+        for part in parts(file, name, max_window):
+            if part.damage:
+                raise Rejected(unread_part(part)._replace(lost_bytes=path.stat().st_size))
+            lacks_checksum |= part.lacks_checksum
+            for piece in part.pieces():
                 n_bytes += len(piece)
                 if n_bytes > max_bytes:
                     raise failed("too_large", None, max_bytes)
                 pieces.append(piece)
-        except Damaged as damaged:
-            raise failed(damaged.reason) from None
-    return b"".join(pieces)
+    return b"".join(pieces), lacks_checksum

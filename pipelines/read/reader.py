@@ -6,6 +6,7 @@ The format readers yield one item per record; here items become columns, and col
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,10 @@ class Found:
 
     documents: pa.RecordBatch
     failures: pa.RecordBatch
+    lost_bytes: int
+    """Bytes of damaged files, as stored, of which it is not known how many records they held."""
+    passed_over: Counter[str]
+    """WARC records that are no input, by kind."""
 
     @property
     def n_records(self) -> int:
@@ -44,7 +49,7 @@ def read_split(split: Split, source: Source, read: Read) -> Iterator[Found]:
     """Read the files of a split in order; InputError if one cannot be opened or is not what its format says."""
     batch = _Batch(split.source, source)
     for file in split.files:
-        for address, item in _items(Path(split.root) / file, file, split.format, source, read):
+        for address, item in _items(Path(split.root) / file, file, split.format, source, read, batch.passed_over):
             if isinstance(item, Unread):
                 batch.add_failure(file, address, item)
             else:
@@ -54,23 +59,23 @@ def read_split(split: Split, source: Source, read: Read) -> Iterator[Found]:
                 batch.add_document(file, address, item, text)
             if batch.n_rows == MAX_BATCH_ROWS:
                 yield batch.take()
-    if batch.n_rows:
+    if batch.n_rows or batch.passed_over:
         yield batch.take()
 
 
-def _items(path: Path, name: str, format_: str, source: Source, read: Read) -> Iterator[Item]:
+def _items(path: Path, name: str, format_: str, source: Source, read: Read, passed_over: Counter[str]) -> Iterator[Item]:
     """The records of one file, each with its address and the document it holds or the reason why it holds none."""
     try:
         if format_ == "warc":
-            for found in read_records(path, name, read.max_record_bytes):
+            for found in read_records(path, name, read.max_record_bytes, read.max_window_bytes, passed_over):
                 yield (found.address, read_record(found, read)) if isinstance(found, Record) else found
         elif format_ == "jsonl":
-            yield from read_jsonl(path, name, Columns(source.text_column, source.url_column), read.max_record_bytes)
+            yield from read_jsonl(path, name, Columns(source.text_column, source.url_column), read.max_record_bytes, read.max_window_bytes)
         elif format_ == "parquet":
             yield from read_parquet(path, name, Columns(source.text_column, source.url_column))
         else:
             language = (language_of(path) or "unknown") if format_ == "code" else None
-            yield Address(0), read_file(path, name, language, read.max_record_bytes)
+            yield Address(0), read_file(path, name, language, read.max_record_bytes, read.max_window_bytes)
     except OSError as error:
         raise InputError(f"{name}: cannot be read: {error.strerror or error}; mend or exclude it") from error
 
@@ -84,6 +89,8 @@ class _Batch:
     documents: list[tuple[Any, ...]] = field(default_factory=list)
     failures: list[tuple[Any, ...]] = field(default_factory=list)
     n_bytes: int = 0
+    lost_bytes: int = 0
+    passed_over: Counter[str] = field(default_factory=Counter)
 
     @property
     def n_rows(self) -> int:
@@ -100,11 +107,14 @@ class _Batch:
         # Arrow refuses integers that a double does not hold exactly, such as the content length of a broken record.
         value, limit = (None if number is None else float(number) for number in (unread.value, unread.limit))
         ending = (unread.outcome.value, unread.reason, value, limit, None)
+        self.lost_bytes += unread.lost_bytes
         self.failures.append((file, *address, None, self.source_name, None, "read", *ending))
 
     def take(self) -> Found:
-        found = Found(_columns(self.documents, DOCUMENT), _columns(self.failures, LEDGER))
-        self.documents, self.failures, self.n_bytes = [], [], 0
+        documents, failures = _columns(self.documents, DOCUMENT), _columns(self.failures, LEDGER)
+        found = Found(documents, failures, self.lost_bytes, self.passed_over.copy())
+        self.documents, self.failures, self.n_bytes, self.lost_bytes = [], [], 0, 0
+        self.passed_over.clear()  # the reader of a file goes on counting in it
         return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -15,8 +16,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.read.members import Damaged, decoded
-from pipelines.read.records import Address, Document, Item, Meta, Rejected, Unread, dropped, failed
+from pipelines.read.decoders import MAX_WINDOW_BYTES
+from pipelines.read.members import parts
+from pipelines.read.parts import Part
+from pipelines.read.records import Address, Document, Item, Meta, Rejected, Unread, dropped, failed, unread_part
 from schemas.errors import InputError
 from schemas.ledger import Outcome
 
@@ -35,16 +38,76 @@ class Columns(NamedTuple):
 # --- JSON Lines ------------------------------------------------------------------------------------------------------
 
 
-def read_jsonl(path: Path, name: str, columns: Columns, max_bytes: int) -> Iterator[Item]:
-    """Every line that is not blank, as a document or the reason why it is none; damage ends the file with one row."""
-    number = -1
+def read_jsonl(path: Path, name: str, columns: Columns, max_bytes: int, max_window: int = MAX_WINDOW_BYTES) -> Iterator[Item]:
+    """Every line that is not blank, as a document or the reason why it is none; lines are numbered as far as they can be seen.
+
+    Every line of a damaged part is a row, and the last one stands for the bytes of the part.
+    """
     with path.open("rb") as file:
-        try:
-            for number, line in enumerate(_lines(decoded(file), max_bytes)):
-                if line is None or not line.isspace():
-                    yield Address(number), _read_line(line, columns, max_bytes, is_first=number == 0)
-        except Damaged as damaged:
-            yield Address(number + 1), Unread(Outcome.FAILED, damaged.reason)
+        for number, item in enumerate(_items(parts(file, name, max_window, _begins_like_a_row), columns, max_bytes)):
+            if item is not None:
+                yield Address(number), item
+
+
+def _begins_like_a_row(part: Part) -> bool:
+    return not part.damage or part.head.startswith(b"{")
+
+
+def _items(stored: Iterable[Part], columns: Columns, max_bytes: int) -> Iterator[Document | Unread | None]:
+    """What each line is, None for a blank one.
+
+    A line beside damage may have lost an end: it is believed if it is a whole JSON object, which neither end of one is.
+    """
+    is_first, is_after_damage = True, False
+    unfinished: Document | Unread | None = None
+    for is_damaged, run in groupby(stored, lambda part: part.damage is not None):
+        if is_damaged:
+            if unfinished is not None and not _may_be_cut(unfinished):
+                yield unfinished
+            unfinished, is_after_damage = None, True
+            for part in run:
+                yield from _unread_lines(part, max_bytes)
+            continue
+        for line, lacks_checksum in _lines_of(run, max_bytes):
+            item = None if line is not None and line.isspace() else _read_line(line, columns, max_bytes, is_first=is_first)
+            if lacks_checksum and isinstance(item, Document):
+                item = item._replace(meta={**(item.meta or {}), "no_checksum": True})
+            if is_after_damage and _may_be_cut(item):
+                item = None
+            is_first = is_after_damage = False
+            if line is not None and not line.endswith(b"\n"):
+                unfinished = item
+            else:
+                yield item
+    if unfinished is not None:
+        yield unfinished
+
+
+def _may_be_cut(item: Document | Unread | None) -> bool:
+    return isinstance(item, Unread) and item.reason in ("bad_json", "too_large")
+
+
+def _unread_lines(part: Part, max_bytes: int) -> Iterator[Unread]:
+    """A row for every line that can be seen in a damaged part, and one at least."""
+    whole = unread_part(part)
+    n_lines = sum(line is None or not line.isspace() for line in _lines(part.pieces(), max_bytes))
+    for _ in range(n_lines - 1):
+        yield Unread(Outcome.FAILED, whole.reason)
+    yield whole
+
+
+def _lines_of(run: Iterable[Part], max_bytes: int) -> Iterator[tuple[bytes | None, bool]]:
+    """(line, whether the part that it ends in lacks a checksum) of intact parts that follow each other."""
+    lacks_checksum = False
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal lacks_checksum
+        for part in run:
+            lacks_checksum = part.lacks_checksum
+            yield from part.pieces()
+
+    for line in _lines(pieces(), max_bytes):
+        yield line, lacks_checksum
 
 
 def _lines(pieces: Iterable[bytes], max_bytes: int) -> Iterator[bytes | None]:

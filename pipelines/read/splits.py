@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,14 @@ def describe_inputs(splits: list[Split]) -> tuple[str, ...]:
             stat = (Path(split.root) / file).stat()
             lines.append(f"{split.source} {split.format} {file} {stat.st_size} {stat.st_mtime_ns}")
     return tuple(lines)
+
+
+def input_bytes(splits: list[Split]) -> Counter[str]:
+    """Bytes of the input files by source."""
+    sizes: Counter[str] = Counter()
+    for split in splits:
+        sizes[split.source] += sum((Path(split.root) / file).stat().st_size for file in split.files)
+    return sizes
 
 
 def _gather(files: dict[str, str], root: Path) -> Iterator[tuple[str, tuple[str, ...]]]:

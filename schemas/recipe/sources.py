@@ -73,5 +73,7 @@ class Read:
     extractor: Literal["resiliparse", "trafilatura"] = "resiliparse"
     max_record_bytes: int = 64 * 1024 * 1024
     """A larger record (after decompression) fails with reason `too_large`."""
+    max_window_bytes: int = 2 * 1024 * 1024 * 1024
+    """Compressed data that needs a larger window in memory, as `zstd --long` makes it, fails with reason `window_too_large`."""
     max_html_bytes: int = 8 * 1024 * 1024
     """A larger HTML page fails with reason `html_too_large`: a limit in work, not in seconds."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from pipelines.read.files import language_of, read_file
 from pipelines.read.records import Document, Unread
@@ -36,12 +39,24 @@ def test_a_text_file_is_a_document(tmp_path: Path, name: str, content: bytes, te
         (b"a\0b", Unread(Outcome.DROPPED, "binary")),
         (b"a" * (LIMIT + 1), Unread(Outcome.FAILED, "too_large", None, LIMIT)),
         (gzip.compress(bytes(10 * LIMIT), mtime=0), Unread(Outcome.FAILED, "too_large", None, LIMIT)),
-        (gzip.compress(b"text", mtime=0)[:-4], Unread(Outcome.FAILED, "truncated")),
+        (gzip.compress(b"text", mtime=0)[:-4], Unread(Outcome.FAILED, "truncated", 20, None, 20)),
+        (gzip.compress(b"text", mtime=0) + b"\1junk", Unread(Outcome.FAILED, "gzip_damaged", 5, None, 29)),
     ],
 )
 def test_what_is_no_text_has_a_reason(tmp_path: Path, content: bytes, unread: Unread) -> None:
     (tmp_path / "a.txt").write_bytes(content)
     assert read_file(tmp_path / "a.txt", "a.txt", None, LIMIT) == unread
+
+
+def test_a_text_file_of_several_members_is_one_document_and_says_if_nothing_confirms_it(tmp_path: Path) -> None:
+    for name, content, meta in (
+        ("a.txt.gz", gzip.compress(b"one ") + gzip.compress(b"two"), {"charset": "utf-8"}),
+        ("a.txt.bz2", bz2.compress(b"one ") + bz2.compress(b"two"), {"charset": "utf-8"}),
+        ("a.txt.xz", lzma.compress(b"one ") + bytes(4) + lzma.compress(b"two"), {"charset": "utf-8"}),
+        ("a.txt.zst", zstandard.compress(b"one ") + zstandard.compress(b"two"), {"charset": "utf-8", "no_checksum": True}),
+    ):
+        (tmp_path / name).write_bytes(content)
+        assert read_file(tmp_path / name, name, None, LIMIT) == Document("one two", meta=meta)
 
 
 def test_a_code_file_states_its_language_and_path(tmp_path: Path) -> None:
