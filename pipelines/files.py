@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
+from pipelines.read.missing import check_named
 from pipelines.read.reader import read_split
 from pipelines.read.splits import Split, plan
 from pipelines.runtime import count, open_segment
@@ -38,12 +39,15 @@ class Files:
                 named.setdefault(given.name, []).append(path)
         self.sources = {name: Source(path=tuple(found)) for name, found in named.items()}
         try:
-            self.parts += plan(self.sources, Path())
+            splits = plan(self.sources, Path())
         except InputError as error:
             message = str(error)
             for name in self.sources:
                 message = message.removeprefix(f"sources.{name}.path = ")
             raise InputError(message) from None
+        for name, source in self.sources.items():
+            check_named(source, [split for split in splits if split.source == name])
+        self.parts += splits
 
     def read(self, part: Path | Split) -> Iterator[pa.RecordBatch]:
         """Batches of COLUMNS; records that hold no document are counted and passed over."""

@@ -38,8 +38,9 @@ from pipelines.encode.stage import curated
 from pipelines.filters.stage import FAILING, FAILING_ALONE
 from pipelines.filters.warm import warm
 from pipelines.guards import check_filters, check_lost, check_merges, check_reading
+from pipelines.read.missing import advice, check_sample, check_seen, row_splits
 from pipelines.read.splits import Split, describe_inputs, input_bytes, plan
-from pipelines.read.stage import LOST_BYTES, PASSED_OVER
+from pipelines.read.stage import LOST_BYTES, PASSED_OVER, seen_in
 from pipelines.runtime import Progress, Ran, open_segment, read_report, run_graph, stopwatch, watch_progress
 from pipelines.scrub.opt_out import Lists
 from pipelines.scrub.scrub import digest as scrub_digest
@@ -236,6 +237,7 @@ class Run:
         warm(self.recipe)
         key_of(self.recipe.scrub)  # a missing key or list is told before anything is read
         Lists.of(self.recipe.opt_out)
+        check_sample(self.recipe.sources, self.splits, self.engine.say)
         ran, files = self.graph(
             "collect",
             len(self.splits),
@@ -248,6 +250,7 @@ class Run:
         check_stage("files of collect", n_ended + n_scrubbed, n_rows[graph.LEDGER_FOLDER] + n_rows[graph.pool_folder(self.recipe)], 0)
         check_stage("index", n_scrubbed, n_rows[graph.INDEX_FOLDER], 0)
         pool = [file for file in files if file.path.startswith(graph.pool_folder(self.recipe))]
+        unreadable = self.check_columns(ran)
         lost = {name: n for name, n in ran.counters.get(LOST_BYTES, {}).items() if n}
         check_lost(self.folder / graph.LEDGER_FOLDER, lost, input_bytes(self.splits), self.recipe.guards.max_lost_bytes)
         self.check_kept(pool, counts)
@@ -256,10 +259,27 @@ class Run:
             "lost_bytes": lost,
             "passed_over_records": dict(sorted(ran.counters.get(PASSED_OVER, {}).items())),
         }
+        if unreadable:
+            details["unreadable_columns"] = unreadable
         if self.recipe.filters.keep_dropped:
             return Done(outputs=files, counts=counts, details=details | failing(ran))
         outputs = [file for file in files if file not in pool]
         return Done(outputs=outputs, intermediates=pool, counts=counts, details=details)
+
+    def check_columns(self, ran: Ran) -> dict[str, dict[str, int]]:
+        """Raise if no record of a source has a column that the recipe names. Returns by source in how many files which could not be read.
+
+        Says where opt-out lists of addresses had nothing to look at.
+        """
+        seen = {name: seen_in(ran.counters, name) for name in self.recipe.sources}
+        check_seen(self.recipe.sources, self.splits, seen)
+        for name, found in seen.items():
+            if found.unreadable:
+                self.engine.say(f"sources.{name}: columns that could not be read: {', '.join(sorted(found.unreadable))}")
+            if (self.recipe.opt_out.urls or self.recipe.opt_out.hosts) and found.rows and not found.url and row_splits(name, self.splits):
+                found_nothing = f"sources.{name}: no record has a URL, so opt_out.urls and opt_out.hosts find nothing there"
+                self.engine.say(f"{found_nothing}; {advice(name, 'url_column', self.splits)}")
+        return {name: dict(sorted(found.unreadable.items())) for name, found in seen.items() if found.unreadable}
 
     def check_kept(self, pool: list[FileEntry], counts: dict[str, Counts]) -> None:
         """Raise if the rules keep nothing, or less of a source or language than the guards allow."""

@@ -15,10 +15,12 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
+from pipelines.read.columns import Columns, Seen
 from pipelines.read.files import language_of, read_file
 from pipelines.read.pages import read_record
+from pipelines.read.parquet import read_parquet
 from pipelines.read.records import Address, Document, Item, Unread
-from pipelines.read.rows import Columns, read_jsonl, read_parquet
+from pipelines.read.rows import read_jsonl
 from pipelines.read.splits import Split
 from pipelines.read.warc import Record, read_records
 from schemas.errors import InputError
@@ -45,11 +47,12 @@ class Found:
         return int(self.documents.num_rows + self.failures.num_rows)
 
 
-def read_split(split: Split, source: Source, read: Read) -> Iterator[Found]:
-    """Read the files of a split in order; InputError if one cannot be opened or is not what its format says."""
+def read_split(split: Split, source: Source, read: Read, seen: Seen | None = None) -> Iterator[Found]:
+    """Read the files of a split in order; InputError if one cannot be opened. What rows have is added to `seen`."""
+    seen = Seen() if seen is None else seen
     batch = _Batch(split.source, source)
     for file in split.files:
-        for address, item in _items(Path(split.root) / file, file, split.format, source, read, batch.passed_over):
+        for address, item in _items(Path(split.root) / file, file, split.format, source, read, seen, batch.passed_over):
             if isinstance(item, Unread):
                 batch.add_failure(file, address, item)
             else:
@@ -63,16 +66,19 @@ def read_split(split: Split, source: Source, read: Read) -> Iterator[Found]:
         yield batch.take()
 
 
-def _items(path: Path, name: str, format_: str, source: Source, read: Read, passed_over: Counter[str]) -> Iterator[Item]:
+def _items(
+    path: Path, name: str, format_: str, source: Source, read: Read, seen: Seen, passed_over: Counter[str]
+) -> Iterator[Item]:
     """The records of one file, each with its address and the document it holds or the reason why it holds none."""
     try:
         if format_ == "warc":
             for found in read_records(path, name, read.max_record_bytes, read.max_window_bytes, passed_over):
                 yield (found.address, read_record(found, read)) if isinstance(found, Record) else found
         elif format_ == "jsonl":
-            yield from read_jsonl(path, name, Columns(source.text_column, source.url_column), read.max_record_bytes, read.max_window_bytes)
+            columns = Columns(source.text_column, source.url_column)
+            yield from read_jsonl(path, columns, read.max_record_bytes, seen, read.max_window_bytes)
         elif format_ == "parquet":
-            yield from read_parquet(path, name, Columns(source.text_column, source.url_column))
+            yield from read_parquet(path, Columns(source.text_column, source.url_column), seen)
         else:
             language = (language_of(path) or "unknown") if format_ == "code" else None
             yield Address(0), read_file(path, name, language, read.max_record_bytes, read.max_window_bytes)

@@ -54,7 +54,9 @@ class Source:
     exclude: tuple[str, ...] = ()
     """Globs on paths below a given folder, such as "test/**"."""
     text_column: str = "text"
-    url_column: str = "url"
+    """Where rows have their text. `a.b` is a column of that name, else the member b of the object a."""
+    url_column: str | None = None
+    """Where rows have their URL, named likewise; without it `url`, `metadata.url`, `meta.url` or another well-known place."""
     rules: tuple[str, ...] | None = None
     """Rule sets for this source instead of filters.rules, in order."""
     clean: tuple[str, ...] | None = None
