@@ -429,7 +429,7 @@ def stage_bars() -> Iterator[StageBars]:
 
 def plan_table(recipe: Recipe, folder: Path) -> Table:
     """What a run would do: its inputs, splits, rules and detection curve."""
-    from pipelines.dedup.evals.decontaminate import load_evals
+    from pipelines.dedup.evals.sets import left_out, load_evals
     from pipelines.dedup.minhash import detection_probability
     from pipelines.dedup.snapshots.index import snapshots_before
     from pipelines.read.splits import plan
@@ -455,8 +455,9 @@ def plan_table(recipe: Recipe, folder: Path) -> Table:
         shown = ", ".join(f"{share(p)} at {j}" for j, p in zip((0.6, 0.7, 0.8, 0.9), curve, strict=True))
         table.add_row("minhash detects", f"{shown}; removes only at true Jaccard >= {minhash.min_jaccard}")
     if recipe.decontaminate.paths:
-        items = load_evals(recipe.decontaminate).sets
-        table.add_row("evaluation sets", f"{len(items)} items of {len(items.unique())} sets; outcome: {recipe.decontaminate.outcome}")
+        evals = load_evals(recipe.decontaminate)
+        outcome = f"{len(evals.sets)} items of {len(evals.sets.unique())} sets; outcome: {recipe.decontaminate.outcome}"
+        table.add_row("evaluation sets", "\n".join([outcome, *left_out(evals, recipe.decontaminate)]))
     if recipe.dedup.index:
         earlier = snapshots_before(recipe.dedup)
         n_earlier = sum(snapshot.n_documents for snapshot in earlier)

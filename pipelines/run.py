@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from pipelines import graph
 from pipelines.caps import Keeps, batches_of, caps_of
-from pipelines.dedup.evals.decontaminate import contamination, describe_evals, load_evals
+from pipelines.dedup.evals.sets import contamination, describe_evals, left_out, load_evals
 from pipelines.dedup.forecast import Cost, compared, folder_bytes
 from pipelines.dedup.forecast import lines_of as lines_of_forecast
 from pipelines.dedup.pool import TakePart
@@ -150,7 +150,8 @@ class Run:
                         "resume with the recipe and settings that its run.json states, or give --out a new folder"
                     )
         if self.recipe.decontaminate.paths:
-            load_evals(self.recipe.decontaminate)
+            for line in left_out(load_evals(self.recipe.decontaminate), self.recipe.decontaminate):
+                self.engine.say(line)
         snapshots_before(self.recipe.dedup)
         for path in filter(None, (self.recipe.tokenizer.path, self.recipe.tokenizer.extend)):
             bpe.load(Path(path))
@@ -352,7 +353,9 @@ class Run:
         )
         details["dedup_cost"] = compared(foreseen, happened, self.recipe.dedup)
         if self.recipe.decontaminate.paths:
-            details["contamination"] = contamination(ran.counters.get("contamination", {}), load_evals(self.recipe.decontaminate))
+            evals = load_evals(self.recipe.decontaminate)
+            details["contamination"] = contamination(ran.counters.get("contamination", {}), evals)
+            details["evaluation_items_left_out"] = left_out(evals, self.recipe.decontaminate)
         if staged:
             snapshot = add_snapshot(self.recipe.dedup, self.folder / graph.SNAPSHOT, staged)
             details["snapshot"] = {"name": snapshot.name, "folder": snapshot.folder, "n_documents": snapshot.n_documents}

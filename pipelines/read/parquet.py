@@ -226,9 +226,10 @@ def _polars_rows(frame: pl.LazyFrame, asked: Collection[str], unreadable: set[st
                 for row in batch.with_columns(texts).iter_rows(named=True):
                     yield number, row
                     number += 1
-            return
         except _POLARS_ERRORS:
             unreadable |= set(plain) - set(needed)
+        else:
+            return
     yield from ((left, _DAMAGED) for left in range(number, n_rows))
 
 
