@@ -16,10 +16,10 @@ from typing import Any, Final
 from pipelines.dedup.evals.options import FIELDS as OPTION_FIELDS
 from pipelines.dedup.evals.options import Question, question_of
 from pipelines.read.columns import names_in, value_at
-from pipelines.read.members import Damaged, decoded
 from pipelines.read.parquet import open_table
 from pipelines.read.records import Rejected, Unread
 from pipelines.read.rows import Row, json_rows, parse_json
+from pipelines.read.whole import read_whole
 from schemas.errors import InputError
 from schemas.ledger import Outcome
 
@@ -192,11 +192,10 @@ def _text_rows(path: Path) -> Iterator[tuple[int, Row | Unread]]:
 
 
 def _content(path: Path) -> bytes:
-    with path.open("rb") as file:
-        try:
-            return b"".join(decoded(file))
-        except Damaged as damaged:
-            raise _unreadable(path, damaged.reason) from None
+    try:
+        return read_whole(path)
+    except Rejected as rejected:
+        raise _unreadable(path, rejected.unread.reason) from None
 
 
 def _unreadable(path: Path, reason: str) -> InputError:

@@ -66,9 +66,7 @@ def read_split(split: Split, source: Source, read: Read, seen: Seen | None = Non
         yield batch.take()
 
 
-def _items(
-    path: Path, name: str, format_: str, source: Source, read: Read, seen: Seen, passed_over: Counter[str]
-) -> Iterator[Item]:
+def _items(path: Path, name: str, format_: str, source: Source, read: Read, seen: Seen, passed_over: Counter[str]) -> Iterator[Item]:
     """The records of one file, each with its address and the document it holds or the reason why it holds none."""
     try:
         if format_ == "warc":

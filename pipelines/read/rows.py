@@ -140,7 +140,7 @@ def _parse(line: bytes) -> Row:
 
 def parse_json(data: bytes) -> Any:
     """The value that a JSON text is. What is not strictly JSON is read leniently: NaN is a number, bytes that are no UTF-8 and lone
-    surrogates become U+FFFD, integers of thousands of digits are null. Rejected where nothing helps.
+    surrogates become U+FFFD, integers of thousands of digits are infinite. Rejected where nothing helps.
     """
     try:
         return msgspec.json.decode(data)
@@ -152,11 +152,11 @@ def parse_json(data: bytes) -> Any:
         raise failed("bad_json") from None
 
 
-def _integer(digits: str) -> int | None:
+def _integer(digits: str) -> int | float:
     try:
         return int(digits)
     except ValueError:  # more digits than Python reads
-        return None
+        return float(digits)
 
 
 def _well_formed(value: Any) -> Any:
@@ -212,7 +212,9 @@ def _joined(value: Any) -> str:
     """Text that is not one string: paragraphs in a list, or bytes."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    parts = [part for part in value if part is not None] if isinstance(value, list) else [None]
-    if not all(isinstance(part, str) for part in parts):
+    if not isinstance(value, list):
         raise failed("text_not_string")
-    return "".join(part if part.endswith("\n") else f"{part}\n\n" for part in parts).rstrip("\n")
+    paragraphs = [part for part in value if isinstance(part, str)]
+    if len(paragraphs) < len(value) - value.count(None):
+        raise failed("text_not_string")
+    return "".join(part if part.endswith("\n") else f"{part}\n\n" for part in paragraphs).rstrip("\n")

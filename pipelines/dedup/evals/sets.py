@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipelines.dedup.evals.index import EvalIndex, Ints, UInt64s, index_items
+from pipelines.dedup.evals.index import EvalIndex, Ints, index_items
 from pipelines.dedup.evals.options import texts_of
+from pipelines.dedup.shingles import UInt64s
 from pipelines.eval_items import Item, read_items
 from schemas.errors import InputError
 from schemas.files import sha256_of
@@ -32,8 +33,8 @@ class EvalSets:
     """Of the texts by which items are found."""
     owners: Ints
     """int64[texts]: the item that each text is of."""
-    without_text: Counter[str]
-    """Rows that hold no item, by file and reason."""
+    without_text: dict[tuple[str, str], int]
+    """Rows that hold no item, by (file, reason)."""
 
     @classmethod
     def of(cls, items: Sequence[Item], config: Decontaminate, ignored: UInt64s | None = None) -> EvalSets:
@@ -41,14 +42,15 @@ class EvalSets:
         asked = defaultdict(set)
         for question in (question for item in items for question in item.questions):
             asked[question.stem].add(frozenset(question.options))
-        texts, owners = [], []
+        texts: list[str] = []
+        owners: list[int] = []
         for number, item in enumerate(items):
             found = [text for question in item.questions for text in texts_of(question, config.min_words, len(asked[question.stem]))]
             texts += dict.fromkeys(found)
             owners += [number] * (len(texts) - len(owners))
-        names = (pa.array([getattr(item, name) for item in items], pa.large_string()) for name in ("set", "id"))
+        sets, ids = (pa.array([getattr(item, name) for item in items], pa.large_string()) for name in ("set", "id"))
         index = index_items(pa.array(texts, pa.large_string()), config.n, config.min_words, ignored)
-        return cls(*names, index, np.array(owners, np.int64), Counter())
+        return cls(sets, ids, index, np.array(owners, np.int64), {})
 
     @property
     def n_too_short(self) -> int:
@@ -112,14 +114,17 @@ def _load(config: Decontaminate, files: tuple[_State, ...], without: tuple[_Stat
             f"decontaminate.paths: none of {len(evals.sets)} items has decontaminate.min_words = {config.min_words} words, so nothing "
             "can be found; name other files, or lower it"
         )
-    evals.without_text.update({f"{path}: {reason}": n for path, found in read.items() for reason, n in found.without_text.items()})
+    evals.without_text.update({(str(path), reason): n for path, found in read.items() for reason, n in found.without_text.items()})
     return evals
 
 
 def left_out(evals: EvalSets, config: Decontaminate) -> list[str]:
     """A line for each kind of rows and items that are not looked for."""
-    lines = [f"{reason} in {n} rows, which are not looked for" for reason, n in sorted(evals.without_text.items())]
-    if evals.n_too_short:
-        short = f"have fewer words than decontaminate.min_words = {config.min_words} and are not looked for"
-        lines.append(f"{evals.n_too_short} of {len(evals.sets)} evaluation items {short}")
+    lines = []
+    for (path, reason), n in sorted(evals.without_text.items()):
+        lines.append(f"{path}: {'1 row has' if n == 1 else f'{n} rows have'} no text that can be looked for ({reason})")
+    if n := evals.n_too_short:
+        has, is_ = ("has", "is") if n == 1 else ("have", "are")
+        of = f"{n} of {len(evals.sets)} evaluation items"
+        lines.append(f"{of} {has} fewer words than decontaminate.min_words = {config.min_words} and {is_} not looked for")
     return lines
