@@ -19,7 +19,7 @@ from pipelines.read.columns import names_in, value_at
 from pipelines.read.parquet import open_table
 from pipelines.read.records import Rejected, Unread
 from pipelines.read.rows import Row, json_rows, parse_json
-from pipelines.read.whole import read_whole
+from pipelines.read.whole import whole_content
 from schemas.errors import InputError
 from schemas.ledger import Outcome
 
@@ -193,7 +193,7 @@ def _text_rows(path: Path) -> Iterator[tuple[int, Row | Unread]]:
 
 def _content(path: Path) -> bytes:
     try:
-        return read_whole(path)
+        return whole_content(path)
     except Rejected as rejected:
         raise _unreadable(path, rejected.unread.reason) from None
 

@@ -8,7 +8,7 @@ from pipelines.read.members import parts
 from pipelines.read.records import Rejected, unread_part
 
 
-def read_whole(path: Path) -> bytes:
+def whole_content(path: Path) -> bytes:
     """The content of a file; Rejected with a reason where any part of it is damaged."""
     pieces: list[bytes] = []
     with path.open("rb") as file:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.read.records import Rejected
-from pipelines.read.whole import read_whole
+from pipelines.read.whole import whole_content
 from schemas.errors import RecipeError
 
 _BYTE_ORDER_MARKS: Final = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -22,7 +22,7 @@ def read_lines(path: str, key: str, what: str) -> list[tuple[int, str]]:
 def all_lines(path: str, key: str, what: str) -> list[str]:
     """Every line as it is, in UTF-8 or, behind a byte order mark, UTF-16. RecipeError names the recipe's key if the file cannot be read."""
     try:
-        content = read_whole(Path(path))
+        content = whole_content(Path(path))
         encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), "utf-8")
         return content.decode(encoding).splitlines()
     except Rejected as rejected:
