@@ -7,11 +7,37 @@ from typing import Any, Final
 
 import polars as pl
 
-from schemas.errors import GuardError
+from pipelines.read.records import FILE_REASONS
+from schemas.errors import GuardError, InputError
 from schemas.recipe import Guards
 
 N_EXAMPLES: Final = 5
 LEAST_BYTES: Final = 1 << 20
+
+
+def failed_files(ledger: Path) -> pl.DataFrame:
+    """(source, origin_file, reason, origin_offset) of every file that could not be read, or from that offset on could not, by name."""
+    rows = pl.scan_parquet(ledger / "*.parquet").filter(pl.col("stage") == "read", pl.col("reason").is_in(FILE_REASONS))
+    return rows.select("source", "origin_file", "reason", "origin_offset").sort("source", "origin_file").collect()
+
+
+def check_files(failed_ones: pl.DataFrame, n_files: dict[str, int], guards: Guards) -> None:
+    """By source: files of which nothing could be read, of `n_files`. InputError for a source of which no file could be."""
+    for source, n in n_files.items():
+        failed = failed_ones.filter(source=source, origin_offset=0)
+        reasons = failed.group_by("reason").len("n").sort("n", "reason", descending=[True, False])
+        found = (
+            f"Reasons: {', '.join(f'{reason} {count}' for reason, count in reasons.iter_rows())}. "
+            f"Files: {'; '.join(f'{file} {reason}' for _, file, reason, _ in failed.head(N_EXAMPLES).iter_rows())}"
+        )
+        if failed.height == n:
+            raise InputError(f"sources.{source}: none of its {n} files can be read. {found}. Replace them, or check its path and format")
+        if guards.max_failed_files is not None and failed.height > guards.max_failed_files * n:
+            raise GuardError(
+                f"{failed.height} of {n} files of source={source} could not be read ({failed.height / n:.1%}), more than "
+                f"guards.max_failed_files = {guards.max_failed_files}. {found}. Replace or exclude them; raise guards.max_failed_files "
+                '(or set it to "off") to go on without them.'
+            )
 
 
 def check_reading(ledger: Path, kept: pl.DataFrame, guards: Guards) -> None:

@@ -37,9 +37,9 @@ from pipelines.encode.shards import index_of, named_shards, write_index
 from pipelines.encode.stage import curated
 from pipelines.filters.stage import FAILING, FAILING_ALONE
 from pipelines.filters.warm import warm
-from pipelines.guards import check_filters, check_lost, check_merges, check_reading
+from pipelines.guards import check_files, check_filters, check_lost, check_merges, check_reading, failed_files
 from pipelines.read.missing import advice, check_sample, check_seen, row_splits
-from pipelines.read.splits import Split, describe_inputs, input_bytes, plan
+from pipelines.read.splits import Plan, Split, describe_inputs, input_bytes, plan_all
 from pipelines.read.stage import LOST_BYTES, PASSED_OVER, seen_in
 from pipelines.runtime import Progress, Ran, open_segment, read_report, run_graph, stopwatch, watch_progress
 from pipelines.scrub.opt_out import Lists
@@ -115,7 +115,12 @@ class Run:
         self.recipe, self.folder, self.engine, self.tell = recipe, folder, engine, tell
         self.digest = recipe.digest()
         self.records: dict[str, StageRecord] = {}
-        self.splits: list[Split] = []
+        self.plan = Plan([], {})
+
+    @property
+    def splits(self) -> list[Split]:
+        """What is read, once the inputs of `collect` have been looked up."""
+        return self.plan.splits
 
     def execute(self, *, resume: bool) -> list[StageRecord]:
         """Bring every stage up to date and return their records; CorpusmillError says why a run cannot go on."""
@@ -191,7 +196,7 @@ class Run:
     def inputs_of(self, stage: str) -> tuple[str, ...]:
         """What the stage reads, one line each."""
         if stage == "collect":
-            self.splits = plan(self.recipe.sources, self.folder)
+            self.plan = plan_all(self.recipe.sources, self.folder)
             return describe_inputs(self.splits) + self.recipe.files_named_in("opt_out", "filters", "scrub")
         if stage == "report":
             return tuple(line for record in self.records.values() for line in lines_of(record.outputs))
@@ -257,6 +262,7 @@ class Run:
         self.check_kept(pool, counts)
         details: dict[str, Any] = {
             "n_splits": len(self.splits),
+            "files": self.files_of_sources(),
             "lost_bytes": lost,
             "passed_over_records": dict(sorted(ran.counters.get(PASSED_OVER, {}).items())),
         }
@@ -282,11 +288,20 @@ class Run:
                 self.engine.say(f"{found_nothing}; {advice(name, 'url_column', self.splits)}")
         return {name: dict(sorted(found.unreadable.items())) for name, found in seen.items() if found.unreadable}
 
+    def files_of_sources(self) -> dict[str, dict[str, Any]]:
+        """By source: how many files are read, how many of them could not be, and how many were named and are not read, by ending."""
+        failed = dict(failed_files(self.folder / graph.LEDGER_FOLDER).group_by("source").agg(pl.col("origin_file").n_unique()).iter_rows())
+        return {
+            name: {"n_files": n, "n_failed": failed.get(name, 0), "passed_over": self.plan.passed_over[name]}
+            for name, n in self.plan.n_files().items()
+        }
+
     def check_kept(self, pool: list[FileEntry], counts: dict[str, Counts]) -> None:
         """Raise if the rules keep nothing, or less of a source or language than the guards allow."""
+        ledger = self.folder / graph.LEDGER_FOLDER
         if not counts["read"].n_in:
             raise EmptyCorpusError(f"no record stands in the files of {', '.join(self.recipe.sources)}; check the sources")
-        ledger = self.folder / graph.LEDGER_FOLDER
+        check_files(failed_files(ledger), self.plan.n_files(), self.recipe.guards)
         kept = self.kept(pool)
         check_reading(ledger, kept, self.recipe.guards)
         check_filters(ledger, kept, self.recipe.guards)

@@ -11,8 +11,10 @@ from schemas.ledger import Outcome
 
 Meta = dict[str, str | int | float | bool]
 
-FILE_REASONS: Final = frozenset({"empty_file", "not_a_warc", "not_parquet", "no_text_column", "unreadable_file", "wrong_format"})
-"""Why a whole file gave no record: one failed row, at `Address(0)`, is all that the ledger has of such a file."""
+FILE_REASONS: Final = frozenset(
+    {"empty_file", "no_text_column", "not_a_warc", "not_json_lines", "not_parquet", "unreadable_file", "wrong_format"}
+)
+"""Why a file cannot be read, or not further: one failed row, at `Address(0)` or behind what was read, is all that the ledger has of it."""
 
 
 class Address(NamedTuple):

@@ -45,12 +45,12 @@ class Source:
     """One input: files by path, or a crawl that makes them."""
 
     path: tuple[str, ...] = ()
-    """Files, folders or globs."""
+    """Files, folders or globs. A name that is not UTF-8 is written as bash reads it in $'...': "caf\\xe9.txt"."""
     crawl: Crawl | None = None
     source_class: str = "other"
     """One of book, commoncrawl, link, encyclopedia, code, other."""
     format: Literal["auto", "warc", "jsonl", "parquet", "text", "code"] = "auto"
-    """`auto` goes by file name: .warc[.gz], .jsonl[.gz|.zst], .parquet, .txt/.md/.rst; a code tree must be named."""
+    """`auto` goes by file name (.warc[.gz], .jsonl[.gz|.zst], .parquet, .txt/.md/.rst), else by first bytes; a code tree must be named."""
     exclude: tuple[str, ...] = ()
     """Globs on paths below a given folder, such as "test/**"."""
     text_column: str = "text"
