@@ -18,6 +18,7 @@ from rich.text import Text
 
 from schemas import recipe as recipes
 from schemas.errors import MENDABLE, CorpusmillError, InputError, RequestError
+from schemas.file_names import printable, well_formed
 from schemas.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -66,7 +67,14 @@ def run(
         raise typer.BadParameter(f"{runner!r}; use one of {', '.join(RUNNERS)}", param_hint="--runner")
     if dry_run:
         Run(chosen, folder, Engine(), tell=lambda stage, done, total: None).check(resume=resume)
-        console.print(plan_table(chosen, folder))
+        from pipelines.dry_run import forecast
+        from pipelines.report.dry_run import bad_file_lines, plan_table
+
+        found = forecast(chosen, folder)
+        console.print(plan_table(chosen, folder, found))
+        for line in bad_file_lines(found):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        found.check(chosen, lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True))
         return
     try:
         with stage_bars() as bars:
@@ -473,49 +481,10 @@ def stage_bars() -> Iterator[StageBars]:
         yield StageBars(progress)
 
 
-def plan_table(recipe: Recipe, folder: Path) -> Table:
-    """What a run would do: its inputs, splits, rules and detection curve."""
-    from pipelines.dedup.evals.decontaminate import load_evals
-    from pipelines.dedup.minhash import detection_probability
-    from pipelines.dedup.snapshots.index import snapshots_before
-    from pipelines.read.splits import plan
-    from pipelines.report.formats import number_of, share
-
-    table = Table(title=f"{recipe.name} -> {folder} (dry run: nothing is written)", show_header=False)
-    crawled = [name for name, source in recipe.sources.items() if source.crawl]
-    for name in crawled:
-        table.add_row(f"source {name}", f"crawled first from {', '.join(recipe.sources[name].crawl.seeds)}")  # type: ignore[union-attr]
-    splits = plan({name: source for name, source in recipe.sources.items() if name not in crawled}, folder)
-    for name in (name for name in recipe.sources if name not in crawled):
-        mine = [split for split in splits if split.source == name]
-        n_files = len({file for split in mine for file in split.files})
-        table.add_row(f"source {name}", f"{number_of(n_files, 'file')} in {number_of(len(mine), 'split')}")
-    table.add_row("rules", ", ".join(recipes.shown(recipe.filters, name) for name in recipe.filters.rules))
-    for name, source in recipe.sources.items():
-        if source.rules is not None:
-            table.add_row(f"rules of {name}", ", ".join(recipes.shown(recipe.filters, rule) for rule in source.rules) or "none")
-    table.add_row("dedup", ", ".join(recipe.dedup.kinds) or "none")
-    if "minhash" in recipe.dedup.kinds:
-        minhash = recipe.dedup.minhash
-        curve = detection_probability([0.6, 0.7, 0.8, 0.9], minhash.bands, minhash.rows)
-        shown = ", ".join(f"{share(p)} at {j}" for j, p in zip((0.6, 0.7, 0.8, 0.9), curve, strict=True))
-        table.add_row("minhash detects", f"{shown}; removes only at true Jaccard >= {minhash.min_jaccard}")
-    if recipe.decontaminate.paths:
-        items = load_evals(recipe.decontaminate).sets
-        table.add_row("evaluation sets", f"{len(items)} items of {len(items.unique())} sets; outcome: {recipe.decontaminate.outcome}")
-    if recipe.dedup.index:
-        earlier = snapshots_before(recipe.dedup)
-        n_earlier = sum(snapshot.n_documents for snapshot in earlier)
-        table.add_row("dedup index", f"{recipe.dedup.index}: {n_earlier} documents of {len(earlier)} snapshots")
-    table.add_row("scrub", ", ".join(recipe.scrub.kinds) or "nothing")
-    table.add_row("tokenizer", recipe.tokenizer.path or f"byte-level BPE of {recipe.tokenizer.vocab_size} tokens")
-    return table
-
-
 def fail(message: str) -> None:
     """End with one message."""
     console = Console(stderr=True)
-    console.print(Text.assemble(("error:", "bold red"), f" {message}"), soft_wrap=True)
+    console.print(Text.assemble(("error:", "bold red"), f" {well_formed(message)}"), soft_wrap=True)
     sys.exit(2)
 
 
@@ -530,7 +499,8 @@ def main() -> None:
     except OSError as error:
         if error.errno not in MENDABLE:
             raise
-        fail(f"{error.filename or 'a file'}: {error.strerror}; mend that and give the same command again (a run goes on with --resume)")
+        name = printable(str(error.filename)) if error.filename else "a file"
+        fail(f"{name}: {error.strerror}; mend that and give the same command again (a run goes on with --resume)")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
     python -m benchmarks.contamination --evals EVALS.jsonl.zst --prose EN.jsonl.zst --prose ZH.jsonl.zst [--out FILE.json]
 
 EVALS has a column `question`, the prose `text`. Every item is put into prose of its script (the first file for the one written with spaces,
-the second for Chinese) once in each guise. Of copies all should be found. What is less than the item, or differs from it in words, is a
-near miss; how much of it is taken depends on the length of the item and on `decontaminate.min_coverage`.
+the second for Chinese) once in each guise. Of copies all should be found, of multiple-choice items without their options or
+with them in another order nearly all. What is less than the item, or differs from it in words, is a near miss, made of
+the question alone; how much of it is taken depends on the length of the item and on `decontaminate.min_coverage`. Of the prose
+itself nothing should be taken.
 """
 
 from __future__ import annotations
@@ -26,8 +28,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import finish
-from pipelines.dedup.evals.index import index_items
-from pipelines.dedup.evals.matches import find_matches
+from pipelines.dedup.evals.decontaminate import decontaminate
+from pipelines.dedup.evals.index import n_words
+from pipelines.dedup.evals.options import question_of
+from pipelines.dedup.evals.sets import EvalSets
+from pipelines.eval_items import Item
 from schemas.recipe import Decontaminate
 
 Guise = Callable[[str, random.Random], str]
@@ -90,6 +95,16 @@ def number_changed(text: str, rng: random.Random) -> str:
     return f"{text[: number.start()]}{int(number.group()) + rng.randint(1, 9)}{text[number.end() :]}"
 
 
+def reordered(text: str, rng: random.Random, *, labelled: bool) -> str:
+    """With its options in another order, behind the labels of the old one or behind none."""
+    question = question_of(text)
+    options = list(question.options)
+    while options == list(question.options) and len(set(options)) > 1:
+        rng.shuffle(options)
+    heads = "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if labelled else itertools.repeat("")
+    return "\n".join([question.stem, *(f"{head}. {option}" if head else option for head, option in zip(heads, options, strict=False))])
+
+
 COPIES: Final[dict[str, Guise]] = {
     "verbatim": lambda text, rng: text,
     "upper case": lambda text, rng: "".join(char.upper() if len(char.upper()) == 1 else char for char in text),  # not "ß"
@@ -100,6 +115,12 @@ COPIES: Final[dict[str, Guise]] = {
     "quoted": lambda text, rng: "> " + wrapped(text, rng).replace("\n", "\n> "),
     "labels": lambda text, rng: re.sub(r"(?m)^\s*\(?([A-E])\)?[.:、]?\s*", r"\1) ", text),
 }
+CHOICES: Final[dict[str, Guise]] = {
+    "without options": lambda text, rng: question_of(text).stem,
+    "other order": lambda text, rng: reordered(text, rng, labelled=True),
+    "other order, no labels": lambda text, rng: reordered(text, rng, labelled=False),
+}
+"""Of multiple-choice items."""
 NEAR_MISSES: Final[dict[str, Guise]] = {
     "first half": lambda text, rng: text[: len(text) // 2],
     "second half": lambda text, rng: text[len(text) // 2 :],
@@ -122,13 +143,17 @@ def planted(items: list[str], guise: Guise, prose: tuple[str, str], seed: int = 
     return pa.array(texts, pa.large_string())
 
 
-def taken(items: list[str], documents: pa.Array, config: Decontaminate, own: bool) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def evals_of(items: list[str]) -> EvalSets:
+    """The items, indexed as those of a file are."""
+    return EvalSets.of([Item("items", str(number), (question_of(item),)) for number, item in enumerate(items)], Decontaminate())
+
+
+def taken(evals: EvalSets, documents: pa.Array, config: Decontaminate, own: bool) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """bool[n]: whether the document of each item is taken, for that very item if `own`."""
-    found = find_matches(documents, index_items(pa.array(items, pa.large_string()), config.n, config.min_words))
-    found = found.take((found.coverage >= config.min_coverage) & (found.ended | (not config.ending)))
-    found = found.take(found.rows == found.items) if own else found
-    result = np.zeros(len(items), bool)
-    result[found.rows] = True
+    found = decontaminate(documents, evals, config)
+    rows = found.rows[found.rows == found.items] if own else found.rows
+    result = np.zeros(len(documents), bool)
+    result[rows] = True
     return result
 
 
@@ -139,21 +164,28 @@ def main(
 ) -> None:
     """The share of documents that are taken, by guise, script and coverage, with and without the ending."""
     every = pl.read_ndjson(evals, infer_schema_length=None).get_column("question").to_list()
-    around = tuple("\n".join(pl.read_ndjson(path).get_column("text").to_list()) for path in prose)
-    long_enough = index_items(pa.array(every, pa.large_string())).n_grams > 0
-    items = [item for item, is_long in zip(every, long_enough, strict=True) if is_long]
-    chinese = np.array([is_chinese(item) for item in items])
+    texts = [pl.read_ndjson(path).get_column("text").to_list() for path in prose]
+    around = tuple("\n".join(rows) for rows in texts)
+    items = [item for item in every if n_words(item) >= Decontaminate().min_words]
+    asked = [question_of(item) for item in items]
+    chinese, choices = np.array([is_chinese(item) for item in items]), np.array([bool(question.options) for question in asked])
+    evals_of_all, stems = evals_of(items), [question.stem for question in asked]
     settings = [Decontaminate(min_coverage=least, ending=ending) for least, ending in itertools.product(COVERAGES, (False, True))]
     heads = [f"{config.min_coverage}{' ending' if config.ending else ''}" for config in settings]
     table = Table("", "script", "n", *heads, title="% of documents taken")
     report = []
-    for name, guise in (COPIES | NEAR_MISSES).items():
-        documents = planted(items, guise, (around[0], around[-1]))
-        columns = [taken(items, documents, config, own=name in COPIES) for config in settings]
-        for script, rows in (("spaced", ~chinese), ("Chinese", chinese)):
+    for name, guise in (COPIES | CHOICES | NEAR_MISSES).items():
+        documents = planted(stems if name in NEAR_MISSES else items, guise, (around[0], around[-1]))
+        columns = [taken(evals_of_all, documents, config, own=name not in NEAR_MISSES) for config in settings]
+        for script, of_script in (("spaced", ~chinese), ("Chinese", chinese)):
+            rows = of_script & choices if name in CHOICES else of_script
             shares = [float(column[rows].mean()) for column in columns]
             table.add_row(name, script, f"{rows.sum():,}", *(f"{100 * share:.2f}" for share in shares))
             report.append({"guise": name, "script": script, "n": int(rows.sum()), **dict(zip(heads, shares, strict=True))})
+    clean = pa.array([text for rows in texts for text in rows], pa.large_string())
+    shares = [float(taken(evals_of_all, clean, config, own=False).mean()) for config in settings]
+    table.add_row("prose", "both", f"{len(clean):,}", *(f"{100 * share:.2f}" for share in shares))
+    report.append({"guise": "prose", "script": "both", "n": len(clean), **dict(zip(heads, shares, strict=True))})
     console.print(table)
     finish(out, [], {}, guises=report)
 

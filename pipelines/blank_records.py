@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipelines.read.members import GZIP, Damaged, Gap, members
+from pipelines.read.members import parts
 from schemas.errors import OutputError
 from schemas.files import whole_file
 
@@ -57,18 +57,10 @@ def write_blanked(source: Path, target: Path, offsets: Collection[int]) -> int:
 def _places(source: Path) -> list[_Place]:
     places = []
     with source.open("rb") as file:
-        for member in members(file, GZIP, lambda content: content.startswith(b"WARC/")):
-            if isinstance(member, Gap):
-                continue
-            try:
-                head = member.read()
-                while member.read():
-                    pass
-            except Damaged:
-                continue
-            if member.end is not None:
-                head = head.partition(b"\r\n\r\n")[0]
-                places.append(_Place(member.offset, member.end, {name.lower(): value for name, value in _HEADER.findall(head)}))
+        for part in parts(file, source.name):
+            if not part.damage:
+                head = part.head.partition(b"\r\n\r\n")[0]
+                places.append(_Place(part.offset, part.end, {name.lower(): value for name, value in _HEADER.findall(head)}))
     return places
 
 

@@ -9,10 +9,12 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
-from pipelines.read.reader import read_split
+from pipelines.read.missing import check_named
+from pipelines.read.reader import read_whole
 from pipelines.read.splits import Split, plan
 from pipelines.runtime import count, open_segment
 from schemas.errors import InputError
+from schemas.file_names import printable
 from schemas.hops import ADDRESS
 from schemas.recipe import Read, Source
 
@@ -35,15 +37,18 @@ class Files:
             if all(file.suffix == ".arrow" and file.is_file() for file in curated):
                 self.parts += curated
             else:
-                named.setdefault(given.name, []).append(path)
+                named.setdefault(printable(given.name), []).append(path)
         self.sources = {name: Source(path=tuple(found)) for name, found in named.items()}
         try:
-            self.parts += plan(self.sources, Path())
+            splits = plan(self.sources, Path())
         except InputError as error:
             message = str(error)
             for name in self.sources:
                 message = message.removeprefix(f"sources.{name}.path = ")
             raise InputError(message) from None
+        for name, source in self.sources.items():
+            check_named(source, [split for split in splits if split.source == name])
+        self.parts += splits
 
     def read(self, part: Path | Split) -> Iterator[pa.RecordBatch]:
         """Batches of COLUMNS; records that hold no document are counted and passed over."""
@@ -54,7 +59,7 @@ class Files:
             for index in range(reader.num_record_batches):
                 yield reader.get_batch(index).select(COLUMNS)
             return
-        for found in read_split(part, self.sources[part.source], Read()):
+        for found in read_whole(part, self.sources[part.source], Read()):
             count("read", failed=found.failures.num_rows)
             documents = found.documents
             if documents.num_rows:

@@ -7,10 +7,37 @@ from typing import Any, Final
 
 import polars as pl
 
-from schemas.errors import GuardError
+from pipelines.read.records import FILE_REASONS
+from schemas.errors import GuardError, InputError
 from schemas.recipe import Guards
 
 N_EXAMPLES: Final = 5
+LEAST_BYTES: Final = 1 << 20
+
+
+def failed_files(ledger: Path) -> pl.DataFrame:
+    """(source, origin_file, reason, origin_offset) of every file that could not be read, or from that offset on could not, by name."""
+    rows = pl.scan_parquet(ledger / "*.parquet").filter(pl.col("stage") == "read", pl.col("reason").is_in(FILE_REASONS))
+    return rows.select("source", "origin_file", "reason", "origin_offset").sort("source", "origin_file").collect()
+
+
+def check_files(failed_ones: pl.DataFrame, n_files: dict[str, int], guards: Guards) -> None:
+    """By source: files of which nothing could be read, of `n_files`. InputError for a source of which no file could be."""
+    for source, n in n_files.items():
+        failed = failed_ones.filter(source=source, origin_offset=0)
+        reasons = failed.group_by("reason").len("n").sort("n", "reason", descending=[True, False])
+        found = (
+            f"Reasons: {', '.join(f'{reason} {count}' for reason, count in reasons.iter_rows())}. "
+            f"Files: {'; '.join(f'{file} {reason}' for _, file, reason, _ in failed.head(N_EXAMPLES).iter_rows())}"
+        )
+        if failed.height == n:
+            raise InputError(f"sources.{source}: none of its {n} files can be read. {found}. Replace them, or check its path and format")
+        if guards.max_failed_files is not None and failed.height > guards.max_failed_files * n:
+            raise GuardError(
+                f"{failed.height} of {n} files of source={source} could not be read ({failed.height / n:.1%}), more than "
+                f"guards.max_failed_files = {guards.max_failed_files}. {found}. Replace or exclude them; raise guards.max_failed_files "
+                '(or set it to "off") to go on without them.'
+            )
 
 
 def check_reading(ledger: Path, kept: pl.DataFrame, guards: Guards) -> None:
@@ -18,6 +45,23 @@ def check_reading(ledger: Path, kept: pl.DataFrame, guards: Guards) -> None:
     rows = _rows(ledger, "read", "filters")
     failed = rows.filter((pl.col("stage") == "read") & (pl.col("outcome") == "failed"))
     _check("reading", ("source",), failed, _everything(rows, kept), guards.max_failed, "guards.max_failed", guards.min_documents)
+
+
+def check_lost(ledger: Path, lost: dict[str, int], sizes: dict[str, int], limit: float | None) -> None:
+    """By source: bytes, as stored, that are damaged, whatever records they held; sources of less than a MiB are not judged."""
+    shares = {name: n / sizes[name] for name, n in lost.items() if sizes.get(name, 0) >= LEAST_BYTES}
+    worst = max(shares, key=lambda name: (shares[name], name), default=None)
+    if limit is None or worst is None or shares[worst] <= limit:
+        return
+    failed = (pl.col("source") == worst) & (pl.col("outcome") == "failed")
+    rows = _rows(ledger, "read").filter(failed).sort("value", "origin_file", descending=[True, False], nulls_last=True)
+    reasons = rows.group_by("reason").len("n").sort("n", "reason", descending=[True, False]).head(N_EXAMPLES)
+    raise GuardError(
+        f"{lost[worst]} of {sizes[worst]} bytes of source={worst} ({shares[worst]:.1%}) are damaged and cannot be read, more than "
+        f"guards.max_lost_bytes = {limit}. Reasons: {', '.join(f'{reason} {n}' for reason, n in reasons.iter_rows())}. Examples: "
+        + "; ".join(_example(row) for row in rows.head(N_EXAMPLES).iter_rows(named=True))
+        + '. Replace or exclude the files; raise guards.max_lost_bytes (or set it to "off") if the rest is enough.'
+    )
 
 
 def check_filters(ledger: Path, kept: pl.DataFrame, guards: Guards) -> None:

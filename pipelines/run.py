@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from pipelines import graph
 from pipelines.caps import Keeps, batches_of, caps_of
-from pipelines.dedup.evals.decontaminate import contamination, describe_evals, load_evals
+from pipelines.dedup.evals.sets import contamination, describe_evals, left_out, load_evals
 from pipelines.dedup.forecast import Cost, compared, folder_bytes
 from pipelines.dedup.forecast import lines_of as lines_of_forecast
 from pipelines.dedup.pool import TakePart
@@ -37,8 +37,10 @@ from pipelines.encode.shards import index_of, named_shards, write_index
 from pipelines.encode.stage import curated
 from pipelines.filters.stage import FAILING, FAILING_ALONE
 from pipelines.filters.warm import warm
-from pipelines.guards import check_filters, check_merges, check_reading
-from pipelines.read.splits import Split, describe_inputs, plan
+from pipelines.guards import check_files, check_filters, check_lost, check_merges, check_reading, failed_files
+from pipelines.read.missing import advice, check_sample, check_seen, row_splits
+from pipelines.read.splits import Plan, Split, describe_inputs, input_bytes, plan_all
+from pipelines.read.stage import LOST_BYTES, PASSED_OVER, seen_in
 from pipelines.runtime import Progress, Ran, open_segment, read_report, run_graph, stopwatch, watch_progress
 from pipelines.scrub.opt_out import Lists
 from pipelines.scrub.scrub import digest as scrub_digest
@@ -113,7 +115,12 @@ class Run:
         self.recipe, self.folder, self.engine, self.tell = recipe, folder, engine, tell
         self.digest = recipe.digest()
         self.records: dict[str, StageRecord] = {}
-        self.splits: list[Split] = []
+        self.plan = Plan([], {})
+
+    @property
+    def splits(self) -> list[Split]:
+        """What is read, once the inputs of `collect` have been looked up."""
+        return self.plan.splits
 
     def execute(self, *, resume: bool) -> list[StageRecord]:
         """Bring every stage up to date and return their records; CorpusmillError says why a run cannot go on."""
@@ -148,7 +155,8 @@ class Run:
                         "resume with the recipe and settings that its run.json states, or give --out a new folder"
                     )
         if self.recipe.decontaminate.paths:
-            load_evals(self.recipe.decontaminate)
+            for line in left_out(load_evals(self.recipe.decontaminate), self.recipe.decontaminate):
+                self.engine.say(line)
         snapshots_before(self.recipe.dedup)
         for path in filter(None, (self.recipe.tokenizer.path, self.recipe.tokenizer.extend)):
             bpe.load(Path(path))
@@ -189,7 +197,7 @@ class Run:
     def inputs_of(self, stage: str) -> tuple[str, ...]:
         """What the stage reads, one line each."""
         if stage == "collect":
-            self.splits = plan(self.recipe.sources, self.folder)
+            self.plan = plan_all(self.recipe.sources, self.folder)
             return describe_inputs(self.splits) + self.recipe.files_named_in("opt_out", "filters", "scrub")
         if stage == "report":
             return tuple(line for record in self.records.values() for line in lines_of(record.outputs))
@@ -237,6 +245,7 @@ class Run:
         warm(self.recipe)
         key_of(self.recipe.scrub)  # a missing key or list is told before anything is read
         Lists.of(self.recipe.opt_out)
+        check_sample(self.recipe.sources, self.splits, self.engine.say)
         ran, files = self.graph(
             "collect",
             len(self.splits),
@@ -249,18 +258,52 @@ class Run:
         check_stage("files of collect", n_ended + n_scrubbed, n_rows[graph.LEDGER_FOLDER] + n_rows[graph.pool_folder(self.recipe)], 0)
         check_stage("index", n_scrubbed, n_rows[graph.INDEX_FOLDER], 0)
         pool = [file for file in files if file.path.startswith(graph.pool_folder(self.recipe))]
+        unreadable = self.check_columns(ran)
+        lost = {name: n for name, n in ran.counters.get(LOST_BYTES, {}).items() if n}
+        check_lost(self.folder / graph.LEDGER_FOLDER, lost, input_bytes(self.splits), self.recipe.guards.max_lost_bytes)
         self.check_kept(pool, counts)
-        details: dict[str, Any] = {"n_splits": len(self.splits)}
+        details: dict[str, Any] = {
+            "n_splits": len(self.splits),
+            "files": self.files_of_sources(),
+            "lost_bytes": lost,
+            "passed_over_records": dict(sorted(ran.counters.get(PASSED_OVER, {}).items())),
+        }
+        if unreadable:
+            details["unreadable_columns"] = unreadable
         if self.recipe.filters.keep_dropped:
             return Done(outputs=files, counts=counts, details=details | failing(ran))
         outputs = [file for file in files if file not in pool]
         return Done(outputs=outputs, intermediates=pool, counts=counts, details=details)
 
+    def check_columns(self, ran: Ran) -> dict[str, dict[str, int]]:
+        """Raise if no record of a source has a column that the recipe names. Returns by source in how many files which could not be read.
+
+        Says where opt-out lists of addresses had nothing to look at.
+        """
+        seen = {name: seen_in(ran.counters, name) for name in self.recipe.sources}
+        check_seen(self.recipe.sources, self.splits, seen)
+        for name, found in seen.items():
+            if found.unreadable:
+                self.engine.say(f"sources.{name}: columns that could not be read: {', '.join(sorted(found.unreadable))}")
+            if (self.recipe.opt_out.urls or self.recipe.opt_out.hosts) and found.rows and not found.url and row_splits(name, self.splits):
+                found_nothing = f"sources.{name}: no record has a URL, so opt_out.urls and opt_out.hosts find nothing there"
+                self.engine.say(f"{found_nothing}; {advice(name, 'url_column', self.splits)}")
+        return {name: dict(sorted(found.unreadable.items())) for name, found in seen.items() if found.unreadable}
+
+    def files_of_sources(self) -> dict[str, dict[str, Any]]:
+        """By source: how many files are read, how many of them could not be, and how many were named and are not read, by ending."""
+        failed = dict(failed_files(self.folder / graph.LEDGER_FOLDER).group_by("source").agg(pl.col("origin_file").n_unique()).iter_rows())
+        return {
+            name: {"n_files": n, "n_failed": failed.get(name, 0), "passed_over": self.plan.passed_over[name]}
+            for name, n in self.plan.n_files().items()
+        }
+
     def check_kept(self, pool: list[FileEntry], counts: dict[str, Counts]) -> None:
         """Raise if the rules keep nothing, or less of a source or language than the guards allow."""
+        ledger = self.folder / graph.LEDGER_FOLDER
         if not counts["read"].n_in:
             raise EmptyCorpusError(f"no record stands in the files of {', '.join(self.recipe.sources)}; check the sources")
-        ledger = self.folder / graph.LEDGER_FOLDER
+        check_files(failed_files(ledger), self.plan.n_files(), self.recipe.guards)
         kept = self.kept(pool)
         check_reading(ledger, kept, self.recipe.guards)
         check_filters(ledger, kept, self.recipe.guards)
@@ -327,7 +370,9 @@ class Run:
         )
         details["dedup_cost"] = compared(foreseen, happened, self.recipe.dedup)
         if self.recipe.decontaminate.paths:
-            details["contamination"] = contamination(ran.counters.get("contamination", {}), load_evals(self.recipe.decontaminate))
+            evals = load_evals(self.recipe.decontaminate)
+            details["contamination"] = contamination(ran.counters.get("contamination", {}), evals)
+            details["evaluation_items_left_out"] = left_out(evals, self.recipe.decontaminate)
         if staged:
             snapshot = add_snapshot(self.recipe.dedup, self.folder / graph.SNAPSHOT, staged)
             details["snapshot"] = {"name": snapshot.name, "folder": snapshot.folder, "n_documents": snapshot.n_documents}

@@ -2,7 +2,7 @@
 
 CorpusmillError             shown as one message without a traceback, exit status 2
 ├── RecipeError             a wrong key, type or value in a recipe or in --set
-├── InputError              a source that is missing or that cannot be opened at all
+├── InputError              a source that is missing or of which no file can be read
 ├── RequestError            a takedown that asks in a form in which nothing can be looked for, or that nobody confirmed
 ├── OutputError             a run folder that is in the way, or damaged
 ├── IndexFolderError        a dedup index that is missing, damaged, or made with other settings
@@ -46,7 +46,7 @@ class RecipeError(CorpusmillError):
 
 
 class InputError(CorpusmillError):
-    """A source that is missing or cannot be opened at all."""
+    """A source that is missing or of which no file can be read."""
 
 
 class RequestError(CorpusmillError):

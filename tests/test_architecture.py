@@ -19,6 +19,7 @@ DRIVERS = {
     "pipelines/caps.py",
     "pipelines/graph.py",
     "pipelines/demo.py",
+    "pipelines/dry_run.py",
     "pipelines/encode_files.py",
     "pipelines/files.py",  # reads for it, and counts what it passes over
     "pipelines/runtime.py",

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 import run_pipeline
+from schemas import recipe as recipes
 from tests.site import write_warc
 
 
@@ -103,6 +104,67 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(
     assert "gopher_repetition:datatrove" in shown
     assert "56.5 % at 0.7, 92.4 % at 0.8" in shown
     assert not out.exists()
+
+
+def dry_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], path: Path | str, *settings: str) -> tuple[int, str, str]:
+    """(exit status, what it shows on one line, its message) of a dry run of a recipe without rules."""
+    given = ("--set", f"sources.web.path={json.dumps(str(path))}", "--set", "filters.rules=[]", "--set", "scrub.kinds=[]")
+    status = status_of(monkeypatch, "run", "fineweb", "--out", "never", *given, *settings, "--dry-run")
+    shown = capsys.readouterr()
+    return status, " ".join(shown.out.replace("│", " ").split()), " ".join(shown.err.split())
+
+
+def test_a_dry_run_samples_every_source_and_names_every_bad_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = "The river rises in a shallow valley north of the old quarry and runs past four villages before it meets the sea. "
+    for number in range(3):
+        rows = [{"text": text * (number + 1), "page": {"id": line}} for line in range(40)] + [{"text": ""}] * 10
+        (tmp_path / f"{number}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "[bold].parquet").write_bytes(b"<Error/>")
+    (tmp_path / "page.html").touch()
+    status, shown, error = dry_run(monkeypatch, capsys, tmp_path)
+    assert (status, error) == (0, "")
+    assert "4 files in 4 splits" in shown
+    assert "passed over: 1 .html" in shown
+    assert "columns: text, page, page.id" in shown
+    assert "in a sample of 151 records: no document: 20.5 %: empty_text 30, not_parquet 1 dropped: 0.0 % of the documents" in shown
+    assert "languages kept: not identified 120" in shown
+    assert "so about 151 records, of which 120 documents with" in shown
+    assert f"cannot be read: {tmp_path}/[bold].parquet (not_parquet)" in shown
+
+
+def test_a_dry_run_fails_where_the_run_would_for_its_files_or_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.jsonl").write_text('{"body": "a", "link": "b"}\n')
+    status, _, error = dry_run(monkeypatch, capsys, tmp_path)
+    assert status == 2
+    assert "sources.web.text_column = 'text': no record has it; columns found: body, link." in error
+    (tmp_path / "a.jsonl").write_text('{"text": "a", "link": "b"}\n')
+    status, _, error = dry_run(monkeypatch, capsys, tmp_path, "--set", "sources.web.url_column=address")
+    assert status == 2
+    assert "sources.web.url_column = 'address': no record has it; columns found: text, link." in error
+    (tmp_path / "b.warc.gz").touch()
+    status, _, error = dry_run(monkeypatch, capsys, tmp_path, "--set", "guards.max_failed_files=0.4")
+    assert status == 2
+    assert "1 of 2 files of source=web could not be read (50.0%), more than guards.max_failed_files = 0.4" in error
+    status, shown, error = dry_run(monkeypatch, capsys, tmp_path / "*.gz")
+    assert status == 2
+    assert f"cannot be read: {tmp_path}/b.warc.gz (empty_file)" in shown
+    assert "sources.web: none of its 1 files can be read. Reasons: empty_file 1." in error
+
+
+def test_a_file_whose_name_is_no_text_can_be_named_on_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("caf\udce9.jsonl").write_text('{"text": "a"}\n')
+    assert status_of(monkeypatch, "run", "fineweb", "--out", "o", "--set", "sources.web.path=caf\udce9.jsonl", "--dry-run") == 0
+    assert "1 file in 1 split" in capsys.readouterr().out
+    assert recipes.load("fineweb", ["sources.web.path=caf\udce9.jsonl"]).sources["web"].path == (r"caf\xe9.jsonl",)
+    assert status_of(monkeypatch, "run", "fineweb", "--out", "o", "--set", "sources.web.path=\udce9.jsonl", "--dry-run") == 2
+    assert r"\xe9.jsonl" in message(capsys)
 
 
 def test_what_a_late_stage_would_miss_is_told_before_the_first(

@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.guards import check_merges
-from schemas.errors import GuardError
+from pipelines.guards import check_files, check_merges, failed_files
+from schemas.errors import GuardError, InputError
 from schemas.hops import LEDGER
 from schemas.recipe import Guards
 
@@ -57,3 +57,46 @@ def test_a_cluster_of_just_its_share_a_small_corpus_and_off_pass(tmp_path: Path)
     check_merges(tmp_path, Guards(max_cluster=0.2))
     check_merges(tmp_path, Guards(max_cluster=None))
     check_merges(tmp_path, Guards(max_cluster=0.01, min_documents=201))
+
+
+def write_failures(folder: Path, *failures: tuple[str, str, str, int]) -> None:
+    """(source, file, reason, offset) of rows that reading left."""
+    rows = [
+        dict.fromkeys(LEDGER.names)
+        | {
+            "source": source,
+            "origin_file": file,
+            "reason": reason,
+            "origin_offset": offset,
+            "part": 0,
+            "stage": "read",
+            "outcome": "failed",
+        }
+        for source, file, reason, offset in failures
+    ]
+    pl.DataFrame(rows, infer_schema_length=None).select(LEDGER.names).write_parquet(folder / "read-00000.parquet")
+
+
+def test_a_share_of_bad_files_stops_the_run_and_names_them(tmp_path: Path) -> None:
+    write_failures(
+        tmp_path, ("web", "a.warc.gz", "not_a_warc", 0), ("web", "b.warc.gz", "empty_file", 0), ("books", "c.jsonl", "bad_json", 0)
+    )
+    check_files(failed_files(tmp_path), {"web": 4, "books": 1}, Guards())
+    check_files(failed_files(tmp_path), {"web": 3, "books": 1}, Guards(max_failed_files=None))
+    expected = (
+        r"2 of 3 files of source=web could not be read \(66\.7%\), more than guards\.max_failed_files = 0\.5\. "
+        r"Reasons: empty_file 1, not_a_warc 1\. Files: a\.warc\.gz not_a_warc; b\.warc\.gz empty_file\. Replace or exclude them"
+    )
+    with pytest.raises(GuardError, match=expected):
+        check_files(failed_files(tmp_path), {"web": 3, "books": 1}, Guards())
+
+
+def test_a_source_of_bad_files_alone_is_an_error_whatever_the_guard_allows(tmp_path: Path) -> None:
+    write_failures(tmp_path, ("web", "a.warc.gz", "not_a_warc", 0))
+    with pytest.raises(InputError, match=r"sources\.web: none of its 1 files can be read\. Reasons: not_a_warc 1\. Files: a\.warc\.gz"):
+        check_files(failed_files(tmp_path), {"web": 1}, Guards(max_failed_files=None))
+
+
+def test_a_file_that_was_read_up_to_its_damage_is_no_bad_file(tmp_path: Path) -> None:
+    write_failures(tmp_path, ("web", "a.parquet", "unreadable_file", 256))
+    check_files(failed_files(tmp_path), {"web": 1}, Guards())

@@ -9,9 +9,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipelines.read import missing
 from pipelines.refilter import refilter
-from pipelines.run import Engine
-from schemas.errors import RecipeError
+from pipelines.run import Engine, Run
+from schemas.errors import InputError, RecipeError
+from schemas.recipe import Recipe, parse
 from tests.site import PAGES
 from tests.test_end_to_end import execute, ledger, site_recipe
 from tests.test_takedown import assert_sound
@@ -66,3 +68,51 @@ def test_a_list_that_grows_is_read_again_on_resume(tmp_path: Path) -> None:
     (tmp_path / "urls.txt").write_text("http://site.example/short\nhttp://site.example/clocks\n")
     execute(recipe, tmp_path / "run", resume=True)
     assert ledger(tmp_path / "run").filter(reason="opt_out.url").height == 2
+
+
+def rows_recipe(folder: Path, rows: list[dict[str, object]], **settings: object) -> Recipe:
+    (folder / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    source = {"path": [str(folder / "rows.jsonl")], **settings}
+    lists = {"urls": str(folder / "urls.txt"), "hosts": str(folder / "hosts.txt")}
+    (folder / "urls.txt").write_text("http://one.example/page\n")
+    (folder / "hosts.txt").write_text("two.example\n")
+    return parse({"name": "rows", "sources": {"web": source}, "filters": {"rules": []}, "opt_out": lists})
+
+
+def collected(recipe: Recipe, folder: Path) -> tuple[list[str], list[str]]:
+    """(reasons of the ledger by record, what was said) of reading alone."""
+    said: list[str] = []
+    run = Run(recipe, folder, Engine(say=said.append), lambda stage, done, total: None)
+    folder.mkdir()
+    for stage in ("crawl", "collect"):
+        run.records[stage] = run.bring_up_to_date(stage)
+    return ledger(folder).get_column("reason").to_list(), said
+
+
+URLS = ("http://one.example/page", "http://two.example/", "http://three.example/")
+
+
+def test_lists_apply_to_urls_in_members_of_objects(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [{"text": f"Some words of page {url}.", "metadata": {"url": url}} for url in URLS]
+    assert collected(rows_recipe(tmp_path, rows), tmp_path / "run") == (["opt_out.url", "opt_out.host"], [])
+
+
+def test_lists_of_addresses_that_had_nothing_to_look_at_are_told_of(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [{"text": f"Some words of page {url}.", "link": url} for url in URLS]
+    reasons, said = collected(rows_recipe(tmp_path, rows), tmp_path / "run")
+    assert (reasons, len(said)) == ([], 1)
+    assert said[0].startswith(
+        "sources.web: no record has a URL, so opt_out.urls and opt_out.hosts find nothing there; columns found: text, link."
+    )
+    assert collected(rows_recipe(tmp_path, rows, url_column="link"), tmp_path / "again")[0] == ["opt_out.url", "opt_out.host"]
+
+
+def test_a_url_column_that_no_record_has_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = rows_recipe(tmp_path, [{"text": f"Some words of page {url}.", "link": url} for url in URLS], url_column="uri")
+    with pytest.raises(InputError, match=r"sources\.web\.url_column = 'uri': no record has it; columns found: text, link"):
+        collected(recipe, tmp_path / "run")
+    monkeypatch.setattr(missing, "_SAMPLE_ROWS", 2)  # so that it is known after reading only
+    with pytest.raises(InputError, match=r"sources\.web\.url_column = 'uri': no record has it; columns found: text, link"):
+        collected(recipe, tmp_path / "again")
+    monkeypatch.setattr("pipelines.run.check_seen", lambda sources, splits, seen: None)
+    assert collected(recipe, tmp_path / "unchecked")[1][0].startswith("sources.web.url_column = 'uri': none of the first records has it")

@@ -10,10 +10,11 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
+from pipelines.dry_run import forecast
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.model import cached_path
 from pipelines.filters.warm import warm
-from run_pipeline import plan_table
+from pipelines.report.dry_run import plan_table
 from schemas import recipe as recipes
 from schemas.errors import ModelError
 from schemas.recipe import Recipe
@@ -46,7 +47,7 @@ def test_a_recipe_can_be_planned_and_shows_its_rules(name: str, tmp_path: Path) 
             path.write_text('{"text": "A row."}\n')
     recipe = recipes.load(name, [f"sources.{source}.path={json.dumps(str(path))}" for source, path in paths.items()])
     console = Console(record=True, width=300)
-    console.print(plan_table(recipe, tmp_path / "out"))
+    console.print(plan_table(recipe, tmp_path / "out", forecast(without_models(recipe), tmp_path / "out")))
     shown = console.export_text()
     for rules in (recipe.filters.rules, *(source.rules for source in recipe.sources.values() if source.rules)):
         if rules != ("length",):

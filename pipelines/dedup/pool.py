@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.dedup.evals.decontaminate import EvalSets, Found, cuts_items, decontaminate, load_evals
+from pipelines.dedup.evals.decontaminate import Found, cuts_items, decontaminate
+from pipelines.dedup.evals.sets import EvalSets, load_evals
 from pipelines.dedup.spans.rewrite import STAYS
 from schemas.recipe import Decontaminate, Dedup
 

@@ -11,7 +11,6 @@ import functools
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numba
@@ -21,9 +20,9 @@ import pyarrow as pa
 
 from pipelines.text.hashing import finish, slot_of, table_size
 from pipelines.text.lines import class_of
+from pipelines.text.lists import all_lines
 from pipelines.text.unicode import LETTER, MARK, NUMBER, TABLE_SIZE, UNSPACED, char_classes, decode
 from pipelines.text.view import text_view
-from schemas.errors import RecipeError
 from schemas.files import cached_by_file
 
 _WORD: Final = LETTER | NUMBER | MARK
@@ -50,10 +49,7 @@ class WordList:
 @cached_by_file
 def read_list(path: str, allow: tuple[str, ...], where: str) -> WordList:
     """The list in a file, one word or phrase a line in UTF-8, without those in `allow`; empty lines and those after # say nothing."""
-    try:
-        lines = Path(path).read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{where} = {path!r}: cannot be read as a list of words in UTF-8: {error}") from error
+    lines = all_lines(path, where, "words")
     return compile_list([line for line in lines if not line.startswith("#")], allow)
 
 

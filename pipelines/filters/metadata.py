@@ -6,7 +6,6 @@ A rule whose value is missing fails: a document without a licence has none of th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -15,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.text.domains import hosts_of
-from schemas.errors import RecipeError
+from pipelines.text.lists import all_lines
 from schemas.files import cached_by_file
 from schemas.recipe import Metadata
 
@@ -61,10 +60,7 @@ def _listed(config: Metadata) -> Iterator[tuple[str, str, tuple[str, ...]]]:
 @cached_by_file
 def read_values(path: str, key: str) -> tuple[str, ...]:
     """The values in the file, one a line; empty lines say nothing. RecipeError if it cannot be read."""
-    try:
-        lines = Path(path).read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{key} = {path!r}: cannot be read as a list in UTF-8: {error}") from error
+    lines = all_lines(path, key, "values")
     return tuple(line.strip() for line in lines if line.strip())
 
 

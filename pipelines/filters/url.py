@@ -18,7 +18,8 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from pipelines.text.domains import Domains, covered, hosts_of, read_domains, read_lines
+from pipelines.text.domains import Domains, covered, hosts_of, read_domains
+from pipelines.text.lists import read_lines
 from pipelines.text.unicode import TABLE_SIZE, UNSPACED, char_classes
 from schemas.errors import RecipeError
 from schemas.files import cached_by_file

@@ -8,7 +8,6 @@ word the longest counts, and the search goes on behind it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numba
 import numpy as np
@@ -18,8 +17,8 @@ import pyarrow.compute as pc
 
 from pipelines.filters.labels import code_of
 from pipelines.text.hashing import append_hash, slot_of, table_size
+from pipelines.text.lists import read_lines
 from pipelines.text.words import HAS_LETTER, PUNCTUATION_ONLY, split_words
-from schemas.errors import RecipeError
 from schemas.files import cached_by_file
 
 
@@ -56,11 +55,7 @@ def shares(text: pa.Array, lang: pa.Array, paths: dict[str, str], key: str) -> n
 @cached_by_file
 def read_word_list(path: str, key: str) -> WordList:
     """The list in the file, one word or phrase a line; empty lines and those that begin with # say nothing."""
-    try:
-        lines = Path(path).read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{key} = {path!r}: cannot be read as a list of words in UTF-8: {error}") from error
-    entries = [line.strip().lower() for line in lines if line.strip() and not line.strip().startswith("#")]
+    entries = [line.lower() for _, line in read_lines(path, key, "words")]
     words = split_words(pa.array(entries, pa.large_string()))
     phrases, beginnings = set(), set()
     longest = 0

@@ -1,261 +1,216 @@
-"""Compressed files, decoded piece by piece in bounded memory: gzip members and zstd frames with their offsets, bzip2 and xz.
+"""Stored files as parts that are believed or not as a whole: gzip members, zstd frames, xz streams, bzip2 blocks.
 
-A piece never grows past a few MiB, however small the bytes it came from. Which compression it is, the first bytes say,
-and the name only where they say nothing.
+A part is decoded once to its end before anything of it is given away, so that its checksum is known by then. What it decodes to is
+held meanwhile, up to a limit; a larger part is decoded a second time. A piece never grows past a few MiB, however small the bytes it
+came from. What is damaged, or lies between parts, is a part as well, so that parts cover a file without a gap. Which compression it
+is, the first bytes say, and the name only where they say nothing.
 """
 
 from __future__ import annotations
 
-import bz2
 import lzma
-import zlib
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple, Protocol
+from typing import BinaryIO, Final
 
-import zstandard
+from pipelines.read.bzip2 import blocks, is_bzip2
+from pipelines.read.decoders import (
+    DECODING_ERRORS,
+    MAX_WINDOW_BYTES,
+    Codec,
+    Damaged,
+    frame_header,
+    gzip_codec,
+    is_skippable,
+    starts_zstd,
+    xz_codec,
+    zstd_codec,
+)
+from pipelines.read.parts import PIECE_BYTES, CheckedPart, Part, PlainPart
 
-PIECE_BYTES: Final = 1 << 20
 _READ_BYTES: Final = 1 << 14
-# A zstd block of 4 bytes may decode to 128 KiB: 512 bytes make at most 16 MiB.
-_ZSTD_READ_BYTES: Final = 1 << 9
-_PROBE_BYTES: Final = 1 << 12
+_HEAD_BYTES: Final = 1 << 12
+_FIRST_BYTES: Final = 32  # enough for the header of a frame or stream
 _SEARCH_BYTES: Final = 1 << 18
 _MAX_DICTIONARY_BYTES: Final = 64 << 20
+_MAX_TRIES: Final = 8  # how many times a damaged file may be decoded in search of what is intact
 _PADDING: Final = b"\0\r\n"
+_BINARY: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+
+BeginsWell = Callable[[Part], bool]
 
 
-class Damaged(Exception):  # noqa: N818 - a state of the data
-    """Compressed bytes that cannot be decoded, or that end too early."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class Decoder(Protocol):
-    """What zlib's decompressobj offers."""
-
-    @property
-    def eof(self) -> bool:
-        """Whether the member is complete and its checksum held."""
-
-    @property
-    def unused_data(self) -> bytes:
-        """What was given beyond the member's end."""
-
-    @property
-    def unconsumed_tail(self) -> bytes:
-        """What was given and waits to be given again."""
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        """Decoded bytes."""
-
-
-class _ZstdDecoder:
-    """One zstd frame behind zlib's interface."""
-
-    def __init__(self, dictionary: zstandard.ZstdCompressionDict | None) -> None:
-        self._decoder = zstandard.ZstdDecompressor(dict_data=dictionary).decompressobj()
-        self.unconsumed_tail = b""
-
-    @property
-    def eof(self) -> bool:
-        return self._decoder.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._decoder.unused_data + (self.unconsumed_tail if self.eof else b"")
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        self.unconsumed_tail = data[_ZSTD_READ_BYTES:]
-        return self._decoder.decompress(data[:_ZSTD_READ_BYTES])
-
-
-class Codec(NamedTuple):
-    """A compression whose files are chains of members."""
-
-    name: str
-    magic: bytes
-    new_decoder: Callable[[], Decoder]
-
-
-GZIP: Final = Codec("gzip", b"\x1f\x8b\x08", lambda: zlib.decompressobj(16 + zlib.MAX_WBITS))
-ZSTD: Final = Codec("zstd", b"\x28\xb5\x2f\xfd", lambda: _ZstdDecoder(None))
-
-
-class Gap(NamedTuple):
-    """Bytes between members that are none."""
-
-    offset: int
-    n_bytes: int
-
-
-class Member:
-    """One gzip member or zstd frame."""
+class _Member(CheckedPart):
+    """A gzip member, a zstd frame or an xz stream."""
 
     def __init__(self, file: BinaryIO, offset: int, codec: Codec) -> None:
-        self.offset, self.codec = offset, codec
-        self.end: int | None = None
-        self.damaged = False
-        self._file = file
-        self._decoder = codec.new_decoder()
+        super().__init__(offset, offset)
+        self.file, self.codec = file, codec
+        self.reached = offset
         file.seek(offset)
+        self.first_bytes = file.read(_FIRST_BYTES)
+        self.lacks_checksum = not codec.has_checksum(self.first_bytes)
+        self.check()
 
-    def read(self) -> bytes:
-        """The next decoded piece; b"" at the end, which is only reached if the checksum holds."""
-        while self.end is None:
-            data = self._decoder.unconsumed_tail or self._file.read(_READ_BYTES)
-            if not data:
-                self.damaged = True
-                raise Damaged("truncated")
+    def decode(self) -> Iterator[bytes]:
+        """The content from its start; Damaged where that fails."""
+        self.codec.check_window(self.first_bytes)
+        decoder = self.codec.new_decoder()
+        at = self.offset
+        while not decoder.eof:
+            data = b""
+            if decoder.needs_input:
+                self.file.seek(at)
+                data = self.file.read(_READ_BYTES)
+                at += len(data)
+                self.reached = max(self.reached, at)
+                if not data:
+                    raise Damaged("truncated")
             try:
-                piece = self._decoder.decompress(data, PIECE_BYTES)
-            except (zlib.error, zstandard.ZstdError):
-                self.damaged = True
+                piece = decoder.decompress(data, PIECE_BYTES)
+            except DECODING_ERRORS as error:
+                if isinstance(error, lzma.LZMAError) and "limit" in str(error):
+                    raise Damaged("window_too_large", None, self.codec.max_window) from None
                 raise Damaged(f"{self.codec.name}_damaged") from None
-            if self._decoder.eof:
-                self.end = self._file.tell() - len(self._decoder.unused_data)
             if piece:
-                return piece
-        return b""
+                yield piece
+        self.end = at - len(decoder.unused_data)
 
 
-def members(file: BinaryIO, codec: Codec, begins_well: Callable[[bytes], bool]) -> Iterator[Member | Gap]:
-    """The members of a file in order. A damaged one is followed by the next whose content `begins_well`.
+def parts(
+    file: BinaryIO, name: str = "", max_window: int = MAX_WINDOW_BYTES, begins_well: BeginsWell = lambda part: not part.damage
+) -> Iterator[Part]:
+    """The parts of a file in order; together they are the whole file but for padding.
 
-    Each member must be read before the next is asked for; what was left unread is decoded to find its end.
+    A damaged part reaches to the next member that is found by its magic bytes and `begins_well`.
     """
+    plain = PlainPart(file)
+    codecs = {".gz": gzip_codec(), ".zst": zstd_codec(max_window), ".xz": xz_codec(max_window)}
+    suffix = _packed_suffix(plain.head, name, codecs)
+    if suffix == ".bz2":
+        yield from blocks(file)
+    elif suffix in codecs:
+        yield from _members(file, codecs[suffix], begins_well)
+    elif plain.n_bytes:
+        yield plain
+
+
+def _packed_suffix(head: bytes, name: str, codecs: dict[str, Codec]) -> str:
+    """The suffix of the compression that a file has; a name counts only where the first bytes are neither packed nor text."""
+    for suffix, codec in codecs.items():
+        if head.startswith(codec.magic) or (codec.name == "zstd" and is_skippable(head)):
+            return suffix
+    if is_bzip2(head):
+        return ".bz2"
+    return Path(name).suffix.lower() if _BINARY.search(head) else ""
+
+
+# --- Chains of members -----------------------------------------------------------------------------------------------
+
+
+def _members(file: BinaryIO, codec: Codec, begins_well: BeginsWell) -> Iterator[Part]:
     size = file.seek(0, 2)
+    search = _Search(file, size, begins_well)
     at = 0
-    while at < size:
-        at, codec = _past_skippable(file, at, codec)
-        if not _starts_with(file, at, codec.magic):
-            start, at = at, _find_member(file, at, size, codec, begins_well)
-            if not _is_padding(file, start, at):
-                yield Gap(start, at - start)
-            if at == size:
+    ahead: _Member | None = None
+    while True:
+        part: Part
+        if ahead is None:
+            at, codec = _past_skippable(file, _past_padding(file, at), size, codec)
+            at = _past_padding(file, at)
+            if at >= size:
                 return
-        member = Member(file, at, codec)
-        yield member
-        try:
-            while member.read():
-                pass
-        except Damaged:
-            pass  # whoever reads a member meets its damage, too
-        at = _find_member(file, at + 1, size, codec, begins_well) if member.end is None else member.end
+            part = _Member(file, at, codec) if _is_at(file, at, codec) else Part(at, size, Damaged(f"{codec.name}_damaged"))
+        else:
+            part, ahead = ahead, None
+        if part.damage:
+            ahead = search.after(part, codec)
+            part.end = ahead.offset if ahead else size
+        yield part
+        at = part.end
 
 
-def _starts_with(file: BinaryIO, at: int, magic: bytes) -> bool:
+class _Search:
+    """Looks for what follows a damaged part, in time that grows with the size of the file and not with its square."""
+
+    def __init__(self, file: BinaryIO, size: int, begins_well: BeginsWell) -> None:
+        self.file, self.size, self.begins_well = file, size, begins_well
+        self.n_tried = 0
+
+    def after(self, part: Part, codec: Codec) -> _Member | None:
+        """The next member that begins well, if there is one."""
+        at = self._past(part)
+        if codec.name == "zstd" and at == part.offset + 1 and _is_at(self.file, end := self._frame_end(part.offset), codec):
+            return _Member(self.file, end, codec)
+        while at < self.size:
+            self.file.seek(at)
+            window = self.file.read(_SEARCH_BYTES)
+            found = window.find(codec.magic)
+            if found < 0:
+                at += max(1, len(window) - len(codec.magic) + 1)
+                continue
+            member = _Member(self.file, at + found, codec)
+            if self.begins_well(member):
+                return member
+            at = self._past(member)
+        return None
+
+    def _past(self, part: Part) -> int:
+        """Where to look on: just behind the start of a part that is none or is damaged, unless too much has been decoded in vain."""
+        reached = part.reached if isinstance(part, _Member) else part.offset
+        self.n_tried += reached - part.offset
+        return part.offset + 1 if self.n_tried <= _MAX_TRIES * self.size else max(reached, part.offset + 1)
+
+    def _frame_end(self, start: int) -> int:
+        """Where the zstd frame at `start` ends by the lengths of its blocks; the end of the file if they lead nowhere."""
+        self.file.seek(start)
+        header = frame_header(self.file.read(_FIRST_BYTES))
+        at = start + header.n_bytes
+        is_last = not header.n_bytes
+        while not is_last and at + 3 <= self.size:
+            self.file.seek(at)
+            block = int.from_bytes(self.file.read(3), "little")
+            is_last = bool(block & 1)
+            at += 3 + (1 if block >> 1 & 3 == 1 else block >> 3)
+        self.n_tried += at - start
+        return min(at + 4 * header.has_checksum, self.size) if is_last else self.size
+
+
+def _is_at(file: BinaryIO, at: int, codec: Codec) -> bool:
     file.seek(at)
-    return file.read(len(magic)) == magic
+    return file.read(len(codec.magic)) == codec.magic
 
 
-def _is_padding(file: BinaryIO, start: int, end: int) -> bool:
-    file.seek(start)
-    while start < end:
-        piece = file.read(min(_SEARCH_BYTES, end - start))
-        if piece.strip(_PADDING):
-            return False
-        start += len(piece)
-    return True
-
-
-def _find_member(file: BinaryIO, at: int, size: int, codec: Codec, begins_well: Callable[[bytes], bool]) -> int:
-    """The offset at or after `at` of a member whose content begins well, or `size`."""
-    while at < size:
+def _past_padding(file: BinaryIO, at: int) -> int:
+    while True:
         file.seek(at)
-        window = file.read(_SEARCH_BYTES)
-        found = window.find(codec.magic)
-        while found >= 0:
-            if begins_well(_probe(file, at + found, codec)):
-                return at + found
-            found = window.find(codec.magic, found + 1)
-        at += max(1, len(window) - len(codec.magic) + 1)
-    return size
+        piece = file.read(_SEARCH_BYTES)
+        rest = piece.lstrip(_PADDING)
+        at += len(piece) - len(rest)
+        if rest or not piece:
+            return at
 
 
-def _probe(file: BinaryIO, at: int, codec: Codec) -> bytes:
-    """What the first bytes at `at` decode to; b"" if they do not."""
-    file.seek(at)
-    try:
-        return codec.new_decoder().decompress(file.read(_PROBE_BYTES), _PROBE_BYTES)
-    except (zlib.error, zstandard.ZstdError):
-        return b""
+def _past_skippable(file: BinaryIO, at: int, size: int, codec: Codec) -> tuple[int, Codec]:
+    """(offset of what follows zstd's skippable frames, the codec with the dictionary that they hold).
 
-
-def _past_skippable(file: BinaryIO, at: int, codec: Codec) -> tuple[int, Codec]:
-    """(offset of what follows zstd's skippable frames, the codec with the dictionary that they hold)."""
-    while codec.name == ZSTD.name:
+    A frame is only passed over if its end is in the file and something that is known follows.
+    """
+    while codec.name == "zstd":
         file.seek(at)
         head = file.read(8)
-        if not _is_skippable(head) or len(head) < 8:
+        end = at + 8 + int.from_bytes(head[4:], "little")
+        if len(head) < 8 or not is_skippable(head) or not _is_zstd_at(file, end, size):
             break
-        n_bytes = int.from_bytes(head[4:], "little")
-        if head[0] == 0x5D and at == 0 and n_bytes <= _MAX_DICTIONARY_BYTES:
-            codec = _with_dictionary(file.read(n_bytes))
-        at += 8 + n_bytes
+        if head[0] == 0x5D and at == 0 and end <= _MAX_DICTIONARY_BYTES:
+            file.seek(8)
+            codec = zstd_codec(codec.max_window, file.read(end - 8))
+        at = end
     return at, codec
 
 
-def _is_skippable(head: bytes) -> bool:
-    """Whether a zstd frame begins so that holds no content; 0x5D holds the dictionary of a .warc.zst."""
-    return head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F
-
-
-def _with_dictionary(content: bytes) -> Codec:
-    """The zstd codec with a dictionary, which may be compressed itself; without it, if it is damaged: its frames will say so."""
-    try:
-        if content.startswith(ZSTD.magic):
-            content = zstandard.ZstdDecompressor().decompress(content, max_output_size=_MAX_DICTIONARY_BYTES)
-        dictionary = zstandard.ZstdCompressionDict(content)
-    except zstandard.ZstdError:
-        return ZSTD
-    return Codec(ZSTD.name, ZSTD.magic, lambda: _ZstdDecoder(dictionary))
-
-
-def codec_of(file: BinaryIO, name: str) -> Codec | None:
-    """The chain-of-members compression of a file, None if there is none."""
-    file.seek(0)
+def _is_zstd_at(file: BinaryIO, at: int, size: int) -> bool:
+    file.seek(at)
     head = file.read(4)
-    if head.startswith(GZIP.magic):
-        return GZIP
-    if head == ZSTD.magic or _is_skippable(head):
-        return ZSTD
-    return {".gz": GZIP, ".zst": ZSTD}.get(Path(name).suffix)
-
-
-def decoded(file: BinaryIO) -> Iterator[bytes]:
-    """The content of a file, whatever its compression, in pieces; raises Damaged where it cannot be decoded."""
-    file.seek(0)
-    head = file.read(6)
-    file.seek(0)
-    if head.startswith(b"BZh"):
-        with bz2.BZ2File(file) as stream:
-            yield from _unpacked(stream, "bzip2_damaged")
-    elif head == b"\xfd7zXZ\0":
-        with lzma.LZMAFile(file) as stream:
-            yield from _unpacked(stream, "xz_damaged")
-    elif (codec := codec_of(file, "")) is not None:
-        for member in members(file, codec, bool):
-            if isinstance(member, Gap):
-                raise Damaged(f"{codec.name}_damaged")
-            while piece := member.read():
-                yield piece
-    else:
-        file.seek(0)
-        while piece := file.read(PIECE_BYTES):
-            yield piece
-
-
-def _unpacked(stream: bz2.BZ2File | lzma.LZMAFile, reason: str) -> Iterator[bytes]:
-    while True:
-        try:
-            piece = stream.read1(PIECE_BYTES)
-        except EOFError:
-            raise Damaged("truncated") from None
-        except (OSError, lzma.LZMAError):
-            raise Damaged(reason) from None
-        if not piece:
-            return
-        yield piece
+    return at == size or (at < size and (starts_zstd(head) or not head.strip(_PADDING)))

@@ -29,6 +29,8 @@ def _document(record: Record, read: Read) -> Document:
     meta: Meta = {"content_type": essence(content_type)}
     if truncated := record.headers.get("warc-truncated"):
         meta["truncated"] = truncated
+    if record.lacks_checksum:
+        meta["no_checksum"] = True
     url = target_uri(record.headers)
     if kind == "text":
         decoded = decode(payload.body, stated_charset(content_type))
@@ -89,6 +91,6 @@ def warc_date(date: str) -> datetime | None:
     """When the record was made; None if that is no date."""
     try:
         moment = datetime.fromisoformat(date)
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the calendar ends in UTC before it does in another zone
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

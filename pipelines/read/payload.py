@@ -11,16 +11,16 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Final, Literal, NamedTuple
 
-import zstandard
 from fastwarc.stream_io import BrotliReader
 
+from pipelines.read.decoders import DECODING_ERRORS, Codec, gzip_codec, starts_zstd, zstd_codec
 from pipelines.read.records import dropped, failed
 from pipelines.read.warc import header_fields
 
 _HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
 _MAX_HEAD_BYTES: Final = 1 << 17
-_STATUS: Final = re.compile(r"HTTP/\d(?:\.\d)?[ \t]+(\d{3})\b")
-_CHUNK_SIZE: Final = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_STATUS: Final = re.compile(r"HTTP/[0-9](?:\.[0-9])?[ \t]+([0-9]{3})\b")
+_CHUNK_SIZE: Final = re.compile(rb"[ \t]*0*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 _CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([^\s\"';,]+)", re.IGNORECASE)
 
 
@@ -44,10 +44,11 @@ def parse_http(block: bytes, max_bytes: int) -> Payload:
     if not 200 <= int(status[1]) < 300:
         raise dropped("http_status", int(status[1]))
     headers = header_fields(text)
-    if "chunked" in headers.get("transfer-encoding", "").lower():
+    transfer, content = (_codings(headers.get(name, "")) for name in ("transfer-encoding", "content-encoding"))
+    if "chunked" in transfer:
         body = unchunk(body)
-    for coding in reversed(headers.get("content-encoding", "").lower().split(",")):
-        body = _decode(body, coding.strip(), max_bytes)
+    for coding in (*reversed(transfer), *reversed(content)):
+        body = _decode(body, coding, max_bytes)
     return Payload(headers, body)
 
 
@@ -67,43 +68,117 @@ def unchunk(body: bytes) -> bytes:
     return b"".join(pieces) if pieces else body
 
 
+# --- Codings ---------------------------------------------------------------------------------------------------------
+
+_READ_BYTES: Final = 1 << 14
+_WINDOW_BYTES: Final = 1 << 27
+_GZIP: Final = gzip_codec()
+_ZSTD: Final = zstd_codec(_WINDOW_BYTES)
+# Codings that there are, but browsers do not undo. Any other word names none: a body under it is what it is.
+_UNSUPPORTED: Final = frozenset(
+    ["compress", "x-compress", "lzma", "xz", "bzip2", "x-bzip2", "lz4", "snappy", "exi", "pack200-gzip", "dcb", "dcz", "aes128gcm"]
+)
+_SURELY_TEXT_BYTES: Final = 200  # of packed bytes so many next to never lack a control character
+
+
+class _UndecodableError(Exception):
+    """A body that is not what its coding says."""
+
+
+class _TooLongError(Exception):
+    """A body that decodes to more than the limit."""
+
+
+def _codings(value: str) -> list[str]:
+    """The names in a header field, in lower case, without parameters and quotes."""
+    return [one.partition(";")[0].strip(" \t\"'").lower() for one in value.split(",")]
+
+
 def _decode(body: bytes, coding: str, max_bytes: int) -> bytes:
-    if coding in ("", "identity", "none", "utf-8") or not body:
+    """The body without its coding; as it is where it is plain text all the same, as browsers show it."""
+    if not body or (coding not in _DECODERS and coding not in _UNSUPPORTED):
         return body
-    if coding in ("gzip", "x-gzip"):
-        return _inflate(body, (31,), max_bytes) if body[:2] == b"\x1f\x8b" else body
-    if coding == "deflate":
-        return _inflate(body, (zlib.MAX_WBITS, -zlib.MAX_WBITS), max_bytes)
-    if coding == "br":
-        return _within(max_bytes, lambda: BrotliReader(BytesIO(body)).read(max_bytes + 1), OSError)
-    if coding == "zstd":
-        return _within(max_bytes, lambda: zstandard.ZstdDecompressor().stream_reader(body).read(max_bytes + 1), zstandard.ZstdError)
-    raise failed("content_encoding_unsupported")
+    try:
+        return _DECODERS[coding](body, max_bytes)
+    except _TooLongError:
+        raise failed("too_large", None, max_bytes) from None
+    except (_UndecodableError, KeyError):
+        if _is_plain(body):
+            return body
+        raise failed("content_encoding_unsupported" if coding in _UNSUPPORTED else "bad_content_encoding") from None
 
 
-def _inflate(body: bytes, window_bits: tuple[int, ...], max_bytes: int) -> bytes:
+def _is_plain(body: bytes) -> bool:
+    """Whether the body is text, and not packed."""
+    start = body[:_SNIFF_BYTES]
+    if _BINARY.search(start):
+        return start.startswith(_UTF16_BOMS) and _SURELY_HTML.match(start.replace(b"\0", b"")[2:]) is not None
+    if start.lstrip().startswith(b"<") or len(start) >= _SURELY_TEXT_BYTES:
+        return True
+    return start.decode("utf-8", "replace").count("\ufffd") == 0
+
+
+def _gunzip(body: bytes, max_bytes: int) -> bytes:
+    return _unpack_members(body, _GZIP, max_bytes) if body.startswith(b"\x1f\x8b") else body
+
+
+def _unzstd(body: bytes, max_bytes: int) -> bytes:
+    return _unpack_members(body, _ZSTD, max_bytes) if starts_zstd(body) else body
+
+
+def _unpack_members(body: bytes, codec: Codec, max_bytes: int) -> bytes:
+    """The content of all members or frames; what follows the last one is ignored."""
+    unpacked = bytearray()
+    at = 0
+    while not at or body.startswith(codec.magic, at) or (codec is _ZSTD and starts_zstd(body[at : at + 4])):
+        decoder = codec.new_decoder()
+        while not decoder.eof:
+            data = body[at : at + _READ_BYTES] if decoder.needs_input else b""
+            if not data and decoder.needs_input:
+                raise _UndecodableError
+            at += len(data)
+            try:
+                unpacked += decoder.decompress(data, max_bytes + 1)
+            except DECODING_ERRORS:
+                raise _UndecodableError from None
+            if len(unpacked) > max_bytes:
+                raise _TooLongError
+        at -= len(decoder.unused_data)
+    return bytes(unpacked)
+
+
+def _inflate(body: bytes, max_bytes: int) -> bytes:
     """The first reading of the body that works; browsers take both kinds of deflate."""
-    for bits in window_bits:
+    for bits in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
         decoder = zlib.decompressobj(bits)
         try:
-            decoded = decoder.decompress(body, max_bytes + 1)
+            unpacked = decoder.decompress(body, max_bytes + 1)
         except zlib.error:
             continue
-        if len(decoded) > max_bytes:
-            raise failed("too_large", None, max_bytes)
+        if len(unpacked) > max_bytes:
+            raise _TooLongError
         if decoder.eof:
-            return decoded
-    raise failed("bad_content_encoding")
+            return unpacked
+    raise _UndecodableError
 
 
-def _within(max_bytes: int, decode: Callable[[], bytes], error: type[Exception]) -> bytes:
+def _unbrotli(body: bytes, max_bytes: int) -> bytes:
     try:
-        decoded = decode()
-    except error:
-        raise failed("bad_content_encoding") from None
-    if len(decoded) > max_bytes:
-        raise failed("too_large", None, max_bytes)
-    return decoded
+        unpacked = bytes(BrotliReader(BytesIO(body)).read(max_bytes + 1))
+    except OSError:
+        raise _UndecodableError from None
+    if len(unpacked) > max_bytes:
+        raise _TooLongError
+    return unpacked
+
+
+_DECODERS: Final[dict[str, Callable[[bytes, int], bytes]]] = {
+    "gzip": _gunzip,
+    "x-gzip": _gunzip,
+    "deflate": _inflate,
+    "br": _unbrotli,
+    "zstd": _unzstd,
+}
 
 
 # --- What it is ------------------------------------------------------------------------------------------------------

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from pipelines.read.decoders import Damaged
+from pipelines.read.parts import Part
 from schemas.ledger import Outcome
 
 Meta = dict[str, str | int | float | bool]
+
+FILE_REASONS: Final = frozenset(
+    {"empty_file", "no_text_column", "not_a_warc", "not_json_lines", "not_parquet", "unreadable_file", "wrong_format"}
+)
+"""Why a file cannot be read, or not further: one failed row, at `Address(0)` or behind what was read, is all that the ledger has of it."""
 
 
 class Address(NamedTuple):
@@ -35,6 +42,8 @@ class Unread(NamedTuple):
     reason: str
     value: float | None = None
     limit: float | None = None
+    lost_bytes: int = 0
+    """Bytes of the file as stored of which nothing is known but this."""
 
 
 Item = tuple[Address, Document | Unread]
@@ -56,3 +65,10 @@ def dropped(reason: str, value: float | None = None, limit: float | None = None)
 def failed(reason: str, value: float | None = None, limit: float | None = None) -> Rejected:
     """The record cannot be read: raise this."""
     return Rejected(Unread(Outcome.FAILED, reason, value, limit))
+
+
+def unread_part(part: Part) -> Unread:
+    """The row of a damaged part, which stands for its bytes."""
+    damage = part.damage or Damaged("damaged")
+    value = part.n_bytes if damage.value is None and damage.limit is None else damage.value
+    return Unread(Outcome.FAILED, damage.reason, value, damage.limit, part.n_bytes)

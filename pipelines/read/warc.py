@@ -1,37 +1,37 @@
 """WARC files -> their records, each with its address, and a row for everything damaged.
 
-In a compressed file the address is the offset of the gzip member or zstd frame, as in a CDX index; `part` counts records within
-one member. Libraries stop at the first damage; this reader goes on at the next member or at the next line `WARC/1.x`. A record is
-believed only if a record, the end or padding follows it, which also makes the member's checksum be checked.
+In a compressed file the address is the offset of the gzip member or zstd frame in which a record begins, as in a CDX index; `part`
+counts records within one. Libraries stop at the first damage; this reader goes on at the next member or at the next line `WARC/1.x`. A
+record is believed only if a record, the end or padding follows it, and if the checksums of the members that hold it are right.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from pipelines.read.members import PIECE_BYTES, Codec, Damaged, Gap, codec_of, members
-from pipelines.read.records import Address, Unread
-from schemas.errors import InputError
+from pipelines.read.decoders import MAX_WINDOW_BYTES
+from pipelines.read.parts import PIECE_BYTES, Part
+from pipelines.read.records import Address, Unread, unread_part
+from pipelines.read.streams import PADDING, RECORD_START_BYTES, Parts, Stream, begins_like_warc
 from schemas.ledger import Outcome
 
-INPUT_TYPES: Final = frozenset({"response", "resource", "conversion"})
+_INPUT_TYPES: Final = frozenset({"response", "resource", "conversion"})
 _OTHER_TYPES: Final = frozenset({"warcinfo", "request", "metadata", "revisit", "continuation"})
+_PAGE_SCHEMES: Final = frozenset({"http", "https", "ftp", "file"})
 _HEADER_BYTES: Final = 1 << 12
 _MAX_HEADER_BYTES: Final = 1 << 16
-_SEARCH_BYTES: Final = 1 << 16
 _HEADER_END: Final = re.compile(rb"\r?\n\r?\n")
 _VERSION_LINE: Final = re.compile(rb"WARC/\d+\.\d+[ \t]*\r?\n")
-_RECORD_START: Final = re.compile(rb"\nWARC/\d+\.\d+[ \t]*\r?\n")
-_RECORD_START_BYTES: Final = 32
-_DIGESTS: Final = {"md5": hashlib.md5, "sha1": hashlib.sha1, "sha256": hashlib.sha256}  # as archives state them
+_SCHEME: Final = re.compile(r"[<\s]*([A-Za-z][A-Za-z0-9+.-]{1,15}):")
+_DIGESTS: Final = {"md5": hashlib.md5, "sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib.sha512}
+_LINE_ENDS: Final = 1 << 10  # more bytes of line ends after a block are passed over as padding
 _LENGTH: Final = re.compile(r"[0-9]{1,19}")
-_PADDING: Final = b"\r\n\0"
 
 
 class Record(NamedTuple):
@@ -40,193 +40,162 @@ class Record(NamedTuple):
     address: Address
     headers: dict[str, str]
     block: bytes
+    lacks_checksum: bool = False
+    """Whether nothing confirms it: its member has no checksum, and it states no digest."""
 
 
 Broken = tuple[Address, Unread]
 
 
-def read_records(path: Path, name: str, max_bytes: int) -> Iterator[Record | Broken]:
-    """The input records of a WARC file; InputError if there is no WARC record in it."""
+def read_records(
+    path: Path, name: str, max_bytes: int, max_window: int = MAX_WINDOW_BYTES, passed_over: Counter[str] | None = None
+) -> Iterator[Record | Broken]:
+    """The input records of a WARC file; one row if there is no WARC record in it.
+
+    Intact records that are no input are counted by their kind in `passed_over`.
+    """
     n_headers = 0
     held: list[Broken] = []
     with path.open("rb", buffering=PIECE_BYTES) as file:
-        codec = codec_of(file, name)
-        for found in _member_records(file, codec, max_bytes) if codec else _plain_records(file, max_bytes):
+        stored = Parts(file, name, max_window)
+        for found in _part_records(stored, max_bytes):
             n_headers += found.has_header
-            item = found.item
-            if item is None:
-                continue
-            if n_headers:
+            if isinstance(found.item, str):
+                if passed_over is not None:
+                    passed_over[found.item] += 1
+            elif n_headers:
                 yield from held
                 held = []
-                yield item
-            elif not isinstance(item, Record):
-                held.append(item)
+                if found.item is not None:
+                    yield found.item
+            elif found.item is not None and not isinstance(found.item, Record):
+                held.append(found.item)
         if not n_headers:
-            file.seek(0)
-            start = file.read(4).hex(" ")  # enough to tell a format by, too little to give text away
-            raise InputError(
-                f"{name}: no WARC record in it; its {os.fstat(file.fileno()).st_size} bytes begin with {start or 'nothing'}. "
-                "Remove it from the source, or state its format"
-            )
+            yield from _without_a_record(held, stored.size)
+
+
+def _without_a_record(held: list[Broken], size: int) -> Iterator[Broken]:
+    """What is told of a file in which no record was found: its damage, or that it is something else."""
+    if any(unread.lost_bytes and unread.reason not in ("not_a_record", "bad_warc_header") for _, unread in held):
+        yield from held
+    else:
+        yield Address(0), Unread(Outcome.FAILED, "not_a_warc" if held else "empty_file", size)
 
 
 class _Found(NamedTuple):
     has_header: bool
-    item: Record | Broken | None  # None: a record of a type that is no input
+    item: Record | Broken | str | None  # str: the kind of a record that is no input; None: a damaged one of such a kind
 
 
-def _member_records(file: BinaryIO, codec: Codec, max_bytes: int) -> Iterator[_Found]:
-    for member in members(file, codec, _begins_like_warc):
-        if isinstance(member, Gap):
-            yield _broken(Address(member.offset), _Wrong("not_a_record", member.n_bytes))
+def _part_records(stored: Parts, max_bytes: int) -> Iterator[_Found]:
+    is_after_damage = False
+    told: Part | None = None  # the damaged part that has a row already: that of the record that goes on into it
+    while part := stored.take():
+        if part.damage:
+            yield from _lost_records(part, max_bytes, is_told=part is told)
+            is_after_damage = True
             continue
-        yield from _stream_records(_Stream(member.read), member.offset, max_bytes)
+        stream = Stream(part, stored)
+        if not is_after_damage or begins_like_warc(part.head) or stream.find_record():
+            is_after_damage = False
+            yield from _stream_records(stream, max_bytes)
+        told = stream.told
 
 
-def _plain_records(file: BinaryIO, max_bytes: int) -> Iterator[_Found]:
-    file.seek(0)
-    yield from _stream_records(_Stream(lambda: file.read(PIECE_BYTES), file), None, max_bytes)
-
-
-def _begins_like_warc(content: bytes) -> bool:
-    return content.lstrip(_PADDING).startswith(b"WARC/")
+def _lost_records(part: Part, max_bytes: int, *, is_told: bool) -> Iterator[_Found]:
+    """A row for every input record that can be seen to begin in a damaged part; the last one stands for its bytes."""
+    if type(part) is Part:
+        if not is_told:
+            yield _Found(False, (Address(part.offset), unread_part(part)._replace(reason="not_a_record")))
+        return
+    whole = unread_part(part)
+    stream = Stream(part)
+    held: Address | None = None
+    has_header = False
+    if not is_told or stream.find_record():
+        for found in _stream_records(stream, max_bytes):
+            has_header |= found.has_header
+            if isinstance(found.item, tuple):
+                if held:
+                    yield _Found(has_header, (held, Unread(Outcome.FAILED, whole.reason)))
+                held = found.item[0]
+    if held is None and not has_header and not is_told:
+        held = Address(part.offset)
+    yield _Found(has_header, (held, whole) if held else None)
 
 
 # --- One decoded stream of records -----------------------------------------------------------------------------------
 
 
-class _Stream:
-    """Decoded bytes, of which those from `position` on can be looked at before they are taken."""
-
-    def __init__(self, read: Callable[[], bytes], file: BinaryIO | None = None) -> None:
-        self.position = 0
-        self._read, self._file = read, file
-        self._held = bytearray()
-        self._at = 0  # what is held begins at `position` here
-
-    def fill(self, n_bytes: int) -> int:
-        """Hold `n_bytes` if there are so many; returns how many are held."""
-        while len(self._held) - self._at < n_bytes and (piece := self._read()):
-            if self._at > len(self._held) // 2:
-                del self._held[: self._at]
-                self._at = 0
-            self._held += piece
-        return len(self._held) - self._at
-
-    def peek(self, n_bytes: int, skip: int = 0) -> bytes:
-        """Up to `n_bytes` held ones, without taking them."""
-        start = self._at + skip
-        return bytes(memoryview(self._held)[start : start + n_bytes])
-
-    def drop(self, n_bytes: int) -> None:
-        """Pass over held bytes."""
-        self._at += n_bytes
-        self.position += n_bytes
-
-    def drop_any(self, of: bytes) -> bool:
-        """Pass over all bytes that are one of `of`; returns whether anything is left."""
-        while self.fill(1):
-            piece = self.peek(_HEADER_BYTES)
-            rest = piece.lstrip(of)
-            self.drop(len(piece) - len(rest))
-            if rest:
-                return True
-        return False
-
-    def find_record(self) -> bool:
-        """Pass over everything before the next line `WARC/1.x`; returns whether there is one."""
-        while self.fill(_RECORD_START_BYTES):
-            window = self.peek(_SEARCH_BYTES)
-            if found := _RECORD_START.search(window):
-                self.drop(found.start() + 1)
-                return True
-            if self.fill(len(window) + 1) == len(window):
-                self.drop(len(window))
-            else:
-                self.drop(max(1, len(window) - _RECORD_START_BYTES))
-        return False
-
-    def skip_block(self, n_bytes: int) -> bool:
-        """Pass over a block that is too large to be held; False if no record can end there.
-
-        In a plain file nothing is passed over then; in a member what was passed over is lost.
-        """
-        if self._file is not None:
-            end = self.position + n_bytes
-            back = self._file.tell()
-            size = self._file.seek(0, 2)
-            self._file.seek(min(end, size))
-            after = self._file.read(_RECORD_START_BYTES)
-            if end > size or not (_begins_like_warc(after) or not after.strip(_PADDING)):
-                self._file.seek(back)
-                return False
-            self._file.seek(end)
-            self._held.clear()
-            self._at, self.position = 0, end
-            return True
-        end = self.position + n_bytes
-        while self.position < end:
-            held = self.fill(1)
-            if not held:
-                return False
-            self.drop(min(held, end - self.position))
-        return True
-
-
 class _Wrong(Exception):  # noqa: N818 - becomes a ledger row
-    def __init__(self, reason: str, value: float | None = None, limit: float | None = None, *, is_past: bool = False) -> None:
-        super().__init__(reason)
-        self.unread = Unread(Outcome.FAILED, reason, value, limit)
+    def __init__(self, unread: Unread, *, is_past: bool = False) -> None:
+        super().__init__(unread)
+        self.unread = unread
         self.is_past = is_past  # the stream stands behind the record
 
 
-def _broken(address: Address, wrong: _Wrong, *, has_header: bool = False) -> _Found:
-    return _Found(has_header, (address, wrong.unread))
+def _wrong(reason: str, value: float | None = None, limit: float | None = None, *, is_past: bool = False) -> _Wrong:
+    return _Wrong(Unread(Outcome.FAILED, reason, value, limit), is_past=is_past)
 
 
-def _stream_records(stream: _Stream, member_offset: int | None, max_bytes: int) -> Iterator[_Found]:
-    """The records of a member, or of a plain file where `member_offset` is None."""
-    ordinal = 0
-    headers: dict[str, str] = {}
-    told = False  # whether the present damage has a row already
-    try:
-        while stream.drop_any(_PADDING):
-            address = Address(stream.position) if member_offset is None else Address(member_offset, ordinal)
-            try:
-                headers = _take_header(stream)
-                block = _take_block(stream, headers, max_bytes)
-                if member_offset is None:
-                    _check_digest(headers, block)
-            except _Wrong as wrong:
-                told = True
-                if _may_be_input(headers):
-                    yield _broken(address, wrong, has_header=bool(headers))
-                if not wrong.is_past and not stream.find_record():
-                    return
-            else:
-                is_input = headers["warc-type"].lower() in INPUT_TYPES
-                yield _Found(True, Record(address, headers, block) if is_input else None)
-            ordinal, headers, told = ordinal + 1, {}, False
-    except Damaged as damaged:
-        if not told and _may_be_input(headers):
-            yield _broken(Address(member_offset or 0, ordinal), _Wrong(damaged.reason), has_header=bool(headers))
+def _stream_records(stream: Stream, max_bytes: int) -> Iterator[_Found]:
+    """The records of a stream."""
+    while stream.drop_any(PADDING):
+        start, address = stream.position, stream.address()
+        headers: dict[str, str] = {}
+        try:
+            headers = _take_header(stream)
+            block = _take_block(stream, headers, max_bytes)
+            is_confirmed = not stream.needs_digest or _has_its_digest(headers, block)
+        except _Wrong as wrong:
+            is_going_on = wrong.is_past or stream.find_record()
+            lost = 0 if wrong.is_past else max(wrong.unread.lost_bytes, min(stream.position - start, stream.stored_bytes))
+            is_input = not _kind_passed_over(headers)
+            yield _Found(bool(headers), (address, wrong.unread._replace(lost_bytes=lost)) if is_input else None)
+            if not is_going_on:
+                return
+        else:
+            record = Record(address, headers, block, stream.lacks_checksum and not is_confirmed)
+            yield _Found(True, _kind_passed_over(headers) or record)
 
 
-def _may_be_input(headers: dict[str, str]) -> bool:
-    """Whether what is damaged counts as an input record: it does unless its header says otherwise."""
-    return headers.get("warc-type", "").lower() not in _OTHER_TYPES
+def _kind_passed_over(headers: dict[str, str]) -> str | None:
+    """What kind of record that is no input this is: a page, a file that was asked for or text that an archive extracted is input.
+
+    Crawlers keep their logs and arguments, and a page's text, picture and metrics, as resources under addresses of their own schemes. What is
+    damaged counts as input unless its header says otherwise.
+    """
+    kind = _only(headers, "warc-type").lower()
+    if kind in _OTHER_TYPES:
+        return kind
+    scheme = _SCHEME.match(headers.get("warc-target-uri", ""))
+    if kind in ("resource", "conversion") and scheme and scheme[1].lower() not in _PAGE_SCHEMES:
+        return f"{kind} {scheme[1].lower()}:"
+    return None
 
 
-def _take_header(stream: _Stream) -> dict[str, str]:
+def _only(headers: dict[str, str], name: str) -> str:
+    """The value of a field that may only be there once, and may be repeated with the same value."""
+    value = headers.get(name, "")
+    first = value.partition(",")[0].strip()
+    return first if all(one.strip() == first for one in value.split(",")) else value
+
+
+def _take_header(stream: Stream) -> dict[str, str]:
     """The fields of the record that begins here, by lower-case name."""
     wanted = _HEADER_BYTES
-    while not (end := _HEADER_END.search(head := stream.peek(min(held := stream.fill(wanted), _MAX_HEADER_BYTES)))):
-        if held < wanted or wanted > _MAX_HEADER_BYTES:
-            raise _Wrong("truncated" if held < wanted and _VERSION_LINE.match(head) else "bad_warc_header")
+    while True:
+        held = stream.fill(wanted, within=True)
+        end = _HEADER_END.search(head := stream.peek(min(held, _MAX_HEADER_BYTES)))
+        if end is None and held < wanted and held <= _MAX_HEADER_BYTES and stream.fill(held + 1) > held:
+            continue  # it goes on in the next member
+        if end or held < wanted or wanted > _MAX_HEADER_BYTES:
+            break
         wanted *= 4
-    if not _VERSION_LINE.match(head):
-        raise _Wrong("bad_warc_header")
+    if end is None and held < wanted and _VERSION_LINE.match(head):
+        raise _cut_short(stream)
+    if end is None or not _VERSION_LINE.match(head):
+        raise _wrong("bad_warc_header")
     stream.drop(end.end())
     return header_fields(head[: end.start()].decode("utf-8", "replace"))
 
@@ -245,38 +214,48 @@ def header_fields(head: str) -> dict[str, str]:
     return {name: ", ".join(values) for name, values in fields.items()}
 
 
-def _take_block(stream: _Stream, headers: dict[str, str], max_bytes: int) -> bytes:
-    """The block, if what follows it shows that its length is true."""
-    kind = headers.get("warc-type", "").lower()
-    if kind not in INPUT_TYPES | _OTHER_TYPES:
-        raise _Wrong("unknown_record_type" if kind else "bad_warc_header")
-    length = headers.get("content-length", "")
+def _take_block(stream: Stream, headers: dict[str, str], max_bytes: int) -> bytes:
+    """The block, if what follows it in its member shows that its length is true."""
+    kind = _only(headers, "warc-type").lower()
+    if kind not in _INPUT_TYPES | _OTHER_TYPES:
+        raise _wrong("unknown_record_type" if kind else "bad_warc_header")
+    length = _only(headers, "content-length")
     if not _LENGTH.fullmatch(length):
-        raise _Wrong("bad_content_length")
+        raise _wrong("bad_content_length")
     n_bytes = int(length)
     if n_bytes > max_bytes:
         is_past = stream.skip_block(n_bytes)
-        raise _Wrong("too_large" if is_past else "bad_content_length", n_bytes, max_bytes, is_past=is_past)
+        raise _wrong("too_large" if is_past else "bad_content_length", n_bytes, max_bytes, is_past=is_past)
     held = stream.fill(n_bytes)
     if held < n_bytes:
-        raise _Wrong("truncated", held, n_bytes)
+        raise _cut_short(stream, held, n_bytes)
     after = n_bytes
-    while stream.fill(after + 1) > after and stream.peek(1, after) in (b"\r", b"\n"):
+    while stream.fill(after + 1, within=True) > after and stream.peek(1, after) in (b"\r", b"\n") and after < n_bytes + _LINE_ENDS:
         after += 1
-    stream.fill(after + _RECORD_START_BYTES)
-    follows = stream.peek(_RECORD_START_BYTES, after)
-    if follows and not follows.startswith((b"WARC/", b"\0")):
-        raise _Wrong("bad_content_length", n_bytes)
+    stream.fill(after + RECORD_START_BYTES, within=True)
+    follows = stream.peek(RECORD_START_BYTES, after)
+    if follows and not follows.startswith((b"WARC/", b"\0", b"\r", b"\n")) and not b"WARC/".startswith(follows):
+        raise _wrong("bad_content_length", n_bytes)
     block = stream.peek(n_bytes)
     stream.drop(after)
     return block
 
 
-def _check_digest(headers: dict[str, str], block: bytes) -> None:
-    """Raise if the block is not what its digest says: a plain file has no other checksum."""
-    name, colon, stated = headers.get("warc-block-digest", "").partition(":")
-    algorithm = _DIGESTS.get(name.lower().replace("-", ""))
-    if colon and algorithm:
-        digest = algorithm(block).digest()
-        if stated.lower() not in (digest.hex(), base64.b32encode(digest).decode().lower()):
-            raise _Wrong("digest_mismatch", is_past=True)
+def _cut_short(stream: Stream, value: float | None = None, limit: float | None = None) -> _Wrong:
+    """What is wrong with a record that goes on beyond the end of what can be read."""
+    stream.told = stream.cut_by
+    return _Wrong(unread_part(stream.told)) if stream.told else _wrong("truncated", value, limit)
+
+
+def _has_its_digest(headers: dict[str, str], block: bytes) -> bool:
+    """Whether a digest confirms the block; raises if one does not."""
+    is_confirmed = False
+    for one in headers.get("warc-block-digest", "").split(","):
+        name, _, stated = one.strip().partition(":")
+        if algorithm := _DIGESTS.get(name.lower().replace("-", "")):
+            digest = algorithm(block).digest()
+            base32 = base64.b32encode(digest).decode().lower().rstrip("=")
+            if stated.strip().lower().rstrip("=") not in (digest.hex(), base32):
+                raise _wrong("digest_mismatch", is_past=True)
+            is_confirmed = True
+    return is_confirmed

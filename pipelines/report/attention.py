@@ -70,6 +70,15 @@ def _notices(facts: Facts) -> Iterator[Notice]:
     if n_failed > MANY_FAILED * n_records:
         text = f"{formats.number_of(n_failed, 'record')} ({formats.share(n_failed / n_records)}) could not be read."
         yield Notice(level="notice", text=text, section="reading")
+    for files in facts.source_files:
+        if files.n_failed:
+            text = f"{files.n_failed} of {formats.number_of(files.n_files, 'file')} of {files.name} could not be read, or not to the end."
+            yield Notice(level="notice", text=text, section="reading")
+        if files.n_passed_over > files.n_files:
+            text = (
+                f"{files.name} reads {formats.number_of(files.n_files, 'file')} and passed over {formats.passed_over(files.passed_over)}."
+            )
+            yield Notice(level="notice", text=text, section="reading")
     if crowded := (facts.details("refine").get("dedup") or {}).get("crowded_buckets"):
         text = f"{formats.number_of(crowded, 'bucket')} held more than dedup.minhash.max_comparisons documents; near-duplicates may remain."
         yield Notice(level="notice", text=text, section="duplicates")

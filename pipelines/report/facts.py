@@ -14,8 +14,9 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
+from pipelines.read.records import FILE_REASONS
 from pipelines.report.histograms import Histogram, histogram_of, histograms
-from pipelines.report.rows import Cluster, CutRow, GuardRow, LanguageRow, RuleRow, SourceRow
+from pipelines.report.rows import Cluster, CutRow, FilesRow, GuardRow, LanguageRow, RuleRow, SourceRow
 from pipelines.report.rules import LINE_RULES, configured_rules
 from schemas import recipe as recipes
 from schemas.errors import OutputError, RecipeError
@@ -146,6 +147,11 @@ class Facts:
         sizes, tokens = self._by("source", self.sizes), self._by("source", self.tokens)
         return [self._source(name, sizes.get(name, {}), tokens.get(name, {})) for name in self.recipe.sources]
 
+    @cached_property
+    def source_files(self) -> list[FilesRow]:
+        """The files of each source; empty until they have been read."""
+        return [FilesRow(name=name, **files) for name, files in self.details("collect").get("files", {}).items()]
+
     def _source(self, name: str, size: dict[str, int], token: dict[str, int]) -> SourceRow:
         config = self.recipe.sources[name]
         encoded = self.done("encode")
@@ -250,10 +256,20 @@ class Facts:
         merged = pl.col("outcome") == "merged"
         entered, stayed = fates.filter(~pl.col("stage").is_in(["read", *ON_REQUEST])), fates.filter(pl.col("stage") == "dedup")
         return [
+            self._worst_files(guards.max_failed_files),
             _nearest("max_failed", guards.max_failed, fates, failed, ("source",), guards.min_documents),
             _nearest("max_filtered", guards.max_filtered, entered, filtered, ("source", "lang"), guards.min_documents),
             _nearest("max_merged", guards.max_merged, stayed.filter(self.refined), merged, ("source", "lang"), guards.min_documents),
         ]
+
+    def _worst_files(self, limit: float | None) -> GuardRow:
+        """The source that could not read the largest share of its files."""
+        bad = self.ledger.filter(pl.col("stage") == "read", pl.col("origin_offset") == 0, pl.col("reason").is_in(FILE_REASONS))
+        n_bad = dict(bad.group_by("source").len().collect().iter_rows())
+        rows = [(n_bad.get(row.name, 0) / row.n_files, row) for row in self.source_files if row.n_files]
+        share, worst = max(rows, key=lambda row: row[0], default=(0.0, None))
+        group = f"source {worst.name}" if worst else None
+        return GuardRow(key="guards.max_failed_files", limit=limit, group=group, n=worst.n_files if worst else 0, share=share)
 
     # --- Documents and shards ----------------------------------------------------------------------------------------
 

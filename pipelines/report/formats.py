@@ -18,6 +18,11 @@ def number_of(value: int, noun: str) -> str:
     return f"{count(value)} {noun}{'' if value == 1 else 's'}"
 
 
+def passed_over(counts: dict[str, int]) -> str:
+    """Files that were named and not read, by ending or reason: "12 .html, 3 .json (not JSON Lines)"."""
+    return ", ".join(f"{count(n)} {why}" for why, n in counts.items())
+
+
 def share(value: float | None) -> str:
     """A ratio as a percentage; what is not nothing never reads as 0 %, and what is not all never as 100 %."""
     if value is None:

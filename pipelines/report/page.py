@@ -90,7 +90,9 @@ def render(facts: Facts, template: str) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {name: getattr(formats, name) for name in ("count", "share", "ratio", "limit", "size", "seconds", "shortened")}
+    environment.filters |= {
+        name: getattr(formats, name) for name in ("count", "share", "ratio", "limit", "size", "seconds", "shortened", "passed_over")
+    }
     environment.filters |= {"plain": plain, "quoted": quoted, "pretty": pretty, "breakable": breakable, "by_language": by_language}
     return environment.get_template(template).render(
         facts=facts,

@@ -43,6 +43,24 @@ class SourceRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilesRow:
+    """The files of one source."""
+
+    name: str
+    n_files: int
+    """That are read."""
+    n_failed: int
+    """Of them: could not be read, or not to their end."""
+    passed_over: dict[str, int]
+    """Files that the source names and that are not read, by ending or reason."""
+
+    @property
+    def n_passed_over(self) -> int:
+        """Files that are not read."""
+        return sum(self.passed_over.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LanguageRow:
     """What is kept of one language."""
 

@@ -75,6 +75,12 @@ def _outcome(facts: Facts) -> Table:
     judged = dict.fromkeys(row.rule.rule_set for row in facts.rules)
     rules = ", ".join(shown(facts.recipe.filters, rule_set) for rule_set in judged)
     table.add_row("rules", Text(rules or "none", overflow="ellipsis", no_wrap=True))
+    for files in facts.source_files:
+        if files.n_failed or files.passed_over:
+            text = f"{files.name}: {formats.number_of(files.n_files, 'file')}"
+            text += f", {files.n_failed} could not be read" if files.n_failed else ""
+            text += f"; passed over: {formats.passed_over(files.passed_over)}" if files.passed_over else ""
+            table.add_row("files", Text(text, overflow="fold"))
     if facts.n_tokens is not None:
         splits = ", ".join(f"{split['split']} {formats.count(split['n_tokens'])}" for split in facts.splits)
         table.add_row("tokens", f"{formats.count(facts.n_tokens)} ({splits})")

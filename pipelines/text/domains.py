@@ -10,7 +10,6 @@ import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import idna
 import numpy as np
@@ -19,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 import tldextract
 
+from pipelines.text.lists import read_lines
 from schemas.errors import RecipeError
 from schemas.files import cached_by_file
 
@@ -103,16 +103,6 @@ def _suffixes() -> tuple[list[str], list[str], list[str]]:
     of = (plain, [name[2:] for name in listed if name.startswith("*.")], [name[1:] for name in listed if name.startswith("!")])
     found = [normal(pl.Series(names, dtype=pl.String)).to_list() for names in of]
     return found[0], found[1], found[2]
-
-
-def read_lines(path: str, key: str, what: str) -> list[tuple[int, str]]:
-    """(number, text) of the lines of a list that say something."""
-    try:
-        lines = Path(path).read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{key} = {path!r}: cannot be read as a list of {what} in UTF-8: {error}") from error
-    numbered = [(number, line.strip()) for number, line in enumerate(lines, 1)]
-    return [(number, line) for number, line in numbered if line and not line.startswith("#")]
 
 
 def normal(host: pl.Series) -> pl.Series:

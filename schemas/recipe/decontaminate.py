@@ -12,9 +12,16 @@ class Decontaminate:
     """Documents that hold an item of an evaluation set are dropped, or the item is cut out of them."""
 
     paths: tuple[str, ...] = ()
-    """Files or globs: JSONL (perhaps compressed), Parquet, or text with one item a line. None turns decontamination off."""
-    columns: tuple[str, ...] = ("question", "text", "prompt")
-    """The first of these that a file has is the item's text. Columns `set` and `id` name an item; else its file and row do."""
+    """Files or globs: JSONL, JSON, Parquet, or text with one item a line, perhaps compressed. None turns decontamination off."""
+    columns: tuple[str, ...] = (
+        *("question", "text", "prompt", "input", "problem", "query", "instruction", "turns", "messages", "conversations"),
+        *("question_stem", "goal", "ctx", "sentence"),
+    )
+    """The first of these in which a row has text is the item: a string, a list, messages, or an object with such a text.
+
+    Members of objects have dotted names. Columns `set` and `id` name an item; else its file and row do. Options of multiple-choice items
+    are taken from the text or from columns such as `choices` or `A`, and the question is looked for without them, too.
+    """
     n: int = 13
     """Words (characters in scripts written without spaces) per n-gram, 8 to 50; GPT-3 took 13."""
     min_words: int = 8

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from schemas.errors import RecipeError
+from schemas.file_names import well_formed
 from schemas.recipe.base import unknown_key
 from schemas.recipe.whole import Recipe
 
@@ -76,7 +77,16 @@ def apply_setting(data: dict[str, Any], setting: str) -> None:
         data = data.setdefault(parent, {})
         if not isinstance(data, dict):
             raise RecipeError(f"--set {setting!r}: {parent!r} is a value, not a section")
-    data[leaf] = value
+    data[leaf] = _as_text(value)
+
+
+def _as_text(value: Any) -> Any:
+    """The value with file names that are not UTF-8 as text, so that a recipe can be written down."""
+    if isinstance(value, list):
+        return [_as_text(one) for one in value]
+    if isinstance(value, dict):
+        return {well_formed(key): _as_text(one) for key, one in value.items()}
+    return well_formed(value) if isinstance(value, str) else value
 
 
 def parse(data: dict[str, Any]) -> Recipe:

@@ -53,16 +53,18 @@ class Source:
     """One input: files by path, or a crawl that makes them."""
 
     path: tuple[str, ...] = ()
-    """Files, folders or globs."""
+    """Files, folders or globs. A name that is not UTF-8 is written as bash reads it in $'...': "caf\\xe9.txt"."""
     crawl: Crawl | None = None
     source_class: str = "other"
     """One of book, commoncrawl, link, encyclopedia, code, other."""
     format: Literal["auto", "warc", "jsonl", "parquet", "text", "code"] = "auto"
-    """`auto` goes by file name: .warc[.gz], .jsonl[.gz|.zst], .parquet, .txt/.md/.rst; a code tree must be named."""
+    """`auto` goes by file name (.warc[.gz], .jsonl[.gz|.zst], .parquet, .txt/.md/.rst), else by first bytes; a code tree must be named."""
     exclude: tuple[str, ...] = ()
     """Globs on paths below a given folder, such as "test/**"."""
     text_column: str = "text"
-    url_column: str = "url"
+    """Where rows have their text. `a.b` is a column of that name, else the member b of the object a."""
+    url_column: str | None = None
+    """Where rows have their URL, named likewise; without it `url`, `metadata.url`, `meta.url` or another well-known place."""
     rules: tuple[str, ...] | None = None
     """Rule sets for this source instead of filters.rules, in order."""
     clean: tuple[str, ...] | None = None
@@ -84,5 +86,7 @@ class Read:
     """Readings beside the characters of a page: left out, as in 漢字, or kept in parentheses, as in 漢字(かんじ)."""
     max_record_bytes: int = 64 * 1024 * 1024
     """A larger record (after decompression) fails with reason `too_large`."""
+    max_window_bytes: int = 2 * 1024 * 1024 * 1024
+    """Compressed data that needs a larger window in memory, as `zstd --long` makes it, fails with reason `window_too_large`."""
     max_html_bytes: int = 8 * 1024 * 1024
     """A larger HTML page fails with reason `html_too_large`: a limit in work, not in seconds."""

@@ -37,6 +37,10 @@ class Guards:
     """Documents that dedup may merge into one, of all that it saw."""
     max_failed: Threshold = 0.90
     """Records that could not be read, by source."""
+    max_lost_bytes: Threshold = 0.50
+    """Bytes of the input files, as stored, that are damaged so that it is not known how many records they held, by source."""
+    max_failed_files: Threshold = 0.5
+    """Files of which nothing could be read, by source, however few it has."""
     min_documents: int = 100
     """Groups smaller than this are not judged."""
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from benchmarks.deduplicate import deduplicate
-from pipelines.dedup.evals.decontaminate import contamination, load_evals
+from pipelines.dedup.evals.sets import contamination, load_evals
 from pipelines.dedup.pool import TakePart
 from pipelines.dedup.stage import _ApplyMerges
 from pipelines.runtime import Progress

@@ -102,7 +102,7 @@ def test_an_empty_list_blocks_nothing(tmp_path: Path) -> None:
 def test_a_list_that_cannot_be_read_or_meant_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"filters\.url\.block_domains = .*nowhere\.txt.*: cannot be read"):
         UrlRules.of(Url(block_domains=str(tmp_path / "nowhere.txt")))
-    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe")
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xff")
     with pytest.raises(RecipeError, match="cannot be read as a list of domains in UTF-8"):
         UrlRules.of(Url(block_domains=str(tmp_path / "binary.txt")))
     (tmp_path / "urls.txt").write_text("example.com\nhttp://example.org/\n")

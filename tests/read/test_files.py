@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from pipelines.read.files import language_of, read_file
 from pipelines.read.records import Document, Unread
 from schemas.ledger import Outcome
 
-LIMIT = 10_000
+LIMIT = 20_000
 
 
 @pytest.mark.parametrize(
@@ -20,6 +23,14 @@ LIMIT = 10_000
     [
         ("a.txt", "Größe\r\nund\rStraße".encode("cp1252"), "Größe\nund\nStraße", "cp1252"),
         ("a.md", "\ufeff漢字".encode("utf-16"), "漢字", "utf-16"),
+        ("a.md", "\ufeff漢字 😀".encode("utf-32"), "漢字 😀", "utf-32"),
+        ("a.md", "\ufeff漢字 😀".encode("utf-32-be"), "漢字 😀", "utf-32"),
+        ("a.md", "int café;\r\n".encode("utf-16-le"), "int café;\n", "utf-16-le"),
+        ("a.md", "int x;\n".encode("utf-16-be"), "int x;\n", "utf-16-be"),
+        ("a.txt", b"x", "x", "utf-8"),
+        ("a.txt", "Der Käse ist größer als sonst.\n".encode("cp1252") * 300 + b"\0", "Der Käse ist größer als sonst.\n" * 300, "cp1252"),
+        ("a.sh", b"echo 1\n" * 2000 + b"\0" + "é".encode(), "echo 1\n" * 2000 + "é", "utf-8"),
+        ("a.log", b"\x1b[31mr\xc3\xb6t\x1b[0m\n", "\x1b[31mröt\x1b[0m\n", "utf-8"),
         ("a.rst.gz", gzip.compress("漢字".encode(), mtime=0), "漢字", "utf-8"),
     ],
 )
@@ -33,15 +44,35 @@ def test_a_text_file_is_a_document(tmp_path: Path, name: str, content: bytes, te
     [
         (b"", Unread(Outcome.DROPPED, "empty_text")),
         (b" \n", Unread(Outcome.DROPPED, "empty_text")),
+        (b"\xef\xbb\xbf", Unread(Outcome.DROPPED, "empty_text")),
+        (b"\xff\xfe", Unread(Outcome.DROPPED, "empty_text")),
+        (b"\0", Unread(Outcome.DROPPED, "binary")),
+        (b"\0\0", Unread(Outcome.DROPPED, "binary")),
+        (b"abc\0", Unread(Outcome.DROPPED, "binary")),
+        (bytes(range(0, 256, 2)) + b"\0", Unread(Outcome.DROPPED, "binary")),
+        (b"\x01\0\x02\0\x03\0", Unread(Outcome.DROPPED, "binary")),
+        (b"exec tail $0\n" * 700 + bytes(range(256)), Unread(Outcome.DROPPED, "binary")),
         (b"a\0b", Unread(Outcome.DROPPED, "binary")),
         (b"a" * (LIMIT + 1), Unread(Outcome.FAILED, "too_large", None, LIMIT)),
         (gzip.compress(bytes(10 * LIMIT), mtime=0), Unread(Outcome.FAILED, "too_large", None, LIMIT)),
-        (gzip.compress(b"text", mtime=0)[:-4], Unread(Outcome.FAILED, "truncated")),
+        (gzip.compress(b"text", mtime=0)[:-4], Unread(Outcome.FAILED, "truncated", 20, None, 20)),
+        (gzip.compress(b"text", mtime=0) + b"\1junk", Unread(Outcome.FAILED, "gzip_damaged", 5, None, 29)),
     ],
 )
 def test_what_is_no_text_has_a_reason(tmp_path: Path, content: bytes, unread: Unread) -> None:
     (tmp_path / "a.txt").write_bytes(content)
     assert read_file(tmp_path / "a.txt", "a.txt", None, LIMIT) == unread
+
+
+def test_a_text_file_of_several_members_is_one_document_and_says_if_nothing_confirms_it(tmp_path: Path) -> None:
+    for name, content, meta in (
+        ("a.txt.gz", gzip.compress(b"one ") + gzip.compress(b"two"), {"charset": "utf-8"}),
+        ("a.txt.bz2", bz2.compress(b"one ") + bz2.compress(b"two"), {"charset": "utf-8"}),
+        ("a.txt.xz", lzma.compress(b"one ") + bytes(4) + lzma.compress(b"two"), {"charset": "utf-8"}),
+        ("a.txt.zst", zstandard.compress(b"one ") + zstandard.compress(b"two"), {"charset": "utf-8", "no_checksum": True}),
+    ):
+        (tmp_path / name).write_bytes(content)
+        assert read_file(tmp_path / name, name, None, LIMIT) == Document("one two", meta=meta)
 
 
 def test_a_code_file_states_its_language_and_path(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ brotli = pytest.importorskip("brotli")  # a requirement of FastWARC
 
 LIMIT = 1 << 20
 BODY = b"<html><p>The body of the page.</p></html>"
+SKIPPABLE = b"\x50\x2a\x4d\x18\4\0\0\0abcd"
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 
@@ -44,20 +45,56 @@ def chunked(data: bytes, size: int) -> bytes:
         ("zstd", zstandard.compress(BODY)),
         ("identity", BODY),
         ("deflate, gzip", gzip.compress(zlib.compress(BODY), mtime=0)),
+        ("GZIP;q=1", gzip.compress(BODY, mtime=0)),
+        ("gzip, gzip", gzip.compress(gzip.compress(BODY, mtime=0), mtime=0)),
+        ("gzip, gzip", gzip.compress(BODY, mtime=0)),  # a header that was sent twice
+        ("gzip", gzip.compress(BODY[:20], mtime=0) + gzip.compress(BODY[20:], mtime=0)),
+        ("gzip", gzip.compress(BODY, mtime=0) + b"junk"),
+        ("zstd", zstandard.compress(BODY[:20]) + zstandard.compress(BODY[20:])),
+        ("zstd", SKIPPABLE + zstandard.compress(BODY[:20]) + SKIPPABLE + zstandard.compress(BODY[20:])),
     ],
 )
 def test_content_codings_are_undone(coding: str, stored: bytes) -> None:
     assert parse_http(http(stored, extra=f"Content-Encoding: {coding}\r\n"), LIMIT).body == BODY
 
 
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip", "deflate", "compress", "lzma"])
+@pytest.mark.parametrize(
+    "body", [BODY, b"words", "Wörter ".encode() * 100, "Wörter und mehr Wörter ".encode("latin-1") * 10, BODY.decode().encode("utf-16")]
+)
+def test_plain_text_under_a_coding_is_shown_as_it_is(coding: str, body: bytes) -> None:
+    assert parse_http(http(body, extra=f"Content-Encoding: {coding}\r\n"), LIMIT).body == body
+
+
+@pytest.mark.parametrize("coding", ["aws-chunked", "8bit", "binary", "UTF-8", "iso-8859-1", "text/html", "none", "null", "*", "%", "en-US"])
+@pytest.mark.parametrize("body", [BODY, PNG])
+def test_a_coding_that_names_none_changes_nothing(coding: str, body: bytes) -> None:
+    assert parse_http(http(body, extra=f"Content-Encoding: {coding}\r\n"), LIMIT).body == body
+    packed = http(gzip.compress(body, mtime=0), extra=f"Content-Encoding: {coding}, gzip\r\n")
+    assert parse_http(packed, LIMIT).body == body
+
+
+@pytest.mark.parametrize(
+    ("name", "body"), [("gzip", gzip.compress(BODY * 9)), ("br", brotli.compress(BODY * 9)), ("zstd", zstandard.compress(BODY * 9))]
+)
+def test_a_packed_body_that_is_cut_fails_with_one_reason(name: str, body: bytes) -> None:
+    for n_bytes in range(4, len(body) - 1, 7):
+        assert reason(parse_http, http(body[:n_bytes], extra=f"Content-Encoding: {name}\r\n"), LIMIT) == ("failed", "bad_content_encoding")
+
+
+def test_transfer_codings_are_undone_before_content_codings() -> None:
+    body = chunked(gzip.compress(zlib.compress(BODY), mtime=0), 9)
+    assert parse_http(http(body, extra="Transfer-Encoding: gzip, chunked\r\nContent-Encoding: deflate\r\n"), LIMIT).body == BODY
+
+
 @pytest.mark.parametrize(
     ("coding", "stored", "why"),
     [
         ("gzip", gzip.compress(BODY, mtime=0)[:-12], "bad_content_encoding"),
-        ("deflate", b"\xff\xff" + BODY, "bad_content_encoding"),
-        ("br", b"\xff" + BODY, "bad_content_encoding"),
-        ("zstd", BODY, "bad_content_encoding"),
-        ("compress", BODY, "content_encoding_unsupported"),
+        ("deflate", b"\xff\0" + BODY, "bad_content_encoding"),
+        ("br", b"\xff\0" + BODY, "bad_content_encoding"),
+        ("zstd", zstandard.ZstdCompressor(write_checksum=True).compress(BODY)[:-1] + b"\0", "bad_content_encoding"),
+        ("compress", b"\x1f\x9d\x90" + PNG, "content_encoding_unsupported"),
         ("gzip", gzip.compress(bytes(2 * LIMIT), mtime=0), "too_large"),
         ("deflate", zlib.compress(bytes(2 * LIMIT)), "too_large"),
         ("br", brotli.compress(bytes(2 * LIMIT)), "too_large"),
@@ -76,15 +113,28 @@ def test_chunks_are_joined(data: bytes, size: int) -> None:
 def test_chunks_without_end_count_as_far_as_they_go_and_a_body_without_chunks_as_it_is() -> None:
     assert unchunk(chunked(BODY, 10)[:-9]) == BODY[:40]
     assert unchunk(BODY) == BODY
+    assert unchunk(b"0" * 40 + b"5\r\nabcde\r\n0\r\n\r\n") == b"abcde"
+    assert unchunk(b"fffffffffffffff\r\nabcde") == b"abcde"
+    assert unchunk(b"ffffffffffffffff\r\nabcde") == b"ffffffffffffffff\r\nabcde"
     assert reason(unchunk, b"5\r\nabcde\r\nzz\r\nmore") == ("failed", "bad_transfer_encoding")
 
 
-@pytest.mark.parametrize("status", ["404 Not Found", "301", "500 x"])
+@pytest.mark.parametrize("status", ["404 Not Found", "301", "500 x", "000", "999", "100"])
 def test_only_successful_responses_are_read(status: str) -> None:
     assert reason(parse_http, http(BODY, status=status), LIMIT) == ("dropped", "http_status")
 
 
-@pytest.mark.parametrize("block", [b"", BODY, b"HTTP/1.1\r\nContent-Type: text/html\r\n\r\n", b"HTTP/1.1 xx\r\n\r\n"])
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"",
+        BODY,
+        b"HTTP/1.1\r\nContent-Type: text/html\r\n\r\n",
+        b"HTTP/1.1 xx\r\n\r\n",
+        "HTTP/1.1 ٢٠٠ OK\r\n\r\n".encode(),
+        b"HTTP/1.1 2000\r\n\r\n",
+    ],
+)
 def test_a_response_without_a_status_fails(block: bytes) -> None:
     assert reason(parse_http, block, LIMIT) == ("failed", "http_header_missing")
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
+import lzma
+import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.read import reader
-from pipelines.read.reader import doc_id, read_split
+from pipelines.read.reader import doc_id, read_split, read_whole
+from pipelines.read.records import FILE_REASONS, Address, Document, Item
 from pipelines.read.splits import Split
 from schemas.errors import InputError
 from schemas.hops import DOCUMENT, LEDGER
@@ -49,7 +57,7 @@ def test_every_record_without_a_document_has_a_reason(tmp_path: Path) -> None:
         http(b""),
         http(b"<p>" + b"x" * 5000),
         b"no head",
-        http(page(), extra="Content-Encoding: lzma\r\n"),
+        http(lzma.compress(page()), extra="Content-Encoding: lzma\r\n"),
         http(b"\xef\xbb\xbf", "text/plain"),
     ]
     stored = members([record(f"http://a.example/{i}", block) for i, block in enumerate(blocks)])
@@ -123,10 +131,105 @@ def test_ids_come_from_address_and_content_alone(tmp_path: Path) -> None:
     assert len(set(first)) == 4
 
 
-def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
-    split = Split(index=0, source="web", format="warc", files=(str(tmp_path / "gone.warc"),))
-    with pytest.raises(InputError, match=r"gone\.warc: cannot be read: No such file"):
-        list(read_split(split, Source(), Read()))
+def rows_of(name: str, format_: str = "auto") -> tuple[list[str], list[tuple[int, str, str]]]:
+    """(texts, reasons) of one file that lies in the working folder."""
+    source = Source(path=(name,), format=format_)  # type: ignore[arg-type]
+    split = Split(index=0, source="web", format=format_ if format_ != "auto" else name.split(".")[1], files=(name,))
+    found = list(read_split(split, source, Read()))
+    texts = [text for batch in found for text in batch.documents.column("raw_text").to_pylist()]
+    return texts, reasons([row for batch in found for row in batch.failures.to_pylist()])
+
+
+def parquet(column: str) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({column: [f"{column} {i}" + "x" * 5000 for i in range(600)]}), sink, row_group_size=300, compression="none")
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("gone.warc", None, "unreadable_file"),
+        ("gone.txt", None, "unreadable_file"),
+        ("gone.jsonl", None, "unreadable_file"),
+        ("a.parquet", b"", "empty_file"),
+        ("a.warc.gz", b"", "empty_file"),
+        ("a.jsonl.zst", b"", "empty_file"),
+        ("a.txt.gz", b"", "empty_file"),
+        ("a.parquet", b"<Error>AccessDenied</Error>", "not_parquet"),
+        ("a.parquet", parquet("text")[:-20], "unreadable_file"),
+        ("a.parquet", parquet("content"), "no_text_column"),
+        ("a.jsonl", b"<html>\n<body>\n</body>\n</html>", "not_json_lines"),
+        ("a.jsonl", b'[{"text": "a"},\n{"text": "b"}]', "not_json_lines"),
+        ("a.jsonl", b'{\n  "text": "a"\n}', "not_json_lines"),
+        ("a.jsonl", b"\xff\xfe" + '{"text": "a"}\n'.encode("utf-16-le"), "not_json_lines"),
+    ],
+)
+def test_a_bad_file_is_one_failed_row_with_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes | None, reason: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        Path(name).write_bytes(content)
+    assert rows_of(name) == ([], [(0, "failed", reason)])
+    assert reason in FILE_REASONS
+
+
+def test_an_empty_file_of_json_lines_holds_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.jsonl").touch()
+    assert rows_of("a.jsonl") == ([], [])
+
+
+def test_a_file_of_another_format_than_its_name_says_is_read_by_its_first_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.jsonl").write_bytes(parquet("text"))
+    Path("b.jsonl").write_bytes(record("http://a.example/", http(page())))
+    assert len(rows_of("a.jsonl")[0]) == 600
+    assert rows_of("b.jsonl") == ([PARAGRAPH.strip()], [])
+    assert rows_of("a.jsonl", "jsonl") == ([], [(0, "failed", "wrong_format")])
+
+
+def test_damaged_lines_are_rows_of_their_own_wherever_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.jsonl").write_bytes(b'garbage\n{"text": \n{"text": "a"}\n')
+    assert rows_of("a.jsonl") == (["a"], [(0, "failed", "bad_json"), (1, "failed", "bad_json")])
+    Path("a.jsonl").write_bytes(b'{"text": "a')
+    assert rows_of("a.jsonl") == ([], [(0, "failed", "bad_json")])
+    Path("a.jsonl").write_bytes(b'{"text": "a\n{"text": "b')
+    assert rows_of("a.jsonl") == ([], [(0, "failed", "bad_json"), (1, "failed", "bad_json")])
+
+
+def test_an_error_of_the_disk_is_a_row_but_what_the_machine_lacks_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.jsonl").write_bytes(b'{"text": "a"}\n' * 3)
+
+    def cut(number: int) -> Iterator[Item]:
+        yield Address(0), Document("a")
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(reader, "read_jsonl", lambda *_: cut(errno.EIO))
+    assert rows_of("a.jsonl") == (["a"], [(1, "failed", "unreadable_file")])
+    monkeypatch.setattr(reader, "read_jsonl", lambda *_: cut(errno.EMFILE))
+    with pytest.raises(OSError, match="Too many open files"):
+        rows_of("a.jsonl")
+
+
+def test_commands_that_want_every_file_refuse_a_bad_one(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").touch()
+    split = Split(index=0, source="web", format="parquet", files=(str(tmp_path / "a.parquet"),))
+    with pytest.raises(InputError, match=r"a\.parquet: cannot be read \(empty_file\)"):
+        list(read_whole(split, Source(), Read()))
+
+
+def test_the_ledger_names_a_file_whose_name_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("caf\udce9\n.jsonl").write_bytes(b'{"text": "a"}\nno\n')
+    Path("\udce9.py").write_bytes(b"x = 1\n")
+    ((document,), (failure,)) = read_file(Path("caf\udce9\n.jsonl"))
+    assert (document["origin_file"], failure["origin_file"]) == (r"caf\xe9\n.jsonl",) * 2
+    ((code,), ()) = read_file(Path("\udce9.py"), format="code")
+    assert (code["origin_file"], json.loads(code["meta"])["path"]) == (r"\xe9.py", r"\xe9.py")
 
 
 def test_a_number_that_no_double_holds_is_still_a_row(tmp_path: Path) -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import os
 import pickle
 import re
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import zstandard
 
 from pipelines.read import splits
-from pipelines.read.splits import Split, describe_inputs, glob_pattern, plan
+from pipelines.read.inputs import glob_pattern
+from pipelines.read.splits import Split, describe_inputs, plan, plan_all
 from schemas import recipe as recipes
 from schemas.errors import InputError
 from schemas.recipe import Source
@@ -140,17 +147,20 @@ def test_inputs_are_described_by_size_and_time(folder: Path) -> None:
         (("absent",), {}, r"sources\.web\.path = 'absent': no such file or folder"),
         (("absent-*",), {}, r"sources\.web\.path = 'absent-\*': nothing to read there; known are WARC"),
         (("pictures",), {}, r"sources\.web\.path = 'pictures': nothing to read there; known are WARC"),
-        (("pictures",), {"format": "code"}, "nothing to read there"),
+        (("pictures",), {"format": "code"}, "nothing to read there.*passed over: 1 .png"),
+        (("a.json",), {}, r"'a\.json': the file is JSON, but not one object a line"),
+        (("n" * 300,), {}, "no such file or folder"),
         (("d",), {"exclude": ("**",)}, r"nothing to read there.*\(exclude may take all away\)"),
         (
             ("pictures/a.png",),
             {},
-            r"'pictures/a\.png': the name does not say its format; set sources\.NAME\.format, or use WARC .*JSON Lines",
+            r"'pictures/a\.png': the name does not say its format, and .*; set sources\.NAME\.format, or use WARC .*JSON Lines",
         ),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_a_remedy(folder: Path, path: tuple[str, ...], settings: dict[str, Any], message: str) -> None:
     touch("pictures/a.png", "d/a.txt")
+    Path("a.json").write_text("[1]")
     with pytest.raises(InputError, match=message):
         files(path, **settings)
 
@@ -160,6 +170,131 @@ def test_two_sources_may_not_read_one_file_even_by_another_name(folder: Path) ->
     Path("link").symlink_to("d")
     with pytest.raises(InputError, match=r"sources 'one' and 'two' both read link/b\.jsonl"):
         plan({"one": Source(path=("d/*.jsonl",)), "two": Source(path=("link/b.jsonl",))}, Path("run"))
+
+
+def test_what_is_named_and_not_read_is_counted_by_ending(folder: Path) -> None:
+    touch(
+        "d/robots.txt", "d/a.html", "d/b.HTML", "d/c.csv.gz", "d/e.arrow", "d/notes", "d/.hidden", "d/x.a-very-long-ending", "d/old/f.txt"
+    )
+    Path("d/g.json").write_text('{\n "a": 1\n}')
+    Path("d/broken.txt").symlink_to("gone")
+    os.mkfifo("d/pipe.txt")
+    found = plan_all({"web": Source(path=("d",), exclude=("old/**",))}, Path("run"))
+    assert [split.files for split in found.splits] == [("d/robots.txt",)]
+    assert found.passed_over == {
+        "web": {
+            ".html": 2,
+            "broken links and special files": 2,
+            ".arrow": 1,
+            ".csv.gz": 1,
+            ".json (not JSON Lines)": 1,
+            "excluded": 1,
+            "hidden": 1,
+            "no ending": 1,
+            "other endings": 1,
+        }
+    }
+    assert plan_all({"web": Source(path=("d/*.[jth]*",))}, Path("run")).passed_over["web"] == {
+        ".html": 1,
+        ".json (not JSON Lines)": 1,
+        "broken links and special files": 2,
+    }
+
+
+def test_a_file_without_a_telling_name_is_known_by_its_first_bytes(folder: Path) -> None:
+    Path("d").mkdir()
+    rows = b'{"text": "a"}\n{"text": "b"}\n'
+    pq.write_table(pa.table({"text": ["a"]}), "d/part-0000")
+    Path("d/c4-train.00000-of-00002.json.gz").write_bytes(gzip.compress(rows[:14]) + gzip.compress(rows[14:]))
+    Path("d/rows.json").write_bytes(b"\xef\xbb\xbf" + rows)
+    Path("d/rows.jsonl.1").write_bytes(zstandard.compress(rows))
+    Path("d/rows.json.xz").write_bytes(lzma.compress(rows))
+    Path("d/rows.bz").write_bytes(bz2.compress(rows))
+    Path("d/one").write_bytes(b'{"text": "' + b"x" * 100_000 + b'"}')
+    Path("d/damaged.json").write_bytes(b'{"text": "a}\n' + rows)
+    Path("d/pages.JSONL.GZ").write_bytes(gzip.compress(rows))
+    Path("d/pages.cdx.gz.1").write_bytes(gzip.compress(b"WARC/1.0\r\n"))
+    Path("d/warc.bz2").write_bytes(bz2.compress(b"WARC/1.0\r\n"))
+    Path("d/array.json").write_bytes(b'[{"text": "a"},\n{"text": "b"}]')
+    Path("d/inner.json").write_bytes(b'{\n"rows": [\n{"text": "a"}\n]}')
+    Path("d/page.html").write_bytes(b'<pre>\n{"text": "a"}\n</pre>\n<p>')
+    found = plan_all({"web": Source(path=("d",))}, Path("run"))
+    assert {file.removeprefix("d/"): split.format for split in found.splits for file in split.files} == {
+        "part-0000": "parquet",
+        "c4-train.00000-of-00002.json.gz": "jsonl",
+        "rows.json": "jsonl",
+        "rows.jsonl.1": "jsonl",
+        "rows.json.xz": "jsonl",
+        "rows.bz": "jsonl",
+        "one": "jsonl",
+        "damaged.json": "jsonl",
+        "pages.JSONL.GZ": "jsonl",
+        "pages.cdx.gz.1": "warc",
+        "warc.bz2": "warc",
+    }
+    assert found.passed_over["web"] == {".json (not JSON Lines)": 2, ".html": 1}
+    assert files("d/rows.json") == [("jsonl", ("d/rows.json",))]
+    assert files("d", format="parquet") == [("parquet", ("d/part-0000",))]
+
+
+def test_linked_folders_are_followed_once(folder: Path) -> None:
+    touch("store/part.jsonl", "d/real/x.jsonl")
+    Path("d/linked").symlink_to("../store")
+    Path("d/z-loop").symlink_to("..")
+    Path("d/itself").symlink_to("itself")
+    for number in range(9):
+        Path(f"d/real/{number}-here").symlink_to(".")
+    Path("d/real/up").symlink_to("../real")
+    for path in ("d", "d/**/*.jsonl", "d/**"):
+        found = plan_all({"web": Source(path=(path,))}, Path("run"))
+        assert [split.files for split in found.splits] == [("d/linked/part.jsonl",), ("d/real/x.jsonl",)], path
+    assert plan_all({"web": Source(path=("d",))}, Path("run")).passed_over["web"] == {
+        "other names of what is read": 12,
+        "broken links and special files": 1,
+    }
+
+
+def test_a_file_with_several_names_is_read_once_and_its_other_names_are_counted(folder: Path) -> None:
+    touch("d/a.jsonl", "d/z.jsonl")
+    Path("d/0.jsonl").symlink_to("a.jsonl")
+    Path("d/hard.jsonl").hardlink_to("d/z.jsonl")
+    found = plan_all({"web": Source(path=("d", "./d/a.jsonl", "d/../d/a.jsonl", str(folder / "d/z.jsonl")))}, Path("run"))
+    assert [split.files for split in found.splits] == [("./d/a.jsonl",), (f"{folder}/d/z.jsonl",)]
+    assert found.passed_over == {"web": {"other names of what is read": 5}}
+    assert files("d/[0a].jsonl") == [("jsonl", ("d/a.jsonl",))]
+    with pytest.raises(InputError, match=r"sources 'one' and 'two' both read d/hard\.jsonl"):
+        plan({"one": Source(path=("d/z.jsonl",)), "two": Source(path=("d/hard.jsonl",))}, Path("run"))
+
+
+def test_names_of_any_bytes_are_found_and_described_as_text(folder: Path) -> None:
+    names = [b"caf\xe9.jsonl", b"a\nb.jsonl", b'it\'s "so".jsonl', b"[1].jsonl", b"\\x41.jsonl", b"end.jsonl ", b"n" * 249 + b".jsonl"]
+    Path("d[1]").mkdir()
+    for name in names:
+        Path(os.fsdecode(b"d[1]/" + name)).write_bytes(b'{"text": "a"}\n')
+    for path in ("d[1]", "d[1]/*", "d[1]/**/*"):
+        found = plan({"web": Source(path=(path,))}, Path("run"))
+        lines = [line.rsplit(" ", 2)[0].removeprefix("web jsonl d[1]/") for line in describe_inputs(found)]
+        assert sorted(lines) == sorted(
+            [r"caf\xe9.jsonl", r"a\nb.jsonl", 'it\'s "so".jsonl', "[1].jsonl", r"\\x41.jsonl", r"end.jsonl\x20", "n" * 249 + ".jsonl"]
+        )
+    assert files(r"d[1]/caf\xe9.jsonl") == [("jsonl", ("d[1]/caf\udce9.jsonl",))]
+    assert files(r"d[1]/caf\xe9*") == [("jsonl", ("d[1]/caf\udce9.jsonl",))]
+    assert files(r"d[1]/\x41.jsonl") == [("jsonl", (r"d[1]/\x41.jsonl",))]
+
+
+def test_a_folder_that_cannot_be_listed_stops_the_run_before_it_starts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch("d/a.jsonl", "d/closed/b.jsonl")
+    listed = os.scandir
+
+    def scandir(path: str) -> Any:
+        if path.endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(InputError, match="d/closed: the folder cannot be listed: Permission denied; mend or exclude it"):
+        files("d")
+    assert files("d", exclude=("closed/**",)) == [("jsonl", ("d/a.jsonl",))]
 
 
 def test_a_split_says_where_its_files_are() -> None:

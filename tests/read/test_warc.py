@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
+from pipelines.read.records import FILE_REASONS
 from pipelines.read.warc import Record, read_records
-from schemas.errors import InputError
 from tests.read.archives import http, members, page, pages, record
 
 LIMIT = 1 << 20
@@ -151,10 +151,27 @@ def test_an_unknown_type_is_told(tmp_path: Path) -> None:
     assert [what for _, _, what in read(tmp_path / "a", stored, "a.warc")] == ["http://a.example/0", "unknown_record_type"]
 
 
-@pytest.mark.parametrize("stored", [b"", gzip.compress(b"no archive", mtime=0), random.Random(1).randbytes(50_000), b"<html>", b"WARC/"])
-def test_a_file_without_any_record_is_refused_with_how_it_begins(tmp_path: Path, stored: bytes) -> None:
-    with pytest.raises(InputError, match=r"a\.warc\.gz: no WARC record in it; its \d+ bytes begin with"):
-        read(tmp_path / "a", stored)
+@pytest.mark.parametrize(
+    ("stored", "reason"),
+    [
+        (b"", "empty_file"),
+        (bytes(100), "empty_file"),
+        (gzip.compress(b"", mtime=0), "empty_file"),
+        (gzip.compress(b"no archive", mtime=0), "not_a_warc"),
+        (b"".join(gzip.compress(b"no archive", mtime=0) for _ in range(3)), "not_a_warc"),
+        (zstandard.compress(b"no archive"), "not_a_warc"),
+        (random.Random(1).randbytes(50_000), "not_a_warc"),
+        (b"<html>", "not_a_warc"),
+        (b"<html><p>" + b"words " * 50_000, "not_a_warc"),
+        (b"PK\x03\x04" + bytes(100), "not_a_warc"),
+        (b"WARC/", "not_a_warc"),
+        (gzip.compress(pages(1)[0], mtime=0)[:60], "truncated"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.warc.gz", "a.warc", "a.warc.zst"])
+def test_a_file_without_any_record_is_one_row(tmp_path: Path, name: str, stored: bytes, reason: str) -> None:
+    assert read(tmp_path / name, stored, name) == [(0, 0, reason)]
+    assert reason in FILE_REASONS | {"truncated"}
 
 
 @settings(max_examples=150, deadline=None)

@@ -68,6 +68,7 @@ N_RECORDS: Final = sum(group.n for group in GROUPS)
 N_KEPT: Final = sum(group.n for group in GROUPS if group.outcome is KEPT)
 
 
+FILES: Final = {"web": {"n_files": 3, "n_failed": 1, "passed_over": {".html": 12, ".json (not JSON Lines)": 1}}}
 FAILING: Final = {"failing": {"gopher_quality.min_words": 70}, "failing_alone": {"gopher_quality.min_words": 21}}
 
 
@@ -234,7 +235,10 @@ def make_run(folder: Path, *, until: str = "report", pretrain: bool = True) -> P
             outputs[stage].append(entry(path, folder))
     if until in ("collect", "refine"):
         write_segment(folder)
-    details: dict[str, dict[str, Any]] = {"crawl": {"web": {"fetched": 466, "robots_denied": 3}}, "collect": {"n_splits": 3, **FAILING}}
+    details: dict[str, dict[str, Any]] = {
+        "crawl": {"web": {"fetched": 466, "robots_denied": 3}},
+        "collect": {"n_splits": 3, "files": FILES, **FAILING},
+    }
     if "refine" in reached:
         documents = documents_table()
         path = folder / "documents" / "documents-00000.arrow"

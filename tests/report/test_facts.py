@@ -94,8 +94,15 @@ def test_a_source_with_rules_of_its_own_is_judged_by_those_alone() -> None:
 def test_guards_are_measured_as_they_judge(facts: Facts) -> None:
     shares = {row.key: (row.group, row.n, row.share) for row in facts.guards}
     assert shares["guards.max_failed"] == ("source web", 401, 6 / 401)
+    assert shares["guards.max_failed_files"] == ("source web", 3, 0.0)
     assert shares["guards.max_filtered"] == ("language en", 239, 52 / 239)
     assert shares["guards.max_merged"] == ("source web", 205, 30 / 205)
+
+
+def test_files_that_failed_or_were_passed_over_in_number_are_mentioned(facts: Facts) -> None:
+    texts = [notice.text for notice in attention(facts)]
+    assert "1 of 3 files of web could not be read, or not to the end." in texts
+    assert "web reads 3 files and passed over 12 .html, 1 .json (not JSON Lines)." in texts
 
 
 def test_a_run_that_its_merge_guard_stopped_shows_what_was_merged(tmp_path: Path) -> None:

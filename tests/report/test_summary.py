@@ -35,6 +35,7 @@ def test_it_shows_what_went_in_what_came_out_and_what_to_look_at(tmp_path: Path)
     assert "400 tokens, trained here, 4.02 bytes per token" in text
     assert "loss 5.993 -> 2.104, 0.759 bits per byte (token frequencies alone 1.425) passed" in text
     assert "redacted email 168, phone 50" in text
+    assert "files web: 3 files, 1 could not be read; passed over: 12 .html, 1 .json (not JSON Lines)" in text
     assert "rules never fired" in text
     assert "No duplicates of kind url were found." in text
     assert "shards/, tokenizer/tokenizer.json, documents/, ledger/, run.json" in text

@@ -5,46 +5,26 @@ A pure function of each document and the evaluation sets, so it may be asked aga
 
 from __future__ import annotations
 
-import functools
-import glob
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 
-from pipelines.dedup.evals.index import EvalIndex, Ints, index_items
-from pipelines.dedup.evals.matches import find_matches, match_spans
+from pipelines.dedup.evals.index import Ints
+from pipelines.dedup.evals.matches import Matches, find_matches, match_spans
+from pipelines.dedup.evals.sets import EvalSets
 from pipelines.text.unicode import LETTER, MARK, NUMBER, TABLE_SIZE, UNSPACED, char_classes, decode
 from pipelines.text.view import text_view
 from schemas.buffers import Bytes
-from schemas.errors import InputError
-from schemas.files import sha256_of
 from schemas.recipe import Decontaminate
 
 EVALUATION_CUT: Final = pa.field("n_cut_chars_evaluation", pa.uint32(), nullable=False)
 """A column of documents: the characters that went with evaluation items."""
 
-_JSONL: Final = (".jsonl", ".ndjson", ".json")
-_COMPRESSED: Final = (".gz", ".zst")
 _JOIN: Final = b"\n\n"
-
-
-@dataclass(frozen=True, slots=True)
-class EvalSets:
-    """Evaluation items, looked for together."""
-
-    sets: pa.Array
-    """large_string[items]: the set that each item belongs to."""
-    ids: pa.Array
-    """large_string[items]: its name within the set."""
-    index: EvalIndex
 
 
 class Cleaned(NamedTuple):
@@ -104,18 +84,6 @@ def eval_reasons(found: Found, evals: EvalSets) -> tuple[pa.Array, pa.Array, pa.
     return reasons, values, limits
 
 
-def contamination(counts: dict[str, int], evals: EvalSets) -> dict[str, dict[str, object]]:
-    """The report: by evaluation set how many items it has, and in how many documents each that was found stands."""
-    report: dict[str, dict[str, object]] = {
-        name: {"items": n, "found": 0, "documents_by_item": {}} for name, n in sorted(Counter(evals.sets.to_pylist()).items())
-    }
-    for name, n in sorted(counts.items()):
-        of_set, _, item = name.partition("\t")
-        report[of_set]["documents_by_item"][item] = n  # type: ignore[index]
-        report[of_set]["found"] += 1  # type: ignore[operator]
-    return report
-
-
 def cuts_items(config: Decontaminate) -> bool:
     """Whether items are cut out of documents."""
     return bool(config.paths) and config.outcome == "cut"
@@ -127,78 +95,6 @@ def with_evaluation_cut(documents: pa.RecordBatch, before: pa.Array, after: pa.A
     return documents.append_column(EVALUATION_CUT, n_cut.cast(pa.uint32()))
 
 
-def eval_files(config: Decontaminate) -> list[Path]:
-    """The files that the recipe names, sorted; InputError names a path that leads to none."""
-    found = []
-    for pattern in config.paths:
-        files = sorted(Path(path) for path in glob.glob(pattern, recursive=True) if Path(path).is_file())  # noqa: PTH207 - absolute patterns
-        if not files:
-            raise InputError(f"decontaminate.paths: {pattern} leads to no file; name files or globs of evaluation sets")
-        found += files
-    return sorted(set(found))
-
-
-def describe_evals(config: Decontaminate) -> tuple[str, ...]:
-    """One line per file, with its digest: what a result depends on besides recipe and documents."""
-    return tuple(f"{path} {path.stat().st_size} {sha256_of(path)}" for path in eval_files(config))
-
-
-def load_evals(config: Decontaminate, ignored: tuple[Path, ...] = ()) -> EvalSets:
-    """Read and index the recipe's evaluation sets, once per process as long as the files stay as they are.
-
-    `ignored`: Arrow files with a column `gram` of those that are no evidence.
-    """
-    return _load(config, _states(eval_files(config)), _states(ignored))
-
-
-_State = tuple[Path, int, int]
-
-
-def _states(files: Iterable[Path]) -> tuple[_State, ...]:
-    """Path, size and modification time of each file."""
-    return tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
-
-
-@functools.lru_cache(maxsize=4)
-def _load(config: Decontaminate, files: tuple[_State, ...], without: tuple[_State, ...]) -> EvalSets:
-    common = [pa.ipc.open_file(path).read_all().column("gram").to_numpy() for path, _, _ in without]
-    ignored = np.concatenate(common) if common else None
-    items = pl.concat([_read_items(path, config) for path, _, _ in files])
-    text = items.get_column("text").to_arrow().cast(pa.large_string())
-    sets, ids = (items.get_column(name).to_arrow().cast(pa.large_string()) for name in ("set", "id"))
-    return EvalSets(sets, ids, index_items(text, config.n, config.min_words, ignored))
-
-
-def _read_items(path: Path, config: Decontaminate) -> pl.DataFrame:
-    """Columns set, id, text."""
-    name = path.name
-    for suffix in _COMPRESSED:
-        name = name.removesuffix(suffix)
-    try:
-        if name.endswith(".parquet"):
-            frame = pl.read_parquet(path)
-        elif name.endswith(_JSONL):
-            frame = pl.read_ndjson(path, infer_schema_length=None)
-        else:
-            frame = pl.DataFrame({"text": path.read_text("utf-8").splitlines()}).with_row_index("id").filter(pl.col("text") != "")
-    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        message = f"{path} cannot be read as an evaluation set ({type(error).__name__}); give JSONL, Parquet or UTF-8 text"
-        raise InputError(message) from error
-    wanted = config.columns if name.endswith((".parquet", *_JSONL)) else ("text",)
-    column = next((column for column in wanted if column in frame.columns), None)
-    if column is None:
-        raise InputError(f"{path} has none of the columns {', '.join(config.columns)}; name its own in decontaminate.columns")
-    if "id" not in frame.columns:
-        frame = frame.with_row_index("id")
-    stem = pl.lit(name.rsplit(".", 1)[0])
-    named = frame.select(
-        (pl.col("set").cast(pl.String).fill_null(stem) if "set" in frame.columns else stem).alias("set"),
-        pl.col("id").cast(pl.String),
-        pl.col(column).cast(pl.String).alias("text"),
-    )
-    return named.filter(pl.col("text").is_not_null())
-
-
 def decontaminate(text: pa.Array, evals: EvalSets, config: Decontaminate) -> Cleaned:
     """Look for evaluation items in every text, and take them out as the recipe says.
 
@@ -206,7 +102,7 @@ def decontaminate(text: pa.Array, evals: EvalSets, config: Decontaminate) -> Cle
     """
     found = find_matches(text, evals.index)
     found = found.take((found.coverage >= config.min_coverage) & (found.ended | (not config.ending)))
-    rows, items, coverage, _ = found.take(np.lexsort((found.items, -found.coverage, found.rows)))
+    rows, items, coverage, _ = _by_item(found, evals.owners)
     stays = np.ones(len(text), bool)
     if not len(rows):
         return Cleaned(text, stays, rows, items, coverage)
@@ -214,7 +110,7 @@ def decontaminate(text: pa.Array, evals: EvalSets, config: Decontaminate) -> Cle
     if config.outcome == "drop":
         stays[hit] = False
         return Cleaned(text, stays, rows, items, coverage)
-    in_rows, starts, ends = match_spans(text, evals.index, rows, items)
+    in_rows, starts, ends = match_spans(text, evals.index, found.rows, found.items)
     data, offsets = text_view(text)
     whole: list[bytes | None] = [None] * len(text)
     for row in hit:
@@ -227,6 +123,15 @@ def decontaminate(text: pa.Array, evals: EvalSets, config: Decontaminate) -> Cle
     cut = pa.array([part for row, part in enumerate(whole) if stays[row] and part is not None], pa.large_binary()).cast(pa.large_string())
     mask = np.array([stays[row] and part is not None for row, part in enumerate(whole)], bool)
     return Cleaned(pa.compute.replace_with_mask(text, pa.array(mask), cut), stays, rows, items, coverage)
+
+
+def _by_item(found: Matches, owners: Ints) -> Matches:
+    """Matches of texts as matches of items: one for each row and item, that of the largest coverage; by row, then by coverage."""
+    items = owners[found.items]
+    found = Matches(found.rows, items, found.coverage, found.ended).take(np.lexsort((-found.coverage, items, found.rows)))
+    is_first = (np.diff(found.rows, prepend=-1) != 0) | (np.diff(found.items, prepend=-1) != 0)
+    found = found.take(is_first)
+    return found.take(np.lexsort((found.items, -found.coverage, found.rows)))
 
 
 def _pieces(content: Bytes, starts: Ints, ends: Ints, config: Decontaminate) -> list[bytes]:

@@ -86,6 +86,13 @@ def index_items(text: pa.Array, n: int = 13, least: int = 8, ignored: UInt64s | 
     return EvalIndex(*by_gram, *_table(opened["f0"]), opened["f1"], np.unique(reaches), may_open, powers)
 
 
+def n_words(text: str) -> int:
+    """Words of an item."""
+    data = np.frombuffer(text.encode(), np.uint8)
+    prefixes, begins = np.empty(len(data) + 1, np.uint64), np.empty(len(data) + 1, np.int64)
+    return int(read_letters(data, 0, len(data), char_classes(), fold_table(), True, prefixes, begins))
+
+
 def _table(keys: UInt64s) -> tuple[UInt64s, Ints, Ints]:
     """(table, for each slot where the run of its key begins, where it ends) of ascending keys."""
     distinct, starts = np.unique(keys, return_index=True)

@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from pipelines.dedup.evals.decontaminate import load_evals
 from pipelines.dedup.evals.matches import gram_documents
+from pipelines.dedup.evals.sets import load_evals
 from pipelines.dedup.memory import ranges_for
 from pipelines.dedup.pool import Keeps
 from pipelines.runtime import Exchange, Progress, open_segment, range_of

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.dedup.evals.decontaminate import EvalSets, decontaminate, describe_evals, eval_files, load_evals
-from pipelines.dedup.evals.index import index_items
+from pipelines.dedup.evals.decontaminate import decontaminate
+from pipelines.dedup.evals.options import question_of
+from pipelines.dedup.evals.sets import EvalSets, describe_evals, eval_files, load_evals
+from pipelines.eval_items import Item
 from schemas.errors import InputError, RecipeError
 from schemas.recipe import Decontaminate
 
@@ -27,8 +29,7 @@ def column(texts: list[str]) -> pa.Array:
 
 
 def evals_of(items: list[str], config: Decontaminate) -> EvalSets:
-    text = column(items)
-    return EvalSets(column(["set"] * len(text)), column([str(i) for i in range(len(text))]), index_items(text, config.n, config.min_words))
+    return EvalSets.of([Item("set", str(i), (question_of(item),)) for i, item in enumerate(items)], config)
 
 
 def cleaned(texts: list[str], config: Decontaminate) -> list[str | None]:
@@ -117,7 +118,7 @@ def test_files_that_are_missing_or_unreadable_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing\*"):
         eval_files(Decontaminate(paths=(str(tmp_path / "nothing*"),)))
     (tmp_path / "a.jsonl").write_text('{"body": "text"}\n')
-    with pytest.raises(InputError, match="none of the columns question, text, prompt"):
+    with pytest.raises(InputError, match=r"no row has text in one of the columns question, text, prompt.*columns found: body"):
         load_evals(Decontaminate(paths=(str(tmp_path / "a.jsonl"),)))
     (tmp_path / "b.parquet").write_bytes(b"PAR1 but not")
     with pytest.raises(InputError, match=r"b\.parquet cannot be read"):

@@ -1,0 +1,153 @@
+"""Multiple-choice items -> the texts by which they are found: with their options in place, and without.
+
+A copy may leave the options out or give them in another order, so the question alone is looked for, too. Where that is too short, or says
+nothing of its own ("Which of the following is true?"), it is looked for with a label and one of its options behind it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count, takewhile
+from typing import Any, Final, NamedTuple
+
+from pipelines.dedup.evals.index import n_words
+from pipelines.dedup.evals.stock import has_content
+
+_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LABEL: Final = r"[(（\[]?([A-ZＡ-Ｚ])[)）\].．:：、]"
+_AT_LINE: Final = re.compile(r"(?m)^[ \t　]*(?:[-*•][ \t]*)?" + _LABEL)
+_AT_LINE_LOWER: Final = re.compile(r"(?m)^[ \t　]*[(（\[]?([a-z])[)）\].．、]")
+_IN_LINE: Final = re.compile(r"(?:^|(?<=[\s?？。！!:：;；，,）)]))" + _LABEL)
+_HEADING: Final = re.compile(r"(?i)\s*\b(?:answer )?(?:options|choices)\s*[:：]?\s*$|\s*(?:选项|選項|選択肢)\s*[:：]?\s*$")
+_LIST: Final = re.compile(
+    r"(?is)^(.*?)\n\s*(?:answer )?(?:options|choices|选项|選項|選択肢)\s*[:：]\s*\n"
+    r"((?:[ \t]*(?:[-*•]|\(?\d{1,2}[.)、])[ \t]*\S[^\n]*(?:\n|$)){2,})"
+)
+_LIST_ENTRY: Final = re.compile(r"(?m)^\s*(?:[-*•]|\(?\d{1,2}[.)、])\s*(\S.*)$")
+_FULL_WIDTH: Final = 0xFEE0
+
+_LISTS: Final = ("choices", "options", "endings", "candidates", "answer_choices", "multiple_choice_targets", "mc1_targets", "alternatives")
+"""Fields that hold the options as a list or as an object."""
+_NUMBERED: Final = re.compile(r"(?i)^(|(?:option|op|choice|ending|sol|answer|ans|alternative)_?)([a-j]|\d)$")
+"""Fields that hold one option each: A, option_b, opc, ending0."""
+_ANSWERS: Final = re.compile(r"(?i)^(?:in)?correct[ _]answer(?:[ _]?\d)?$|^distractor[ _]?\d$")
+_TEXTS: Final = ("text", "content", "value", "option", "choice", "label")
+
+_PREFIXES: Final = ("", "option_", "option", "op", "choice_", "choice", "answer_", "answer", "ending_", "ending", "sol")
+FIELDS: Final = (
+    *_LISTS,
+    *(f"{prefix}{name}" for prefix in _PREFIXES for name in "ABCDEFGHabcdefgh"),
+    *(f"{prefix}{number}" for prefix in _PREFIXES[1:] for number in range(10)),
+    *("correct_answer", "Correct Answer", "distractor1", "distractor2", "distractor3"),
+    *(f"Incorrect Answer {number}" for number in range(1, 4)),
+)
+"""Fields that rows have options in, as far as a columnar file must be asked for them by name."""
+_STOCK_ITEMS: Final = 3
+_STOCK_WORDS: Final = 26
+"""A question of fewer words that so many items ask is a stock one, in whatever language."""
+
+
+class Question(NamedTuple):
+    """What is asked, and what may be answered; no options where it is none of multiple choice."""
+
+    text: str
+    """As the item has it."""
+    stem: str
+    options: tuple[str, ...]
+
+
+def question_of(text: str, fields: Mapping[str, Any] | None = None) -> Question:
+    """The options of a text are those that it spells out, or else those in the fields of its row."""
+    stem, options = split_options(text)
+    if options:
+        return Question(text, stem, options)
+    found = options_in(fields or {})
+    labelled = "\n".join([text, *(f"{letter}. {option}" for letter, option in zip(_LETTERS, found, strict=False))])
+    return Question(labelled, text, found) if found else Question(text, text, ())
+
+
+def split_options(text: str) -> tuple[str, tuple[str, ...]]:
+    """(question, options) of a text that ends with options A, B and so on, or with a list under a heading; else the text and none."""
+    for labels, least in ((_AT_LINE, 2), (_AT_LINE_LOWER, 3), (_IN_LINE, 3)):
+        chain = _chain(list(labels.finditer(text)))
+        if len(chain) >= least:
+            ends = [label.start() for label in chain[1:]] + [len(text)]
+            options = tuple(text[label.end() : end].strip() for label, end in zip(chain, ends, strict=True))
+            return _HEADING.sub("", text[: chain[0].start()]).strip(), options
+    if listed := _LIST.match(text):
+        return listed[1].strip(), tuple(entry.strip() for entry in _LIST_ENTRY.findall(listed[2]))
+    return text, ()
+
+
+def _chain(labels: Sequence[re.Match[str]]) -> list[re.Match[str]]:
+    """The labels from the last A that a B follows, as far as the alphabet goes."""
+    letters = [_letter(label) for label in labels]
+    for start in reversed([i for i, letter in enumerate(letters) if letter == "A"]):
+        chain = [labels[start]]
+        for label, letter in zip(labels[start + 1 :], letters[start + 1 :], strict=True):
+            if len(chain) < len(_LETTERS) and letter == _LETTERS[len(chain)]:
+                chain.append(label)
+        if len(chain) > 1:
+            return chain
+    return []
+
+
+def _letter(label: re.Match[str]) -> str:
+    code = ord(label[1])
+    return chr(code - _FULL_WIDTH if code > _FULL_WIDTH else code).upper()
+
+
+def options_in(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    """The options in the fields of a row: a list, an object, or fields of their own; none if there are not at least two."""
+    for name in _LISTS:
+        if len(options := _texts(fields.get(name))) > 1:
+            return options
+    groups: dict[str, dict[str, str]] = defaultdict(dict)
+    for name, value in fields.items():
+        if isinstance(value, str | int | float) and (match := _NUMBERED.match(name)) and (match[1] or match[2].isalpha()):
+            groups[match[1].lower()][match[2].upper()] = str(value)
+    for options_by_name in groups.values():
+        options = tuple(options_by_name[name] for name in _consecutive(options_by_name))
+        if len(options) > 1:
+            return options
+    answers = tuple(value for name, value in fields.items() if isinstance(value, str) and _ANSWERS.match(name))
+    return answers if len(answers) > 1 else ()
+
+
+def _consecutive(names: Mapping[str, str]) -> Iterator[str]:
+    """The names A, B and so on, or 0, 1 or 1, 2 and so on, as far as there are some."""
+    first = next((name for name in ("A", "0", "1") if name in names), None)
+    return takewhile(names.__contains__, (chr(code) for code in count(ord(first)))) if first else iter(())
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return split_options(value)[1]
+    if isinstance(value, Mapping):
+        listed = next((value[name] for name in (*_TEXTS, *_LISTS) if isinstance(value.get(name), list)), None)
+        return _texts(list(value.values()) if listed is None else listed)
+    if not isinstance(value, list):
+        return ()
+    texts = []
+    for entry in value:
+        inner = next((entry[name] for name in _TEXTS if isinstance(entry.get(name), str)), None) if isinstance(entry, Mapping) else entry
+        if isinstance(inner, str | int | float):
+            texts.append(str(inner))
+    return tuple(texts)
+
+
+def texts_of(question: Question, min_words: int, n_sharing: int = 1) -> list[str]:
+    """The texts any of which is the item: as it is given first. `n_sharing` items ask the same of different options."""
+    if not question.options:
+        return [question.text]
+    is_stock = n_sharing >= _STOCK_ITEMS and n_words(question.stem) < _STOCK_WORDS
+    if not is_stock and _is_evidence(question.stem, min_words):
+        return [question.text, question.stem]
+    answered = [f"{question.stem} A {option}" for option in question.options]  # whichever option comes first in another order
+    return [question.text, *(text for text in (" ".join([question.stem, *question.options]), *answered) if _is_evidence(text, min_words))]
+
+
+def _is_evidence(text: str, min_words: int) -> bool:
+    return n_words(text) >= min_words and has_content(text)

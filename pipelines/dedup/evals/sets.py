@@ -1,0 +1,130 @@
+"""Evaluation sets -> an index of the texts by which their items are found."""
+
+from __future__ import annotations
+
+import functools
+import glob
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.dedup.evals.index import EvalIndex, Ints, index_items
+from pipelines.dedup.evals.options import texts_of
+from pipelines.dedup.shingles import UInt64s
+from pipelines.eval_items import Item, read_items
+from schemas.errors import InputError
+from schemas.files import sha256_of
+from schemas.recipe import Decontaminate
+
+
+@dataclass(frozen=True, slots=True)
+class EvalSets:
+    """Evaluation items, looked for together."""
+
+    sets: pa.Array
+    """large_string[items]: the set that each item belongs to."""
+    ids: pa.Array
+    """large_string[items]: its name within the set."""
+    index: EvalIndex
+    """Of the texts by which items are found."""
+    owners: Ints
+    """int64[texts]: the item that each text is of."""
+    without_text: dict[tuple[str, str], int]
+    """Rows that hold no item, by (file, reason)."""
+
+    @classmethod
+    def of(cls, items: Sequence[Item], config: Decontaminate, ignored: UInt64s | None = None) -> EvalSets:
+        """The items by their questions, and those of multiple choice without their options, too."""
+        asked = defaultdict(set)
+        for question in (question for item in items for question in item.questions):
+            asked[question.stem].add(frozenset(question.options))
+        texts: list[str] = []
+        owners: list[int] = []
+        for number, item in enumerate(items):
+            found = [text for question in item.questions for text in texts_of(question, config.min_words, len(asked[question.stem]))]
+            texts += dict.fromkeys(found)
+            owners += [number] * (len(texts) - len(owners))
+        sets, ids = (pa.array([getattr(item, name) for item in items], pa.large_string()) for name in ("set", "id"))
+        index = index_items(pa.array(texts, pa.large_string()), config.n, config.min_words, ignored)
+        return cls(sets, ids, index, np.array(owners, np.int64), {})
+
+    @property
+    def n_too_short(self) -> int:
+        """Items that are not looked for, since they have too few words."""
+        return len(self.sets) - len(np.unique(self.owners[self.index.n_grams > 0]))
+
+
+def contamination(counts: dict[str, int], evals: EvalSets) -> dict[str, dict[str, object]]:
+    """The report: by evaluation set how many items it has, and in how many documents each that was found stands."""
+    report: dict[str, dict[str, object]] = {
+        name: {"items": n, "found": 0, "documents_by_item": {}} for name, n in sorted(Counter(evals.sets.to_pylist()).items())
+    }
+    for name, n in sorted(counts.items()):
+        of_set, _, item = name.partition("\t")
+        report[of_set]["documents_by_item"][item] = n  # type: ignore[index]
+        report[of_set]["found"] += 1  # type: ignore[operator]
+    return report
+
+
+def eval_files(config: Decontaminate) -> list[Path]:
+    """The files that the recipe names, sorted; InputError names a path that leads to none."""
+    found = []
+    for pattern in config.paths:
+        named = [pattern] if Path(pattern).is_file() else glob.glob(pattern, recursive=True)  # noqa: PTH207 - absolute patterns
+        files = sorted(path for path in map(Path, named) if path.is_file())
+        if not files:
+            raise InputError(f"decontaminate.paths: {pattern} leads to no file; name files or globs of evaluation sets")
+        found += files
+    return sorted(set(found))
+
+
+def describe_evals(config: Decontaminate) -> tuple[str, ...]:
+    """One line per file, with its digest: what a result depends on besides recipe and documents."""
+    return tuple(f"{path} {path.stat().st_size} {sha256_of(path)}" for path in eval_files(config))
+
+
+def load_evals(config: Decontaminate, ignored: tuple[Path, ...] = ()) -> EvalSets:
+    """Read and index the recipe's evaluation sets, once per process as long as the files stay as they are.
+
+    `ignored`: Arrow files with a column `gram` of those that are no evidence.
+    """
+    return _load(config, _states(eval_files(config)), _states(ignored))
+
+
+_State = tuple[Path, int, int]
+
+
+def _states(files: Iterable[Path]) -> tuple[_State, ...]:
+    """Path, size and modification time of each file."""
+    return tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
+
+
+@functools.lru_cache(maxsize=4)
+def _load(config: Decontaminate, files: tuple[_State, ...], without: tuple[_State, ...]) -> EvalSets:
+    common = [pa.ipc.open_file(path).read_all().column("gram").to_numpy() for path, _, _ in without]
+    ignored = np.concatenate(common) if common else None
+    read = {path: read_items(path, config.columns) for path, _, _ in files}
+    evals = EvalSets.of([item for found in read.values() for item in found.items], config, ignored)
+    if files and not without and evals.n_too_short == len(evals.sets):
+        raise InputError(
+            f"decontaminate.paths: none of {len(evals.sets)} items has decontaminate.min_words = {config.min_words} words, so nothing "
+            "can be found; name other files, or lower it"
+        )
+    evals.without_text.update({(str(path), reason): n for path, found in read.items() for reason, n in found.without_text.items()})
+    return evals
+
+
+def left_out(evals: EvalSets, config: Decontaminate) -> list[str]:
+    """A line for each kind of rows and items that are not looked for."""
+    lines = []
+    for (path, reason), n in sorted(evals.without_text.items()):
+        lines.append(f"{path}: {'1 row has' if n == 1 else f'{n} rows have'} no text that can be looked for ({reason})")
+    if n := evals.n_too_short:
+        has, is_ = ("has", "is") if n == 1 else ("have", "are")
+        of = f"{n} of {len(evals.sets)} evaluation items"
+        lines.append(f"{of} {has} fewer words than decontaminate.min_words = {config.min_words} and {is_} not looked for")
+    return lines

@@ -1,0 +1,100 @@
+"""A column that a recipe names and no record has is an error; one that some records have is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.files import Files
+from pipelines.read import missing
+from pipelines.read.columns import Seen
+from pipelines.read.missing import check_sample, check_seen
+from pipelines.read.reader import read_split
+from pipelines.read.splits import plan
+from pipelines.train import documents
+from schemas.errors import InputError
+from schemas.recipe import Read, Source
+
+
+def write(folder: Path, name: str, rows: list[dict[str, Any]]) -> Path:
+    if name.endswith(".parquet"):
+        pq.write_table(pa.Table.from_pylist(rows), folder / name)
+    else:
+        (folder / name).write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return folder / name
+
+
+def check(folder: Path, **source: Any) -> list[str]:
+    """What is said of the source before it is read."""
+    said: list[str] = []
+    sources = {"web": Source(path=(str(folder),), **source)}
+    check_sample(sources, plan(sources, folder), said.append)
+    return said
+
+
+ROW = {"text": "words", "id": 1, "metadata": {"url": "http://a.example/", "lang": "en"}}
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+@pytest.mark.parametrize(
+    "setting", [{"text_column": "body"}, {"url_column": "link"}, {"url_column": "metadata.link"}, {"url_column": "id.url"}]
+)
+def test_a_column_that_no_record_has_is_an_error_that_names_those_there_are(tmp_path: Path, name: str, setting: dict[str, str]) -> None:
+    write(tmp_path, name, [ROW])
+    ((key, value),) = setting.items()
+    found = r"columns found: text, id, metadata, metadata\.url, metadata\.lang\. Set "
+    with pytest.raises(
+        InputError, match=rf"^sources\.web\.{key} = '{value}': no record has it; {found}sources\.web\.{key} to one of them$"
+    ):
+        check(tmp_path, **setting)
+
+
+@pytest.mark.parametrize("name", ["b.jsonl", "b.parquet"])
+def test_a_column_that_some_records_have_is_fine_though_it_be_null(tmp_path: Path, name: str) -> None:
+    write(tmp_path, "a.jsonl", [ROW] * 50)
+    write(tmp_path, name, [{"text": "words", "link": None}])
+    assert check(tmp_path, url_column="link") == []
+
+
+def test_a_source_without_urls_that_names_no_column_for_them_is_fine(tmp_path: Path) -> None:
+    write(tmp_path, "a.jsonl", [{"text": "words"}])
+    assert check(tmp_path) == []
+
+
+def test_where_only_the_first_records_were_looked_at_a_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(missing, "_SAMPLE_ROWS", 10)
+    write(tmp_path, "a.jsonl", [ROW] * 20)
+    (line,) = check(tmp_path, url_column="link")
+    assert line.startswith("sources.web.url_column = 'link': none of the first records has it; columns found: text, id, metadata")
+
+
+def test_after_reading_it_is_certain(tmp_path: Path) -> None:
+    write(tmp_path, "a.jsonl", [ROW, {"text": None}])
+    write(tmp_path, "b.parquet", [ROW])
+    sources = {"web": Source(path=(str(tmp_path),), url_column="link")}
+    splits, seen = plan(sources, tmp_path), Seen()
+    for split in splits:
+        list(read_split(split, sources["web"], Read(), seen))
+    assert (seen.rows, seen.text, seen.url) == (3, 3, 0)
+    with pytest.raises(InputError, match=r"sources\.web\.url_column = 'link': no record has it"):
+        check_seen(sources, splits, {"web": seen})
+    seen.url = 1
+    check_seen(sources, splits, {"web": seen})
+
+
+def test_a_source_may_have_its_text_in_files_of_other_formats(tmp_path: Path) -> None:
+    write(tmp_path, "settings.jsonl", [{"a": 1}])
+    (tmp_path / "a.txt").write_text("words")
+    assert check(tmp_path) == []
+
+
+def test_files_that_a_command_names_are_checked_too(tmp_path: Path) -> None:
+    path = str(write(tmp_path, "a.jsonl", [{"body": "words"}]))
+    for reading in (lambda: Files([path]), lambda: next(documents([path]))):
+        with pytest.raises(InputError, match=r"a\.jsonl: no record has a column 'text'; columns found: body\. Rename"):
+            reading()

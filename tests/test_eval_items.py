@@ -1,0 +1,178 @@
+"""Rows of evaluation sets in every shape that is in use: what is looked for, and what is told of."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from pipelines.dedup.evals.sets import left_out, load_evals
+from pipelines.eval_items import Items, questions_of, read_items, texts_in
+from schemas.errors import InputError
+from schemas.recipe import Decontaminate
+
+COLUMNS = Decontaminate().columns
+Q1 = "How many ropes did the crew check before the tide turned at seven?"
+Q2 = "Which of the families along the lane kept their bees in painted boxes?"
+
+
+def items(path: Path) -> list[tuple[str, str, list[str]]]:
+    return [(item.set, item.id, [question.text for question in item.questions]) for item in read_items(path, COLUMNS).items]
+
+
+@pytest.mark.parametrize(
+    ("value", "texts"),
+    [
+        (Q1, [Q1]),
+        ([Q1], [Q1]),
+        ([Q1, "And why?"], [Q1, "And why?", f"{Q1}\nAnd why?"]),
+        ({"text": Q1, "tokens": Q1.split()}, [Q1]),
+        ({"stem": Q1, "choices": [{"label": "A", "text": "two"}]}, [Q1]),
+        ({"input": {"text": Q1}}, [Q1]),
+        ({"tokens": Q1.split()}, []),
+        ([{"role": "system", "content": "Be brief."}, {"role": "user", "content": Q1}, {"role": "assistant", "content": "Two."}], [Q1]),
+        ([{"role": "user", "content": Q1}, {"role": "assistant", "content": "Two."}, {"role": "user", "content": Q2}], [Q1, Q2]),
+        ([{"from": "human", "value": Q1}, {"from": "gpt", "value": "Two."}], [Q1]),
+        ([{"role": "user", "content": [{"type": "image_url", "image_url": {}}, {"type": "text", "text": Q1}]}], [Q1]),
+        ([{"role": "user", "parts": [{"text": Q1}]}], [Q1]),
+        ([{"content": Q1}], [Q1]),
+        ({"messages": [{"role": "user", "content": Q1}]}, [Q1]),
+        (json.dumps([{"role": "user", "content": Q1}]), [Q1]),
+        (json.dumps({"text": Q1}), [Q1]),
+        ('{"no json', ['{"no json']),
+        ([], []),
+        ({}, []),
+        (None, []),
+        (5, []),
+    ],
+)
+def test_the_text_of_an_item_is_found_in_any_shape(value: Any, texts: list[str]) -> None:
+    assert texts_in(value) == texts
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"question": Q1},
+        {"question": None, "prompt": Q1},
+        {"question": {}, "input": [Q1]},
+        {"instruction": Q1, "input": ""},
+        {"turns": [Q1]},
+        {"problem": Q1},
+    ],
+)
+def test_the_first_column_that_holds_text_is_the_item(row: dict[str, Any]) -> None:
+    assert [question.text for question in questions_of(row, COLUMNS)] == [Q1]
+
+
+def test_members_of_objects_are_named_with_dots() -> None:
+    assert [question.text for question in questions_of({"doc": {"q": Q1}}, ("doc.q",))] == [Q1]
+
+
+ROWS = [{"question": {"text": Q1}, "id": 7, "set": "bees"}, {"question": {"text": Q2}, "id": None, "set": None}]
+LINES = "".join(f"{json.dumps(row)}\n" for row in ROWS).encode()
+FOUND = [("bees", "7", [Q1]), ("a", "1", [Q2])]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", LINES),
+        ("a.ndjson", b"\xef\xbb\xbf" + LINES),
+        ("a.jsonl.gz", gzip.compress(LINES)),
+        ("a.jsonl.bz2", bz2.compress(LINES)),
+        ("a.jsonl.xz", lzma.compress(LINES)),
+        ("a.jsonl.zst", zstandard.compress(LINES)),
+        ("a.jsonl", gzip.compress(LINES)),
+        ("a.json", LINES),
+        ("a.json", json.dumps(ROWS).encode()),
+        ("a.json", json.dumps(ROWS, indent=1).encode()),
+        ("a.json.gz", gzip.compress(json.dumps({"canary": "x", "examples": ROWS}, indent=1).encode())),
+        ("a.jsonl", LINES.replace(b'"id": 7', b'"score": NaN, "id": 7')),
+    ],
+)
+def test_every_file_that_can_be_a_source_can_be_an_evaluation_set(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert items(tmp_path / name) == FOUND
+
+
+def test_a_long_zstd_window_is_read(tmp_path: Path) -> None:
+    parameters = zstandard.ZstdCompressionParameters(window_log=31, enable_ldm=True)
+    packer = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    (tmp_path / "a.jsonl.zst").write_bytes(packer.compress(LINES) + packer.flush())
+    assert items(tmp_path / "a.jsonl.zst") == FOUND
+
+
+@pytest.mark.parametrize("prompt", [{"text": Q1}, [Q1], [{"role": "user", "content": Q1}], json.dumps([{"role": "user", "content": Q1}])])
+def test_parquet_has_the_same_shapes(tmp_path: Path, prompt: Any) -> None:
+    pq.write_table(pa.Table.from_pylist([{"prompt": prompt, "id": 3}]), tmp_path / "a.parquet")
+    assert items(tmp_path / "a.parquet") == [("a", "3", [Q1])]
+
+
+def test_a_column_that_nobody_asks_for_does_not_matter_in_parquet(tmp_path: Path) -> None:
+    interval = pa.array([b"x" * 12], pa.binary(12))
+    pq.write_table(pa.table({"question": [Q1], "wait": interval, "m": [Q2.encode()]}), tmp_path / "a.parquet")
+    pl.DataFrame({"question": [Q1], "n": pl.Series([2**70], dtype=pl.Int128)}).write_parquet(tmp_path / "b.parquet")
+    assert [items(tmp_path / name) for name in ("a.parquet", "b.parquet")] == [[("a", "0", [Q1])], [("b", "0", [Q1])]]
+
+
+def test_options_come_from_other_columns(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"question": [Q1], "choices": [["two", "ten"]], "answer": [1]}), tmp_path / "a.parquet")
+    (item,) = read_items(tmp_path / "a.parquet", COLUMNS).items
+    assert (item.questions[0].stem, item.questions[0].options) == (Q1, ("two", "ten"))
+
+
+def test_text_has_an_item_a_line_compressed_or_not(tmp_path: Path) -> None:
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(f"{Q1}\n\n{Q2}\n".encode()))
+    assert items(tmp_path / "a.txt.gz") == [("a", "0", [Q1]), ("a", "2", [Q2])]
+
+
+def test_rows_without_text_are_counted_by_reason(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(LINES + b'{"question": []}\n{"other": 1}\n{\n')
+    found: Items = read_items(tmp_path / "a.jsonl", COLUMNS)
+    assert (len(found.items), found.without_text) == (2, {"no text": 2, "bad_json": 1})
+    config = Decontaminate(paths=(str(tmp_path / "*"),))
+    assert left_out(load_evals(config), config) == [
+        f"{tmp_path / 'a.jsonl'}: 1 row has no text that can be looked for (bad_json)",
+        f"{tmp_path / 'a.jsonl'}: 2 rows have no text that can be looked for (no text)",
+    ]
+
+
+def test_items_that_are_too_short_are_counted_and_none_but_such_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("2 + 2 =\n")
+    config = Decontaminate(paths=(str(tmp_path / "*"),))
+    with pytest.raises(InputError, match=r"none of 1 items has decontaminate\.min_words = 8 words"):
+        load_evals(config)
+    (tmp_path / "b.txt").write_text(f"{Q1}\n")
+    assert left_out(load_evals(config), config) == [
+        "1 of 2 evaluation items has fewer words than decontaminate.min_words = 8 and is not looked for"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "a.jsonl",
+            b'{"body": {"x": 1}}\n',
+            r"a\.jsonl: no row has text in one of the columns question.*: body, body\.x\. Name",
+        ),
+        ("a.jsonl", b"", r"a\.jsonl: no row has text"),
+        ("a.jsonl.gz", gzip.compress(LINES * 100)[:-9], r"a\.jsonl\.gz cannot be read as an evaluation set"),
+        ("a.parquet", b"PAR1 but not", r"a\.parquet cannot be read as an evaluation set \(unreadable_file\)"),
+        ("a.txt", b"caf\xe9 " * 9, r"a\.txt cannot be read as an evaluation set \(not UTF-8\)"),
+    ],
+)
+def test_a_file_without_items_is_one_message(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_items(tmp_path / name, COLUMNS)
