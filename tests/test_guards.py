@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.guards import check_merges
+from pipelines.guards import check_lost, check_merges
 from schemas.errors import GuardError
 from schemas.hops import LEDGER
 from schemas.recipe import Guards
@@ -57,3 +57,35 @@ def test_a_cluster_of_just_its_share_a_small_corpus_and_off_pass(tmp_path: Path)
     check_merges(tmp_path, Guards(max_cluster=0.2))
     check_merges(tmp_path, Guards(max_cluster=None))
     check_merges(tmp_path, Guards(max_cluster=0.01, min_documents=201))
+
+
+def write_reading(folder: Path, values: list[float]) -> None:
+    row = {
+        "doc_id": None,
+        "source": "web",
+        "lang": None,
+        "stage": "read",
+        "outcome": "failed",
+        "limit": None,
+        "survivor_id": None,
+        "part": 0,
+    }
+    rows = [{**row, "origin_file": f"{i}.jsonl.gz", "origin_offset": 0, "reason": "gzip_damaged", "value": v} for i, v in enumerate(values)]
+    pl.DataFrame(rows, infer_schema_length=None).select(LEDGER.names).write_parquet(folder / "read-00000.parquet")
+
+
+def test_bytes_lost_above_their_share_stop_the_run_however_few_rows_stand_for_them(tmp_path: Path) -> None:
+    write_reading(tmp_path, [7.0, 900_000.0])
+    expected = (
+        r"1200000 of 2000000 bytes of source=web \(60\.0%\) are damaged.*guards\.max_lost_bytes = 0\.5\. "
+        r"Reasons: gzip_damaged 2\. Examples: 1\.jsonl\.gz:0 gzip_damaged value=900000\.0; 0\.jsonl\.gz:0"
+    )
+    with pytest.raises(GuardError, match=expected):
+        check_lost(tmp_path, {"web": 1_200_000, "books": 5}, {"web": 2_000_000, "books": 3_000_000}, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("lost", "size", "limit"), [(1_000_000, 2_000_000, 0.5), (2_000_000, 2_000_000, None), (1_000_000, 1_000_000, 0.5), (0, 2_000_000, 0.0)]
+)
+def test_a_share_of_just_the_limit_off_and_a_small_source_pass(tmp_path: Path, lost: int, size: int, limit: float | None) -> None:
+    check_lost(tmp_path, {"web": lost}, {"web": size}, limit)

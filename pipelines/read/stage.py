@@ -37,5 +37,6 @@ class _Read(beam.DoFn):
             count_outcomes("read", found.failures)
             count(LOST_BYTES, **{split.source: found.lost_bytes})
             count(PASSED_OVER, **found.passed_over)
-            yield Decision(tag(found.documents, split.index, sequence), tag(found.failures, split.index, sequence))
+            if found.n_records:
+                yield Decision(tag(found.documents, split.index, sequence), tag(found.failures, split.index, sequence))
         self.progress.step()
