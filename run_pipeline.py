@@ -19,7 +19,6 @@ from rich.text import Text
 from schemas import recipe as recipes
 from schemas.errors import MENDABLE, CorpusmillError, InputError, RequestError
 from schemas.file_names import printable, well_formed
-from schemas.recipe import Recipe
 
 if TYPE_CHECKING:
     from pipelines.takedown_preview import Preview

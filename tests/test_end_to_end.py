@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from pipelines.run import Engine, Run
 from schemas import recipe as recipes
 from schemas.errors import ConservationError, EmptyCorpusError, GuardError, InputError, OutputError, TokenizerError
 from schemas.recipe import Recipe
+from tests.read.archives import record
 from tests.site import CONTACT, PAGES, write_warc
 
 SECRETS = ("jane.doe@bakery-school.org", "253 0000")
@@ -187,6 +190,22 @@ def test_too_large_a_vocabulary_ends_the_run_with_the_size_that_fits(site: Path)
 def test_a_guard_stops_a_run_that_loses_too_much(site: Path) -> None:
     with pytest.raises(GuardError, match=r"filters removed 5 of 10 documents of source=web .*max_filtered = 0\.3\. Reasons: "):
         execute(site_recipe(site, **{"guards.max_filtered": 0.3, "guards.min_documents": 5}), site / "guard")
+
+
+def test_a_source_of_which_most_bytes_are_damaged_stops_the_run_whatever_the_rows_say(site: Path, done: Path, tmp_path: Path) -> None:
+    """One row stands for what nobody can count."""
+    assert done.is_dir()
+    archive = tmp_path / "damaged.warc.gz"
+    log = gzip.compress(record("metadata://gnu.org/software/wget/warc/wget.log", b"a log of words", kind="resource"))
+    archive.write_bytes(log + (site / "site.warc.gz").read_bytes() + b"\x1f\x8b\x08" + random.Random(1).randbytes(2 << 20))
+    recipe = site_recipe(site, **{"sources.web.path": str(archive)})
+    with pytest.raises(GuardError, match=r"of source=web \(99\.\d%\) are damaged.*guards\.max_lost_bytes = 0\.5\. Reasons: .*gzip_damaged"):
+        execute(recipe, tmp_path / "stopped")
+    execute(site_recipe(site, **{"sources.web.path": str(archive), "guards.max_lost_bytes": "off"}), tmp_path / "run")
+    stages = {stage["stage"]: stage for stage in json.loads((tmp_path / "run" / "run.json").read_text())["stages"]}
+    assert stages["collect"]["details"]["passed_over_records"] == {"resource metadata:": 1}
+    assert (2 << 20) < stages["collect"]["details"]["lost_bytes"]["web"] < archive.stat().st_size  # a page of the site is damaged, too
+    assert stages["collect"]["counts"]["read"]["n_in"] == 16
 
 
 def test_evaluation_sets_that_are_missing_are_refused_before_anything_is_read(site: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.guards import check_files, check_merges, failed_files
+from pipelines.guards import check_files, check_lost, check_merges, failed_files
 from schemas.errors import GuardError, InputError
 from schemas.hops import LEDGER
 from schemas.recipe import Guards
@@ -100,3 +100,35 @@ def test_a_source_of_bad_files_alone_is_an_error_whatever_the_guard_allows(tmp_p
 def test_a_file_that_was_read_up_to_its_damage_is_no_bad_file(tmp_path: Path) -> None:
     write_failures(tmp_path, ("web", "a.parquet", "unreadable_file", 256))
     check_files(failed_files(tmp_path), {"web": 1}, Guards())
+
+
+def write_reading(folder: Path, values: list[float]) -> None:
+    row = {
+        "doc_id": None,
+        "source": "web",
+        "lang": None,
+        "stage": "read",
+        "outcome": "failed",
+        "limit": None,
+        "survivor_id": None,
+        "part": 0,
+    }
+    rows = [{**row, "origin_file": f"{i}.jsonl.gz", "origin_offset": 0, "reason": "gzip_damaged", "value": v} for i, v in enumerate(values)]
+    pl.DataFrame(rows, infer_schema_length=None).select(LEDGER.names).write_parquet(folder / "read-00000.parquet")
+
+
+def test_bytes_lost_above_their_share_stop_the_run_however_few_rows_stand_for_them(tmp_path: Path) -> None:
+    write_reading(tmp_path, [7.0, 900_000.0])
+    expected = (
+        r"1200000 of 2000000 bytes of source=web \(60\.0%\) are damaged.*guards\.max_lost_bytes = 0\.5\. "
+        r"Reasons: gzip_damaged 2\. Examples: 1\.jsonl\.gz:0 gzip_damaged value=900000\.0; 0\.jsonl\.gz:0"
+    )
+    with pytest.raises(GuardError, match=expected):
+        check_lost(tmp_path, {"web": 1_200_000, "books": 5}, {"web": 2_000_000, "books": 3_000_000}, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("lost", "size", "limit"), [(1_000_000, 2_000_000, 0.5), (2_000_000, 2_000_000, None), (1_000_000, 1_000_000, 0.5), (0, 2_000_000, 0.0)]
+)
+def test_a_share_of_just_the_limit_off_and_a_small_source_pass(tmp_path: Path, lost: int, size: int, limit: float | None) -> None:
+    check_lost(tmp_path, {"web": lost}, {"web": size}, limit)

@@ -21,6 +21,7 @@ _MAX_BAD_RATIO: Final = 0.5  # of a stated charset, before others are tried
 # Of UTF-8, before single-byte charsets are tried, in which any bytes are text: text in those is next to never valid UTF-8 by accident.
 _MAX_BAD_UTF8_RATIO: Final = 0.9
 _MULTIBYTE: Final = frozenset({"cp932", "cp949", "gb18030", "big5hkscs", "euc_jp", "iso2022_jp"})
+_NO_CHARSETS: Final = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf_7"})
 _DETECT_BYTES: Final = 1 << 16
 _MIN_EVIDENCE_BYTES: Final = 64  # of bytes beyond ASCII, the slow detector could only guess from fewer
 _ASCII: Final = bytes(range(128))
@@ -114,10 +115,11 @@ def codec_for(label: str) -> str | None:
     name = map_encoding_to_html5(label.strip().lower(), False) or label.strip().lower()
     name = _WIDER.get(name, name)
     try:
-        is_text = codecs.lookup(name)._is_text_encoding  # "hex" and the like are no charsets
+        codec = codecs.lookup(name)
     except (LookupError, ValueError):
         return None
-    return name if is_text and name not in ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7") else None
+    is_charset = codec._is_text_encoding and codec.name.replace("-", "_") not in _NO_CHARSETS  # "hex" is no text encoding
+    return name if is_charset else None
 
 
 def _decode_as(data: bytes, codec: str) -> Decoded:

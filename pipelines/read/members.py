@@ -11,6 +11,7 @@ from __future__ import annotations
 import lzma
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -30,11 +31,13 @@ from pipelines.read.decoders import (
 from pipelines.read.parts import PIECE_BYTES, CheckedPart, Part, PlainPart
 
 _READ_BYTES: Final = 1 << 14
+_FIRST_READ_BYTES: Final = 1 << 11  # most of what is taken for a member by mistake is no further decoded
 _HEAD_BYTES: Final = 1 << 12
 _FIRST_BYTES: Final = 32  # enough for the header of a frame or stream
 _SEARCH_BYTES: Final = 1 << 18
 _MAX_DICTIONARY_BYTES: Final = 64 << 20
-_MAX_TRIES: Final = 8  # how many times a damaged file may be decoded in search of what is intact
+_MAX_TRIES: Final = 8  # how many times a damaged file may be decoded in search of what is intact,
+_FREE_BYTES: Final = 1 << 26  # besides so much in any file
 _PADDING: Final = b"\0\r\n"
 _BINARY: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 
@@ -47,7 +50,7 @@ class _Member(CheckedPart):
     def __init__(self, file: BinaryIO, offset: int, codec: Codec) -> None:
         super().__init__(offset, offset)
         self.file, self.codec = file, codec
-        self.reached = offset
+        self.reached = self.last_read = offset
         file.seek(offset)
         self.first_bytes = file.read(_FIRST_BYTES)
         self.lacks_checksum = not codec.has_checksum(self.first_bytes)
@@ -55,15 +58,32 @@ class _Member(CheckedPart):
 
     def decode(self) -> Iterator[bytes]:
         """The content from its start; Damaged where that fails."""
+        n_given = 0
+        try:
+            for piece in self._decode(None):
+                n_given += len(piece)
+                yield piece
+        except Damaged as damage:
+            if damage.value is None:  # the libraries keep what they have decoded of a chunk in which they meet damage
+                with suppress(Damaged):
+                    for piece in self._decode(self.last_read):
+                        if n_given < len(piece):
+                            yield piece[n_given:]
+                        n_given = max(0, n_given - len(piece))
+            raise
+
+    def _decode(self, bytewise_from: int | None) -> Iterator[bytes]:
+        """As `decode`, but byte by byte of what is stored from an offset on."""
         self.codec.check_window(self.first_bytes)
         decoder = self.codec.new_decoder()
         at = self.offset
         while not decoder.eof:
             data = b""
             if decoder.needs_input:
+                n_bytes = _FIRST_READ_BYTES if at == self.offset else _READ_BYTES
                 self.file.seek(at)
-                data = self.file.read(_READ_BYTES)
-                at += len(data)
+                data = self.file.read(n_bytes if bytewise_from is None or at < bytewise_from else 1)
+                self.last_read, at = at, at + len(data)
                 self.reached = max(self.reached, at)
                 if not data:
                     raise Damaged("truncated")
@@ -160,20 +180,21 @@ class _Search:
         """Where to look on: just behind the start of a part that is none or is damaged, unless too much has been decoded in vain."""
         reached = part.reached if isinstance(part, _Member) else part.offset
         self.n_tried += reached - part.offset
-        return part.offset + 1 if self.n_tried <= _MAX_TRIES * self.size else max(reached, part.offset + 1)
+        may_try = self.n_tried <= _MAX_TRIES * self.size + _FREE_BYTES
+        return part.offset + 1 if may_try else max(reached, part.offset + 1)
 
     def _frame_end(self, start: int) -> int:
         """Where the zstd frame at `start` ends by the lengths of its blocks; the end of the file if they lead nowhere."""
         self.file.seek(start)
         header = frame_header(self.file.read(_FIRST_BYTES))
         at = start + header.n_bytes
-        is_last = not header.n_bytes
-        while not is_last and at + 3 <= self.size:
+        is_last = False
+        while header.n_bytes and not is_last and at + 3 <= self.size:
             self.file.seek(at)
             block = int.from_bytes(self.file.read(3), "little")
             is_last = bool(block & 1)
             at += 3 + (1 if block >> 1 & 3 == 1 else block >> 3)
-        self.n_tried += at - start
+        self.n_tried += min(at, self.size) - start
         return min(at + 4 * header.has_checksum, self.size) if is_last else self.size
 
 

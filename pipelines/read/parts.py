@@ -14,7 +14,7 @@ _HEAD_BYTES: Final = 1 << 16
 
 
 class Part:
-    """A stretch of a file; `damage` says why nothing in it is believed. Bytes that are no part of a compression are a part without content."""
+    """A stretch of a file; `damage` says why nothing in it is believed. Bytes that belong to no member are a part without content."""
 
     lacks_checksum = False
     """Whether it is compressed without a checksum, so that it is believed for want of one."""

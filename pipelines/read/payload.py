@@ -76,7 +76,7 @@ _GZIP: Final = gzip_codec()
 _ZSTD: Final = zstd_codec(_WINDOW_BYTES)
 # Codings that there are, but browsers do not undo. Any other word names none: a body under it is what it is.
 _UNSUPPORTED: Final = frozenset(
-    ["compress", "x-compress", "lzma", "xz", "bzip2", "x-bzip2", "lz4", "snappy", "exi", "pack200-gzip", "dcb", "dcz", "aes128gcm"]
+    {"compress", "x-compress", "lzma", "xz", "bzip2", "x-bzip2", "lz4", "snappy", "exi", "pack200-gzip", "dcb", "dcz", "aes128gcm"}
 )
 _SURELY_TEXT_BYTES: Final = 200  # of packed bytes so many next to never lack a control character
 

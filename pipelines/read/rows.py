@@ -81,12 +81,26 @@ def _may_be_cut(item: Row | Unread | None) -> bool:
 
 
 def _unread_lines(part: Part, max_bytes: int) -> Iterator[Unread]:
-    """A row for every line that can be seen in a damaged part, and one at least."""
+    """A row for every line of a damaged part that still looks like one, and for all between two of them; one at least."""
     whole = unread_part(part)
-    n_lines = sum(line is None or not line.isspace() for line in _lines(part.pieces(), max_bytes))
-    for _ in range(n_lines - 1):
+    n_rows, is_after_row = 0, True
+    for line in _lines(part.pieces(), max_bytes):
+        if line is not None and line.isspace():
+            continue
+        is_row = line is not None and _is_row(line)
+        n_rows += is_row or is_after_row
+        is_after_row = is_row
+    for _ in range(n_rows - 1):
         yield Unread(Outcome.FAILED, whole.reason)
     yield whole
+
+
+def _is_row(line: bytes) -> bool:
+    try:
+        _parse(line)
+    except Rejected:
+        return False
+    return True
 
 
 def _lines_of(run: Iterable[Part], max_bytes: int) -> Iterator[tuple[bytes | None, bool]]:

@@ -43,7 +43,8 @@ class _Read(beam.DoFn):
             count_outcomes("read", found.failures)
             count(LOST_BYTES, **{split.source: found.lost_bytes})
             count(PASSED_OVER, **found.passed_over)
-            yield Decision(tag(found.documents, split.index, sequence), tag(found.failures, split.index, sequence))
+            if found.n_records:
+                yield Decision(tag(found.documents, split.index, sequence), tag(found.failures, split.index, sequence))
         count(f"{COLUMNS} {split.source}", rows=seen.rows, text=seen.text, url=seen.url)
         count(f"{UNREADABLE} {split.source}", **{f"column {name}": n for name, n in seen.unreadable.items()})
         self.progress.step()

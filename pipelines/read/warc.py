@@ -162,8 +162,8 @@ def _stream_records(stream: Stream, max_bytes: int) -> Iterator[_Found]:
 def _kind_passed_over(headers: dict[str, str]) -> str | None:
     """What kind of record that is no input this is: a page, a file that was asked for or text that an archive extracted is input.
 
-    Crawlers keep their logs and arguments, and a page's text, picture and metrics, as resources under addresses of their own schemes. What is
-    damaged counts as input unless its header says otherwise.
+    Crawlers keep their logs and arguments, and a page's text, picture and metrics, as resources under addresses of their own schemes.
+    What is damaged counts as input unless its header says otherwise.
     """
     kind = _only(headers, "warc-type").lower()
     if kind in _OTHER_TYPES:

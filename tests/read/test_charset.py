@@ -93,3 +93,10 @@ def test_decoding_never_fails_and_gives_valid_unicode(data: bytes, stated: str |
     decoded = decode(data, stated, is_html=True)
     decoded.text.encode()
     assert 0 <= decoded.bad_ratio <= 1
+
+
+@pytest.mark.parametrize(
+    "label", ["unicode-escape", "unicode_escape", "raw-unicode-escape", "utf7", "UTF-7", "idna", "hex", "rot13", "undefined"]
+)
+def test_a_codec_that_is_no_charset_is_none(label: str) -> None:
+    assert codec_for(label) is None

@@ -12,7 +12,7 @@ import pytest
 import zstandard
 
 from pipelines.read.files import language_of, read_file
-from pipelines.read.records import Document, Unread
+from pipelines.read.records import Document, Meta, Unread
 from schemas.ledger import Outcome
 
 LIMIT = 20_000
@@ -65,12 +65,13 @@ def test_what_is_no_text_has_a_reason(tmp_path: Path, content: bytes, unread: Un
 
 
 def test_a_text_file_of_several_members_is_one_document_and_says_if_nothing_confirms_it(tmp_path: Path) -> None:
-    for name, content, meta in (
+    cases: tuple[tuple[str, bytes, Meta], ...] = (
         ("a.txt.gz", gzip.compress(b"one ") + gzip.compress(b"two"), {"charset": "utf-8"}),
         ("a.txt.bz2", bz2.compress(b"one ") + bz2.compress(b"two"), {"charset": "utf-8"}),
         ("a.txt.xz", lzma.compress(b"one ") + bytes(4) + lzma.compress(b"two"), {"charset": "utf-8"}),
         ("a.txt.zst", zstandard.compress(b"one ") + zstandard.compress(b"two"), {"charset": "utf-8", "no_checksum": True}),
-    ):
+    )
+    for name, content, meta in cases:
         (tmp_path / name).write_bytes(content)
         assert read_file(tmp_path / name, name, None, LIMIT) == Document("one two", meta=meta)
 

@@ -7,6 +7,7 @@ import io
 import json
 import lzma
 import os
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,13 +93,42 @@ def test_plain_text_resources_and_conversions_are_read_without_an_extractor(tmp_
 
 
 @pytest.mark.parametrize(
-    ("date", "expected"), [("yesterday", None), ("", None), ("2025-06-02T05:27:20", datetime(2025, 6, 2, 5, 27, 20, tzinfo=UTC))]
+    ("date", "expected"),
+    [
+        ("yesterday", None),
+        ("", None),
+        ("0001-01-01T00:00:00+01:00", None),
+        ("9999-12-31T23:59:59-01:00", None),
+        ("9999-12-31T23:59:59Z", datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        ("0001-01-01T00:00:00Z", datetime(1, 1, 1, tzinfo=UTC)),
+        ("2025-06-02T05:27:20", datetime(2025, 6, 2, 5, 27, 20, tzinfo=UTC)),
+    ],
 )
 def test_a_date_that_is_none_is_null(tmp_path: Path, date: str, expected: datetime | None) -> None:
     stored = record("http://a.example/", http(page())).replace(b"2025-06-02T05:27:20Z", date.encode())
     (tmp_path / "a.warc").write_bytes(stored)
     ((document,), _) = read_file(tmp_path / "a.warc")
     assert document["fetched_at"] == expected
+
+
+def test_records_passed_over_and_bytes_lost_are_counted_once_by_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "MAX_BATCH_ROWS", 2)
+    kinds = ["request", "response", "response", "request", "response", "metadata"]
+    stored = members([record("http://a.example/", http(page()), kind=kind) for kind in kinds])
+    stored[2] = stored[2][:-20]
+    (tmp_path / "a.warc.gz").write_bytes(b"".join(stored))
+    split = Split(index=0, source="web", format="warc", files=(str(tmp_path / "a.warc.gz"),))
+    found = list(read_split(split, Source(), Read()))
+    assert [batch.n_records for batch in found] == [2, 1]
+    assert [batch.lost_bytes for batch in found] == [len(stored[2]), 0]
+    assert sum((batch.passed_over for batch in found), Counter()) == {"request": 2, "metadata": 1}
+
+
+def test_a_file_of_nothing_but_records_that_are_no_input_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.warc").write_bytes(record("http://a.example/", b"x", kind="warcinfo"))
+    split = Split(index=0, source="web", format="warc", files=(str(tmp_path / "a.warc"),))
+    (found,) = read_split(split, Source(), Read())
+    assert (found.n_records, found.passed_over) == (0, {"warcinfo": 1})
 
 
 def test_batches_are_bounded_and_hold_the_schemas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

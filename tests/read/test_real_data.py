@@ -52,7 +52,9 @@ def at(row: dict[str, Any]) -> tuple[int, int]:
 
 @pytest.mark.parametrize("case", [case for case in manifest() if not case["records_written"]], ids=lambda case: case["file"])
 def test_what_is_no_archive_is_one_row(case: dict[str, Any]) -> None:
-    ((address, unread),) = read_records(DAMAGED / case["file"], case["file"], LIMIT)
+    (found,) = read_records(DAMAGED / case["file"], case["file"], LIMIT)
+    assert not isinstance(found, Record)
+    address, unread = found
     assert address == Address(0)
     assert unread.reason == ("empty_file" if case["file"].startswith("18-empty") else "not_a_warc")
 

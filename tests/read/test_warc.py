@@ -7,6 +7,8 @@ import gzip
 import hashlib
 import io
 import random
+import zlib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from warcio.archiveiterator import ArchiveIterator
 
 from pipelines.read.records import FILE_REASONS
 from pipelines.read.warc import Record, read_records
-from tests.read.archives import http, members, page, pages, record
+from tests.read.archives import http, members, page, pages, read_file, record
 
 LIMIT = 1 << 20
 
@@ -56,6 +58,235 @@ def test_only_responses_resources_and_conversions_are_input_records(tmp_path: Pa
     kinds = ["warcinfo", "request", "response", "metadata", "revisit", "resource", "conversion", "continuation"]
     stored = b"".join(members([record(f"http://a.example/{kind}", http(page()), kind=kind) for kind in kinds]))
     assert [url.rpartition("/")[2] for _, _, url in read(tmp_path / "a", stored)] == ["response", "resource", "conversion"]
+
+
+@pytest.mark.parametrize("kind", ["resource", "conversion"])
+def test_what_crawlers_keep_for_themselves_is_passed_over_and_counted(tmp_path: Path, kind: str) -> None:
+    addresses = {
+        "http://a.example/": None,
+        "<https://a.example/>": None,
+        "ftp://a.example/a.txt": None,
+        "file:///home/a/b.txt": None,
+        "/home/a/b.txt": None,
+        "C:\\a\\b.txt": None,
+        "": None,
+        "metadata://gnu.org/software/wget/warc/wget_arguments.txt": "metadata:",
+        "METADATA://gnu.org/software/wget/warc/wget.log": "metadata:",
+        "<metadata://gnu.org/software/wget/warc/MANIFEST.txt>": "metadata:",
+        "urn:text:https://a.example/": "urn:",
+        "urn:view:https://a.example/": "urn:",
+        "urn:thumbnail:https://a.example/": "urn:",
+        "urn:pageinfo:https://a.example/": "urn:",
+        "dns:a.example": "dns:",
+    }
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(b"".join(members([record(address, b"words", kind=kind) for address in addresses])))
+    passed_over: Counter[str] = Counter()
+    found = list(read_records(path, "a.warc.gz", LIMIT, passed_over=passed_over))
+    assert [each.headers["warc-target-uri"] for each in found if isinstance(each, Record)] == [a for a, to in addresses.items() if not to]
+    assert passed_over == Counter(f"{kind} {to}" for to in addresses.values() if to)
+
+
+def test_a_page_twin_that_is_damaged_has_no_row(tmp_path: Path) -> None:
+    twin = gzip.compress(record("urn:text:http://a.example/", random.Random(1).randbytes(9000), kind="resource"), mtime=0)
+    stored = members(pages(1))[0] + twin[:-500] + members(pages(1))[0]
+    assert [what for _, _, what in read(tmp_path / "a", stored)] == urls([0, 0])
+
+
+@pytest.mark.parametrize("size", [50, 700, 5000, 1 << 20])
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_records_may_go_on_from_member_to_member(tmp_path: Path, size: int, suffix: str) -> None:
+    kinds = [record("http://a.example/q", http(b"x" * 3000), kind="request"), *pages(9)]
+    content = b"".join(kinds)
+    pack = gzip.compress if suffix == ".gz" else zstandard.compress
+    packed = [pack(content[at : at + size]) for at in range(0, len(content), size)]
+    found = read(tmp_path / "a", b"".join(packed), f"a.warc{suffix}")
+    assert [what for _, _, what in found] == urls(list(range(9)))
+    begin = [starts(packed)[at // size] for at in starts(kinds)[1:]]
+    assert [offset for offset, _, _ in found] == begin
+    assert len({(offset, part) for offset, part, _ in found}) == 9
+
+
+def bgzf(content: bytes) -> bytes:
+    """One block as bgzip writes it."""
+    body = zlib.compressobj(6, zlib.DEFLATED, -15)
+    packed = body.compress(content) + body.flush()
+    extra = b"BC\2\0" + (len(packed) + 25).to_bytes(2, "little")
+    sums = zlib.crc32(content).to_bytes(4, "little") + len(content).to_bytes(4, "little")
+    return b"\x1f\x8b\x08\4" + bytes(5) + b"\xff\6\0" + extra + packed + sums
+
+
+@pytest.mark.parametrize("hit", [0, 1, 2, 3])
+def test_a_damaged_block_costs_the_records_that_it_holds_a_part_of(tmp_path: Path, hit: int) -> None:
+    content = b"".join(pages(30))
+    spans = [(at, min(at + 2500, len(content))) for at in range(0, len(content), 2500)]
+    blocks = [bgzf(content[start:end]) for start, end in spans]
+    offset, damaged = starts(blocks)[hit], bytearray(blocks[hit])
+    damaged[-6] ^= 1
+    blocks[hit] = bytes(damaged)
+    found = read(tmp_path / "a", b"".join(blocks))
+    ends = [*starts(pages(30))[1:], len(content)]
+    whole = [
+        i for i, (start, end) in enumerate(zip(starts(pages(30)), ends, strict=True)) if end <= spans[hit][0] or start >= spans[hit][1]
+    ]
+    assert [what for _, _, what in found if what.startswith("http")] == urls(whole)
+    rows = [what for _, _, what in found if not what.startswith("http")]
+    assert rows == ["gzip_damaged"] * (30 - len(whole))
+    assert all(at <= offset for at, _, what in found if what == "gzip_damaged")
+
+
+def test_a_length_beyond_all_that_a_file_can_hold_costs_one_record_of_many_members(tmp_path: Path) -> None:
+    records = pages(4)
+    records[1] = record("http://a.example/1", http(page()), length=2**63 - 1)
+    content = b"".join(records)
+    packed = [gzip.compress(content[at : at + 300], mtime=0) for at in range(0, len(content), 300)]
+    assert [what for _, _, what in read(tmp_path / "a", b"".join(packed))] == [*urls([0]), "bad_content_length", *urls([2, 3])]
+
+
+def test_the_name_does_not_decide_whether_a_file_is_compressed(tmp_path: Path) -> None:
+    assert [what for _, _, what in read(tmp_path / "a", b"".join(pages(3)), "a.warc.gz")] == urls([0, 1, 2])
+    assert [what for _, _, what in read(tmp_path / "a", b"".join(members(pages(3))), "a.warc")] == urls([0, 1, 2])
+    assert [what for _, _, what in read(tmp_path / "a", zstandard.compress(pages(1)[0]), "a.warc.gz")] == urls([0])
+
+
+def test_a_record_in_a_member_without_checksum_is_confirmed_by_its_digest_or_says_so(tmp_path: Path) -> None:
+    block = http(page())
+    digest = f"WARC-Block-Digest: sha1:{base64.b32encode(hashlib.sha1(block).digest()).decode()}\r\n"  # noqa: S324
+    records = [record("http://a.example/0", block), record("http://a.example/1", block, extra=digest)]
+    wrong = records[1].replace(b"river", b"rover")
+    (tmp_path / "a.warc.zst").write_bytes(b"".join(map(zstandard.compress, [*records, wrong])))
+    found = list(read_records(tmp_path / "a.warc.zst", "a.warc.zst", LIMIT))
+    assert [each.lacks_checksum for each in found if isinstance(each, Record)] == [True, False]
+    assert [each[1].reason for each in found if not isinstance(each, Record)] == ["digest_mismatch"]
+
+
+def test_a_damaged_first_frame_stops_nothing(tmp_path: Path) -> None:
+    for pack, name in ((gzip.compress, "gzip"), (zstandard.ZstdCompressor(write_checksum=True).compress, "zstd")):
+        packed = [bytearray(pack(each)) for each in pages(4)]
+        packed[0][-5] ^= 1
+        found = read(tmp_path / "a", b"".join(packed), "a.warc")
+        assert [what for _, _, what in found] == [f"{name}_damaged", *urls([1, 2, 3])]
+
+
+def test_every_record_that_is_seen_in_a_damaged_member_has_a_row(tmp_path: Path) -> None:
+    damaged = bytearray(gzip.compress(b"".join(pages(20)), mtime=0))
+    damaged[-5] ^= 1
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(damaged + members(pages(1))[0])
+    found = list(read_records(path, "a.warc.gz", LIMIT))
+    rows = [each for each in found if not isinstance(each, Record)]
+    assert [(address.part, unread.reason) for address, unread in rows] == [(i, "gzip_damaged") for i in range(20)]
+    assert [unread.lost_bytes for _, unread in rows] == [0] * 19 + [len(damaged)]
+
+
+def test_what_is_lost_of_a_plain_file_is_known_in_bytes(tmp_path: Path) -> None:
+    records = pages(4)
+    hole = b"\x01hole" * 1000
+    (tmp_path / "a.warc").write_bytes(records[0] + hole + b"\r\n" + records[1] + records[2][:-40])
+    rows = [each for each in read_records(tmp_path / "a.warc", "a.warc", LIMIT) if not isinstance(each, Record)]
+    assert [(unread.reason, unread.lost_bytes) for _, unread in rows] == [
+        ("bad_content_length", len(records[0]) + len(hole) + 2),  # what follows a record says whether its length is true
+        ("truncated", len(records[2]) - 40),
+    ]
+
+
+def test_many_line_ends_after_a_block_are_padding(tmp_path: Path) -> None:
+    first, second = pages(2)
+    for name, stored in (("a.warc", first + b"\r\n" * 90_000 + second), ("a.warc.gz", gzip.compress(first + b"\n" * (1 << 20) + second))):
+        assert [what for _, _, what in read(tmp_path / name, stored, name)] == urls([0, 1])
+
+
+# --- Fields at their extremes ----------------------------------------------------------------------------------------
+
+EXTREMES = [
+    "",
+    " ",
+    ",",
+    ";",
+    ":",
+    "=",
+    "-1",
+    "0",
+    "9" * 20,
+    "9" * 4000,
+    "x" * 20_000,
+    "\0",
+    "\x7f",
+    "\ufffd",
+    "٣",
+    "é" * 300,
+    "<",
+    "//",
+    "[",
+    "%",
+]
+DATES = ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "0000-00-00T00:00:00Z", "10000-01-01T00:00:00Z", "2025-02-30T00:00:00Z"]
+IRIS = [
+    "http://[",
+    "http://[::1",
+    "http://a:99999/",
+    "http://\u2100/",
+    "//",
+    "http://a/%",
+    "http://" + "a." * 3000,
+    "http://xn--/",
+    "http:///\\",
+]
+LABELS = [
+    "text/html; charset=" + label for label in ("unicode-escape", "idna", "hex", "utf-7", "\0", "x" * 5000, "..", "os.path", "undefined")
+]
+
+
+@pytest.mark.parametrize("field", ["WARC-Type", "WARC-Date", "WARC-Target-URI", "Content-Length", "Content-Type", "WARC-Block-Digest"])
+@pytest.mark.parametrize(
+    "value", [*EXTREMES, *DATES, *IRIS, "sha1:", "sha1:x", "md5:" + "0" * 5000, "sha1:a, sha256:b", "response, response"]
+)
+def test_a_record_with_any_value_in_a_field_is_read_or_a_row_and_the_next_one_is_read(tmp_path: Path, field: str, value: str) -> None:
+    fields = {
+        "WARC-Type": "response",
+        "WARC-Target-URI": "http://a.example/",
+        "WARC-Date": "2025-06-02T05:27:20Z",
+        "Content-Type": "application/http",
+        "Content-Length": str(len(http(page()))),
+    }
+    head = "".join(f"{name}: {what}\r\n" for name, what in {**fields, field: value}.items())
+    stored = f"WARC/1.0\r\n{head}\r\n".encode() + http(page()) + b"\r\n\r\n" + pages(2)[1]
+    for name in ("a.warc", "a.warc.gz"):
+        (tmp_path / name).write_bytes(stored if name == "a.warc" else gzip.compress(stored))
+        documents, failures = read_file(tmp_path / name)
+        assert len(documents) + len(failures) in (1, 2)
+        assert documents[-1]["url"] == "http://a.example/1"
+
+
+@pytest.mark.parametrize(
+    "field", ["Content-Type", "Content-Encoding", "Transfer-Encoding", "X-Robots-Tag", "TDM-Reservation", "Content-Length"]
+)
+@pytest.mark.parametrize("value", [*EXTREMES, *LABELS, "chunked, chunked", "gzip," * 500])
+def test_a_response_with_any_value_in_a_field_is_a_document_or_a_row(tmp_path: Path, field: str, value: str) -> None:
+    block = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n{field}: {value}\r\n\r\n".encode() + page()
+    (tmp_path / "a.warc").write_bytes(record("http://a.example/0", block) + pages(2)[1])
+    documents, failures = read_file(tmp_path / "a.warc")
+    assert len(documents) + len(failures) == 2
+    assert documents[-1]["url"] == "http://a.example/1"
+
+
+@pytest.mark.parametrize(
+    "head", [b"a: b\r\n" * 5000, b" folded\r\n" * 5000, b"a" * 60_000 + b"\r\n", b":\r\n" * 9000, b"a: b\r\n" * 50_000]
+)
+def test_a_header_of_many_or_long_fields_is_read_or_a_row(tmp_path: Path, head: bytes) -> None:
+    odd = pages(1)[0].replace(b"WARC-Target", head + b"WARC-Target")
+    (tmp_path / "a.warc").write_bytes(odd + pages(2)[1])
+    documents, failures = read_file(tmp_path / "a.warc")
+    assert len(documents) + len(failures) == 2
+    assert [row["reason"] for row in failures] in ([], ["bad_warc_header"], ["unknown_record_type"])
+
+
+def test_fields_that_are_stated_twice_with_one_value_count_once(tmp_path: Path) -> None:
+    block = http(page())
+    sums = [f"sha1:{hashlib.sha1(block).hexdigest()}", f"sha256:{hashlib.sha256(block).hexdigest().upper()}"]  # noqa: S324
+    twice = record("http://a.example/0", block, extra=f"Content-Length: {len(block)}\r\nWARC-Type: response\r\n")
+    digests = record("http://a.example/1", block, extra="".join(f"WARC-Block-Digest: {one}\r\n" for one in sums))
+    assert [what for _, _, what in read(tmp_path / "a", twice + digests, "a.warc")] == urls([0, 1])
 
 
 def test_a_damaged_member_is_one_row_and_the_rest_is_read(tmp_path: Path) -> None:
