@@ -15,8 +15,9 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.read.columns import Columns, Seen
 from pipelines.read.records import Unread
-from pipelines.read.rows import Columns, read_jsonl
+from pipelines.read.rows import read_jsonl
 from pipelines.read.warc import Record, read_records
 from tests.read.archives import http, record
 
@@ -72,7 +73,7 @@ def row(seed: int) -> bytes:
 def read_rows(path: Path, stored: bytes) -> tuple[list[str], list[Unread]]:
     """(texts, rows of what could not be read); no address is given twice."""
     path.write_bytes(stored)
-    items = list(read_jsonl(path, path.name, Columns("text", "url"), LIMIT))
+    items = list(read_jsonl(path, Columns("text", "url"), LIMIT, Seen()))
     assert len({address for address, _ in items}) == len(items)
     unread = [item for _, item in items if isinstance(item, Unread)]
     return [item.text for _, item in items if not isinstance(item, Unread)], unread
