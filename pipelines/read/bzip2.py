@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
 from pipelines.read.decoders import Damaged
-from pipelines.read.parts import PIECE_BYTES, CheckedPart, Part
+from pipelines.read.parts import MAX_PADDING_BYTES, PIECE_BYTES, CheckedPart, Part
 
 _BLOCK: Final = 0x314159265359
 _END: Final = 0x177245385090  # of a stream; the checksum of its blocks' checksums follows
@@ -117,12 +117,7 @@ def _has_header(file: BinaryIO, mark: int) -> bool:
 
 def _is_padding(file: BinaryIO, start: int, end: int) -> bool:
     file.seek(start)
-    while start < end:
-        piece = file.read(min(_WINDOW_BYTES, end - start))
-        if piece.strip(_PADDING):
-            return False
-        start += len(piece)
-    return True
+    return end - start <= MAX_PADDING_BYTES and not file.read(end - start).strip(_PADDING)
 
 
 def _bits(file: BinaryIO, start: int, n_bits: int) -> int:

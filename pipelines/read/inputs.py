@@ -23,7 +23,7 @@ from schemas.recipe import Source
 
 _COMPRESSED: Final = r"(?:\.gz|\.zst|\.bz2|\.xz)?$"
 _FORMATS: Final = {
-    "warc": re.compile(r"\.(?:warc|wet)(?:\.gz|\.zst)?$", re.IGNORECASE),
+    "warc": re.compile(r"\.(?:warc|wet)" + _COMPRESSED, re.IGNORECASE),
     "jsonl": re.compile(r"\.(?:jsonl|ndjson)" + _COMPRESSED, re.IGNORECASE),
     "parquet": re.compile(r"\.(?:parquet|pq)$", re.IGNORECASE),
     "text": re.compile(r"\.(?:txt|md|rst)" + _COMPRESSED, re.IGNORECASE),

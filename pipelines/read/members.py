@@ -28,7 +28,7 @@ from pipelines.read.decoders import (
     xz_codec,
     zstd_codec,
 )
-from pipelines.read.parts import PIECE_BYTES, CheckedPart, Part, PlainPart
+from pipelines.read.parts import MAX_PADDING_BYTES, PIECE_BYTES, CheckedPart, Part, PlainPart
 
 _READ_BYTES: Final = 1 << 14
 _FIRST_READ_BYTES: Final = 1 << 11  # most of what is taken for a member by mistake is no further decoded
@@ -137,7 +137,10 @@ def _members(file: BinaryIO, codec: Codec, begins_well: BeginsWell) -> Iterator[
     while True:
         part: Part
         if ahead is None:
-            at, codec = _past_skippable(file, _past_padding(file, at), size, codec)
+            start, at = at, _past_padding(file, at)
+            if at - start > MAX_PADDING_BYTES:
+                yield Part(start, at, Damaged(f"{codec.name}_damaged"))
+            at, codec = _past_skippable(file, at, size, codec)
             at = _past_padding(file, at)
             if at >= size:
                 return

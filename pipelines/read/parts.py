@@ -10,6 +10,8 @@ from pipelines.read.decoders import Damaged
 
 PIECE_BYTES: Final = 1 << 20
 HOLD_BYTES: Final = 1 << 24
+MAX_PADDING_BYTES: Final = 1 << 16
+"""More zeros than that are a hole where something was."""
 _HEAD_BYTES: Final = 1 << 16
 
 

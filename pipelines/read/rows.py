@@ -6,6 +6,7 @@ string or a list of strings, its paragraphs.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -23,6 +24,7 @@ from schemas.ledger import Outcome
 
 Row = dict[str, Any]
 _MAX_META_CHARS: Final = 256
+_MAX_SEEN: Final = 1 << 16
 
 
 def read_jsonl(path: Path, columns: Columns, max_bytes: int, seen: Seen, max_window: int = MAX_WINDOW_BYTES) -> Iterator[Item]:
@@ -81,15 +83,23 @@ def _may_be_cut(item: Row | Unread | None) -> bool:
 
 
 def _unread_lines(part: Part, max_bytes: int) -> Iterator[Unread]:
-    """A row for every line of a damaged part that still looks like one, and for all between two of them; one at least."""
+    """A row for every line of a damaged part that still looks like one, and for all between two of them; one at least.
+
+    A decoder that has lost its way repeats what it has read: lines that come again are not counted again.
+    """
     whole = unread_part(part)
     n_rows, is_after_row = 0, True
+    seen: set[bytes] = set()
     for line in _lines(part.pieces(), max_bytes):
-        if line is not None and line.isspace():
+        digest = hashlib.blake2b(line or b"", digest_size=8).digest()
+        if (line is not None and line.isspace()) or digest in seen:
             continue
         is_row = line is not None and _is_row(line)
         n_rows += is_row or is_after_row
         is_after_row = is_row
+        if len(seen) == _MAX_SEEN:
+            seen.clear()
+        seen.add(digest)
     for _ in range(n_rows - 1):
         yield Unread(Outcome.FAILED, whole.reason)
     yield whole

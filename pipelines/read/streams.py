@@ -71,6 +71,9 @@ class Stream:
         self.told: Part | None = None
         """That part, once a record has failed because of it."""
         self.lacks_checksum = part.lacks_checksum
+        self.n_zeros = 0
+        """How many zeros the latest padding held."""
+        self.is_plain = isinstance(part, PlainPart)
         self._part, self._pieces, self._following = part, part.pieces(), following
         self._held = bytearray()
         self._at = 0  # what is held begins at `position` here
@@ -80,7 +83,7 @@ class Stream:
     @property
     def needs_digest(self) -> bool:
         """Whether nothing but a record's own digest can confirm it."""
-        return self.lacks_checksum or isinstance(self._part, PlainPart)
+        return self.lacks_checksum or self.is_plain
 
     @property
     def stored_bytes(self) -> int:
@@ -89,7 +92,7 @@ class Stream:
 
     def address(self) -> Address:
         """Where the record that begins at `position` is found."""
-        if isinstance(self._part, PlainPart):
+        if self.is_plain:
             return Address(self.position)
         while len(self._starts) > 1 and self._starts[1][0] <= self.position:
             del self._starts[0]
@@ -131,12 +134,14 @@ class Stream:
         self._at += n_bytes
         self.position += n_bytes
 
-    def drop_any(self, of: bytes) -> bool:
-        """Pass over all bytes of the present part that are one of `of`; returns whether anything is left of it."""
+    def drop_padding(self) -> bool:
+        """Pass over all padding of the present part; returns whether anything is left of it."""
+        self.n_zeros = 0
         while self.fill(1, within=True):
             piece = self.peek(_LOOK_BYTES)
-            rest = piece.lstrip(of)
+            rest = piece.lstrip(PADDING)
             self.drop(len(piece) - len(rest))
+            self.n_zeros += piece.count(0, 0, len(piece) - len(rest))
             if rest:
                 return True
         return False

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pipelines.read.decoders import MAX_WINDOW_BYTES
-from pipelines.read.parts import PIECE_BYTES, Part
+from pipelines.read.parts import MAX_PADDING_BYTES, PIECE_BYTES, Part
 from pipelines.read.records import Address, Unread, unread_part
-from pipelines.read.streams import PADDING, RECORD_START_BYTES, Parts, Stream, begins_like_warc
+from pipelines.read.streams import RECORD_START_BYTES, Parts, Stream, begins_like_warc
 from schemas.ledger import Outcome
 
 _INPUT_TYPES: Final = frozenset({"response", "resource", "conversion"})
@@ -30,6 +30,7 @@ _HEADER_END: Final = re.compile(rb"\r?\n\r?\n")
 _VERSION_LINE: Final = re.compile(rb"WARC/\d+\.\d+[ \t]*\r?\n")
 _SCHEME: Final = re.compile(r"[<\s]*([A-Za-z][A-Za-z0-9+.-]{1,15}):")
 _DIGESTS: Final = {"md5": hashlib.md5, "sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib.sha512}
+_LEAST_RECORD_BYTES: Final = 16  # as stored, of records that repeat each other
 _LINE_ENDS: Final = 1 << 10  # more bytes of line ends after a block are passed over as padding
 _LENGTH: Final = re.compile(r"[0-9]{1,19}")
 
@@ -103,25 +104,29 @@ def _part_records(stored: Parts, max_bytes: int) -> Iterator[_Found]:
 
 
 def _lost_records(part: Part, max_bytes: int, *, is_told: bool) -> Iterator[_Found]:
-    """A row for every input record that can be seen to begin in a damaged part; the last one stands for its bytes."""
+    """A row for every input record that can be seen to begin in a damaged part; the last one stands for its bytes.
+
+    A decoder that has lost its way repeats what it has read: there are not more rows than records fit into so many bytes.
+    """
     if type(part) is Part:
         if not is_told:
             yield _Found(False, (Address(part.offset), unread_part(part)._replace(reason="not_a_record")))
         return
-    whole = unread_part(part)
-    stream = Stream(part)
-    held: Address | None = None
+    whole, stream = unread_part(part), Stream(part)
     has_header = False
+    seen: list[Address] = []
     if not is_told or stream.find_record():
         for found in _stream_records(stream, max_bytes):
             has_header |= found.has_header
             if isinstance(found.item, tuple):
-                if held:
-                    yield _Found(has_header, (held, Unread(Outcome.FAILED, whole.reason)))
-                held = found.item[0]
-    if held is None and not has_header and not is_told:
-        held = Address(part.offset)
-    yield _Found(has_header, (held, whole) if held else None)
+                seen.append(found.item[0])
+            if len(seen) > part.n_bytes // _LEAST_RECORD_BYTES:
+                break
+    if not seen and not has_header and not is_told:
+        seen = [Address(part.offset)]
+    for address in seen[:-1]:
+        yield _Found(has_header, (address, Unread(Outcome.FAILED, whole.reason)))
+    yield _Found(has_header, (seen[-1], whole) if seen else None)
 
 
 # --- One decoded stream of records -----------------------------------------------------------------------------------
@@ -140,7 +145,14 @@ def _wrong(reason: str, value: float | None = None, limit: float | None = None, 
 
 def _stream_records(stream: Stream, max_bytes: int) -> Iterator[_Found]:
     """The records of a stream."""
-    while stream.drop_any(PADDING):
+    while True:
+        start = stream.position
+        is_left = stream.drop_padding()
+        if stream.is_plain and stream.n_zeros > MAX_PADDING_BYTES:
+            n_bytes = stream.position - start
+            yield _Found(False, (Address(start), Unread(Outcome.FAILED, "not_a_record", n_bytes, None, n_bytes)))
+        if not is_left:
+            return
         start, address = stream.position, stream.address()
         headers: dict[str, str] = {}
         try:

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import random
+import tracemalloc
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -190,10 +191,24 @@ def test_what_is_lost_of_a_plain_file_is_known_in_bytes(tmp_path: Path) -> None:
     ]
 
 
-def test_many_line_ends_after_a_block_are_padding(tmp_path: Path) -> None:
+def test_a_hole_of_zeros_in_a_plain_file_is_a_row_for_its_bytes(tmp_path: Path) -> None:
     first, second = pages(2)
-    for name, stored in (("a.warc", first + b"\r\n" * 90_000 + second), ("a.warc.gz", gzip.compress(first + b"\n" * (1 << 20) + second))):
-        assert [what for _, _, what in read(tmp_path / name, stored, name)] == urls([0, 1])
+    (tmp_path / "a.warc").write_bytes(first + bytes(1 << 20) + second + bytes(1 << 20))
+    rows = [each for each in read_records(tmp_path / "a.warc", "a.warc", LIMIT) if not isinstance(each, Record)]
+    assert [(unread.reason, unread.lost_bytes) for _, unread in rows] == [("not_a_record", 1 << 20)] * 2
+    assert [address.offset for address, _ in rows] == [len(first), len(first) + len(second) + (1 << 20)]
+
+
+def test_many_line_ends_after_a_block_are_padding_and_not_held(tmp_path: Path) -> None:
+    first, second = pages(2)
+    stored = first + b"\r\n" * (1 << 22) + second
+    assert [what for _, _, what in read(tmp_path / "a", gzip.compress(stored))] == urls([0, 1])
+    (tmp_path / "a.warc").write_bytes(stored)
+    tracemalloc.start()
+    assert len(list(read_records(tmp_path / "a.warc", "a.warc", LIMIT))) == 2
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 6 << 20
 
 
 # --- Fields at their extremes ----------------------------------------------------------------------------------------
