@@ -19,6 +19,9 @@ Content = Literal["warc", "jsonl", "parquet", "json", "unknown"]
 _HEAD_BYTES: Final = 1 << 16
 _BLOCK_BYTES: Final = 1 << 20  # bzip2 gives nothing before the end of a block
 _MAX_DECODED_BYTES: Final = 1 << 24
+_LOOK_BYTES: Final = 1 << 12
+_BINARY: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+_COMPRESSED: Final = (".gz", ".zst", ".bz2", ".xz")
 _PADDING: Final = b"\0\r\n"
 _BOM: Final = b"\xef\xbb\xbf"
 _OBJECT_START: Final = re.compile(rb'[ \t]*\{[ \t]*"')
@@ -45,6 +48,8 @@ def is_json_lines(path: Path) -> bool:
     """Whether a file that is called JSON Lines can be: it is empty or damaged, or one of its first lines is or begins an object."""
     with path.open("rb") as file:
         head = decoded_head(file, _HEAD_BYTES).removeprefix(_BOM).lstrip()
+    if path.suffix.lower() in _COMPRESSED and _BINARY.search(head, 0, _LOOK_BYTES):
+        return True  # what follows the damaged start is looked for by those who read it
     if not head or head.startswith(b"["):
         return not head
     first, *others = [line for line in head.split(b"\n") if line.strip()]

@@ -229,3 +229,12 @@ def test_every_line_that_is_not_blank_is_accounted_for_once(tmp_path_factory: py
     documents, failures = read_file(write(path, list(lines)))
     expected = [i for i, line in enumerate(lines) if line.strip(b" \t\r\x0b\x0c")]
     assert sorted(row["origin_offset"] for row in documents + failures) == expected
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst", ".bz2", ".xz"])
+def test_a_packed_file_whose_first_byte_is_damaged_is_read_from_the_next_member_on(tmp_path: Path, suffix: str) -> None:
+    packed = [PACK[suffix](b'{"text": "number %d"}\n' % i) for i in range(4)]
+    (tmp_path / f"a.jsonl{suffix}").write_bytes(b"\x01" + b"".join(packed)[1:])
+    documents, failures = read_file(tmp_path / f"a.jsonl{suffix}")
+    assert [row["raw_text"] for row in documents][-3:] == ["number 1", "number 2", "number 3"]
+    assert [row["reason"].split("_")[1] for row in failures] == ["damaged"]
