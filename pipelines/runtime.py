@@ -32,6 +32,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 import schemas.errors
 from pipelines.workers import local_runner, watch_workers
+from schemas.buffers import take_rows
 from schemas.errors import MENDABLE, CorpusmillError, OutputError
 from schemas.files import FileEntry, entry, whole_file
 from schemas.hops import MAX_BATCH_BYTES
@@ -338,7 +339,7 @@ class _Partition(beam.DoFn):
         ranges = table.column("range").to_numpy()
         few = ranges.astype(np.uint16) if ranges.max() < 1 << 16 else ranges  # 16 bits are sorted by radix
         order = np.argsort(few, kind="stable")
-        table, ranges = table.take(order), ranges[order]
+        table, ranges = take_rows(table, order), ranges[order]
         starts = np.flatnonzero(np.diff(ranges.astype(np.int64), prepend=-1))
         # The name never reaches a result: a retried bundle must not write where the first try did.
         path = self.folder / f"{uuid.uuid4().hex}.arrow"

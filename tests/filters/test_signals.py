@@ -121,6 +121,15 @@ def signal(names: tuple[str, ...], measured: Signals, name: str) -> float:
     return float(measured[names.index(name), 0])
 
 
+@given(st.lists(st.text("ab \n。语", max_size=400), max_size=3), st.sampled_from([8, 16, 64]))
+def test_n_grams_beyond_the_table_are_counted_in_parts_with_the_same_result(texts: list[str], most_keys: int) -> None:
+    text = column(texts)
+    whole = repetition(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gopher_repetition, "MOST_KEYS", most_keys)
+        np.testing.assert_array_equal(repetition(text), whole)
+
+
 def test_blank_lines_are_no_duplicate_lines() -> None:
     measured = repetition(column(["one line\n\n\n\nanother line\n\n\n\na third line"]))
     assert signal(gopher_repetition.SIGNALS, measured, "dup_line_ratio") == 0
