@@ -36,6 +36,9 @@ _URL_BORDERS: Final = tuple(ord(char) for char in '"<>()[]{}|\\^`')
 _URL_TRAILERS: Final = tuple(ord(char) for char in ".,;:!?'*_~")  # as the last character not of the URL but of the sentence
 _JOINERS: Final = (0x200C, 0x200D)  # zero-width (non-)joiners shape a word without ending it
 
+Places = npt.NDArray[np.signedinteger[Any]]
+"""Bytes in a text buffer: int32 unless it has 2 GiB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -43,9 +46,9 @@ class Words:
 
     firsts: npt.NDArray[np.int64]
     lasts: npt.NDArray[np.int64]
-    starts: npt.NDArray[np.int32] | npt.NDArray[np.int64]
+    starts: Places
     """First byte in the text buffer of the column that was split."""
-    ends: npt.NDArray[np.int32] | npt.NDArray[np.int64]
+    ends: Places
     lengths: npt.NDArray[np.uint32]
     """Code points."""
     flags: npt.NDArray[np.uint8]
@@ -79,7 +82,9 @@ def _split(text: pa.Array, split: Callable[..., int], with_places: bool, with_ha
     # A word has at least one byte; pages of these arrays that stay unused are never touched and cost nothing.
     most = int(offsets[-1] - offsets[0])
     place = np.int32 if len(data) < 1 << 31 else np.int64
-    starts, ends = (np.empty(most if with_places else 0, place) for _ in range(2))
+    n_places = most if with_places else 0
+    starts: Places = np.empty(n_places, place)
+    ends: Places = np.empty(n_places, place)
     lengths, flags, hashes = np.empty(most, np.uint32), np.empty(most, np.uint8), np.empty(most if with_hashes else 0, np.uint64)
     bounds = np.zeros(len(offsets), np.int64)
     n = split(data, offsets, char_classes(), starts, ends, lengths, flags, hashes, bounds)
