@@ -453,7 +453,7 @@ class Run:
                 shutil.copyfile(config.path, temporary)
         else:
             learned_from = Counter({group: size for group, size in sizes.items() if group[0] not in self.recipe.dedup.protected})
-            if not learned_from.total():
+            if sizes.total() and not learned_from.total() and config.vocab_size is None:
                 raise EmptyCorpusError(
                     "no text is left to train a tokenizer on: every document is of a source in dedup.protected; "
                     "name a tokenizer in tokenizer.path"

@@ -83,10 +83,12 @@ def test_a_first_file_without_a_document_leaves_the_evaluation_of_the_others(tmp
     assert report["total"]["n_documents"] == 5
 
 
-def test_no_text_to_learn_from_is_a_message(tmp_path: Path) -> None:
-    recipe = recipe_of(tmp_path, {"a": {"1": documents(4)}}, dedup={"kinds": [], "protected": ["a"]})
+def test_no_text_to_learn_from_is_a_message_or_leaves_the_bytes_alone(tmp_path: Path) -> None:
+    protected = {"kinds": [], "protected": ["a"]}
     with pytest.raises(EmptyCorpusError, match=r"every document is of a source in dedup\.protected"):
-        execute(recipe, tmp_path / "out")
+        execute(recipe_of(tmp_path, {"a": {"1": documents(4)}}, dedup=protected), tmp_path / "out")
+    run = execute(recipe_of(tmp_path, {"a": {"1": documents(4)}}, dedup=protected, tokenizer={"vocab_size": 257}), tmp_path / "bytes")
+    assert run.records["tokenizer"].details["vocab_size"] == 257
 
 
 def test_a_vocabulary_that_is_promised_and_out_of_reach_stops_the_run_before_dedup(tmp_path: Path) -> None:
