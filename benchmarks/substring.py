@@ -29,7 +29,7 @@ from benchmarks.measure import finish, measured, print_costs
 from pipelines.dedup.minhash import ranks
 from pipelines.dedup.spans.cut import settle
 from pipelines.runtime import open_segment
-from pipelines.text.words import split_on_space
+from pipelines.text.words import Places, split_on_space
 from schemas.hops import CUT, SCRUBBED
 from schemas.recipe import Dedup, Substring
 
@@ -123,7 +123,7 @@ def bytes_to_cut(data: npt.NDArray[np.uint8], texts: pa.Array, k: int) -> npt.ND
     )
 
 
-def _covered(starts: Ints, ends: Ints, chosen: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.bool_]:
+def _covered(starts: Places, ends: Places, chosen: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.bool_]:
     """Which bytes lie in one of the chosen spans."""
     depth = np.zeros(n + 1, np.int64)
     np.add.at(depth, starts[chosen], 1)

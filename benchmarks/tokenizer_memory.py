@@ -38,7 +38,7 @@ def main(
     bpe.train([pa.array(["to compile the kernels " * 20], pa.large_string())], TokenizerConfig(vocab_size=258))
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         runs = [pool.apply(train_one, (corpus, size, config)) for size in megabytes or (100, 1000)]
-    print_costs(f"training, {config.vocab_size} tokens, memory_mb = {config.memory_mb}", [Cost(**run) for run in runs])
+    print_costs(f"training, {config.asked_size} tokens, memory_mb = {config.memory_mb}", [Cost(**run) for run in runs])
     finish(out, [Cost(**run) for run in runs], {"memory of the largest by that of the smallest": runs[-1]["peak_mb"] / runs[0]["peak_mb"]})
 
 

@@ -75,8 +75,9 @@ def by_the_library(texts: Iterator[str], config: TokenizerConfig) -> HuggingFace
     split = pre_tokenizers.Split(Regex(PATTERNS[config.pattern]), "isolated")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     trainer = trainers.BpeTrainer(
-        vocab_size=config.vocab_size,
+        vocab_size=config.asked_size,
         min_frequency=config.min_frequency,
+        max_token_length=config.max_token_length,
         special_tokens=list(config.special_tokens),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,

@@ -47,7 +47,7 @@ from pipelines.scrub.scrub import digest as scrub_digest
 from pipelines.scrub.scrub import special_tokens
 from pipelines.scrub.stand_ins import key_of
 from schemas.certificate import certificates, check_none_pending
-from schemas.errors import CorpusmillError, EmptyCorpusError, OutputError, TokenizerError
+from schemas.errors import CorpusmillError, EmptyCorpusError, OutputError, TokenizerError, UnfilledError
 from schemas.files import FileEntry, entry, sha256_of, whole_file
 from schemas.hops import LEDGER, tokens_schema
 from schemas.ledger import check_run, check_stage
@@ -59,6 +59,9 @@ STAGES: Final = ("crawl", "collect", "refine", "tokenizer", "encode", "validate"
 TOKENIZER_FILE: Final = "tokenizer/tokenizer.json"
 COUNTS_RANGE_BYTES: Final = 256 * 1024 * 1024
 """Sampled text for each range of pre-tokens that counts are added up in."""
+AMPLE_BYTES_PER_TOKEN: Final = 200
+"""A pool with more text for each token of the vocabulary is not tried beforehand."""
+CLEARLY_UNFILLED: Final = 0.9
 OWNS: Final = {
     "crawl": ("crawl",),
     "collect": ("work", "pool", "ledger", "scrub_audit", "index"),
@@ -158,8 +161,18 @@ class Run:
             for line in left_out(load_evals(self.recipe.decontaminate), self.recipe.decontaminate):
                 self.engine.say(line)
         snapshots_before(self.recipe.dedup)
-        for path in filter(None, (self.recipe.tokenizer.path, self.recipe.tokenizer.extend)):
-            bpe.load(Path(path))
+        self.check_tokenizer()
+
+    def check_tokenizer(self) -> None:
+        """TokenizerError where the tokenizer that the recipe names cannot be used, grown, or separate documents."""
+        config = self.recipe.tokenizer
+        given = config.path or config.extend
+        if given is None:
+            return
+        if bpe.load(Path(given)).token_to_id(end := config.special_tokens[0]) is None:
+            raise TokenizerError(f"{given} has no token {end!r} to separate documents; name the one it has in tokenizer.special_tokens")
+        if config.extend:
+            bpe.counting(config)
 
     def bring_up_to_date(self, stage: str) -> StageRecord:
         """The record of `stage`: its marker if that holds, else made by doing the stage now."""
@@ -330,6 +343,7 @@ class Run:
     def do_refine(self) -> Done:
         """Merge copies; the documents that stay are the corpus."""
         segments = [self.folder / file.path for file in self.pool()]
+        self.foresee_vocabulary(segments)
         capped = self.cap(segments)
         n_documents = capped.counts.n_out
         take_part = TakePart(capped.keeps, self.recipe.decontaminate, self.common_grams(segments, capped.keeps))
@@ -380,6 +394,28 @@ class Run:
             counts = {"caps": capped.counts, **counts}
         return Done(outputs=[*files, *capped.files], counts=counts, details=details)
 
+    def foresee_vocabulary(self, segments: list[Path]) -> None:
+        """TokenizerError where a small pool cannot fill the vocabulary that the recipe promises.
+
+        Copies are still in it, and what they leave may fill a few tokens more by other merges: only a clear failure ends the run now.
+        """
+        config = self.tokenizer_config
+        if config.path or config.model != "bpe" or config.vocab_size is None:
+            return
+        keeps, n_bytes, columns = graph.decider_of(self.recipe).keeps, 0, []
+        for batch in batches_of(segments):
+            columns.append(batch.column("text").filter(pa.array(keeps(batch))))
+            n_bytes += columns[-1].nbytes
+            if n_bytes > AMPLE_BYTES_PER_TOKEN * config.asked_size:
+                return
+        try:
+            bpe.train(columns, config)
+        except UnfilledError as error:
+            if error.n_filled < CLEARLY_UNFILLED * config.asked_size:
+                raise TokenizerError(f"{error}. This was found before dedup, which may leave less text") from None
+        except TokenizerError:  # told when the corpus is known
+            return
+
     def common_grams(self, segments: list[Path], keeps: Keeps) -> tuple[Path, ...]:
         """Files of the n-grams of evaluation sets that are no evidence, where the recipe wants them counted."""
         if not self.recipe.decontaminate.paths or self.recipe.decontaminate.max_documents is None:
@@ -413,9 +449,15 @@ class Run:
         sizes = group_sizes(self.texts())
         details: dict[str, Any] = {}
         if config.path:
-            bpe.save(bpe.load(Path(config.path)), path)
+            with whole_file(path) as temporary:
+                shutil.copyfile(config.path, temporary)
         else:
             learned_from = Counter({group: size for group, size in sizes.items() if group[0] not in self.recipe.dedup.protected})
+            if sizes.total() and not learned_from.total() and config.vocab_size is None:
+                raise EmptyCorpusError(
+                    "no text is left to train a tokenizer on: every document is of a source in dedup.protected; "
+                    "name a tokenizer in tokenizer.path"
+                )
             taken = shares(learned_from, config.sample_bytes, config.alpha)
             if config.model == "bpe":
                 tokenizer, details = self.train_bpe(taken, sum(sizes[group] * share for group, share in taken.items()))
@@ -424,14 +466,9 @@ class Run:
                 tokenizer = bpe.train((batch.column("text") for batch in sample), config)
                 details = {"sample_documents": sum(batch.num_rows for batch in sample), "sample_bytes": sum(group_sizes(sample).values())}
             bpe.save(tokenizer, path)
-        tokenizer = bpe.load(path)
-        end = config.special_tokens[0]
-        if tokenizer.token_to_id(end) is None:
-            given = config.path or config.extend
-            raise TokenizerError(f"{given} has no token {end!r} to separate documents; name the one it has in tokenizer.special_tokens")
         measured = shares(sizes, EVALUATED_BYTES, 1.0)
         (evaluation,) = evaluate({"this one": path}, (drawn(batch, measured, self.recipe.seed, "evaluation") for batch in self.texts()))
-        details |= {"vocab_size": tokenizer.get_vocab_size(), "evaluation": evaluation}
+        details |= {"vocab_size": evaluation["vocab_size"], "evaluation": evaluation}
         return Done(outputs=[entry(path, self.folder)], details=details)
 
     def train_bpe(self, taken: dict[Group, float], n_bytes: float) -> tuple[Any, dict[str, Any]]:

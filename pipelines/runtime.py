@@ -32,8 +32,10 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 import schemas.errors
 from pipelines.workers import local_runner, watch_workers
+from schemas.buffers import take_rows
 from schemas.errors import MENDABLE, CorpusmillError, OutputError
 from schemas.files import FileEntry, entry, whole_file
+from schemas.hops import MAX_BATCH_BYTES
 
 RUNNERS: Final = ("local", "portable", "flink", "spark", "dataflow")
 FLUSH_BYTES: Final = 64 * 1024 * 1024  # an exchange's buffer per worker
@@ -59,6 +61,10 @@ class RecordBatchCoder(beam.coders.Coder):
         """The batch, over the given bytes without a copy."""
         return pa.ipc.open_stream(encoded).read_next_batch()
 
+    def estimate_size(self, value: pa.RecordBatch) -> int:
+        """Bytes of its buffers: Beam asks for it of samples, and would encode them to tell."""
+        return int(value.nbytes)
+
     def is_deterministic(self) -> bool:
         """Equal batches give equal bytes."""
         return True
@@ -69,6 +75,12 @@ class RecordBatchCoder(beam.coders.Coder):
 
 
 beam.coders.registry.register_coder(pa.RecordBatch, RecordBatchCoder)
+
+
+def give_back(batch: pa.RecordBatch) -> None:
+    """Where the batch is a huge text, let Arrow return the memory that it has freed: it would keep several times such a text."""
+    if batch.nbytes > MAX_BATCH_BYTES:
+        pa.default_memory_pool().release_unused()
 
 
 # --- Segments and counters -------------------------------------------------------------------------------------------
@@ -209,6 +221,7 @@ class _SegmentSink(beam.DoFn):
             path = self.run / self.folder / f"{self.name}-{segment:05d}{piece}{self.suffix}"
             self.open, self.segment = _OpenFile(path, self.run, self.schema), segment
         self.open.write(batch.replace_schema_metadata(self.schema.metadata))
+        give_back(batch)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         for line in self._close():
@@ -326,7 +339,7 @@ class _Partition(beam.DoFn):
         ranges = table.column("range").to_numpy()
         few = ranges.astype(np.uint16) if ranges.max() < 1 << 16 else ranges  # 16 bits are sorted by radix
         order = np.argsort(few, kind="stable")
-        table, ranges = table.take(order), ranges[order]
+        table, ranges = take_rows(table, order), ranges[order]
         starts = np.flatnonzero(np.diff(ranges.astype(np.int64), prepend=-1))
         # The name never reaches a result: a retried bundle must not write where the first try did.
         path = self.folder / f"{uuid.uuid4().hex}.arrow"

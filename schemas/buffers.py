@@ -6,6 +6,7 @@ Nulls read as empty.
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -46,3 +47,28 @@ def fixed_column(values: npt.NDArray[np.uint8]) -> pa.Array:
     """The fixed-size binary array of the rows of uint8[n, width]."""
     n, width = values.shape
     return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), n, [None, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def take_rows(table: pa.Table, order: npt.NDArray[np.int64]) -> pa.Table:
+    """The table's rows in this order, each column in one piece. Arrow's own `take` needs eight bytes for each value of a list."""
+    columns = [_take_lists(column, order) if pa.types.is_large_list(column.type) else column.take(order) for column in table.columns]
+    return pa.Table.from_arrays(columns, schema=table.schema).combine_chunks()
+
+
+def _take_lists(column: pa.ChunkedArray, order: npt.NDArray[np.int64]) -> pa.Array:
+    lists = column.combine_chunks()
+    lists = lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists
+    if lists.null_count or not pa.types.is_primitive(lists.type.value_type):
+        return lists.take(pa.array(order))
+    values, bounds = lists.values.to_numpy(), lists.offsets.to_numpy()
+    ends = np.zeros(len(order) + 1, np.int64)
+    np.cumsum(np.diff(bounds)[order], out=ends[1:])
+    taken = np.empty(ends[-1], values.dtype)
+    _copy_lists(values, bounds, order, ends, taken)
+    return pa.LargeListArray.from_arrays(pa.array(ends), pa.array(taken), type=lists.type)
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy_lists(values, bounds, order, ends, out):  # type: ignore[no-untyped-def]
+    for i in range(len(order)):
+        out[ends[i] : ends[i + 1]] = values[bounds[order[i]] : bounds[order[i] + 1]]

@@ -9,6 +9,7 @@ CorpusmillError             shown as one message without a traceback, exit statu
 ├── ModelError              a model file that is missing or not what its digest says
 ├── EmptyCorpusError        nothing is left to go on with
 ├── TokenizerError          a tokenizer that cannot be trained or loaded
+│   └── UnfilledError       text that fills fewer tokens than the recipe promises
 ├── PrivacyError            a private value is left in text that was scrubbed
 ├── ConservationError       the ledger does not balance: records were lost or counted twice
 ├── WorkerError             a worker process that ended before its work did
@@ -71,6 +72,14 @@ class EmptyCorpusError(CorpusmillError):
 
 class TokenizerError(CorpusmillError):
     """A tokenizer that cannot be trained or loaded."""
+
+
+class UnfilledError(TokenizerError):
+    """Text that fills fewer tokens than the recipe promises."""
+
+    def __init__(self, message: str, n_filled: int) -> None:
+        super().__init__(message)
+        self.n_filled = n_filled
 
 
 class PrivacyError(CorpusmillError):

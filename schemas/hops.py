@@ -63,9 +63,14 @@ LEDGER: Final = pa.schema(
 TOKENS_COLUMNS: Final = ("doc_id", "source", "lang", "tokens", "n_tokens")
 
 
+def id_type(vocab_size: int) -> pa.DataType:
+    """The type of token ids below vocab_size: uint16 when they fit, else uint32."""
+    return pa.uint16() if vocab_size <= 1 << 16 else pa.uint32()
+
+
 def tokens_schema(vocab_size: int, metadata: dict[str, str] | None = None) -> pa.Schema:
-    """The schema of a token shard: ids are uint16 when they fit, else uint32."""
-    ids = pa.uint16() if vocab_size <= 1 << 16 else pa.uint32()
+    """The schema of a token shard; vocab_size is 1 + the highest id."""
+    ids = id_type(vocab_size)
     return pa.schema(
         [
             pa.field("doc_id", pa.binary(16), nullable=False),

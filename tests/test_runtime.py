@@ -53,6 +53,13 @@ def test_the_coder_ships_a_slice_and_not_its_parent() -> None:
     assert decoded.schema.metadata == {b"segment": b"3", b"sequence": b"7"}
 
 
+def test_the_size_of_a_batch_is_told_without_encoding_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = batch(list(range(1000)))
+    monkeypatch.delattr(RecordBatchCoder, "encode")
+    assert RecordBatchCoder().estimate_size(whole) == whole.nbytes
+    assert RecordBatchCoder().estimate_size(whole.slice(0, 1)) < 100
+
+
 def test_the_coder_is_the_one_that_beam_chooses() -> None:
     assert isinstance(beam.coders.registry.get_coder(pa.RecordBatch), RecordBatchCoder)
     pipeline = beam.Pipeline(runner=FnApiRunner())

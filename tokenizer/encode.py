@@ -5,19 +5,20 @@ Text is never read as a special token: a document that spells out "<|endoftext|>
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.buffers import Offsets
+from schemas.errors import TokenizerError
+from schemas.hops import id_type
 from tokenizer.classes import code_classes
-from tokenizer.files import load
+from tokenizer.files import load, n_ids, parsed
 from tokenizer.match import SLACK, Matcher, Scratch, encode, matcher, scratch
 from tokenizer.merge import MAX_IDS, MAX_MERGES, in_order, origins, pair_table
 from tokenizer.patterns import Scanner
@@ -26,6 +27,9 @@ from tokenizer.scan import text_view
 from tokenizer.segment import segmented, takes_words
 from tokenizer.trie import build
 from tokenizer.vocabulary import UnsupportedError, Vocabulary, read_vocabulary
+
+_MOST_STEPS: Final = 1 << 32
+"""Of finding out how each token comes about; they grow with the square of its length."""
 
 
 class Encoder:
@@ -37,17 +41,19 @@ class Encoder:
     """Why it is not the fast one; empty if it is."""
     takes_words: bool
     """Whether text is first cut into words by jieba."""
+    vocab_size: int
+    """1 + the highest id."""
 
     def __init__(self, path: Path) -> None:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # workers are the parallelism
-        self.tokenizer = load(path)
-        document = json.loads(path.read_bytes())
+        self.file, self.tokenizer = path, load(path)
+        document = parsed(path, self.tokenizer)
         self.takes_words = takes_words(document)
         self.tokenizer.encode_special_tokens = True
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
-        self.vocab_size: int = self.tokenizer.get_vocab_size()
-        self.id_type = pa.uint16() if self.vocab_size <= 1 << 16 else pa.uint32()
+        self.vocab_size = n_ids(self.tokenizer)
+        self.id_type = id_type(self.vocab_size)
         try:
             self.vocabulary = read_vocabulary(document)
             self.matcher, all_alive = _matcher(self.vocabulary)
@@ -91,7 +97,7 @@ class Encoder:
 
     def token_bytes(self) -> npt.NDArray[np.int64]:
         """int64 per id: the bytes of text that the token stands for; 0 for special tokens and ids without a token."""
-        sizes = np.zeros(1 + max(self.tokenizer.get_vocab().values(), default=0), np.int64)
+        sizes = np.zeros(self.vocab_size, np.int64)
         if self.path == "fast":
             known = np.diff(self.vocabulary.offsets)
             sizes[: len(known)] = known
@@ -120,16 +126,26 @@ class Encoder:
 
     def _with_the_library(self, text: pa.Array) -> tuple[npt.NDArray[np.unsignedinteger[Any]], Offsets]:
         texts = (segmented(text) if self.takes_words else text).fill_null("").to_pylist()
-        ids = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+        try:
+            ids = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+        except Exception as error:  # the library raises bare Exception where a vocabulary cannot spell a text
+            raise TokenizerError(f"{self.file}: {error}; the vocabulary has no token for text that it cannot spell") from error
         offsets = np.zeros(len(ids) + 1, np.int64)
         np.cumsum([len(row) for row in ids], out=offsets[1:])
-        return np.fromiter((i for row in ids for i in row), self.id_type.to_pandas_dtype(), offsets[-1]), offsets
+        return self._narrowed(np.fromiter((i for row in ids for i in row), np.int64, offsets[-1])), offsets
+
+    def _narrowed(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.unsignedinteger[Any]]:
+        if len(ids) and (highest := int(ids.max())) >= self.vocab_size:
+            raise TokenizerError(f"{self.file}: the token id {highest} lies outside the vocabulary of {self.vocab_size} ids")
+        return ids.astype(self.id_type.to_pandas_dtype())
 
 
 def _matcher(vocabulary: Vocabulary) -> tuple[Matcher, bool]:
     """The tables that the kernel reads, and whether every token can appear; UnsupportedError where they do not hold, or not faithfully."""
     if len(vocabulary.offsets) > MAX_IDS or len(vocabulary.left) > MAX_MERGES:
         raise UnsupportedError(f"the vocabulary has more than {MAX_IDS} tokens or {MAX_MERGES} merges")
+    if int((np.diff(vocabulary.piece_offsets) ** 2).sum()) > _MOST_STEPS:
+        raise UnsupportedError("the tokens are too long for their origins to be found")
     pairs = pair_table(vocabulary.left, vocabulary.right)
     found = origins(vocabulary.pieces, vocabulary.piece_offsets, pairs, vocabulary.merged)
     if not in_order(vocabulary.left, vocabulary.right, found):

@@ -18,7 +18,7 @@ def train_with_the_library(columns: Iterable[pa.Array], config: TokenizerConfig)
     """A WordPiece or Unigram tokenizer from large_string columns; TokenizerError where they do not fill the vocabulary."""
     unknown = UNKNOWN[config.model]
     specials = list(dict.fromkeys([*config.special_tokens, unknown]))
-    n_tokens = -(-config.vocab_size // config.pad_to_multiple) * config.pad_to_multiple
+    n_tokens = config.asked_size
     forms = [getattr(normalizers, config.normalization)()] if config.normalization else []
     if config.model == "wordpiece":
         tokenizer = Tokenizer(models.WordPiece(unk_token=unknown))
@@ -40,10 +40,12 @@ def train_with_the_library(columns: Iterable[pa.Array], config: TokenizerConfig)
         tokenizer.train_from_iterator(_texts(columns), trainer)
     except Exception as error:  # the library raises bare Exception where there is nothing to learn from
         raise TokenizerError(f"tokenizer.model = {config.model!r}: the library cannot train it on this sample: {error}") from error
-    if tokenizer.get_vocab_size() != n_tokens:
+    n_found = tokenizer.get_vocab_size()
+    fits = n_found < n_tokens and config.vocab_size is None and n_found % config.pad_to_multiple == 0
+    if n_found != n_tokens and not fits:
         raise TokenizerError(
-            f"tokenizer.vocab_size = {n_tokens}: the sample makes {tokenizer.get_vocab_size()} tokens of a {config.model} vocabulary; "
-            "ask for as many, or give other text"
+            f"tokenizer.vocab_size = {n_tokens}: the sample makes {n_found} tokens of a {config.model} vocabulary; "
+            "ask for as many, leave it out to learn as many as the text fills, or give other text"
         )
     return tokenizer
 

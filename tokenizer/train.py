@@ -10,25 +10,26 @@ import json
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-from schemas.errors import TokenizerError
+from schemas.errors import TokenizerError, UnfilledError
 from schemas.recipe import Tokenizer as TokenizerConfig
 from tokenizer.classes import N_CODES
 from tokenizer.counts import PretokenCounter
 from tokenizer.encode import Encoder
+from tokenizer.files import load, n_ids, parsed
 from tokenizer.follow import Words
 from tokenizer.learn import Learned, Tokens, learn_merges
 from tokenizer.library import train_with_the_library
 from tokenizer.patterns import JIEBA, OF_CHARACTERS, PATTERNS, SCANNERS, SPACES_AND_WORD, WHOLE_ROW, Scanner
 from tokenizer.prepare import in_form, with_spaces
 from tokenizer.segment import NEWLINE_MARK, SPACE_MARK, segmented
-from tokenizer.vocabulary import METASPACE, ONE_SPACE, byte_alphabet
+from tokenizer.vocabulary import METASPACE, ONE_SPACE, byte_alphabet, merge_pairs
 from tokenizer.words import frequent_characters, tokens_of, words_of_bytes, words_of_characters, words_of_tokens
 
 
@@ -70,12 +71,12 @@ def most_counted_bytes(config: TokenizerConfig) -> int:
 def train_from_counts(counts: pa.RecordBatch, config: TokenizerConfig) -> HuggingFaceTokenizer:
     """The tokenizer that these pre-token counts give; special tokens come first, then the alphabet, then merges in order.
 
-    Raises TokenizerError where the counts cannot fill the vocabulary.
+    Raises TokenizerError where the counts cannot fill config.vocab_size.
     """
     if config.extend:
         return extend(Path(config.extend), counts, config)
     specials = list(config.special_tokens)
-    n_tokens = padded_size(config)
+    n_tokens = config.asked_size
     if config.pattern in OF_CHARACTERS:
         names = specials + [f"<0x{byte:02X}>" for byte in range(256)]
         chars = frequent_characters(counts, config.character_coverage)
@@ -108,10 +109,13 @@ def extend(path: Path, counts: pa.RecordBatch, config: TokenizerConfig) -> Huggi
     `counts` must come from `counting`. A vocabulary of characters first gets those that it lacks, as many as make up
     config.character_coverage of the text. Of the config the pattern and the special tokens are not used.
     """
-    document: dict[str, Any] = json.loads(path.read_bytes())
-    vocab = document["model"]["vocab"]
-    n_old = n = 1 + max([*vocab.values(), *(token["id"] for token in document["added_tokens"])])
-    n_tokens = padded_size(config)
+    old = load(path)
+    document = parsed(path, old)
+    vocab, merges = document["model"]["vocab"], merge_pairs(document["model"]["merges"])
+    # What stands beside the vocabulary would be numbered anew behind the tokens that are learned.
+    vocab |= {token.content: index for index, token in old.get_added_tokens_decoder().items()}
+    n_old = n = n_ids(old)
+    n_tokens = config.asked_size
     if document["model"].get("byte_fallback"):
         for char in frequent_characters(counts, config.character_coverage):
             if char not in vocab and char != " ":  # a space is written as U+2581
@@ -122,7 +126,7 @@ def extend(path: Path, counts: pa.RecordBatch, config: TokenizerConfig) -> Huggi
             f"ask for more than {n} tokens, or for less tokenizer.character_coverage"
         )
     with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
-        with_characters = Path(folder) / path.name
+        with_characters = Path(folder) / "tokenizer.json"
         with_characters.write_text(json.dumps(document))
         encoder = Encoder(with_characters)
     vocabulary = encoder.vocabulary
@@ -135,13 +139,9 @@ def extend(path: Path, counts: pa.RecordBatch, config: TokenizerConfig) -> Huggi
     for left, right, merged in zip(learned.left.tolist(), learned.right.tolist(), learned.merged.tolist(), strict=True):
         names.setdefault(merged, names[left] + names[right])
         vocab[names[merged]] = merged
-        document["model"]["merges"].append([names[left], names[right]])
+        merges.append([names[left], names[right]])
+    document["model"]["merges"] = merges
     return HuggingFaceTokenizer.from_str(json.dumps(document))
-
-
-def padded_size(config: TokenizerConfig) -> int:
-    """The number of tokens asked for, made a multiple of config.pad_to_multiple."""
-    return -(-config.vocab_size // config.pad_to_multiple) * config.pad_to_multiple
 
 
 def learnable(scanner: Scanner) -> Scanner:
@@ -150,19 +150,27 @@ def learnable(scanner: Scanner) -> Scanner:
 
 
 def _learn(words: Callable[[], Words], tokens: Tokens, n_tokens: int, config: TokenizerConfig) -> Learned:
-    """TokenizerError where the words cannot fill the vocabulary."""
+    """Merges up to n_tokens; where the words fill fewer, TokenizerError if the recipe names a size, else as many as they fill."""
 
-    def learned_from(all_pairs: bool) -> Learned | None:
-        return learn_merges(words(), tokens, n_tokens, config.min_frequency, config.max_token_length, all_pairs=all_pairs)
+    def learned(n_tokens: int) -> Learned:
+        def from_pairs(all_pairs: bool) -> Learned | None:
+            return learn_merges(words(), tokens, n_tokens, config.min_frequency, config.max_token_length, all_pairs=all_pairs)
 
-    learned = cast(Learned, learned_from(all_pairs=False) or learned_from(all_pairs=True))
-    n_learned = len(learned.offsets) - 1
-    if n_learned < n_tokens:
-        raise TokenizerError(
-            f"tokenizer.vocab_size = {n_tokens}: the sample fills only {n_learned} tokens "
-            f"(pairs seen at least {config.min_frequency} times); set it to {n_learned} or less, or give more text"
+        return cast(Learned, from_pairs(all_pairs=False) or from_pairs(all_pairs=True))
+
+    found = learned(n_tokens)
+    n_found, n_first = len(found.offsets) - 1, len(tokens.offsets) - 1
+    n_fits = n_found - n_found % config.pad_to_multiple
+    if n_found == n_tokens:
+        return found
+    if n_fits < n_first or config.vocab_size is not None:
+        fits = f"set it to {n_fits} or less" if n_fits >= n_first else "set tokenizer.pad_to_multiple lower"
+        raise UnfilledError(
+            f"tokenizer.vocab_size = {n_tokens}: the sample fills only {n_found} tokens (pairs seen at least {config.min_frequency} "
+            f"times); {fits}, leave it out to learn as many as the text fills, or give more text",
+            n_found,
         )
-    return learned
+    return found if n_fits == n_found else learned(n_fits)
 
 
 def _tokenizer(names: list[str], learned: Learned, config: TokenizerConfig) -> HuggingFaceTokenizer:

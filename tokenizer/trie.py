@@ -22,6 +22,7 @@ _IS_TOKEN: Final = 0x200
 _LABEL_MASK: Final = 0x1FF
 _BASE_SHIFT: Final = 10
 _FEW_TRIES: Final = 64
+_LAST_UNITS: Final = 4 * _BLOCK
 
 
 class Trie(NamedTuple):
@@ -109,10 +110,13 @@ def _build(order, data, offsets, marked):  # type: ignore[no-untyped-def]
         starts[n] = last
         while first_free < n_units and units[first_free] & _LABEL_MASK != _NO_LABEL:
             first_free += 1
-        base = _free_base(units, is_base, labels, n, first_free, n_units)
+        # Places that are left free long before the last ones are of no use to any node.
+        base = _free_base(units, is_base, labels, n, max(first_free, n_units - _LAST_UNITS), n_units)
         if base < 0:
             base = n_units
             n_units += _BLOCK
+            if n_units > MAX_UNITS:
+                break
         while n_units > len(units):
             units = np.append(units, np.full(len(units), _NO_LABEL, np.uint32))
             tokens = np.append(tokens, np.full(len(tokens), -1, np.int32))

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 
 from schemas.buffers import Bytes, Offsets
-from tokenizer.merge import Ids
+from tokenizer.merge import MAX_IDS, Ids
 from tokenizer.patterns import (
     DIGITS_ALONE,
     DIGITS_APART,
@@ -71,6 +71,10 @@ def read_vocabulary(document: dict[str, Any]) -> Vocabulary:
         if not token["special"]:
             raise UnsupportedError(f"the added token {token['content']!r} is looked for in text")
     by_string: dict[str, int] = model["vocab"]
+    if _size(by_string) > MAX_IDS:
+        raise UnsupportedError(f"the vocabulary has ids from {MAX_IDS} on")
+    if len(set(by_string.values())) < len(by_string):
+        raise UnsupportedError("tokens of the vocabulary share an id")
     if model.get("byte_fallback"):
         return _read_characters(document, by_string)
     return _read_bytes(document, by_string)
@@ -166,14 +170,20 @@ def _joined(tokens: list[bytes]) -> tuple[Bytes, Offsets]:
 
 
 def _merges(merges: Sequence[str | Sequence[str]], by_string: dict[str, int]) -> dict[str, Ids]:
-    """The two sides and the result of each merge; files of before 2024 write a merge as one string."""
-    pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in merges]
+    """The two sides and the result of each merge."""
+    pairs = merge_pairs(merges)
     columns = {
         "left": [by_string[left] for left, _ in pairs],
         "right": [by_string[right] for _, right in pairs],
         "merged": [by_string[left + right] for left, right in pairs],
     }
     return {name: np.array(ids, np.int32) for name, ids in columns.items()}
+
+
+def merge_pairs(merges: Sequence[str | Sequence[str]]) -> list[Sequence[str]]:
+    """The two sides of each merge; files of before late 2024 write a merge as one string, and may begin with the version of that form."""
+    lines = (merge for merge in merges if not (isinstance(merge, str) and merge.startswith("#version")))
+    return [merge.split(" ") if isinstance(merge, str) else merge for merge in lines]
 
 
 def _steps(document: dict[str, Any] | None, key: str) -> list[dict[str, Any]]:

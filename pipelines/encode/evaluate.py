@@ -28,25 +28,20 @@ _SUMS: Final = ("n_documents", "n_bytes", "n_chars", "n_words", "n_tokens")
 def evaluate(tokenizers: dict[str, Path], batches: Iterable[pa.RecordBatch]) -> list[dict[str, Any]]:
     """One report per named tokenizer.json, over documents with the columns source, lang and text; only tokens are shown, no text."""
     encoders = {name: Encoder(path) for name, path in tokenizers.items()}
-    used = {name: np.zeros(_n_ids(encoder), np.int64) for name, encoder in encoders.items()}
+    used = {name: np.zeros(encoder.vocab_size, np.int64) for name, encoder in encoders.items()}
     rows: dict[str, list[pl.DataFrame]] = {name: [] for name in encoders}
     for batch in batches:
-        text = pl.Series(batch.column("text"))
-        sizes = pl.DataFrame(
-            {
-                "source": pl.Series(batch.column("source")).cast(pl.String),
-                "lang": pl.Series(batch.column("lang")).cast(pl.String),
-                "n_documents": 1,
-                "n_bytes": text.str.len_bytes(),
-                "n_chars": text.str.len_chars(),
-                "n_words": text.str.count_matches(r"\S+"),
-            }
+        text = pl.col("text").str
+        counted = {"n_bytes": text.len_bytes(), "n_chars": text.len_chars(), "n_words": text.count_matches(r"\S+")}
+        sizes = pl.DataFrame(batch.select(["source", "lang", "text"])).select(
+            pl.col("source", "lang").cast(pl.String), n_documents=pl.lit(1), **counted
         )
         for name, encoder in encoders.items():
             tokens = encoder(batch.column("text"))
             used[name] += np.bincount(tokens.flatten().to_numpy(), minlength=len(used[name]))
             n_tokens = pl.Series("n_tokens", np.diff(tokens.offsets.to_numpy()))
-            rows[name].append(sizes.with_columns(n_tokens).group_by("source", "lang").agg(pl.col(_SUMS).sum()))
+            counts = sizes.with_columns(n_tokens).with_columns(pl.col(_SUMS).cast(pl.Int64))
+            rows[name].append(counts.group_by("source", "lang").agg(pl.col(_SUMS).sum()))
     return [_report(name, encoders[name], used[name], rows[name]) for name in encoders]
 
 
@@ -89,7 +84,3 @@ def _digits(encoder: Encoder) -> str:
         lengths.update(sum(char.isdigit() for char in part) for part in parts if any(char.isdigit() for char in part))
     most = max(lengths, default=0)
     return "each digit alone" if most == 1 else f"up to {most} digits in a token"
-
-
-def _n_ids(encoder: Encoder) -> int:
-    return 1 + max(encoder.tokenizer.get_vocab().values(), default=0)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.buffers import take_rows
 from schemas.files import FileEntry, whole_file
 from schemas.hops import MAX_BATCH_ROWS, TOKENS_COLUMNS
 
@@ -20,7 +21,8 @@ FORMAT: Final = "corpusmill-shards/1"
 def shuffled(table: pa.Table) -> pa.Table:
     """Rows in the order of their `order` column; equal ones by address, so that no order of arrival shows."""
     by = ("order", "doc_id", "origin_file", "origin_offset", "part")
-    return table.sort_by([(name, "ascending") for name in by])
+    order = pc.sort_indices(table.select(by), sort_keys=[(name, "ascending") for name in by])
+    return take_rows(table, order.to_numpy().astype(np.int64))
 
 
 def cut(table: pa.Table, most_tokens: int) -> Iterator[pa.Table]:

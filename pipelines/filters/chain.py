@@ -42,7 +42,7 @@ from pipelines.filters.limits import Floats, Languages, Limits, Verdict
 from pipelines.filters.signals import LANGUAGE_FIELDS, SIGNALS
 from pipelines.text.segment import join_chinese
 from pipelines.text.words import Words, split_on_space, split_words
-from schemas.hops import DOCUMENT, LEDGER, conform
+from schemas.hops import DOCUMENT, LEDGER, MAX_BATCH_BYTES, conform
 from schemas.recipe import CLEANING_STEPS, RULE_SETS, Filters, Recipe
 
 _OF_NO_LANGUAGE: Final = ("length", "url", "code", "metadata", "sections", "quality", "integrity")
@@ -146,7 +146,7 @@ class FilterChain:
         if variant == "datatrove":
             return gopher_repetition.measure(alive.text, alive.words)
         measure = gopher_dolma.repetition if variant == "dolma" else gopher_nemo.repetition
-        return measure(alive.text, split_on_space(alive.text))
+        return measure(alive.text, split_on_space(alive.text, places=variant == "nemo"))
 
     def _gopher_quality(self, alive: Alive, limits: Limits) -> Floats:
         variant, tables = self.filters.gopher_quality.variant, self.languages.tables
@@ -157,7 +157,7 @@ class FilterChain:
         return gopher_quality.measure(alive.text, words, alive.profile, tables, count_punctuation=variant == "paper")
 
     def _c4(self, alive: Alive, limits: Limits) -> Floats:
-        words, tables = split_on_space(alive.text), self.languages.tables
+        words, tables = split_on_space(alive.text, hashes=False), self.languages.tables
         min_words, max_chars = (limits.of(name, alive.profile) for name in ("min_line_words", "max_word_chars"))
         text, signals = c4.clean(alive.text, words, self.filters.c4, min_words, max_chars, alive.profile, tables)
         alive.set_text(text)
@@ -176,7 +176,7 @@ class FilterChain:
     def _roots(self, alive: Alive, limits: Limits) -> Floats:
         config, lang = self.filters.roots, alive.documents.column("lang")
         char_ngram = self.languages.tables.char_ngram[alive.profile]
-        measured = roots.measure(alive.text, split_on_space(alive.text), char_ngram, config.word_ngram)
+        measured = roots.measure(alive.text, split_on_space(alive.text, places=False), char_ngram, config.word_ngram)
         stop_words = word_lists.shares(alive.text, lang, config.stop_words, "filters.roots.stop_words")
         flagged_words = word_lists.shares(alive.text, lang, config.flagged_words, "filters.roots.flagged_words")
         score = alive.documents.column("lang_score").to_numpy(zero_copy_only=False)
@@ -221,11 +221,14 @@ class Alive:
 
     @property
     def words(self) -> Words:
-        """`split_words` of the text, split once for the sets in a row that share it."""
-        if self._words is None:
-            words = split_words(self.text)
-            self._words = join_chinese(words, self.text, self.by_jieba) if self.by_jieba.any() else words
-        return self._words
+        """`split_words` of the text without places, split once for the sets in a row that share it; those of a huge text are not held."""
+        words = self._words
+        if words is None:
+            by_jieba = bool(self.by_jieba.any())
+            words = split_words(self.text, places=by_jieba)
+            words = join_chinese(words, self.text, self.by_jieba) if by_jieba else words
+            self._words = words if self.text.nbytes <= MAX_BATCH_BYTES else None
+        return words
 
     def clean(self, steps: tuple[str, ...]) -> None:
         """Mend the text, and note how many characters each step took out."""

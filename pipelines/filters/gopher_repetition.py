@@ -38,6 +38,9 @@ SIGNALS: Final = (
     "dup_10gram_ratio",
 )
 
+MOST_KEYS: Final = 1 << 21
+"""Places of the table that n-grams are looked up in: 24 MiB. A text of more than a million words is gone through in parts."""
+
 
 def measure(text: pa.Array, words: Words) -> npt.NDArray[np.float64]:
     """SIGNALS of every row, float64[13, n], from a large_string column and its `split_words`.
@@ -48,7 +51,7 @@ def measure(text: pa.Array, words: Words) -> npt.NDArray[np.float64]:
     """
     data, offsets = text_view(text)
     out = np.zeros((len(SIGNALS), len(text)))
-    _measure(data, offsets, words.lengths, words.hashes, words.firsts, words.lasts, char_classes(), out)
+    _measure(data, offsets, words.lengths, words.hashes, words.firsts, words.lasts, char_classes(), MOST_KEYS, out)
     return out
 
 
@@ -96,12 +99,12 @@ def _duplicates(data, start, end, breaks, least, keys):  # type: ignore[no-untyp
 
 
 @numba.njit(cache=True, nogil=True)
-def _most_words_and_breaks(data, offsets, firsts, lasts):  # type: ignore[no-untyped-def]
-    most = 1
+def _most_lines_and_words(data, offsets, firsts, lasts):  # type: ignore[no-untyped-def]
+    most_lines = most_words = 1
     for row in range(len(offsets) - 1):
-        n_lines = count_breaks(data, offsets[row], offsets[row + 1]) + 1
-        most = max(most, n_lines, lasts[row] - firsts[row])
-    return most
+        most_lines = max(most_lines, count_breaks(data, offsets[row], offsets[row + 1]) + 1)
+        most_words = max(most_words, lasts[row] - firsts[row])
+    return most_lines, most_words
 
 
 @numba.njit(cache=True, nogil=True)
@@ -125,65 +128,102 @@ def _likely_pairs(hashes, seen, grams, places):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _measure_ngrams(hashes, before, n_chars, keys, counts, seen, grams, places, slots, out):  # type: ignore[no-untyped-def]
-    """top_ngram and dup_ngram ratios of one text into `out[n]`; `before[i]` are the characters of the words before word i."""
+def _count_grams(hashes, n, grams, places, n_places, keys, counts, names):  # type: ignore[no-untyped-def]
+    """Count the n-grams at the places: `names` has for each place the same number where the n-gram is, and `counts` how many by name."""
+    table = keys[: table_size(n_places)]
+    table[:] = 0
+    counts[: len(table)] = 0
+    for k in range(n_places):
+        i = places[k]
+        if n > 2:
+            grams[i] = append_hash(grams[i], hashes[i + n - 1])
+        slot = slot_of(table, grams[i])
+        table[slot] = grams[i]
+        counts[slot] += 1
+        names[k] = slot
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_grams_in_parts(hashes, n, grams, places, n_places, keys, counts, names):  # type: ignore[no-untyped-def]
+    """The same with a table that does not hold all n-grams at once: it is gone through in parts, by their highest bits."""
+    if n > 2:
+        for k in range(n_places):
+            grams[places[k]] = append_hash(grams[places[k]], hashes[places[k] + n - 1])
+    firsts = np.empty(len(keys), np.int32)
+    n_parts, shift = 1, np.uint64(64)
+    while 4 * n_places > len(keys) * n_parts:
+        n_parts, shift = 2 * n_parts, shift - np.uint64(1)
+    for part in range(n_parts):
+        keys[:] = 0
+        for k in range(n_places):
+            gram = grams[places[k]]
+            if gram >> shift == part:
+                slot = slot_of(keys, gram)
+                if keys[slot] == 0:
+                    keys[slot], firsts[slot], counts[k] = gram, k, 0
+                names[k] = firsts[slot]
+                counts[names[k]] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _span(lengths, start, n):  # type: ignore[no-untyped-def]
+    """Characters of n words."""
+    n_chars = np.int64(0)
+    for i in range(start, start + n):
+        n_chars += lengths[i]
+    return n_chars
+
+
+@numba.njit(cache=True, nogil=True)
+def _measure_ngrams(hashes, lengths, n_chars, keys, counts, grams, places, names, out):  # type: ignore[no-untyped-def]
+    """top_ngram and dup_ngram ratios of one text into `out[n]`."""
     n_words = len(hashes)
-    n_places = _likely_pairs(hashes, seen[: 4 * table_size(n_words)], grams, places)
+    n_places = _likely_pairs(hashes, keys.view(np.uint8)[: min(4 * table_size(n_words), 8 * len(keys))], grams, places)
     for n in range(2, 11):
         if n_words < n:
             break
         while n_places and places[n_places - 1] + n > n_words:
             n_places -= 1
-        table = keys[: table_size(n_places)]
-        table[:] = 0
-        counts[: len(table)] = 0
-        for k in range(n_places):
-            i = places[k]
-            if n > 2:
-                grams[i] = append_hash(grams[i], hashes[i + n - 1])
-            slot = slot_of(table, grams[i])
-            table[slot] = grams[i]
-            counts[slot] += 1
-            slots[k] = slot
+        if table_size(n_places) <= len(keys):
+            _count_grams(hashes, n, grams, places, n_places, keys, counts, names)
+        else:
+            _count_grams_in_parts(hashes, n, grams, places, n_places, keys, counts, names)
         if n <= 4:
             # With no repeated n-gram the most frequent one is the first, which may be no candidate.
             top_count, top = 1, 0
             for k in range(n_places):
-                if counts[slots[k]] > top_count:
-                    top_count, top = counts[slots[k]], places[k]
-            out[n] = (before[top + n] - before[top] + n - 1) * top_count / n_chars
+                if counts[names[k]] > top_count:
+                    top_count, top = counts[names[k]], places[k]
+            out[n] = (_span(lengths, top, n) + n - 1) * top_count / n_chars
         else:
-            # The table becomes the set of n-grams that the walk has met: a met one's count turns negative.
+            # A count turns negative when the walk has met its n-gram.
             walk = dup_chars = 0
             for k in range(n_places):
                 i = places[k]
-                count = counts[slots[k]]
+                count = counts[names[k]]
                 if i < walk or count == 1:
                     continue
                 if count < 0:
-                    dup_chars += before[i + n] - before[i]
+                    dup_chars += _span(lengths, i, n)
                     walk = i + n
                 else:
-                    counts[slots[k]] = -count
+                    counts[names[k]] = -count
             out[n] = dup_chars / n_chars
         kept = 0
         for k in range(n_places):
             places[kept] = places[k]
-            kept += counts[slots[k]] != 1
+            kept += counts[names[k]] != 1
         n_places = kept
 
 
 @numba.njit(cache=True, nogil=True)
-def _measure(data, offsets, lengths, hashes, firsts, lasts, classes, out):  # type: ignore[no-untyped-def]
-    most = _most_words_and_breaks(data, offsets, firsts, lasts)
-    keys = np.empty(table_size(most), np.uint64)
-    counts = np.empty(len(keys), np.int32)
-    seen = np.empty(4 * len(keys), np.uint8)
-    breaks = np.empty(most + 1, np.int64)
-    grams = np.empty(most, np.uint64)
-    places = np.empty(most, np.int32)
-    slots = np.empty(most, np.int64)
-    before = np.zeros(most + 1, np.int64)
+def _measure(data, offsets, lengths, hashes, firsts, lasts, classes, most_keys, out):  # type: ignore[no-untyped-def]
+    most_lines, most_words = _most_lines_and_words(data, offsets, firsts, lasts)
+    keys = np.empty(max(table_size(most_lines), min(table_size(most_words), most_keys)), np.uint64)
+    breaks = np.empty(most_lines + 1, np.int64)
+    grams = np.empty(most_words, np.uint64)
+    places, names = np.empty(most_words, np.int32), np.empty(most_words, np.int32)
+    counts = np.empty(max(most_words, len(keys)), np.int32)
     ngrams = np.zeros(11)
     for row in range(len(offsets) - 1):
         n_chars = count_chars(data, offsets[row], offsets[row + 1])
@@ -201,11 +241,9 @@ def _measure(data, offsets, lengths, hashes, firsts, lasts, classes, out):  # ty
         out[1, row] = n_dup / n
         out[3, row] = dup_chars / n_chars
 
-        first, n_words = firsts[row], lasts[row] - firsts[row]
-        if n_words < 2:
+        first, last = firsts[row], lasts[row]
+        if last - first < 2:
             continue
-        for i in range(n_words):
-            before[i + 1] = before[i] + lengths[first + i]
         ngrams[:] = 0
-        _measure_ngrams(hashes[first : first + n_words], before, n_chars, keys, counts, seen, grams, places, slots, ngrams)
+        _measure_ngrams(hashes[first:last], lengths[first:last], n_chars, keys, counts, grams, places, names, ngrams)
         out[4:, row] = ngrams[2:]

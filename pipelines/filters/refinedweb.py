@@ -70,7 +70,7 @@ def clean(
 
 
 def _count(lines: pl.Series) -> npt.NDArray[np.int64]:
-    return split_on_space(lines.to_arrow().cast(pa.large_string())).counts
+    return split_on_space(lines.to_arrow().cast(pa.large_string()), places=False, hashes=False).counts
 
 
 def _edited(config: RefinedWeb) -> pl.Expr:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.decide import Decider, Judge, tally
-from pipelines.runtime import Decision, Progress, count, count_outcomes, open_segment, place_of, retag, tag
+from pipelines.runtime import Decision, Progress, count, count_outcomes, give_back, open_segment, place_of, retag, tag
 from schemas.hops import LEDGER
 from schemas.recipe import Recipe
 
@@ -39,6 +39,7 @@ class _Measure(beam.DoFn):
         self.chain = FilterChain.of(self.recipe)
 
     def process(self, batch: pa.RecordBatch) -> Iterator[Decision]:
+        give_back(batch)
         if self.recipe.filters.keep_dropped:
             yield Decision(retag(self.chain.measure(batch), batch), retag(pa.RecordBatch.from_pylist([], LEDGER), batch))
         else:

@@ -14,7 +14,7 @@ from pipelines.dedup.minhash import detection_probability
 from pipelines.dedup.snapshots.index import snapshots_before
 from pipelines.dry_run import Forecast, Outlook
 from pipelines.report.formats import count, number_of, passed_over, seconds, share, shortened, size
-from schemas.recipe import Recipe, shown
+from schemas.recipe import Recipe, Tokenizer, shown
 
 MOST_NAMES: Final = 8
 CURVE_AT: Final = (0.6, 0.7, 0.8, 0.9)
@@ -49,8 +49,13 @@ def plan_table(recipe: Recipe, folder: Path, found: Forecast) -> Table:
         n_earlier = sum(snapshot.n_documents for snapshot in earlier)
         table.add_row("dedup index", f"{recipe.dedup.index}: {n_earlier} documents of {len(earlier)} snapshots")
     table.add_row("scrub", ", ".join(recipe.scrub.kinds) or "nothing")
-    table.add_row("tokenizer", recipe.tokenizer.path or f"byte-level BPE of {recipe.tokenizer.vocab_size} tokens")
+    table.add_row("tokenizer", recipe.tokenizer.path or _to_train(recipe.tokenizer))
     return table
+
+
+def _to_train(config: Tokenizer) -> str:
+    at_most = "at most " if config.vocab_size is None else ""
+    return f"{config.model} of {at_most}{config.asked_size} tokens" + (f", grown from {config.extend}" if config.extend else "")
 
 
 def bad_file_lines(found: Forecast) -> list[str]:

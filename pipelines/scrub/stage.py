@@ -6,7 +6,7 @@ from typing import NamedTuple
 import apache_beam as beam
 import pyarrow as pa
 
-from pipelines.runtime import Decision, count, count_outcomes, retag
+from pipelines.runtime import Decision, count, count_outcomes, give_back, retag
 from pipelines.scrub.opt_out import Lists, admit
 from pipelines.scrub.scrub import scrub_again, verify_clean
 from schemas.errors import PrivacyError
@@ -43,6 +43,7 @@ class _ScrubDocuments(beam.DoFn):
         self.scrub, self.opt_out = scrub, opt_out
 
     def process(self, measured: Decision) -> Iterator[Scrubbed]:
+        give_back(measured.passed)
         admitted = admit(measured.passed, Lists.of(self.opt_out), self.scrub)
         prove_clean(admitted.documents, self.scrub)
         n_ended, n_out = measured.ended.num_rows, admitted.documents.num_rows

@@ -9,6 +9,7 @@ In both, a character of a script written without spaces is a word by itself, wit
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -35,6 +36,9 @@ _URL_BORDERS: Final = tuple(ord(char) for char in '"<>()[]{}|\\^`')
 _URL_TRAILERS: Final = tuple(ord(char) for char in ".,;:!?'*_~")  # as the last character not of the URL but of the sentence
 _JOINERS: Final = (0x200C, 0x200D)  # zero-width (non-)joiners shape a word without ending it
 
+Places = npt.NDArray[np.signedinteger[Any]]
+"""Bytes in a text buffer: int32 unless it has 2 GiB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -42,9 +46,9 @@ class Words:
 
     firsts: npt.NDArray[np.int64]
     lasts: npt.NDArray[np.int64]
-    starts: npt.NDArray[np.int64]
+    starts: Places
     """First byte in the text buffer of the column that was split."""
-    ends: npt.NDArray[np.int64]
+    ends: Places
     lengths: npt.NDArray[np.uint32]
     """Code points."""
     flags: npt.NDArray[np.uint8]
@@ -60,27 +64,29 @@ class Words:
         return replace(self, firsts=self.firsts[rows], lasts=self.lasts[rows])
 
 
-def split_words(text: pa.Array) -> Words:
-    """Words and punctuation of every row of a large_string column."""
-    return _split(text, on_space=False)
+def split_words(text: pa.Array, *, places: bool = True, hashes: bool = True) -> Words:
+    """Words and punctuation of every row of a large_string column; starts and ends, or hashes, are empty where they are not asked for."""
+    return _split(text, _split_words, places, hashes)
 
 
-def split_on_space(text: pa.Array) -> Words:
+def split_on_space(text: pa.Array, *, places: bool = True, hashes: bool = True) -> Words:
     """What stands between white space, in every row of a large_string column.
 
     Punctuation that touches characters of a script without spaces counts as no word: 你好，世界 are four.
     """
-    return _split(text, on_space=True)
+    return _split(text, _split_on_space, places, hashes)
 
 
-def _split(text: pa.Array, *, on_space: bool) -> Words:
+def _split(text: pa.Array, split: Callable[..., int], with_places: bool, with_hashes: bool) -> Words:
     data, offsets = text_view(text)
     # A word has at least one byte; pages of these arrays that stay unused are never touched and cost nothing.
     most = int(offsets[-1] - offsets[0])
-    starts, ends = np.empty(most, np.int64), np.empty(most, np.int64)
-    lengths, flags, hashes = np.empty(most, np.uint32), np.empty(most, np.uint8), np.empty(most, np.uint64)
+    place = np.int32 if len(data) < 1 << 31 else np.int64
+    n_places = most if with_places else 0
+    starts: Places = np.empty(n_places, place)
+    ends: Places = np.empty(n_places, place)
+    lengths, flags, hashes = np.empty(most, np.uint32), np.empty(most, np.uint8), np.empty(most if with_hashes else 0, np.uint64)
     bounds = np.zeros(len(offsets), np.int64)
-    split = _split_on_space if on_space else _split_words
     n = split(data, offsets, char_classes(), starts, ends, lengths, flags, hashes, bounds)
     return Words(bounds[:-1], bounds[1:], starts[:n], ends[:n], lengths[:n], flags[:n], hashes[:n])
 
@@ -208,8 +214,11 @@ def _split_words(data, offsets, classes, starts, ends, lengths, flags, hashes, w
                     at += size
                     n_chars += 1
                 at, n_chars = _after_marks(data, at, stop, n_chars, classes)
-            starts[n], ends[n], lengths[n], flags[n] = start, at, n_chars, _flags(bits)
-            hashes[n] = hash_bytes(data, start, at)
+            lengths[n], flags[n] = n_chars, _flags(bits)
+            if len(starts):
+                starts[n], ends[n] = start, at
+            if len(hashes):
+                hashes[n] = hash_bytes(data, start, at)
             n += 1
         word_offsets[row + 1] = n
     return n
@@ -248,8 +257,11 @@ def _split_on_space(data, offsets, classes, starts, ends, lengths, flags, hashes
                     n_chars += 1
                 if touches and not seen & _WORD:
                     continue
-            starts[n], ends[n], lengths[n], flags[n] = start, at, n_chars, _flags(seen)
-            hashes[n] = hash_bytes(data, start, at)
+            lengths[n], flags[n] = n_chars, _flags(seen)
+            if len(starts):
+                starts[n], ends[n] = start, at
+            if len(hashes):
+                hashes[n] = hash_bytes(data, start, at)
             n += 1
         word_offsets[row + 1] = n
     return n

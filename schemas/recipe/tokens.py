@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from schemas.recipe.base import config, require
+
+DEFAULT_VOCAB_SIZE: Final = 32_768
 
 
 @config
@@ -20,7 +22,9 @@ class Tokenizer:
     `tokenizers` library, which also encodes with them."""
     cased: bool = True
     """False lower-cases text and takes its accents off; of `wordpiece` only."""
-    vocab_size: int = 32_768
+    vocab_size: int | None = None
+    """Tokens. A number is a promise: a run whose text cannot fill it stops and names the largest size that it fills. Left out, as many
+    tokens are learned as the text fills, at most 32,768."""
     min_frequency: int = 2
     pattern: Literal["gpt2", "cl100k", "qwen2", "o200k", "llama", "baichuan", "jieba", "code"] = "cl100k"
     """How text is cut into pre-tokens. `llama`, `baichuan` and `jieba` are vocabularies of characters, the others of bytes; `jieba` takes
@@ -36,9 +40,11 @@ class Tokenizer:
     normalization: Literal["NFC", "NFKC"] | None = None
     """The Unicode form that text is put into before it is cut."""
     pad_to_multiple: int = 1
-    """The vocabulary is made larger to a multiple of this."""
-    max_token_length: int | None = None
-    """Tokens have fewer bytes (of a vocabulary of characters: characters) than this."""
+    """The vocabulary is made larger to a multiple of this (smaller, where vocab_size is left out and the text fills no more)."""
+    max_token_length: int | None = 256
+    """Tokens have fewer bytes (of a vocabulary of characters: characters) than this, as with the `tokenizers` library's trainer, whose own
+    default is "off". A text that is repeated would else become one token. The longest tokens of published vocabularies have 128 bytes.
+    Of `bpe` only: `unigram` has at most 16 characters in a token, `wordpiece` takes words of more than 100 for unknown."""
     character_coverage: float = 0.9999
     """Of a vocabulary of characters: the share of characters that get a token; the rest are spelled in bytes."""
 
@@ -53,13 +59,25 @@ class Tokenizer:
         names = list(self.special_tokens)
         require(len(set(names)) == len(names), "tokenizer.special_tokens", names, "name each token once")
         require(all(len(name) > 1 for name in names), "tokenizer.special_tokens", names, "a single character would be taken for itself")
+        require(
+            self.max_token_length is None or self.max_token_length > 0,
+            "tokenizer.max_token_length",
+            self.max_token_length,
+            "must be above 0",
+        )
         least = len(names) + (256 if self.model == "bpe" else 2)
         require(
-            self.vocab_size >= least,
+            self.asked_size >= least,
             "tokenizer.vocab_size",
             self.vocab_size,
             f"the byte alphabet and the special tokens alone need {least}",
         )
+
+    @property
+    def asked_size(self) -> int:
+        """Tokens to learn, or at most to learn where vocab_size is left out: a multiple of pad_to_multiple."""
+        size = DEFAULT_VOCAB_SIZE if self.vocab_size is None else self.vocab_size
+        return -(-size // self.pad_to_multiple) * self.pad_to_multiple
 
 
 @config

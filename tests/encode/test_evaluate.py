@@ -56,3 +56,11 @@ def test_no_text_gives_no_ratios(folder: Path) -> None:
     (report,) = evaluate({"c": folder / "chinese"}, [])
     assert report["total"]["n_tokens"] == 0
     assert report["single_byte_ratio"] is None
+
+
+def test_batches_without_a_document_change_nothing(folder: Path) -> None:
+    some, none = batch([("a", "en", "the fox"), ("a", None, "fox")]), batch([("a", "en", "")]).slice(0, 0)
+    (expected,) = evaluate({"e": folder / "english"}, [some])
+    assert evaluate({"e": folder / "english"}, [none, some, none]) == [expected]
+    assert expected["total"]["n_documents"] == 2
+    assert evaluate({"e": folder / "english"}, [none]) == evaluate({"e": folder / "english"}, [])

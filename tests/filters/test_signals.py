@@ -121,6 +121,18 @@ def signal(names: tuple[str, ...], measured: Signals, name: str) -> float:
     return float(measured[names.index(name), 0])
 
 
+@given(
+    st.lists(st.lists(st.sampled_from(["a", "b", "语", "cd", "ef", "。"]), min_size=20, max_size=300).map(" ".join), max_size=3),
+    st.sampled_from([8, 64]),
+)
+def test_n_grams_beyond_the_table_are_counted_in_parts_with_the_same_result(texts: list[str], most_keys: int) -> None:
+    text = column(texts)
+    whole = repetition(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gopher_repetition, "MOST_KEYS", most_keys)
+        np.testing.assert_array_equal(repetition(text), whole)
+
+
 def test_blank_lines_are_no_duplicate_lines() -> None:
     measured = repetition(column(["one line\n\n\n\nanother line\n\n\n\na third line"]))
     assert signal(gopher_repetition.SIGNALS, measured, "dup_line_ratio") == 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import random
 
 import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.buffers import fixed_column, fixed_view, string_column, string_view
+from schemas.buffers import fixed_column, fixed_view, string_column, string_view, take_rows
 
 
 @given(
@@ -35,3 +36,20 @@ def test_fixed_views_respect_offsets(values: list[bytes], start: int) -> None:
     view = fixed_view(column)
     assert [bytes(row) for row in view] == values[start:]
     assert fixed_column(np.array(view)).to_pylist() == values[start:]
+
+
+@given(st.lists(st.tuples(st.lists(st.integers(0, 9), max_size=4), st.text(max_size=3)), max_size=8), st.integers(0, 4), st.randoms())
+def test_rows_are_taken_as_arrow_takes_them(rows: list[tuple[list[int], str]], start: int, random: random.Random) -> None:
+    item = pa.field("item", pa.uint16(), nullable=False)
+    schema = pa.schema([pa.field("tokens", pa.large_list(item), nullable=False), pa.field("text", pa.large_string())])
+    whole = pa.Table.from_pylist([{"tokens": tokens, "text": text} for tokens, text in rows], schema)
+    table = pa.concat_tables([whole.slice(start), whole.slice(0, start)])
+    order = np.array(random.sample(range(len(rows)), random.randint(0, len(rows))), np.int64)
+    taken = take_rows(table, order)
+    assert taken.schema == schema
+    assert taken.equals(table.take(pa.array(order)))
+
+
+def test_lists_with_nulls_are_taken_too() -> None:
+    table = pa.table({"lists": pa.array([[1], None, [2, 3]], pa.large_list(pa.uint16())), "names": pa.array([["a"], [], ["b"]])})
+    assert take_rows(table, np.array([2, 1])).to_pylist() == [{"lists": [2, 3], "names": ["b"]}, {"lists": None, "names": []}]

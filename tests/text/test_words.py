@@ -82,3 +82,16 @@ def test_words_as_a_reader_would_count_them(text: str, words: list[str]) -> None
 def test_equal_words_at_different_places_have_equal_hashes() -> None:
     hashes = split_words(column(["café x", "x café"])).hashes
     assert hashes.tolist() == hashes[::-1].tolist()
+
+
+@given(TEXTS, st.sampled_from([split_words, split_on_space]))
+def test_what_is_not_asked_for_is_empty_and_the_rest_the_same(texts: list[str], split: Callable[..., Words]) -> None:
+    whole = split(column(texts))
+    for places, hashes in ((False, True), (True, False), (False, False)):
+        words = split(column(texts), places=places, hashes=hashes)
+        assert words.counts.tolist() == whole.counts.tolist()
+        assert words.lengths.tolist() == whole.lengths.tolist()
+        assert words.flags.tolist() == whole.flags.tolist()
+        assert words.starts.tolist() == (whole.starts.tolist() if places else [])
+        assert words.ends.tolist() == (whole.ends.tolist() if places else [])
+        assert words.hashes.tolist() == (whole.hashes.tolist() if hashes else [])

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+from schemas.errors import TokenizerError
 from tests.tokenizer.random_text import random_texts
 from tokenizer.encode import Encoder
 from tokenizer.patterns import OF_CHARACTERS, PATTERNS
@@ -184,7 +185,12 @@ def test_merges_in_any_consistent_order_are_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda d: d | {"model": d["model"] | {"dropout": 0.1}}, "dropout = 0.1"),
+        (lambda d: d | {"model": d["model"] | {"vocab": d["model"]["vocab"] | {"never": 300}}}, "tokens of the vocabulary share an id"),
+        (
+            lambda d: d | {"model": d["model"] | {"vocab": d["model"]["vocab"] | {"never": 1 << 22}}},
+            "the vocabulary has ids from 2097152 on",
+        ),
+        (lambda d: d | {"model": d["model"] | {"end_of_word_suffix": "</w>"}}, "end_of_word_suffix = '</w>'"),
         (lambda d: d | {"normalizer": {"type": "Lowercase"}}, "Lowercase are not one Unicode form"),
         (lambda d: d | {"pre_tokenizer": {"type": "Whitespace"}}, "does not end in ByteLevel"),
         (lambda d: d | {"added_tokens": [d["added_tokens"][0] | {"special": False}]}, "added token '<|endoftext|>' is looked for in text"),
@@ -199,9 +205,8 @@ def test_what_is_not_supported_is_named_and_left_to_the_library(change: Any, rea
     encoder = Encoder(path)
     assert encoder.path == "tokenizers"
     assert reason in encoder.reason
-    if "dropout" not in reason:
-        texts = ["The fox 12345", "", "语料"]
-        assert encoder(column(texts)).to_pylist() == expected(encoder, texts)
+    texts = ["The fox 12345", "", "语料"]
+    assert encoder(column(texts)).to_pylist() == expected(encoder, texts)
 
 
 def test_truncation_and_padding_asked_for_by_a_file_lose_nothing(tmp_path: Path) -> None:
@@ -213,3 +218,84 @@ def test_truncation_and_padding_asked_for_by_a_file_lose_nothing(tmp_path: Path)
     encoder = Encoder(tmp_path / "short.json")
     (ids,) = encoder(column(["the quick brown fox jumps over the lazy dog"])).to_pylist()
     assert encoder.tokenizer.decode(ids) == "the quick brown fox jumps over the lazy dog"
+
+
+def rewritten(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+    return path
+
+
+def with_holes(document: dict[str, Any]) -> None:
+    """Every id above 300 is raised beyond what 16 bits hold."""
+    vocab = document["model"]["vocab"]
+    vocab |= {token: index + 70_000 for token, index in vocab.items() if index > 300}
+
+
+@pytest.mark.parametrize("lowercase", [False, True])
+def test_ids_above_16_bits_stay_whole_in_a_small_vocabulary_with_holes(lowercase: bool, tmp_path: Path) -> None:
+    path = rewritten(made("gpt2", tmp_path), with_holes)
+    if lowercase:  # so that the library does the work
+        rewritten(path, lambda d: d.update(normalizer={"type": "Lowercase"}))
+    encoder = Encoder(path)
+    assert encoder.path == ("tokenizers" if lowercase else "fast")
+    assert encoder.tokenizer.get_vocab_size() == 1500
+    assert encoder.vocab_size == 71_500
+    found = encoder(column(CORPUS))
+    assert found.type.value_type == pa.uint32()
+    assert found.to_pylist() == expected(encoder, CORPUS)
+    assert max(found.flatten().to_pylist()) > 1 << 16
+    assert len(encoder.token_bytes()) == 71_500
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "metaspace, split"])
+def test_older_files_without_a_model_type_and_with_merges_as_strings_take_the_fast_path(name: str, tmp_path: Path) -> None:
+    def older(document: dict[str, Any]) -> None:
+        model = document["model"]
+        del model["type"]
+        for option in ("dropout", "byte_fallback", "ignore_merges"):
+            if not model[option]:
+                del model[option]
+        if not any(" " in token for merge in model["merges"] for token in merge):
+            model["merges"] = ["#version: 0.2", *(" ".join(merge) for merge in model["merges"])]
+        if (pre_tokenizer := document["pre_tokenizer"]) and pre_tokenizer["type"] == "Metaspace":
+            document["pre_tokenizer"] = {"type": "Metaspace", "replacement": "▁", "add_prefix_space": True}
+
+    encoder = Encoder(rewritten(made(name, tmp_path), older))
+    assert (encoder.path, encoder.reason) == ("fast", "")
+    texts = [*CORPUS, *random_texts(2_000, seed=5)]
+    assert encoder(column(texts)).to_pylist() == expected(encoder, texts)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "cl100k", "characters, cut", "metaspace, split", "llama"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"ignore_merges": True},
+        {"unk_token": None, "fuse_unk": False},
+        {"continuing_subword_prefix": "", "end_of_word_suffix": ""},
+        {"dropout": 0.0},
+    ],
+)
+def test_options_of_a_model_give_the_ids_of_the_library(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    def changed(document: dict[str, Any]) -> None:
+        document["model"] |= options
+        document["truncation"] = {"max_length": 3, "strategy": "LongestFirst", "stride": 0, "direction": "Right"}
+        padding = {"direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0, "pad_token": "<pad>"}
+        document["padding"] = {"strategy": {"Fixed": 512}, **padding}
+
+    encoder = Encoder(rewritten(made(name, tmp_path), changed))
+    assert (encoder.path, encoder.reason) == ("fast", "")
+    texts = [*CORPUS, *random_texts(2_000, seed=6)]
+    assert encoder(column(texts)).to_pylist() == expected(encoder, texts)
+
+
+@pytest.mark.parametrize(
+    ("model", "token"), [(models.WordPiece({"a": 0}, unk_token="[UNK]"), "WordPiece"), (models.Unigram([("a", -1.0)]), "unk_id")]
+)
+def test_a_vocabulary_that_cannot_spell_a_text_is_an_error_that_names_the_file(model: Any, token: str, tmp_path: Path) -> None:
+    Tokenizer(model).save(str(tmp_path / "small.json"))
+    encoder = Encoder(tmp_path / "small.json")
+    with pytest.raises(TokenizerError, match=rf"small\.json: .*{token}.* cannot spell"):
+        encoder(column(["secret"]))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tokenizers import Regex, models, pre_tokenizers, trainers
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-from schemas.errors import TokenizerError
+from schemas.errors import TokenizerError, UnfilledError
 from schemas.recipe import Tokenizer
 from tests.tokenizer.random_text import random_texts
 from tests.tokenizer.test_encode import CORPUS, DATA, column
@@ -34,7 +34,7 @@ def by_the_library(texts: list[str], config: Tokenizer) -> dict[str, Any]:
     split = pre_tokenizers.Split(Regex(PATTERNS[config.pattern]), "isolated")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     trainer = trainers.BpeTrainer(
-        vocab_size=config.vocab_size,
+        vocab_size=config.asked_size,
         min_frequency=config.min_frequency,
         special_tokens=list(config.special_tokens),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
@@ -221,3 +221,63 @@ def test_a_tokenizer_that_cannot_be_extended_says_why(tmp_path: Path) -> None:
 
 def test_one_document_is_enough() -> None:
     assert train([column(["the fox"])], Tokenizer(vocab_size=258, min_frequency=1)).get_vocab_size() == 258
+
+
+def test_where_no_size_is_asked_for_as_many_tokens_are_learned_as_the_text_fills() -> None:
+    texts = ["the dog and the fox " * 5]
+    full = train([column(texts)], Tokenizer(vocab_size=None))
+    n = full.get_vocab_size()
+    assert 257 < n < 300
+    assert by_us(texts, Tokenizer(vocab_size=n)) == json.loads(full.to_str())["model"]
+    with pytest.raises(UnfilledError, match=f"vocab_size = {n + 1}: .* fills only {n} tokens .* set it to {n} or less, leave it out"):
+        train([column(texts)], Tokenizer(vocab_size=n + 1))
+    assert train([column([])], Tokenizer()).get_vocab_size() == 257
+
+
+def test_without_a_size_the_vocabulary_is_a_multiple_that_the_text_fills() -> None:
+    texts = ["the dog and the fox " * 5]
+    n = train([column(texts)], Tokenizer()).get_vocab_size()
+    multiple = 8 if n % 8 else 7
+    fits = n - n % multiple
+    padded = train([column(texts)], Tokenizer(pad_to_multiple=multiple))
+    assert padded.get_vocab_size() == fits
+    assert json.loads(padded.to_str())["model"] == by_us(texts, Tokenizer(vocab_size=fits))
+    with pytest.raises(UnfilledError, match=f"set it to {fits} or less"):
+        train([column(texts)], Tokenizer(vocab_size=n + 1, pad_to_multiple=multiple))
+
+
+@pytest.mark.parametrize("pattern", ["gpt2", "llama"])
+def test_a_text_that_is_repeated_does_not_become_one_token(pattern: Any) -> None:
+    generator = random.Random(1)
+    word = "".join(generator.choice("abcdefghijklmnop") for _ in range(4_000))
+    tokenizer = train([column([f"{word} " * 4, "a" * 4_000])], Tokenizer(pattern=pattern))
+    assert 100 < max(map(len, tokenizer.get_vocab())) < 256
+    with_no_limit = train([column([f"{word} " * 4])], Tokenizer(pattern=pattern, max_token_length=None))
+    assert max(map(len, with_no_limit.get_vocab())) >= 4_000
+
+
+def test_the_default_limit_on_length_is_that_of_the_library() -> None:
+    generator = random.Random(2)
+    texts = [*CORPUS, "".join(generator.choice("abcdefghijklmnop") for _ in range(1_000)) * 3, "=" * 700]
+    config = Tokenizer(vocab_size=1_000, pattern="gpt2")
+    assert config.max_token_length == 256
+    assert by_us(texts, config) == by_the_library(texts, config)
+    assert max(map(len, by_us(texts, config)["vocab"])) < 256
+
+
+@pytest.mark.parametrize("as_strings", [True, False])
+def test_an_extended_vocabulary_keeps_the_ids_of_tokens_that_stand_beside_it(as_strings: bool, tmp_path: Path) -> None:
+    document = json.loads(train([column(CORPUS)], Tokenizer(vocab_size=320, pattern="gpt2")).to_str())
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    document["added_tokens"] += [{"id": 320 + i, "content": f"<|reserved_{i}|>", **flags, "special": True} for i in range(2)]
+    if as_strings:
+        del document["model"]["type"]
+        document["model"]["merges"] = [" ".join(merge) for merge in document["model"]["merges"]]
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(document))
+    old = Encoder(path)
+    save(train([column(CORPUS)], Tokenizer(vocab_size=350, extend=str(path))), tmp_path / "new.json")
+    new = Encoder(tmp_path / "new.json")
+    assert (new.path, new.vocab_size, new.tokenizer.get_vocab_size()) == ("fast", 350, 350)
+    assert {token: new.tokenizer.token_to_id(token) for token in old.tokenizer.get_vocab()} == old.tokenizer.get_vocab()
+    assert len(new(column(CORPUS)).flatten()) < len(old(column(CORPUS)).flatten())
