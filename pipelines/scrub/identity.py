@@ -51,7 +51,7 @@ _GAP: Final = rb"(?P<gap>%b)" % _JOINT
 _CARD_FORMS: Final = tuple(
     re.compile(form)
     for form in (
-        rb"\d{12,19}$",
+        rb"\d{12,19}\Z",
         rb"\d{4}%b\d{4}(?P=gap)\d{4}(?P=gap)\d{4}(?P=gap)\d{1,3}(?!\d)" % _GAP,
         rb"\d{4}%b\d{4}(?P=gap)\d{4}(?P=gap)\d{4}(?!\d)(?!(?P=gap)\d{4})" % _GAP,
         rb"\d{4}%b\d{6}(?P=gap)\d{4,5}(?!\d)" % _GAP,  # American Express, Diners Club
@@ -63,19 +63,19 @@ _CARD_CUE: Final = re.compile(
     r"|карт|卡|クレジット|カード|카드",
     re.IGNORECASE,
 )
-_CALLED_CARD: Final = re.compile(r"(?:credit|debit|bank)\s?card(?:\s(?:number|num|no)\.?)?[\s:#]*(?:(?:is|was)\s)?$", re.IGNORECASE)
+_CALLED_CARD: Final = re.compile(r"(?:credit|debit|bank)\s?card(?:\s(?:number|num|no)\.?)?[\s:#]*(?:(?:is|was)\s)?\Z", re.IGNORECASE)
 _CALLED_IBAN: Final = re.compile(
-    r"(?:\bIBAN(?:\s(?:number|no|code)\.?)?|\bbank account(?:\s(?:number|num|no)\.?)?)[\s:='\"(]*(?:(?:is|was)\s)?$", re.IGNORECASE
+    r"(?:\bIBAN(?:\s(?:number|no|code)\.?)?|\bbank account(?:\s(?:number|num|no)\.?)?)[\s:='\"(]*(?:(?:is|was)\s)?\Z", re.IGNORECASE
 )
 _LIKE_IBAN: Final = re.compile(rb"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{11,30}|(?:[ -][A-Z0-9]{4}){2,7}(?:[ -][A-Z0-9]{1,3})?)(?![A-Za-z0-9])")
 _IBAN_JOINT: Final = re.compile(_JOINT)
 _USUAL_LENGTHS: Final = (14, 15, 16)
-_CODE_BEFORE: Final = re.compile(rb"[=&#%@/?]$")
+_CODE_BEFORE: Final = re.compile(rb"[=&#%@/?]\Z")
 
-_CHINESE_ID: Final = re.compile(rb"(\d{6})([ -]?)(\d{8})\2(\d{3}[0-9Xx])$")
+_CHINESE_ID: Final = re.compile(rb"(\d{6})([ -]?)(\d{8})\2(\d{3}[0-9Xx])\Z")
 
-_SSN: Final = re.compile(rb"\d{3}-\d{2}-\d{4}$")
-_SSN_LOOSE: Final = re.compile(rb"(\d{3})(?P<gap>[/]|%b)(\d{2})(?P=gap)(\d{4})$|\d{9}$" % _JOINT)
+_SSN: Final = re.compile(rb"\d{3}-\d{2}-\d{4}\Z")
+_SSN_LOOSE: Final = re.compile(rb"(\d{3})(?P<gap>[/]|%b)(\d{2})(?P=gap)(\d{4})\Z|\d{9}\Z" % _JOINT)
 _SSN_CUE: Final = re.compile(
     r"\bssn|\bs\.s\.n\b|social[\s-]+security|\bsoc\.? sec|\bss\s?#|\bmy social\b|\btax\s?(?:payer)?\s?id|\bitin\b|\btin\b", re.IGNORECASE
 )

@@ -22,7 +22,7 @@ _LINK: Final = (
     rf"(?:(?:numbers?|num|no|nr|nº|n°|id|号码?|番号|번호|numéro|número|numero){_MARK}{{0,4}})?"
     rf"(?:(?:is|was|of|(?:listed |given |recorded )?as|es|ist|est|lautet|为|是|は){_MARK}{{0,3}})?)"
 )
-_LEAD: Final = r"(?P<lead>(?-i:(?:[A-Z0-9]{1,6}[-_/ ]){0,4}[A-Z]{0,3}))$"
+_LEAD: Final = r"(?P<lead>(?-i:(?:[A-Z0-9]{1,6}[-_/ ]){0,4}[A-Z]{0,3}))\Z"
 _TAIL: Final = re.compile(rb"(?:[-_/][A-Za-z0-9]{1,10}){0,4}")
 _GOES_ON: Final = re.compile(rb"[A-Za-z0-9_]|[.-][A-Za-z0-9]")
 _CALLED: Final = re.compile(r"[:：=#]|n[uúº°ro]|id|号|番|번|is|es|was|bearing|laut|为|是|は", re.IGNORECASE)

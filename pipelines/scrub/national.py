@@ -32,13 +32,13 @@ Finder = Callable[[Window], Iterator[Span]]
 
 _NINO_LETTERS: Final = rb"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
 _NINO: Final = re.compile(_NINO_LETTERS + rb"\d{6}[A-D]", re.IGNORECASE)
-_NINO_LEAD: Final = re.compile(rb"(?<![A-Za-z0-9_])" + _NINO_LETTERS + rb"[ -]?$")
+_NINO_LEAD: Final = re.compile(rb"(?<![A-Za-z0-9_])" + _NINO_LETTERS + rb"[ -]?\Z")
 _NINO_TAIL: Final = re.compile(rb"[ -]?[A-D](?![A-Za-z0-9_])")
 _NINO_PAIRS: Final = re.compile(rb"\d\d([ -])\d\d\1\d\d")
 _NINO_CUE: Final = re.compile(r"national insurance|\bni\b|nino", re.IGNORECASE)
 
 _DNI_CUE: Final = re.compile(r"\bdni\b|\bnie\b|\bnif\b|documento|identidad|identificaci[oó]n|tax id|\bid\b", re.IGNORECASE)
-_NIE_LEAD: Final = re.compile(rb"(?<![A-Za-z0-9_])[XYZ][- ]?$", re.IGNORECASE)
+_NIE_LEAD: Final = re.compile(rb"(?<![A-Za-z0-9_])[XYZ][- ]?\Z", re.IGNORECASE)
 _DNI_TAIL: Final = re.compile(rb"[- ]?[A-HJ-NP-TV-Z](?![A-Za-z0-9_])", re.IGNORECASE)
 
 _NRIC_WEIGHTS: Final = (2, 7, 6, 5, 4, 3, 2)

@@ -24,7 +24,7 @@ Span = tuple[int, int]
 _GAP: Final = r"[\s:：=.,_\-–—()（）\[\]【】\"'“”*|/\\]*+"
 _FILLER: Final = (
     _GAP + r"(?:(?:(?:numbers?|no|nr|num|is|are|was|at|us|on|to|me|office|direct|line|work|home|und|oder|or|and|номер)\b|n[°º]"
-    r"|lautet|ist|est|es|号码?|號碼?|番号|번호|是|为|為)" + _GAP + r")*+$"
+    r"|lautet|ist|est|es|号码?|號碼?|番号|번호|是|为|為)" + _GAP + r")*+\Z"
 )
 _LABEL: Final = re.compile(
     r"(?:\b(?:tele)?phones?|\bcontact (?:number|no|num)\b|\btel|\btlf|\btelef|\b(?:tele|e)?fax|\bmobiles?|\bmob|\bcell(?:ular|phone)?"
@@ -43,19 +43,19 @@ _CUE: Final = re.compile(
     re.IGNORECASE,
 )
 _CALL: Final = re.compile(
-    r"\b(?:call|calling|dial|text|ring|reach|answer|answering|sms)(?:\s(?:me|us|him|her|them|now|toll[\s-]free))?(?:\s(?:at|on))?[\s:]*$"
-    r"|\b(?:messages?|texts|calls)\s(?:to|at|on|from)[\s:]*$|\bmy\sregistered[\s:]*$|(?:拨打|致电)[\s:：]*$",
+    r"\b(?:call|calling|dial|text|ring|reach|answer|answering|sms)(?:\s(?:me|us|him|her|them|now|toll[\s-]free))?(?:\s(?:at|on))?[\s:]*\Z"
+    r"|\b(?:messages?|texts|calls)\s(?:to|at|on|from)[\s:]*\Z|\bmy\sregistered[\s:]*\Z|(?:拨打|致电)[\s:：]*\Z",
     re.IGNORECASE,
 )
-_INITIAL: Final = re.compile(r"(?<![A-Za-z])[TPMF]: ?$")  # of telephone, phone, mobile, fax
+_INITIAL: Final = re.compile(r"(?<![A-Za-z])[TPMF]: ?\Z")  # of telephone, phone, mobile, fax
 _OTHER_NUMBER: Final = re.compile(
     r"(?:\b(?:isbn|issn|doi|arxiv|pmid|oclc|lccn|ean|upc|gtin|sku|asin|isrc|cas|vin|imei|serial|orders?|invoice|account|acct|routing|aba"
     r"|patent|rfc|cve|bug|issue|ticket|case|ref|reference|ids?|no|nr|version|ver|v|rev|build|pp?|pages?|vol|zip|plz|ein|tax|ssn|card|iban"
     r"|block|port|seed|size|bytes|time|timestamp|date|score|hash|commit|line|lines|error|code|step)|编号|单号|订单|账号|帐号|号|第)"
-    r"[\s:：=.#\"'-]{0,4}$|[$€£¥￥₹₩]\s?$|\b(?:usd|eur|gbp|rmb|cny)\s?$",
+    r"[\s:：=.#\"'-]{0,4}\Z|[$€£¥￥₹₩]\s?\Z|\b(?:usd|eur|gbp|rmb|cny)\s?\Z",
     re.IGNORECASE,
 )
-_CODE_BEFORE: Final = re.compile(rb"[=&#%@$?_/\\<^~]$")
+_CODE_BEFORE: Final = re.compile(rb"[=&#%@$?_/\\<^~]\Z")
 _CODE_AFTER: Final = re.compile(rb"[%@=$_:]|\xc2\xb0|\xe2\x82\xac|\xc2\xa3")
 _DATE: Final = re.compile(
     r"(?:1[5-9]|20)\d\d[-./ ][01]?\d[-./ ][0-3]?\d(?!\d)|[0-3]?\d[-./ ][0-3]?\d[-./ ](?:1[5-9]|20)\d\d(?!\d)"
@@ -65,8 +65,8 @@ _EXTENSION: Final = re.compile(
     rb",? ?(?:x|ext\.?|extension|durchwahl|#) ?\d{1,7}(?!\d)|(?: ?\xe8\xbd\xac| ?\xe5\x88\x86\xe6\x9c\xba) ?\d{1,7}", re.IGNORECASE
 )
 _LONG_EXTENSION: Final = re.compile(rb",? ?(?:x|ext\.? ?)\d{2,6}(?!\d)", re.IGNORECASE)
-_HEX_BEGINS: Final = re.compile(rb"\D0$")  # 0x12 is no extension
-_FOREIGN: Final = re.compile(rb"\+\(?(?:\d{1,3}\)?[ -])?$")  # the country code of another country stands before
+_HEX_BEGINS: Final = re.compile(rb"\D0\Z")  # 0x12 is no extension
+_FOREIGN: Final = re.compile(rb"\+\(?(?:\d{1,3}\)?[ -])?\Z")  # the country code of another country stands before
 _GROUP: Final = re.compile(rb"\d+")
 _MIN_DIGITS: Final = 7
 _MAX_DIGITS: Final = 15  # E.164
@@ -75,8 +75,8 @@ _NOUGHTS: Final = re.compile(rb"\D*(?:0\D*){4}")
 _ROUND: Final = re.compile(rb"\d{1,3}(?:\D{1,2}\d{3})*\D{1,2}000")  # 734 000 000
 _TRUNK: Final = re.compile(rb"\(?0\d+[^.\d]|\(\d")  # an area code as it is written before the rest; not the 0 of 0.3732417216
 
-_LEAD: Final = re.compile(rb"(?:\+|\(\+|\+\(|\()$")
-_CN_MOBILE: Final = re.compile(rb"(?P<country>(?:00)?86\)?[- ]?)?(?P<number>1[3-9]\d([- ]?)\d{4}\3\d{4})$")
+_LEAD: Final = re.compile(rb"(?:\+|\(\+|\+\(|\()\Z")
+_CN_MOBILE: Final = re.compile(rb"(?P<country>(?:00)?86\)?[- ]?)?(?P<number>1[3-9]\d([- ]?)\d{4}\3\d{4})\Z")
 
 
 def find_cn_mobile(window: Window, place: Place) -> Iterator[Span]:

@@ -56,7 +56,7 @@ _REGIONS_OF_LANGUAGE: Final = {
 _GENERIC_DOMAINS: Final = frozenset(("ai", "cc", "co", "fm", "gg", "io", "la", "ly", "me", "nu", "sh", "st", "tk", "to", "tv", "ws"))
 _REGION_OF_DOMAIN: Final = {"uk": "GB", "su": "RU"}
 
-_TOP_DOMAIN: Final = re.compile(r"^[a-z][a-z0-9+.-]*://[^/?#]*?\.([a-z]{2})(?::\d+)?(?:[/?#]|$)", re.IGNORECASE)
+_TOP_DOMAIN: Final = re.compile(r"^[a-z][a-z0-9+.-]*://[^/?#]*?\.([a-z]{2})(?::\d+)?(?:[/?#]|\Z)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
