@@ -35,6 +35,8 @@ BRACKET: Final = 5
 
 MAX_GROUPS: Final = 10
 MIN_DIGITS: Final = 7
+"""Of a number that may be private without a word before it."""
+FEWEST_DIGITS: Final = 5
 CONTEXT: Final = 48  # bytes on either side that a finder may look at
 GROUP_BITS: Final = 6
 LONGEST_GROUP: Final = (1 << GROUP_BITS) - 1

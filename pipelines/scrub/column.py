@@ -20,12 +20,12 @@ import pyarrow as pa
 from pipelines.scrub.audit import Trail
 from pipelines.scrub.candidates import CONTEXT, Candidates, Window
 from pipelines.scrub.context import hide_placeholders
-from pipelines.scrub.full_width import half_width, rows_with_full_width
 from pipelines.scrub.hints import said_before
 from pipelines.scrub.kinds import KINDS, Kind, placeholder
 from pipelines.scrub.network import is_role
 from pipelines.scrub.phrases import Phrase
 from pipelines.scrub.places import Place, place_of
+from pipelines.scrub.reading import as_it_reads
 from pipelines.scrub.rewrite import Spans, rewrite, settle, whole_lines
 from pipelines.scrub.scan import scan
 from pipelines.scrub.stand_ins import is_stand_in, key_of, pseudonym
@@ -100,22 +100,28 @@ def _replacements(data: Bytes, offsets: Offsets, spans: Spans, config: Scrub, ke
 def find_spans(
     data: Bytes, offsets: Offsets, near: Spans | None, active: npt.NDArray[np.bool_], lang: pa.Array, url: pa.Array, config: Scrub
 ) -> Spans:
-    """What is found in active rows, around replacements only where there were any; rows with numbers of full width are read twice."""
-    found = _find(data, offsets, near, active, lang, url, config)
-    folded = rows_with_full_width(data, offsets, active)
-    if not folded.any():
+    """What is found in active rows, around replacements only where there were any; and in rows that read otherwise, as they read."""
+    seen, odd = scan(data, offsets, active)
+    found = _find(data, offsets, seen, near, active, lang, url, config)
+    if not odd.any():
         return found
-    half, half_offsets, starts, ends = half_width(data, offsets, folded)
-    also = _find(half, half_offsets, None, folded, lang, url, config)
+    read, read_offsets, starts, ends = as_it_reads(data, offsets, odd)
+    also = _find(read, read_offsets, scan(read, read_offsets, odd)[0], None, odd, lang, url, config)
     return Spans.concat([found, Spans(also.rows, starts[also.starts], ends[also.ends - 1], also.kinds)])
 
 
 def _find(
-    data: Bytes, offsets: Offsets, near: Spans | None, active: npt.NDArray[np.bool_], lang: pa.Array, url: pa.Array, config: Scrub
+    data: Bytes,
+    offsets: Offsets,
+    seen: Candidates,
+    near: Spans | None,
+    active: npt.NDArray[np.bool_],
+    lang: pa.Array,
+    url: pa.Array,
+    config: Scrub,
 ) -> Spans:
     """What the finders accept of the candidates of active rows, of those near replacements where there were any, and of phrases."""
     view = data.data
-    seen = scan(data, offsets, active)
     candidates = seen if near is None else seen.where(_near(seen, near))
     found: list[tuple[int, int, int, int]] = []
     places: dict[int, Place] = {}
@@ -142,7 +148,11 @@ def _picked(
     if isinstance(kind.picks, Phrase):
         return kind.picks.search(data, offsets, active, seen)
     picked = candidates.where(kind.picks(candidates))
-    return picked.where(said_before(kind.hints, data, offsets, picked)) if kind.hints else picked
+    if not kind.hints:
+        return picked
+    stays = ~kind.hinted(picked) if kind.hinted else np.zeros(len(picked), np.bool_)
+    stays[~stays] = said_before(kind.hints, data, offsets, picked.where(~stays))
+    return picked.where(stays)
 
 
 def _stays(name: str, value: bytes, config: Scrub) -> bool:

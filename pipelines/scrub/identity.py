@@ -85,7 +85,8 @@ def find_payment_card(window: Window) -> Iterator[Span]:
     """A number with the check digit of a card: of a known issuer and usual length, or where the words before speak of a card."""
     for form in _CARD_FORMS:
         match = form.match(window.value)
-        if match and not is_glued(window) and _is_card(match[0], window.before):
+        is_phone = window.before.endswith(b"+") and len(match[0]) < 16 if match else False  # E.164
+        if match and not is_phone and not is_glued(window) and _is_card(match[0], window.before):
             yield match.span()
             return
 

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.scrub import named, national, phrases
+from pipelines.scrub import named, national, phone_words, phrases
 from pipelines.scrub.candidates import (
     AT,
     DOT,
@@ -23,6 +23,7 @@ from pipelines.scrub.candidates import (
     IPV6,
     KEY,
     MAC,
+    MIN_DIGITS,
     NUMBER,
     SLASH,
     TOKEN,
@@ -65,7 +66,9 @@ class Kind:
     validator: str
     """What vouches for a value."""
     hints: Hints = ()
-    """Unless empty: only candidates after one of these parts of words are worth a look."""
+    """Unless empty: only candidates after one of these parts of words are worth a look,"""
+    hinted: Picks | None = None
+    """unless only those that this picks need one."""
 
 
 def placeholder(kind: str) -> bytes:
@@ -117,7 +120,8 @@ def _dotted_quads(candidates: Candidates) -> Mask:
 
 
 def _decimals(candidates: Candidates) -> Mask:
-    return (candidates.forms == NUMBER) & (candidates.separators == separators(DOT))
+    is_long = candidates.n_digits >= MIN_DIGITS - 1
+    return (candidates.forms == NUMBER) & (candidates.separators == separators(DOT)) & is_long
 
 
 def _alone(find: Callable[[Window], Iterator[tuple[int, int]]]) -> Finder:
@@ -171,7 +175,7 @@ KINDS: Final[dict[str, Kind]] = {
     "voter_id": Kind(_codes, _alone(named.find_voter_id), "words before", named.VOTER_HINTS),
     "number_plate": Kind(phrases.NUMBER_PLATE, _whole, "format, words before"),
     "date_of_birth": Kind(phrases.DATE_OF_BIRTH, _whole, "date, words before"),
-    "phone": Kind(_digits(6, 40), find_phone, "phonenumbers, words before"),
+    "phone": Kind(_digits(5, 40), find_phone, "phonenumbers, words before", phone_words.HINTS, _digits(5, MIN_DIGITS - 1)),
     "gps": Kind(_decimals, _alone(find_gps), "range"),
     "user": Kind(_form(HANDLE), _alone(find_user), "format"),
     "key": Kind(_lengths(20, 128), _alone(find_key), "entropy, words before", KEY_HINTS),

@@ -58,7 +58,7 @@ def checked(is_valid: Callable[[str], bool], alone: bytes = rb"(?!)", *, announc
     def find(window: Window) -> Iterator[Span]:
         value = window.value
         fits = plain.fullmatch(value) or (named.fullmatch(value) and about.search(words(window.before)))
-        if fits and not is_glued(window) and is_valid(value.decode().replace(" ", "")):
+        if fits and not is_glued(window) and not window.before.endswith(b"+") and is_valid(value.decode().replace(" ", "")):
             yield 0, len(value)
 
     return find
@@ -91,7 +91,7 @@ find_in_pan: Final = checked(
 )
 find_kr_rrn: Final = checked(stdnum.kr.rrn.is_valid, rb"\d{6}-\d{7}", announced=rb"\d{13}", cue=r"주민|등록번호|\brrn\b|resident reg")
 find_jp_my_number: Final = checked(
-    stdnum.jp.in_.is_valid, announced=rb"\d{12}|\d{4}([ -])\d{4}\1\d{4}", cue=r"my\s?number|マイナンバー|個人番号"
+    stdnum.jp.in_.is_valid, announced=rb"\d{12}|\d{4}([ -])\d{4}\1\d{4}", cue=r"(?-i:M[Yy]\s?N(?:umber|UMBER))|マイナンバー|個人番号"
 )
 find_imei: Final = checked(stdnum.imei.is_valid, announced=rb"\d{15}|\d\d([ -])\d{6}\1\d{6}\1\d", cue=r"\bimeis?\b")
 find_us_ein: Final = checked(

@@ -23,6 +23,7 @@ _ITALIC_END: Final = re.compile(rb"@[^_]+_")
 # Letters of names that end in another script than ASCII: Latin, Greek, Cyrillic; others run into the words before, so the host must tell.
 _FOREIGN_LETTERS: Final = re.compile(rb"(?:[\xc3-\xd4][\x80-\xbf]|[A-Za-z0-9._%+-])*[\xc3-\xd4][\x80-\xbf]\Z")
 _ANY_LETTERS: Final = re.compile(rb"(?:[\xc3-\xdf][\x80-\xbf]|[\xe1\xe3-\xed][\x80-\xbf][\x80-\xbf]|[A-Za-z0-9._%+-]){1,40}\Z")
+_ESCAPES: Final = re.compile(rb".*%[0-9A-Fa-f]{2}")
 _IN_URL: Final = re.compile(rb"//[^\s/@]*\Z")
 _RETINA_IMAGE: Final = re.compile(r"\d+x\Z")  # icon@2x.zip
 # Top domains that are methods too: `x@w.to(device)` multiplies matrices.
@@ -95,6 +96,8 @@ def find_email(window: Window) -> Iterator[Span]:
     local = name.lstrip(b".-%+'")
     if name.startswith(b"_") and _ITALIC_END.search(window.value + window.after[:1]):
         local = name.lstrip(b"_*")
+    escaped = _ESCAPES.match(local)  # of a URL: ?to=sip%3Ajane@example.org
+    local = local[escaped.end() :] if escaped else local
     start = len(name) - len(local)
     if start == 0:
         foreign = (_FOREIGN_LETTERS if name else _ANY_LETTERS).search(window.before)

@@ -1,6 +1,7 @@
 """A text column in, every place that might hold a private value out, in one linear pass over the bytes.
 
-What to read is told by single bytes: an `@`, the hyphen before BEGIN, a digit. Text without any costs one look-up a byte.
+What to read is told by single bytes: an `@`, the hyphen before BEGIN, a digit, what may read as another character. Text without any
+costs one look-up a byte.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.scrub.candidates import AT, BEGIN, HANDLE, IBAN, IPV6, MAC, Candidates
+from pipelines.scrub.reading import HAS_AT, IN_NUMBER, IN_WORD, broken_after_at, readings, reads_otherwise
 from pipelines.scrub.scan_numbers import iban_end, ipv6_end, mac_around, write_number
 from pipelines.scrub.scan_words import (
     CLASSES,
     DIGIT,
+    ODD,
     RUNS_ON,
     START,
     around_at,
@@ -26,18 +29,20 @@ from pipelines.scrub.scan_words import (
 from schemas.buffers import Bytes, Offsets
 
 
-def scan(data: Bytes, offsets: Offsets, active: npt.NDArray[np.bool_]) -> Candidates:
-    """The candidates in the active rows."""
+def scan(data: Bytes, offsets: Offsets, active: npt.NDArray[np.bool_]) -> tuple[Candidates, npt.NDArray[np.bool_]]:
+    """The candidates in the active rows; bool[n]: the active rows that are to be scanned as they read, too, see `reading`."""
     # The shortest two candidates that share bytes need more than two bytes each; pages that stay unused cost nothing.
     most = int(offsets[-1] - offsets[0]) // 2 + 16
     rows, starts, ends = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
     forms, numbers = np.empty(most, np.uint8), np.empty((most, 3), np.int64)
-    n = _scan(data, offsets, active, CLASSES, rows, starts, ends, forms, numbers)
-    return Candidates(rows[:n], starts[:n], ends[:n], forms[:n], *numbers[:n].T)
+    odd = np.zeros(len(active), np.uint8)
+    n = _scan(data, offsets, active, CLASSES, readings(), rows, starts, ends, forms, numbers, odd)
+    reads_otherwise = (odd & IN_NUMBER > 0) | (odd & (IN_WORD | HAS_AT) == IN_WORD | HAS_AT)
+    return Candidates(rows[:n], starts[:n], ends[:n], forms[:n], *numbers[:n].T), reads_otherwise
 
 
 @numba.njit(cache=True, nogil=True)
-def _scan(data, offsets, active, classes, rows, starts, ends, forms, numbers):  # type: ignore[no-untyped-def]
+def _scan(data, offsets, active, classes, table, rows, starts, ends, forms, numbers, odd):  # type: ignore[no-untyped-def]
     n = 0
     for row in range(len(offsets) - 1):
         if not active[row]:
@@ -49,6 +54,11 @@ def _scan(data, offsets, active, classes, rows, starts, ends, forms, numbers):  
             if not bits & START:
                 at += 1
                 continue
+            if bits & ODD:
+                matters, width = reads_otherwise(data, first, at, stop, table)
+                odd[row] |= matters
+                at += width
+                continue
             before = n
             if data[at] == 0x2D:
                 if begins_pem(data, first, at, stop):
@@ -57,6 +67,9 @@ def _scan(data, offsets, active, classes, rows, starts, ends, forms, numbers):  
                 at += 1
                 continue
             if not bits & DIGIT:
+                odd[row] |= HAS_AT
+                if broken_after_at(data, first, at, stop):
+                    odd[row] |= IN_NUMBER
                 start, end = around_at(data, classes, first, at, stop)
                 form = AT
                 if not end:

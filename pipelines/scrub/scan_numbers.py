@@ -9,6 +9,7 @@ import numba
 from pipelines.scrub.candidates import (
     BRACKET,
     DOT,
+    FEWEST_DIGITS,
     GROUP_BITS,
     HYPHEN,
     LONGEST_GROUP,
@@ -205,8 +206,8 @@ def write_number(data, classes, first, at, stop, n, starts, ends, forms, numbers
 
 @numba.njit(cache=True, nogil=True)
 def _suffices(n_digits, n_groups, joints):  # type: ignore[no-untyped-def]
-    """Enough digits for any kind, or four groups that start with dots between, like an IPv4 address, or three like a date."""
-    if n_digits >= MIN_DIGITS or (n_groups == 3 and n_digits == MIN_DIGITS - 1):
+    """Enough digits for any kind, or four groups that start with dots between, like an IPv4 address."""
+    if n_digits >= FEWEST_DIGITS:
         return True
     if n_groups < 4:
         return False

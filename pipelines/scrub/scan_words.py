@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.scrub.candidates import GROUP_BITS, KEY, LETTERS_FIRST, LONGEST_GROUP, MAX_GROUPS, TOKEN
+from pipelines.scrub.reading import readings
 
 DIGIT: Final = 1
 LETTER: Final = 2
@@ -17,6 +18,7 @@ DOMAIN: Final = 8
 HEX: Final = 16
 START: Final = 32  # a candidate is looked for here
 RUNS_ON: Final = 64  # letters, digits and `_` run on into the number beside them
+ODD: Final = 128  # begins a character that may read as another, see `reading`
 
 _LONGEST_LOCAL: Final = 64  # RFC 5321
 _LONGEST_DOMAIN: Final = 253
@@ -44,6 +46,10 @@ def _byte_classes() -> npt.NDArray[np.uint8]:
     table[ord("@")] |= START
     table[ord("-")] |= START
     table[128:] |= DOMAIN  # internationalised names
+    for sign in "%&\\":
+        table[ord(sign)] |= START | ODD
+    odd = {chr(code).encode()[0] for code in np.flatnonzero(readings()).tolist()}
+    table[list(odd)] |= START | ODD
     table.flags.writeable = False
     return table
 
