@@ -94,6 +94,8 @@ class Window(NamedTuple):
     before: bytes
     value: bytes
     after: bytes
+    hinted: bool = True
+    """Whether one of the kind's hints stands before; true where it has none."""
 
     def __repr__(self) -> str:
         """No private value, so that none reaches a traceback or a log."""

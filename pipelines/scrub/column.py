@@ -103,10 +103,11 @@ def find_spans(
     """What is found in active rows, around replacements only where there were any; and in rows that read otherwise, as they read."""
     seen, odd = scan(data, offsets, active)
     found = _find(data, offsets, seen, near, active, lang, url, config)
-    if not odd.any():
+    if not len(odd):
         return found
     read, read_offsets, starts, ends = as_it_reads(data, offsets, odd)
-    also = _find(read, read_offsets, scan(read, read_offsets, odd)[0], None, odd, lang, url, config)
+    twice = np.diff(read_offsets) > 0
+    also = _find(read, read_offsets, scan(read, read_offsets, twice)[0], None, twice, lang, url, config)
     return Spans.concat([found, Spans(also.rows, starts[also.starts], ends[also.ends - 1], also.kinds)])
 
 
@@ -128,11 +129,11 @@ def _find(
     for name in config.kinds:
         number, kind = _NUMBER_OF[name], KINDS[name]
         keeps = config.mode(name) == "pseudonym" or (name == "email" and config.keep_role_addresses)
-        picked = _picked(kind, data, offsets, active, seen, candidates)
-        for row, start, end in zip(picked.rows.tolist(), picked.starts.tolist(), picked.ends.tolist(), strict=True):
+        picked, hinted = _picked(kind, data, offsets, active, seen, candidates)
+        for row, start, end, hint in zip(picked.rows.tolist(), picked.starts.tolist(), picked.ends.tolist(), hinted.tolist(), strict=True):
             first, stop = offsets[row], offsets[row + 1]
             before = hide_placeholders(view[max(first, start - CONTEXT) : start].tobytes())
-            window = Window(before, view[start:end].tobytes(), view[end : min(stop, end + CONTEXT)].tobytes())
+            window = Window(before, view[start:end].tobytes(), view[end : min(stop, end + CONTEXT)].tobytes(), hint)
             if row not in places:
                 places[row] = place_of(lang[row].as_py(), url[row].as_py(), config.phone_regions)
             for i, j in kind.find(window, places[row]):
@@ -143,16 +144,15 @@ def _find(
 
 def _picked(
     kind: Kind, data: Bytes, offsets: Offsets, active: npt.NDArray[np.bool_], seen: Candidates, candidates: Candidates
-) -> Candidates:
-    """The candidates that the kind's finder looks at."""
-    if isinstance(kind.picks, Phrase):
-        return kind.picks.search(data, offsets, active, seen)
-    picked = candidates.where(kind.picks(candidates))
+) -> tuple[Candidates, npt.NDArray[np.bool_]]:
+    """The candidates that the kind's finder looks at, and which of them have a hint before them."""
+    picks = kind.picks
+    picked = picks.search(data, offsets, active, seen) if isinstance(picks, Phrase) else candidates.where(picks(candidates))
     if not kind.hints:
-        return picked
-    stays = ~kind.hinted(picked) if kind.hinted else np.zeros(len(picked), np.bool_)
-    stays[~stays] = said_before(kind.hints, data, offsets, picked.where(~stays))
-    return picked.where(stays)
+        return picked, np.ones(len(picked), np.bool_)
+    hinted = said_before(kind.hints, data, offsets, picked)
+    stays = hinted | kind.alone(picked) if kind.alone else hinted
+    return picked.where(stays), hinted[stays]
 
 
 def _stays(name: str, value: bytes, config: Scrub) -> bool:

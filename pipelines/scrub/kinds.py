@@ -67,8 +67,8 @@ class Kind:
     """What vouches for a value."""
     hints: Hints = ()
     """Unless empty: only candidates after one of these parts of words are worth a look,"""
-    hinted: Picks | None = None
-    """unless only those that this picks need one."""
+    alone: Picks | None = None
+    """but for those that this picks."""
 
 
 def placeholder(kind: str) -> bytes:
@@ -175,7 +175,7 @@ KINDS: Final[dict[str, Kind]] = {
     "voter_id": Kind(_codes, _alone(named.find_voter_id), "words before", named.VOTER_HINTS),
     "number_plate": Kind(phrases.NUMBER_PLATE, _whole, "format, words before"),
     "date_of_birth": Kind(phrases.DATE_OF_BIRTH, _whole, "date, words before"),
-    "phone": Kind(_digits(5, 40), find_phone, "phonenumbers, words before", phone_words.HINTS, _digits(5, MIN_DIGITS - 1)),
+    "phone": Kind(_digits(5, 40), find_phone, "phonenumbers, words before", phone_words.HINTS, _digits(MIN_DIGITS, 40)),
     "gps": Kind(_decimals, _alone(find_gps), "range"),
     "user": Kind(_form(HANDLE), _alone(find_user), "format"),
     "key": Kind(_lengths(20, 128), _alone(find_key), "entropy, words before", KEY_HINTS),

@@ -7,6 +7,12 @@ from typing import Final
 
 from pipelines.scrub.hints import Hints
 
+
+def _cases(hint: str) -> tuple[str, ...]:
+    """The hint with a capital and in capitals, if it has letters that are not of ASCII."""
+    return () if hint.isascii() else (hint.title(), hint.upper())
+
+
 _GAP: Final = r"[\s:：=.,_\-–—()（）\[\]【】\"'“”*|/\\]*+"
 _FILLER: Final = (
     _GAP + r"(?:(?:(?:numbers?|no|nr|num|is|are|was|at|us|on|to|me|office|direct|line|work|home|und|oder|or|and|номер)\b|n[°º]"
@@ -29,7 +35,7 @@ LABEL_AFTER: Final = re.compile(
 )
 CUE: Final = re.compile(
     r"\b(?:calls?|calling|dial|contact(?:ed)?|text|sms|ring|reach(?:ed)?|phone|tel|fax|mobile|cell|message|telefon\w*|anruf\w*|rufen|appel\w*"
-    r"|joign\w*|llam\w*|ligue|chiam\w*|whatsapp|hotline|bel|ringen?|zadzwo\w*|zavolej\w*|hubungi|gọi)\b"
+    r"|joign\w*|llam\w*|ligue|chiam\w*|whatsapp|hotline|ringen?|zadzwo\w*|zavolej\w*|hubungi|gọi)\b"
     r"|звон|дзвон|联系|聯繫|拨打|致电|咨询|電話|电话|手机|微信|お問い合わせ|연락|문의|ติดต่อ|اتصل|للتواصل|تماس|התקשר|संपर्क|καλέστε",
     re.IGNORECASE,
 )
@@ -57,8 +63,12 @@ OTHER_NUMBER: Final = re.compile(
     re.IGNORECASE,
 )
 _HINTS: Final = (
-    "tel tlf phone phon fon fax mob cell call contact dial ring reach text sms whats handy gsm puh hotline helpline number is: t: p: f: m: "
-    "тел моб факс звон τηλ κιν 电话 電話 手机 手機 传真 携帯 전화 โทร هاتف جوال تلفن موبا טלפון נייד फ फोन điện"
+    "tel tél tlf phone fon phon fax mob óvil movil cel óvel ovel call contact contat kontakt dial ring reach text sms whats handy gsm puh"
+    " simi sími hotline helpline toll ponsel tālr talr answer regist messag anruf rufen appel joign llam ligue chiam zadzwo zavolej hubungi gọi reserv réserv"
+    " book inquir enquir office recept customer support help emergen question ask number appoint prenot info"
+    " тел моб факс звон дзвон контакт τηλ κιν φαξ καλ հեռ ტელ 电话 電話 手机 手機 传真 傳真 热线 熱線 座机 携帯 ファ 联系 聯繫 拨打 致电"
+    " 咨询 微信 予約 预约 預約 客服 お問 전화 휴대 팩스 연락 문의 โทร มือถือ เบอร์ ติดต่อ هاتف جوال موبا محمول فاكس تلفن همراه نمابر فون اتصل للتواصل"
+    " تماس טל נייד פקס התקשר फ़ोन फोन मोबाइल दूरभाष संपर्क ফোন মোবাইল தொலைபேசி ఫోన్ điện sđt động"
 )
-HINTS: Final[Hints] = tuple(dict.fromkeys(hint.encode() for hint in _HINTS.split()))
-"""Parts of words, one of which must stand before a number of few digits."""
+HINTS: Final[Hints] = tuple(sorted({form.encode() for hint in _HINTS.split() for form in (hint, *_cases(hint))}))
+"""Parts of words, one of which stands in every label and cue; Latin letters without marks match in either case as they are."""

@@ -101,7 +101,7 @@ def _lead(window: Window) -> bytes:
 def find_phone(window: Window, place: Place) -> Iterator[Span]:
     """The telephone number that the candidate starts with, with what leads it and its extension."""
     lead = _lead(window)
-    bare = Window(window.before[: len(window.before) - len(lead)], lead + window.value, window.after)
+    bare = window._replace(before=window.before[: len(window.before) - len(lead)], value=lead + window.value)
     end = _end(bare, place)
     if end:
         extension = None if _HEX_BEGINS.search(bare.value[:end]) else _EXTENSION.match(bare.value[end:] + bare.after)
@@ -116,27 +116,36 @@ def _end(window: Window, place: Place) -> int:
         return end
     if _DATE.match(value.decode()) or is_in_doi(window):
         return 0
-    context = words(window.before)
-    n_groups = len(ends)
+    end = _announced_end(window, ends, place)
+    return end or (len(value) if _is_unannounced(window, len(ends), place) else 0)
+
+
+def _announced_end(window: Window, ends: list[int], place: Place) -> int:
+    """Where the number ends that words before or after it announce; 0 where none do, or where it is none."""
+    value, n_groups = window.value, len(ends)
+    context = words(window.before) if window.hinted else ""
     extended = _LONG_EXTENSION.match(window.after) and not _HEX_BEGINS.search(value)
-    labelled, called = _labelled(window), CALL.search(context)
+    labelled, called = _labelled(window), context and CALL.search(context)
     if (labelled or called) and (end := _valid_end(value, ends, place.regions, _MIN_CALLED)):
         return end
     if labelled or (n_groups > 1 and (called or extended)):
         return _labelled_end(value, ends, place)
-    if is_glued(window) or _CODE_BEFORE.search(window.before) or _CODE_AFTER.match(window.after):
+    initial = n_groups > 1 and INITIAL.search(words(window.before))
+    if not (context or initial) or _is_of_code(window):
         return 0
-    initial = n_groups > 1 and INITIAL.search(context)
     if not initial and OTHER_NUMBER.search(context):
         return 0
-    if initial or CUE.search(context):
-        is_plain = n_groups > 1 and not _ARGUMENT.search(window.before)
-        least = _MIN_DIGITS + (not initial and not SOFT_LABEL.search(context))
-        return _valid_end(value, ends, place.regions) or (_wide_end(value, place, least) if is_plain else 0)
-    if n_groups > 1 and SOFT_CUE.search(context):
-        end = _valid_end(value, ends, place.regions) or (_wide_end(value, place) if SOFT_LABEL.search(context) else 0)
-        return end or (len(value) if _is_unannounced(value, n_groups, place) else 0)
-    return len(value) if _is_unannounced(value, n_groups, place) else 0
+    soft = n_groups > 1 and SOFT_CUE.search(context)
+    if not (initial or soft or CUE.search(context)):
+        return 0
+    directly = initial or (soft and SOFT_LABEL.search(context))
+    is_plain = n_groups > 1 and not _ARGUMENT.search(window.before)
+    least = _MIN_DIGITS if directly else _MIN_DIGITS + 1
+    return _valid_end(value, ends, place.regions) or (_wide_end(value, place, least) if is_plain else 0)
+
+
+def _is_of_code(window: Window) -> bool:
+    return bool(is_glued(window) or _CODE_BEFORE.search(window.before) or _CODE_AFTER.match(window.after))
 
 
 def _international_end(window: Window, ends: list[int]) -> int:
@@ -170,9 +179,12 @@ def _labelled_end(value: bytes, ends: list[int], place: Place) -> int:
     return _wide_end(value, place, _MIN_CALLED) or _valid_end(value, ends, place.wide)
 
 
-def _is_unannounced(value: bytes, n_groups: int, place: Place) -> bool:
+def _is_unannounced(window: Window, n_groups: int, place: Place) -> bool:
     """Whether the grouping alone tells a telephone number, with nothing said about it."""
+    value = window.value
     if n_groups == 1 or (n_groups == 2 and not _TRUNK.match(value)) or _ROUND.fullmatch(value):
+        return False
+    if _is_of_code(window) or OTHER_NUMBER.search(words(window.before)):
         return False
     return _is_national(value, place.regions, Leniency.STRICT_GROUPING)
 
@@ -224,7 +236,7 @@ def _labelled(window: Window) -> bool:
     extension = _EXTENSION.match(following)
     if extension:
         following = following[extension.end() :]
-    return bool(LABEL.search(words(window.before)) or LABEL_AFTER.match(words(following)))
+    return bool((window.hinted and LABEL.search(words(window.before))) or LABEL_AFTER.match(words(following)))
 
 
 def _touches_han(window: Window) -> bool:

@@ -1,7 +1,7 @@
 """Text as it reads: digits of every script, letters and signs of full width, and escaped characters as ASCII; hidden characters as nothing.
 
-Rows in which such a character stands in or beside what may be a number or an address are scanned once more as they read; what is found
-there is replaced where it stands. `％` and other signs that look like ASCII are read so; dashes, blanks and full stops between
+Where such a character stands in or beside what may be a number or an address, the text around it is scanned once more as it reads; what is
+found there is replaced where it stands. `％` and other signs that look like ASCII are read so; dashes, blanks and full stops between
 letters or digits, too, and a line break after an `@`. Text that holds none of this costs nothing.
 """
 
@@ -24,15 +24,17 @@ Mask = npt.NDArray[np.bool_]
 HIDDEN: Final = 1
 """In `readings`: the character reads as nothing."""
 IN_NUMBER: Final = 1
-"""A row holds such a character in or beside a number, an `@` or a `+`,"""
+"""The character stands in or beside a number, an `@` or a `+`, where it always matters,"""
 IN_WORD: Final = 2
-"""within a word,"""
-HAS_AT: Final = 4
-"""or it holds an `@`."""
+"""or within a word, where it may be part of an address."""
+
+NEAR: Final = 320
+"""Bytes on either side of a character that reads otherwise: a finder's context and the longest values."""
 
 _TABLE_SIZE: Final = 0x20000  # past the last digit outside of ASCII
 _PROLONGED: Final = 0x30FC  # the Japanese mark of a long vowel, also written as a hyphen between digits
 _IDEOGRAPHIC_STOPS: Final = (0x3002, 0xFF61)
+_OF_CHINESE: Final = (*_IDEOGRAPHIC_STOPS, _PROLONGED, 0x3000)
 _HYPHENS: Final = (0x2010, 0x2011)
 _DASHES: Final = (*range(0x2010, 0x2016), 0x2043, 0x2212, 0xFE58, 0xFE63, _PROLONGED)
 _BLANKS: Final = (0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)
@@ -67,11 +69,28 @@ def readings() -> Bytes:
     return table
 
 
-def as_it_reads(data: Bytes, offsets: Offsets, rows: Mask) -> tuple[Bytes, Offsets, Ints, Ints]:
-    """(data, offsets, starts int64[m], ends int64[m]): the chosen rows as they read, the others empty; where each byte stood."""
-    fresh, fresh_offsets, starts, ends = _as_it_reads(data, offsets, rows, readings(), int(np.diff(offsets)[rows].sum()))
+def as_it_reads(data: Bytes, offsets: Offsets, at: Ints) -> tuple[Bytes, Offsets, Ints, Ints]:
+    """(data, offsets, starts int64[m], ends int64[m]): as it reads, what stands within NEAR bytes of the places `at`, ascending.
+
+    The parts of a row follow each other with a zero byte between; rows without any are empty. Starts and ends are where each byte stood.
+    """
+    fresh, fresh_offsets, starts, ends = _as_it_reads(data, offsets, *_parts(data, offsets, at), readings())
     fresh.flags.writeable = fresh_offsets.flags.writeable = False
     return fresh, fresh_offsets, starts, ends
+
+
+def _parts(data: Bytes, offsets: Offsets, at: Ints) -> tuple[Ints, Ints, Ints]:
+    """(rows, firsts, stops) of what stands near the places, whole characters."""
+    rows = np.searchsorted(offsets, at, side="right") - 1
+    firsts, stops = np.maximum(offsets[rows], at - NEAR), np.minimum(offsets[rows + 1], at + NEAR)
+    begins = np.concatenate([[True], (rows[1:] != rows[:-1]) | (firsts[1:] > stops[:-1])])[: len(rows)]
+    ends = np.append(begins[1:], True)[: len(rows)]
+    rows, firsts, stops = rows[begins], firsts[begins], stops[ends]
+    for _ in range(3):
+        firsts = firsts - ((firsts > offsets[rows]) & (data[firsts] & 0xC0 == 0x80))
+        within = stops < offsets[rows + 1]
+        stops = stops + (within & (data[np.where(within, stops, firsts)] & 0xC0 == 0x80))
+    return rows, firsts, stops
 
 
 def plain(value: bytes) -> bytes:
@@ -80,7 +99,9 @@ def plain(value: bytes) -> bytes:
         return value
     data, offsets = np.frombuffer(value, np.uint8), np.array([0, len(value)])
     offsets.flags.writeable = False
-    return as_it_reads(data, offsets, np.ones(1, np.bool_))[0].tobytes()
+    whole = np.array([0]), offsets[:1].copy(), offsets[1:].copy()
+    fresh: Bytes = _as_it_reads(data, offsets, *whole, readings())[0]
+    return fresh.tobytes()
 
 
 @numba.njit(cache=True, nogil=True)
@@ -216,28 +237,41 @@ def _is_mark(point):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _as_it_reads(data, offsets, rows, table, n_bytes):  # type: ignore[no-untyped-def]
+def _as_it_reads(data, offsets, of_row, firsts, stops, table):  # type: ignore[no-untyped-def]
+    n_bytes = np.sum(stops - firsts) + len(firsts)
     fresh = np.empty(n_bytes, np.uint8)
     starts, ends = np.empty(n_bytes, np.int64), np.empty(n_bytes, np.int64)
     fresh_offsets = np.zeros(len(offsets), np.int64)
-    filled = 0
+    filled = place = 0
     for row in range(len(offsets) - 1):
-        first, at, stop = offsets[row], offsets[row], offsets[row + 1]
-        while at < stop and rows[row]:
-            code, width = _read(data, at, stop, table)
-            if code in (0x2D, 0x2E, 0x20) and data[at] >= 0x80:
-                before = np.int64(fresh[filled - 1]) if filled > fresh_offsets[row] else 0
-                point = decode(data, at)[0]
-                if point in _IDEOGRAPHIC_STOPS or point == _PROLONGED or (code == 0x20 and point == 0x3000):
-                    code = code if _joins(code, point == _PROLONGED, before, _next(data, at + width, stop, table)) else 0
-            if code == HIDDEN and filled > fresh_offsets[row] and _is_mark(decode(data, at)[0]):
-                ends[filled - 1] = at + width
-            if code != HIDDEN:
-                for i in range(1 if code else width):
-                    fresh[filled] = code if code else data[at + i]
-                    starts[filled] = at + i
-                    ends[filled] = at + (width if code else i + 1)
-                    filled += 1
-            at += width + (broken_after_at(data, first, at, stop) if data[at] == 0x40 else 0)
+        begin = filled
+        while place < len(of_row) and of_row[place] == row:
+            first, at, stop = firsts[place], firsts[place], stops[place]
+            if filled > begin:
+                fresh[filled], starts[filled], ends[filled] = 0, first, first
+                filled += 1
+            while at < stop:
+                code, width = _read_within(data, at, stop, table, np.int64(fresh[filled - 1]) if filled > begin else 0)
+                if code == HIDDEN and filled > begin and _is_mark(decode(data, at)[0]):
+                    ends[filled - 1] = at + width
+                if code != HIDDEN:
+                    for i in range(1 if code else width):
+                        fresh[filled] = code if code else data[at + i]
+                        starts[filled] = at + i
+                        ends[filled] = at + (width if code else i + 1)
+                        filled += 1
+                at += width + (broken_after_at(data, first, at, stop) if data[at] == 0x40 else 0)
+            place += 1
         fresh_offsets[row + 1] = filled
     return fresh[:filled], fresh_offsets, starts[:filled], ends[:filled]
+
+
+@numba.njit(cache=True, nogil=True)
+def _read_within(data, at, stop, table, before):  # type: ignore[no-untyped-def]
+    """`_read`, but signs of Chinese and Japanese read as others only where they join what stands before and after."""
+    code, width = _read(data, at, stop, table)
+    if code in (0x2D, 0x2E, 0x20) and data[at] >= 0x80:
+        point = decode(data, at)[0]
+        if point in _OF_CHINESE:
+            return (code if _joins(code, point == _PROLONGED, before, _next(data, at + width, stop, table)) else 0), width
+    return code, width

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.scrub.candidates import AT, BEGIN, HANDLE, IBAN, IPV6, MAC, Candidates
-from pipelines.scrub.reading import HAS_AT, IN_NUMBER, IN_WORD, broken_after_at, readings, reads_otherwise
+from pipelines.scrub.reading import IN_NUMBER, broken_after_at, readings, reads_otherwise
 from pipelines.scrub.scan_numbers import iban_end, ipv6_end, mac_around, write_number
 from pipelines.scrub.scan_words import (
     CLASSES,
@@ -29,26 +29,24 @@ from pipelines.scrub.scan_words import (
 from schemas.buffers import Bytes, Offsets
 
 
-def scan(data: Bytes, offsets: Offsets, active: npt.NDArray[np.bool_]) -> tuple[Candidates, npt.NDArray[np.bool_]]:
-    """The candidates in the active rows; bool[n]: the active rows that are to be scanned as they read, too, see `reading`."""
+def scan(data: Bytes, offsets: Offsets, active: npt.NDArray[np.bool_]) -> tuple[Candidates, npt.NDArray[np.int64]]:
+    """The candidates in the active rows; int64[m]: where characters stand that read otherwise and matter, ascending, see `reading`."""
     # The shortest two candidates that share bytes need more than two bytes each; pages that stay unused cost nothing.
     most = int(offsets[-1] - offsets[0]) // 2 + 16
     rows, starts, ends = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
-    forms, numbers = np.empty(most, np.uint8), np.empty((most, 3), np.int64)
-    odd = np.zeros(len(active), np.uint8)
-    n = _scan(data, offsets, active, CLASSES, readings(), rows, starts, ends, forms, numbers, odd)
-    reads_otherwise = (odd & IN_NUMBER > 0) | (odd & (IN_WORD | HAS_AT) == IN_WORD | HAS_AT)
-    return Candidates(rows[:n], starts[:n], ends[:n], forms[:n], *numbers[:n].T), reads_otherwise
+    forms, numbers, odd = np.empty(most, np.uint8), np.empty((most, 3), np.int64), np.empty(2 * most, np.int64)
+    n, n_odd = _scan(data, offsets, active, CLASSES, readings(), rows, starts, ends, forms, numbers, odd)
+    return Candidates(rows[:n], starts[:n], ends[:n], forms[:n], *numbers[:n].T), odd[:n_odd].copy()
 
 
 @numba.njit(cache=True, nogil=True)
 def _scan(data, offsets, active, classes, table, rows, starts, ends, forms, numbers, odd):  # type: ignore[no-untyped-def]
-    n = 0
+    n = n_odd = 0
     for row in range(len(offsets) - 1):
         if not active[row]:
             continue
         first, stop = offsets[row], offsets[row + 1]
-        at = first
+        at, odd_before, has_at = first, n_odd, False
         while at < stop:
             bits = classes[data[at]]
             if not bits & START:
@@ -56,7 +54,9 @@ def _scan(data, offsets, active, classes, table, rows, starts, ends, forms, numb
                 continue
             if bits & ODD:
                 matters, width = reads_otherwise(data, first, at, stop, table)
-                odd[row] |= matters
+                if matters:
+                    odd[n_odd] = at if matters == IN_NUMBER else -at - 1
+                    n_odd += 1
                 at += width
                 continue
             before = n
@@ -67,9 +67,10 @@ def _scan(data, offsets, active, classes, table, rows, starts, ends, forms, numb
                 at += 1
                 continue
             if not bits & DIGIT:
-                odd[row] |= HAS_AT
+                has_at = True
                 if broken_after_at(data, first, at, stop):
-                    odd[row] |= IN_NUMBER
+                    odd[n_odd] = at
+                    n_odd += 1
                 start, end = around_at(data, classes, first, at, stop)
                 form = AT
                 if not end:
@@ -106,4 +107,16 @@ def _scan(data, offsets, active, classes, table, rows, starts, ends, forms, numb
                     n, at = write_number(data, classes, first, at, stop, n, starts, ends, forms, numbers)
             for i in range(before, n):
                 rows[i] = row
-    return n
+        n_odd = _that_matter(odd, odd_before, n_odd, has_at)
+    return n, n_odd
+
+
+@numba.njit(cache=True, nogil=True)
+def _that_matter(odd, first, stop, has_at):  # type: ignore[no-untyped-def]
+    """Keep of a row's places those in numbers, and those in words (written as -1 - place) if the row has an `@`; return their end."""
+    kept = first
+    for i in range(first, stop):
+        if odd[i] >= 0 or has_at:
+            odd[kept] = odd[i] if odd[i] >= 0 else -1 - odd[i]
+            kept += 1
+    return kept

@@ -155,9 +155,9 @@ def test_work_grows_with_the_text_and_not_faster(unit: str, monkeypatch: pytest.
         passes.append(1)
         return scan(*arguments)
 
-    def counting_window(before: bytes, value: bytes, after: bytes) -> Window:
+    def counting_window(before: bytes, value: bytes, after: bytes, hinted: bool) -> Window:
         shown.append(len(value))
-        return Window(before, value, after)
+        return Window(before, value, after, hinted)
 
     monkeypatch.setattr(column, "scan", counting_scan)
     monkeypatch.setattr(column, "Window", counting_window)
