@@ -24,6 +24,8 @@ MAC: Final = 6
 HANDLE: Final = 7
 BEGIN: Final = 8
 """The BEGIN of a text in PEM."""
+WRITTEN: Final = 10
+"""A bracket around `at` or `dot`, `dot` between spaces, or the dot after the name of a provider of mail."""
 PHRASE: Final = 9
 """Found by a regular expression, see `phrases`."""
 

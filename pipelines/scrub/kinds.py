@@ -113,6 +113,15 @@ def _codes(candidates: Candidates) -> Mask:
     return is_word | ((candidates.forms == NUMBER) & (n_digits >= 6) & (n_digits <= 20))
 
 
+def _british(candidates: Candidates) -> Mask:
+    """Words, or digits between two of them, like a British driving licence."""
+    return _words(word(5, 6, 2, 1, 2))(candidates) | _shapes(shape(6))(candidates)
+
+
+def _licences(candidates: Candidates) -> Mask:
+    return _codes(candidates) | _british(candidates)
+
+
 def _dotted_quads(candidates: Candidates) -> Mask:
     """1.2.3.4, 1.2.3.4/24, and the ends of 1.2.3.4-1.2.3.9."""
     shown = (separators(DOT, DOT, DOT), separators(DOT, DOT, DOT, SLASH), separators(DOT, DOT, DOT, HYPHEN, DOT, DOT, DOT))
@@ -154,7 +163,9 @@ KINDS: Final[dict[str, Kind]] = {
     "us_itin": Kind(_SOCIAL, _alone(national.find_us_itin), "ranges"),
     "us_ssn": Kind(_SOCIAL, _alone(find_us_ssn), "ranges"),
     "us_ein": Kind(_shapes(shape(2, 7), shape(9)), _alone(national.find_us_ein), "prefix, words before"),
-    "uk_nino": Kind(_either(_words(word(2, 6, 1)), _shapes(shape(2, 2, 2))), _alone(national.find_uk_nino), "prefix, format, words before"),
+    "uk_nino": Kind(
+        _either(_words(word(2, 6, 1)), _shapes(shape(2, 2, 2), shape(6))), _alone(national.find_uk_nino), "prefix, format, words before"
+    ),
     "ipv6": Kind(_form(IPV6), _alone(find_ipv6), "global unicast"),
     "ipv4": Kind(_dotted_quads, _alone(find_ipv4), "public ranges"),
     "mac": Kind(_either(_form(MAC), _lengths(12, 12)), _alone(find_mac), "unicast, six octets"),
@@ -171,11 +182,17 @@ KINDS: Final[dict[str, Kind]] = {
     "us_routing": Kind(_shapes(shape(9)), _alone(national.find_us_routing), "mod 10, words before"),
     "bank_account": Kind(_codes, _alone(named.find_account), "words before", named.ACCOUNT_HINTS),
     "passport": Kind(_codes, _alone(named.find_passport), "words before", named.PASSPORT_HINTS),
-    "driving_licence": Kind(_codes, _alone(named.find_driving_licence), "words before", named.LICENCE_HINTS),
+    "driving_licence": Kind(_licences, _alone(named.find_driving_licence), "words before, or format", named.LICENCE_HINTS, _british),
     "voter_id": Kind(_codes, _alone(named.find_voter_id), "words before", named.VOTER_HINTS),
     "number_plate": Kind(phrases.NUMBER_PLATE, _whole, "format, words before"),
     "date_of_birth": Kind(phrases.DATE_OF_BIRTH, _whole, "date, words before"),
-    "phone": Kind(_digits(5, 40), find_phone, "phonenumbers, words before", phone_words.HINTS, _digits(MIN_DIGITS, 40)),
+    "phone": Kind(
+        _digits(5, 40),
+        find_phone,
+        "phonenumbers, words before",
+        phone_words.HINTS,
+        _either(_digits(MIN_DIGITS, 40), _shapes(shape(2, 2, 2))),
+    ),
     "gps": Kind(_decimals, _alone(find_gps), "range"),
     "user": Kind(_form(HANDLE), _alone(find_user), "format"),
     "key": Kind(_lengths(20, 128), _alone(find_key), "entropy, words before", KEY_HINTS),

@@ -13,6 +13,7 @@ import tldextract
 
 from pipelines.scrub.candidates import Window
 from pipelines.scrub.context import is_glued, words
+from pipelines.scrub.scan_words import PROVIDERS
 
 Span = tuple[int, int]
 
@@ -42,10 +43,18 @@ _ADDRESS_CUE: Final = re.compile(
 )
 _PORT_OR_MASK: Final = re.compile(rb"[:/]\d")
 _LARGEST_SECTION: Final = 63  # numbers of sections and versions are smaller: 2.4.1.3
+_IPV6_LABEL: Final = re.compile(rb"(?:(?<![A-Za-z0-9])ip(?:v?6)?|address|addr|host|server|[/g-z_])\s?:\Z", re.IGNORECASE)
 _IPV6_END: Final = re.compile(rb"[0-9A-Fa-f:]*[0-9A-Fa-f](?:::)?")
-_DISGUISE: Final = re.compile(rb"[(\[{<]\s?(?:at|@)\s?[)\]}>]|\sdot\s|[(\[{<]\s?dot\s?[)\]}>]|_at_", re.IGNORECASE)
-_WRITTEN_DOT: Final = re.compile(rb"\s?[(\[{<]\s?(?:dot|\.)\s?[)\]}>]\s?|\sdot\s", re.IGNORECASE)
-_WRITTEN_AT: Final = re.compile(rb"\s?[(\[{<]\s?(?:at|@)\s?[)\]}>]\s?|\s_at_\s|\sat\s", re.IGNORECASE)
+_DISGUISE: Final = re.compile(rb"[(\[{<]\s?(?:at|@)\s?[)\]}>]|\s-?dot-?\s|[(\[{<]\s?dot\s?[)\]}>]|_at_|-at-", re.IGNORECASE)
+_WRITTEN_DOT: Final = re.compile(rb"\s?[(\[{<]\s?(?:dot|\.)\s?[)\]}>]\s?|\s-?dot-?\s", re.IGNORECASE)
+_WRITTEN_AT: Final = re.compile(rb"\s?[(\[{<]\s?(?:at|@)\s?[)\]}>]\s?|\s[_-]at[_-]\s|\sat\s", re.IGNORECASE)
+_AT_PROVIDER: Final = re.compile(rb"(?P<name>\S+)\sat\s(?:%b)\.[A-Za-z.]{2,12}" % b"|".join(PROVIDERS), re.IGNORECASE)
+# "the team at gmail.com", "look at yahoo.com"
+_NO_NAME: Final = re.compile(
+    rb"(?:[a-z]{1,2}|a[nr]e?|and|available|based|down|here|hosted|it|look(?:ed|ing)?|now|page|people|person|photos?|search|service|site|started"
+    rb"|team|that|them?|there|this|us|users?|was|were|work(?:s|ed|ing)?|you|accounts?|address(?:es)?|e?-?mails?|me|account|check|visit|online|free)",
+    re.IGNORECASE,
+)
 _CREDENTIALS: Final = re.compile(rb"[A-Za-z0-9]://(?P<pair>[^\s/@:<>\"']{1,64}:[^\s/@<>\"']{0,64})\Z")
 _NO_CREDENTIALS: Final = re.compile(rb"\$|\{|^(?:user|username|name|login|foo)?:(?:pass|password|passwd|pwd|secret|bar)?\Z", re.IGNORECASE)
 _ROLES: Final = re.compile(
@@ -150,7 +159,8 @@ def is_role(address: bytes) -> bool:
 
 def find_obfuscated_email(window: Window) -> Iterator[Span]:
     """An address written out, such as "jane (at) example dot org", under a top domain that exists."""
-    if not _DISGUISE.search(window.value):
+    at_provider = _AT_PROVIDER.fullmatch(window.value)
+    if not _DISGUISE.search(window.value) and (not at_provider or _NO_NAME.fullmatch(at_provider["name"])):
         return
     plain = _WRITTEN_AT.sub(b"@", _WRITTEN_DOT.sub(b".", window.value), count=1)
     host = plain.rpartition(b"@")[2].decode("utf-8", "ignore")
@@ -234,7 +244,11 @@ def _is_numbering(quad: bytes) -> bool:
 
 def find_ipv6(window: Window) -> Iterator[Span]:
     """Addresses in 2000::/3 that are routed: neither documentation nor tunnels."""
-    if window.before[-1:] in (b":", b".", b"-") or window.after[:1].isalnum() or window.after[:1] == b"_":
+    if (
+        (window.before[-1:] in (b":", b".", b"-") and not _IPV6_LABEL.search(window.before))
+        or window.after[:1].isalnum()
+        or window.after[:1] == b"_"
+    ):
         return
     match = _IPV6_END.match(window.value)
     if match:

@@ -42,7 +42,7 @@ CUE: Final = re.compile(
 _SOFT: Final = (
     r"(?:\b(?:reservations?|bookings?|inquir\w+|enquir\w+|office|reception|customer\s(?:service|care)|support|help\s?desk|emergency"
     r"|questions?|ask\sfor|(?:our|my|her|his|their|new)\s(?:new\s)?number\sis|appointments?|kontakt|contacto|contato|contatti|reservas?|reservierung\w*|r[ée]servations?|prenotazion\w+"
-    r"|info(?:rmation)?)\b|予約|预约|預約|客服|контакт)"
+    r")\b|予約|预约|預約|客服|контакт)"
 )
 SOFT_CUE: Final = re.compile(_SOFT, re.IGNORECASE)
 """Words after which numbers in groups are telephone numbers if they are valid where the document is from,"""
@@ -63,12 +63,13 @@ OTHER_NUMBER: Final = re.compile(
     re.IGNORECASE,
 )
 _HINTS: Final = (
-    "tel tél tlf phone fon phon fax mob óvil movil cel óvel ovel call contact contat kontakt dial ring reach text sms whats handy gsm puh"
-    " simi sími hotline helpline toll ponsel tālr talr answer regist messag anruf rufen appel joign llam ligue chiam zadzwo zavolej hubungi gọi reserv réserv"
-    " book inquir enquir office recept customer support help emergen question ask number appoint prenot info"
-    " тел моб факс звон дзвон контакт τηλ κιν φαξ καλ հեռ ტელ 电话 電話 手机 手機 传真 傳真 热线 熱線 座机 携帯 ファ 联系 聯繫 拨打 致电"
-    " 咨询 微信 予約 预约 預約 客服 お問 전화 휴대 팩스 연락 문의 โทร มือถือ เบอร์ ติดต่อ هاتف جوال موبا محمول فاكس تلفن همراه نمابر فون اتصل للتواصل"
-    " تماس טל נייד פקס התקשר फ़ोन फोन मोबाइल दूरभाष संपर्क ফোন মোবাইল தொலைபேசி ఫోన్ điện sđt động"
+    "tel tél tlf phone fon phon fax mob óvil movil cel óvel ovel call contact contat kontakt dial ring reach text sms whats"
+    " handy gsm puh simi sími hotline helpline toll ponsel tālr talr answer regist messag anruf rufen appel joign llam ligue"
+    " chiam zadzwo zavolej hubungi gọi reserv réserv book inquir enquir office recept customer support help emergen question"
+    " ask number appoint prenot тел моб факс звон дзвон контакт τηλ κιν φαξ καλ հեռ ტელ 电话 電話 手机 手機 传真 傳真"
+    " 热线 熱線 座机 携帯 ファ 联系 聯繫 拨打 致电 咨询 微信 予約 预约 預約 客服 お問 전화 휴대 팩스 연락 문의 โทร มือถือ"
+    " เบอร์ ติดต่อ هاتف جوال موبا محمول فاكس تلفن همراه نمابر فون اتصل للتواصل تماس טל נייד פקס התקשר फ़ोन फोन मोबाइल दूरभाष"
+    " संपर्क ফোন মোবাইল தொலைபேசி ఫోన్ điện sđt động"
 )
 HINTS: Final[Hints] = tuple(sorted({form.encode() for hint in _HINTS.split() for form in (hint, *_cases(hint))}))
 """Parts of words, one of which stands in every label and cue; Latin letters without marks match in either case as they are."""

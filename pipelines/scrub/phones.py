@@ -37,6 +37,7 @@ _HEX_BEGINS: Final = re.compile(rb"\D0\Z")  # 0x12 is no extension
 _FOREIGN: Final = re.compile(rb"\+\(?(?:\d{1,3}\)?[ -])?\Z")  # the country code of another country stands before
 _ARGUMENT: Final = re.compile(rb"[A-Za-z0-9_]\(\Z")  # rgb(235 236 240)
 _QUAD: Final = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}")
+_DOTTED: Final = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}|\d+\.\d+|.*(?:\. ?\d.* | .*\.).*")
 _GROUP: Final = re.compile(rb"\d+")
 _MIN_DIGITS: Final = 7
 _MIN_CALLED: Final = 5  # islands have shorter numbers
@@ -128,7 +129,7 @@ def _announced_end(window: Window, ends: list[int], place: Place) -> int:
     labelled, called = _labelled(window), context and CALL.search(context)
     if (labelled or called) and (end := _valid_end(value, ends, place.regions, _MIN_CALLED)):
         return end
-    if labelled or (n_groups > 1 and (called or extended)):
+    if labelled or (n_groups > 1 and (called or extended) and not _QUAD.fullmatch(value)):
         return _labelled_end(value, ends, place)
     initial = n_groups > 1 and INITIAL.search(words(window.before))
     if not (context or initial) or _is_of_code(window):
@@ -168,7 +169,7 @@ def _valid_end(value: bytes, ends: list[int], regions: Iterable[str], least: int
 
 def _wide_end(value: bytes, place: Place, least: int = _MIN_DIGITS) -> int:
     """The end of the whole if it is valid in another region that the document may be from; 0 where it is not."""
-    return len(value) if not _QUAD.fullmatch(value) and _is_national(value, place.wide, Leniency.VALID, least) else 0
+    return len(value) if not _DOTTED.fullmatch(value) and _is_national(value, place.wide, Leniency.VALID, least) else 0
 
 
 def _labelled_end(value: bytes, ends: list[int], place: Place) -> int:

@@ -10,7 +10,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.scrub.candidates import AT, BEGIN, HANDLE, IBAN, IPV6, MAC, Candidates
+from pipelines.scrub.candidates import AT, BEGIN, HANDLE, IBAN, IPV6, MAC, WRITTEN, Candidates
 from pipelines.scrub.reading import IN_NUMBER, broken_after_at, readings, reads_otherwise
 from pipelines.scrub.scan_numbers import iban_end, ipv6_end, mac_around, write_number
 from pipelines.scrub.scan_words import (
@@ -23,6 +23,7 @@ from pipelines.scrub.scan_words import (
     begins_pem,
     handle_end,
     is_key_start,
+    is_written,
     token_start,
     write_word,
 )
@@ -50,6 +51,12 @@ def _scan(data, offsets, active, classes, table, rows, starts, ends, forms, numb
         while at < stop:
             bits = classes[data[at]]
             if not bits & START:
+                at += 1
+                continue
+            if bits & ODD and data[at] < 0x80 and data[at] not in (0x25, 0x26, 0x5C):
+                if is_written(data, first, at, stop):
+                    starts[n], ends[n], forms[n], rows[n] = at, at + 1, WRITTEN, row
+                    n += 1
                 at += 1
                 continue
             if bits & ODD:

@@ -48,6 +48,8 @@ def _byte_classes() -> npt.NDArray[np.uint8]:
     table[128:] |= DOMAIN  # internationalised names
     for sign in "%&\\":
         table[ord(sign)] |= START | ODD
+    for sign in "[({<.dD":
+        table[ord(sign)] |= START | ODD  # may spell an address, see `is_written`
     odd = {chr(code).encode()[0] for code in np.flatnonzero(readings()).tolist()}
     table[list(odd)] |= START | ODD
     table.flags.writeable = False
@@ -58,6 +60,11 @@ CLASSES: Final = _byte_classes()
 _KEY_STARTS: Final = np.frombuffer(b"AKIASIghpghoghughsghrgitxoxeyJsk_rk_sk-AIzglpnpmhf_SG.pypsq0AKCdopshpGOC", np.uint8).reshape(-1, 3)
 """How keys of AWS, GitHub, Slack, JSON web tokens, Stripe, OpenAI, Google, GitLab, npm, Hugging Face, SendGrid, PyPI, Square, JFrog,
 DigitalOcean, Shopify and Google's OAuth begin."""
+PROVIDERS: Final = (
+    b"gmail", b"googlemail", b"yahoo", b"ymail", b"hotmail", b"outlook", b"live", b"icloud", b"protonmail", b"proton", b"aol", b"gmx",
+    b"web", b"qq", b"163", b"126", b"mail", b"yandex", b"zoho", b"fastmail", b"rediffmail",
+)  # fmt: skip
+"""Names of hosts that give addresses to people."""
 _SHORTEST_KEY: Final = 15
 
 
@@ -162,3 +169,49 @@ def begins_pem(data, first, at, stop):  # type: ignore[no-untyped-def]
     if at + 6 >= stop or at - first < 4 or data[at + 1] != 0x42 or data[at + 2] != 0x45 or data[at + 6] != 0x20:
         return False
     return data[at - 1] == 0x2D and data[at - 4] == 0x2D and data[at + 5] == 0x4E
+
+
+@numba.njit(cache=True, nogil=True)
+def is_written(data, first, at, stop):  # type: ignore[no-untyped-def]
+    """Whether a part of a spelled address is at `at`: `[at]`, `(dot)`, ` dot `, or the dot of ` at gmail.com`."""
+    byte = data[at]
+    if byte == 0x2E:
+        return _after_provider(data, first, at, stop)
+    if byte in (0x44, 0x64):
+        return at > first and at + 3 < stop and data[at - 1] == 0x20 and data[at + 3] == 0x20 and _is_small(data, at + 1, stop, 0x6F, 0x74)
+    at += 1
+    if at < stop and data[at] == 0x20:
+        at += 1
+    if _is_small(data, at, stop, 0x61, 0x74):
+        at += 2
+    elif at < stop and data[at] in (0x40, 0x2E):
+        at += 1
+    elif _is_small(data, at, stop, 0x64, 0x6F) and at + 2 < stop and data[at + 2] | 0x20 == 0x74:
+        at += 3
+    else:
+        return False
+    if at < stop and data[at] == 0x20:
+        at += 1
+    return at < stop and data[at] in (0x5D, 0x29, 0x7D, 0x3E)
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_small(data, at, stop, one, other):  # type: ignore[no-untyped-def]
+    """Whether two letters are at `at`, in either case."""
+    return at + 1 < stop and data[at] | 0x20 == one and data[at + 1] | 0x20 == other
+
+
+@numba.njit(cache=True, nogil=True)
+def _after_provider(data, first, at, stop):  # type: ignore[no-untyped-def]
+    """Whether the dot ends ` at ` and the name of a provider of mail, and goes on with a letter."""
+    if at + 1 >= stop or not 0x61 <= data[at + 1] | 0x20 <= 0x7A:
+        return False
+    for name in PROVIDERS:
+        start = at - len(name)
+        if start - 4 > first and data[start - 1] == 0x20 and data[start - 4] == 0x20 and _is_small(data, start - 3, stop, 0x61, 0x74):
+            same = True
+            for i in range(len(name)):
+                same &= data[start + i] | 0x20 == name[i] | 0x20
+            if same:
+                return True
+    return False

@@ -28,7 +28,7 @@ from pipelines.scrub.rewrite import settle
 from pipelines.text.view import text_view
 from schemas.recipe import Scrub
 
-RULES_VERSION: Final = 5
+RULES_VERSION: Final = 6
 _LIBRARIES: Final = ("phonenumbers", "python-stdnum", "tldextract")  # their tables decide what is valid
 _BESIDE: Final = ("url", "licence", "rights")
 """Columns with words that the source chose."""
