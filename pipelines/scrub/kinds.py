@@ -129,7 +129,7 @@ def _dotted_quads(candidates: Candidates) -> Mask:
 
 
 def _decimals(candidates: Candidates) -> Mask:
-    is_long = candidates.n_digits >= MIN_DIGITS - 1
+    is_long = candidates.n_digits >= MIN_DIGITS
     return (candidates.forms == NUMBER) & (candidates.separators == separators(DOT)) & is_long
 
 

@@ -7,15 +7,24 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.dedup import pool
+from pipelines.dedup.spans import rewrite
+from pipelines.filters import c4
+from pipelines.filters.signals import SIGNALS
+from pipelines.filters.stage import _Measure as MeasureDoFn
 from pipelines.scrub.column import scrub_text
+from pipelines.scrub.stage import prove_clean
 from pipelines.text.utf8 import prove_utf8
 from schemas.errors import TextError
-from schemas.recipe import DEFAULT_KINDS, PII_KINDS, Scrub
+from schemas.hops import CUT
+from schemas.recipe import PII_KINDS, Lines, Scrub
+from tests.filters.helpers import documents, recipe_of
 from tests.scrub.pii import PIECES, scrubbed, texts
 
 ROOT = Path(__file__).parents[2]
@@ -97,6 +106,37 @@ def test_a_text_that_is_not_utf8_is_an_error_that_names_room_and_document_and_sh
     assert prove_utf8(broken(b"fine"), "dedup") == broken(b"fine")
 
 
+def cut_within_a_character(text: pa.Array, *_: object) -> pa.Array:
+    """The texts without the last byte of each."""
+    whole = [row.encode()[:-1] for row in text.to_pylist()]
+    offsets = np.cumsum([0, *map(len, whole)])
+    return pa.LargeStringArray.from_buffers(len(whole), pa.py_buffer(offsets), pa.py_buffer(b"".join(whole)))
+
+
+def test_the_room_of_the_filters_proves_what_its_steps_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(c4, "clean", lambda text, *_: (cut_within_a_character(text), np.zeros((len(SIGNALS["c4"]), len(text)))))
+    room = MeasureDoFn(recipe_of(["c4"]))
+    room.setup()
+    with pytest.raises(TextError, match="filters: raw_text of document 00"):
+        list(room.process(documents(["secret é"])))
+
+
+def test_the_room_that_cuts_spans_proves_what_it_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    zeros = np.zeros(1, np.uint32)
+    monkeypatch.setattr(rewrite, "apply_cuts", lambda text, _: (cut_within_a_character(text), zeros, zeros))
+    batch = pa.RecordBatch.from_pydict({"doc_id": pa.array([b"\1" * 16], pa.binary(16)), "text": texts(["secret é"])})
+    cuts = CUT.empty_table()
+    with pytest.raises(TextError, match=f"dedup.lines: text of document {'01' * 16}"):
+        rewrite.rewrite(batch, np.ones(1, np.bool_), 0, cuts, "lines", Lines())
+
+
+def test_decontamination_and_scrub_prove_what_they_leave() -> None:
+    with pytest.raises(TextError, match="scrub: text of document 02"):
+        prove_clean(broken(b"\xc3"), Scrub())
+    with pytest.raises(TextError, match="decontaminate: text of document 02"):
+        pool._with_text(broken(b"fine"), broken(b"\xc3").column("text"))
+
+
 def patterns_in(path: Path) -> Iterator[tuple[int, str]]:
     """(line, text) of every string of a module that is no docstring."""
     tree = ast.parse(path.read_text("utf-8"))
@@ -127,7 +167,3 @@ def test_no_pattern_of_re_ends_at_a_dollar_since_that_is_before_a_last_line_brea
         if re.search(r"^import re$", source, re.MULTILINE) and name not in OF_OTHER_ENGINES:
             found += [f"{name}:{line}" for line, text in patterns_in(path) if ends_at_dollar(text)]
     assert found == []
-
-
-def test_every_default_kind_is_a_kind() -> None:
-    assert set(DEFAULT_KINDS) <= set(PII_KINDS)
