@@ -165,5 +165,5 @@ def test_no_pattern_of_re_ends_at_a_dollar_since_that_is_before_a_last_line_brea
         name = path.relative_to(ROOT).as_posix()
         source = path.read_text("utf-8")
         if re.search(r"^import re$", source, re.MULTILINE) and name not in OF_OTHER_ENGINES:
-            found += [f"{name}:{line}" for line, text in patterns_in(path) if ends_at_dollar(text)]
+            found += [f"{name}:{line}" for line, text in patterns_in(path) if "(?m)" not in text and ends_at_dollar(text)]
     assert found == []
