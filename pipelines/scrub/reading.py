@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from pipelines.text.unicode import decode
 from schemas.buffers import Bytes, Offsets
+from tokenizer.memory import kernel
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -51,6 +52,7 @@ _HIDDEN: Final = (
     *range(0xFE00, 0xFE10),  # variation selectors
     0xFEFF,
 )
+
 _ENTITIES: Final = ((b"commat;", 0x40), (b"period;", 0x2E), (b"plus;", 0x2B))
 
 
@@ -104,12 +106,12 @@ def plain(value: bytes) -> bytes:
     return fresh.tobytes()
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _is_alnum(byte):  # type: ignore[no-untyped-def]
     return 0x30 <= byte <= 0x39 or 0x41 <= byte <= 0x5A or 0x61 <= byte <= 0x7A
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _hex(byte):  # type: ignore[no-untyped-def]
     """The value of a hexadecimal digit, else -1."""
     if 0x30 <= byte <= 0x39:
@@ -117,7 +119,7 @@ def _hex(byte):  # type: ignore[no-untyped-def]
     return byte - 0x57 if 0x61 <= byte <= 0x66 else byte - 0x37 if 0x41 <= byte <= 0x46 else -1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _escaped(data, at, stop):  # type: ignore[no-untyped-def]
     """(ASCII character, length) of the `%40`, `&#64;`, `&#x40;`, `&commat;`, `\\u0040` or `\\x40` at `at`; else (0, 0)."""
     first = data[at]
@@ -143,7 +145,7 @@ def _escaped(data, at, stop):  # type: ignore[no-untyped-def]
     return (code, end + 1 - at) if 0x20 < code < 0x7F and end < stop and data[end] == 0x3B else (0, 0)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _entity(data, at, stop):  # type: ignore[no-untyped-def]
     """(ASCII character, length) of the named entity at `at`; else (0, 0)."""
     for name, code in _ENTITIES:
@@ -157,7 +159,7 @@ def _entity(data, at, stop):  # type: ignore[no-untyped-def]
     return 0, 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _read(data, at, stop, table):  # type: ignore[no-untyped-def]
     """(what the character at `at` reads as, its length); 0 where it reads as itself."""
     first = data[at]
@@ -173,7 +175,7 @@ def _read(data, at, stop, table):  # type: ignore[no-untyped-def]
     return (np.int64(table[code]) if code < _TABLE_SIZE else 0), width
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _next(data, at, stop, table):  # type: ignore[no-untyped-def]
     """The ASCII character that stands, or is read, at `at`, past what is hidden; 0 where it is another or none."""
     while at < stop:
@@ -184,14 +186,14 @@ def _next(data, at, stop, table):  # type: ignore[no-untyped-def]
     return 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _joins(code, point_is_prolonged, before, after):  # type: ignore[no-untyped-def]
     """Whether a dash, blank or full stop that reads as `code` joins what stands before and after it."""
     digits = 0x30 <= before <= 0x39 and 0x30 <= after <= 0x39
     return digits if code == 0x20 or point_is_prolonged else _is_alnum(before) and _is_alnum(after)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def reads_otherwise(data, first, at, stop, table):  # type: ignore[no-untyped-def]
     """(IN_NUMBER, IN_WORD or 0, length): how the character at `at`, if it reads as another, matters to numbers and addresses."""
     code, width = _read(data, at, stop, table)
@@ -213,7 +215,7 @@ def reads_otherwise(data, first, at, stop, table):  # type: ignore[no-untyped-de
     return IN_WORD if code in (0x2D, 0x2E) and _is_alnum(before) and _is_alnum(after) else 0, width
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _line_break(data, at, stop):  # type: ignore[no-untyped-def]
     """Length of the line break at `at`."""
     if at + 1 < stop and data[at] == 0x0D and data[at + 1] == 0x0A:
@@ -221,7 +223,7 @@ def _line_break(data, at, stop):  # type: ignore[no-untyped-def]
     return 1 if at < stop and data[at] in (0x0A, 0x0D) else 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def broken_after_at(data, first, at, stop):  # type: ignore[no-untyped-def]
     """Length of the line break that parts the name before the `@` at `at` from its host; 0 where none does."""
     width = _line_break(data, at + 1, stop)

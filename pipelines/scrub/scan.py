@@ -6,7 +6,6 @@ costs one look-up a byte.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -28,6 +27,7 @@ from pipelines.scrub.scan_words import (
     write_word,
 )
 from schemas.buffers import Bytes, Offsets
+from tokenizer.memory import kernel
 
 
 def scan(data: Bytes, offsets: Offsets, active: npt.NDArray[np.bool_]) -> tuple[Candidates, npt.NDArray[np.int64]]:
@@ -40,7 +40,7 @@ def scan(data: Bytes, offsets: Offsets, active: npt.NDArray[np.bool_]) -> tuple[
     return Candidates(rows[:n], starts[:n], ends[:n], forms[:n], *numbers[:n].T), odd[:n_odd].copy()
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _scan(data, offsets, active, classes, table, rows, starts, ends, forms, numbers, odd):  # type: ignore[no-untyped-def]
     n = n_odd = 0
     for row in range(len(offsets) - 1):
@@ -118,7 +118,7 @@ def _scan(data, offsets, active, classes, table, rows, starts, ends, forms, numb
     return n, n_odd
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _that_matter(odd, first, stop, has_at):  # type: ignore[no-untyped-def]
     """Keep of a row's places those in numbers, and those in words (written as -1 - place) if the row has an `@`; return their end."""
     kept = first

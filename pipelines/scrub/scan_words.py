@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from pipelines.scrub.candidates import GROUP_BITS, KEY, LETTERS_FIRST, LONGEST_GROUP, MAX_GROUPS, TOKEN
 from pipelines.scrub.reading import readings
+from tokenizer.memory import kernel
 
 DIGIT: Final = 1
 LETTER: Final = 2
@@ -68,7 +68,7 @@ PROVIDERS: Final = (
 _SHORTEST_KEY: Final = 15
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def token_start(data, classes, first, at):  # type: ignore[no-untyped-def]
     """Where the word around `at` starts, or _LONGEST_TOKEN bytes before."""
     start = at
@@ -77,14 +77,14 @@ def token_start(data, classes, first, at):  # type: ignore[no-untyped-def]
     return start
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _token_end(data, classes, at, stop):  # type: ignore[no-untyped-def]
     while at < stop and classes[data[at]] & RUNS_ON:
         at += 1
     return at
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def write_word(data, classes, first, start, stop, n, starts, ends, forms, numbers):  # type: ignore[no-untyped-def]
     """Write the word of letters and digits at `start`, or the key that it is part of; return (n, where it ends)."""
     begin = start
@@ -124,7 +124,7 @@ def write_word(data, classes, first, start, stop, n, starts, ends, forms, number
     return n, at
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def is_key_start(data, at, stop):  # type: ignore[no-untyped-def]
     """Whether the three bytes at `at` open a key of a well-known service."""
     if at + 16 > stop:
@@ -135,7 +135,7 @@ def is_key_start(data, at, stop):  # type: ignore[no-untyped-def]
     return False
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def around_at(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
     """(start, end) of the address-like text around the `@`; (0, 0) where it has no name, or a short host without a dot."""
     start = at
@@ -152,7 +152,7 @@ def around_at(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
     return (at, end) if dotted and at > first and data[at - 1] > 0x20 and data[at - 1] != 0x40 else (0, 0)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def handle_end(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
     """End of the `@name` that stands by itself at `at`; 0 where none does."""
     if at > first and (classes[data[at - 1]] & (RUNS_ON | LOCAL) or data[at - 1] in (0x40, 0x2F)):
@@ -163,7 +163,7 @@ def handle_end(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
     return end if end - at >= 3 else 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def begins_pem(data, first, at, stop):  # type: ignore[no-untyped-def]
     """Whether the hyphen at `at` is the last of "-----BEGIN "."""
     if at + 6 >= stop or at - first < 4 or data[at + 1] != 0x42 or data[at + 2] != 0x45 or data[at + 6] != 0x20:
@@ -171,7 +171,7 @@ def begins_pem(data, first, at, stop):  # type: ignore[no-untyped-def]
     return data[at - 1] == 0x2D and data[at - 4] == 0x2D and data[at + 5] == 0x4E
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def is_written(data, first, at, stop):  # type: ignore[no-untyped-def]
     """Whether a part of a spelled address is at `at`: `[at]`, `(dot)`, ` dot `, or the dot of ` at gmail.com`."""
     byte = data[at]
@@ -195,13 +195,13 @@ def is_written(data, first, at, stop):  # type: ignore[no-untyped-def]
     return at < stop and data[at] in (0x5D, 0x29, 0x7D, 0x3E)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _is_small(data, at, stop, one, other):  # type: ignore[no-untyped-def]
     """Whether two letters are at `at`, in either case."""
     return at + 1 < stop and data[at] | 0x20 == one and data[at + 1] | 0x20 == other
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _after_provider(data, first, at, stop):  # type: ignore[no-untyped-def]
     """Whether the dot ends ` at ` and the name of a provider of mail, and goes on with a letter."""
     if at + 1 >= stop or not 0x61 <= data[at + 1] | 0x20 <= 0x7A:
