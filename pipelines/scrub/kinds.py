@@ -180,7 +180,7 @@ KINDS: Final[dict[str, Kind]] = {
     "jp_my_number": Kind(_shapes(shape(12), shape(4, 4, 4)), _alone(national.find_jp_my_number), "check digit, words before"),
     "sg_nric": Kind(_words(word(1, 7, 1)), _alone(national.find_sg_nric), "check letter, words before"),
     "us_routing": Kind(_shapes(shape(9)), _alone(national.find_us_routing), "mod 10, words before"),
-    "bank_account": Kind(_codes, _alone(named.find_account), "words before", named.ACCOUNT_HINTS),
+    "bank_account": Kind(_either(_codes, _lengths(21, 34)), _alone(named.find_account), "words before", named.ACCOUNT_HINTS),
     "passport": Kind(_codes, _alone(named.find_passport), "words before", named.PASSPORT_HINTS),
     "driving_licence": Kind(_licences, _alone(named.find_driving_licence), "words before, or format", named.LICENCE_HINTS, _british),
     "voter_id": Kind(_codes, _alone(named.find_voter_id), "words before", named.VOTER_HINTS),

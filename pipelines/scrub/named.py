@@ -98,6 +98,6 @@ find_account: Final = named(
     r"|\b(?:checking|savings|current|deposit|beneficiary|recipient|payee)\s+(?:account|acct)"
     r"|\ba/c\b|\baccounts?\s(?=(?:numbers?\s)?like\b)|sort\s+code:?\s\d\d-?\d\d-?\d\d,?\s(?:and\s)?(?:account|acct)|kontonummer|konto-?nr"
     r"|n[úu]mero de cuenta|num[ée]ro de compte|conta corrente|银行(?:卡|账|帐)号|银行账户|账户号码|口座番号|계좌번호",
-    rb"[A-Z]{0,4}\d{6,20}[A-Z]?|\d{2,6}(?:[ -]\d{2,8}){1,5}|[A-Z]{2}\d{2}[A-Z]{4}\d{10,22}",
+    rb"[A-Z]{0,4}\d{6,20}[A-Z]?|\d{2,6}(?:[ -]\d{2,8}){1,5}|[A-Z]{2}\d{2}[A-Z]{4}\d{6,22}",
     codes=False,
 )

@@ -185,4 +185,4 @@ def test_numbers_that_could_be_of_some_country_stay_where_nothing_calls_them_so(
 def test_twelve_digits_are_a_japanese_number_only_where_they_are_called_one() -> None:
     assert scrubbed("My Number 123456789018") == "My Number <JP_MY_NUMBER>"
     assert scrubbed("my number 123456789018") == "my number 123456789018"
-    assert scrubbed("My Number +251911123456") == "My Number <PHONE>"
+    assert scrubbed("My Number +251911123404") == "My Number <PHONE>"
