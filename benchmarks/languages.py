@@ -28,9 +28,9 @@ from rich.table import Table
 
 from benchmarks.measure import finish
 from benchmarks.removal import print_removed
-from pipelines.filters.labels import code_of
 from pipelines.filters.language import identify, predict
 from pipelines.filters.model import load
+from pipelines.text.labels import code_of
 from schemas.recipe import Language
 
 PREFIX_CHARS: Final = 1000

@@ -45,7 +45,8 @@ KIND_OF: Final = {
     "PASSPORT": "passport", "US_PASSPORT": "passport",
     "US_DRIVER_LICENSE": "driving_licence", "DRIVER_LICENSE": "driving_licence", "DRIVERS_LICENSE": "driving_licence",
     "DRIVER_LICENSE_NUM": "driving_licence", "LICENSE": "driving_licence",
-    "BANK_ACCOUNT": "bank_account", "BANK_ACCOUNT_NUM": "bank_account", "ACCOUNT_NUM": "bank_account", "ACCOUNT_NUMBER": "bank_account",
+    "BANK_ACCOUNT": "bank_account", "BANK_ACCOUNT_NUM": "bank_account", "ACCOUNT": "bank_account", "ACCOUNT_NUM": "bank_account",
+    "ACCOUNT_NUMBER": "bank_account",
     "US_BANK_NUMBER": "bank_account",
     "ROUTING_NUMBER": "us_routing", "ABA_ROUTING_NUMBER": "us_routing",
 }  # fmt: skip

@@ -30,8 +30,8 @@ TEXT_FIELDS: Final = (
 """Members of an object that may be its text, in this order."""
 _ASKED_BY: Final = frozenset({"user", "human", "prompter"})
 _MAX_BYTES: Final = 1 << 30
-_COMPRESSION: Final = re.compile(r"\.(?:gz|zst|bz2|xz)$", re.IGNORECASE)
-_JSON: Final = re.compile(r"\.(?:jsonl|ndjson|json)$", re.IGNORECASE)
+_COMPRESSION: Final = re.compile(r"\.(?:gz|zst|bz2|xz)\Z", re.IGNORECASE)
+_JSON: Final = re.compile(r"\.(?:jsonl|ndjson|json)\Z", re.IGNORECASE)
 _NAMED_FIELDS: Final = 40
 _OF_ROWS: Final = frozenset({"bad_json", "too_large"})
 """Why single rows cannot be read; every other reason is the file's."""

@@ -201,7 +201,7 @@ class WriteSegments(beam.PTransform):
 
 def place_of(path: Path) -> tuple[int, int]:
     """(segment, sequence) of the first batch in a file that WriteSegments named."""
-    found = re.search(r"-(\d+)(?:-(\d+))?\.\w+$", path.name)
+    found = re.search(r"-(\d+)(?:-(\d+))?\.\w+\Z", path.name)
     if found is None:
         raise ValueError(f"{path} is no segment file")
     return int(found[1]), int(found[2] or 0)
@@ -455,7 +455,7 @@ def _raised_on_purpose(error: BaseException) -> CorpusmillError | None:
     """The CorpusmillError behind what Beam raised: in process the error itself, from a worker process its printed trace."""
     if isinstance(error, CorpusmillError):
         return type(error)(re.sub(r" \[while running .*", "", str(error), flags=re.DOTALL))
-    found = re.findall(r"schemas\.errors\.(\w+): (.+?)(?: \[while running|\n|\\n|$)", str(error))
+    found = re.findall(r"schemas\.errors\.(\w+): (.+?)(?: \[while running|\n|\\n|\Z)", str(error))
     if found:
         return getattr(schemas.errors, found[-1][0])(found[-1][1])
     if refused := re.search(r"\[Errno (\d+)\]", str(error)):

@@ -11,6 +11,7 @@ CorpusmillError             shown as one message without a traceback, exit statu
 ├── TokenizerError          a tokenizer that cannot be trained or loaded
 │   └── UnfilledError       text that fills fewer tokens than the recipe promises
 ├── PrivacyError            a private value is left in text that was scrubbed
+├── TextError               a text that is not valid UTF-8 after a step has rewritten it
 ├── ConservationError       the ledger does not balance: records were lost or counted twice
 ├── WorkerError             a worker process that ended before its work did
 └── GuardError              more was removed than the recipe allows
@@ -84,6 +85,10 @@ class UnfilledError(TokenizerError):
 
 class PrivacyError(CorpusmillError):
     """A private value is left in text that was scrubbed."""
+
+
+class TextError(CorpusmillError):
+    """A text that is not valid UTF-8 after a step has rewritten it."""
 
 
 class ConservationError(CorpusmillError):

@@ -11,7 +11,7 @@ from typing import Final
 
 _SHORT: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _LONG: Final = {short: character for character, short in _SHORT.items()}
-_UNSEEN_SPACE: Final = re.compile(r"(?:^|(?<=/)) | (?=/|$)")
+_UNSEEN_SPACE: Final = re.compile(r"(?:^|(?<=/)) | (?=/|\Z)")
 _ESCAPE: Final = re.compile(r"\\(?:[\\nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pipelines.dedup.evals.decontaminate import Found, cuts_items, decontaminate
 from pipelines.dedup.evals.sets import EvalSets, load_evals
 from pipelines.dedup.spans.rewrite import STAYS
+from pipelines.text.utf8 import prove_utf8
 from schemas.recipe import Decontaminate, Dedup
 
 Mask = npt.NDArray[np.bool_]
@@ -87,4 +88,4 @@ class TakePart:
 
 def _with_text(batch: pa.RecordBatch, text: pa.Array) -> pa.RecordBatch:
     where = batch.schema.get_field_index("text")
-    return batch.set_column(where, batch.schema.field(where), text)
+    return prove_utf8(batch.set_column(where, batch.schema.field(where), text), "decontaminate")

@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.filters.labels import code_of
 from pipelines.filters.signals import SIGNALS
+from pipelines.text.labels import code_of
 
 QUANTILES: Final = (0.01, 0.05, 0.5, 0.95, 0.99)
 N_BINS: Final = 14

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.filters import code, metadata, roots, url
-from pipelines.filters.labels import code_of, kept_labels
 from pipelines.filters.limits import Languages, Verdict, decide
 from pipelines.filters.signals import SIGNALS
+from pipelines.text.labels import code_of, kept_labels
 from schemas.ledger import Outcome, entries
 from schemas.recipe import Filters, Recipe
 

@@ -19,8 +19,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.filters import fasttext_predict
-from pipelines.filters.labels import UNKNOWN, scripts_of
 from pipelines.filters.model import load, load_tree
+from pipelines.text.labels import UNKNOWN, scripts_of
 from pipelines.text.lines import class_of
 from pipelines.text.scripts import share_in_scripts
 from pipelines.text.unicode import ASCII, LETTER, MARK, SPACE, char_classes, decode

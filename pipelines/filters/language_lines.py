@@ -15,8 +15,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters.labels import UNKNOWN, code_of
 from pipelines.filters.language import is_alien, predict, sample
+from pipelines.text.labels import UNKNOWN, code_of
 from schemas.recipe import Language
 
 LEAST_BYTES: Final = 60

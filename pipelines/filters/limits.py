@@ -18,9 +18,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters.labels import UNKNOWN, code_of, split_label
 from pipelines.filters.profiles import CHINESE_BY_JIEBA, NEUTRAL, PROFILES, LanguageProfile
 from pipelines.filters.tables import ProfileTables, build
+from pipelines.text.labels import UNKNOWN, code_of, split_label
 from schemas.errors import RecipeError
 from schemas.recipe import RULE_SETS, Filters
 

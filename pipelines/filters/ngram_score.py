@@ -18,10 +18,10 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from pipelines.filters.labels import code_of
 from pipelines.filters.ngram_counts import MARKS
 from pipelines.filters.normal import normalise
 from pipelines.text.hashing import append_hash, hash_bytes, slot_of, table_size
+from pipelines.text.labels import code_of
 from pipelines.text.view import text_view
 from pipelines.text.vocabulary import word_end
 from schemas.errors import ModelError

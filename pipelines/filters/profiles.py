@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from pipelines.filters.labels import UNKNOWN
 from pipelines.filters.profile_limits import (
     CLEAN_PROSE,
     NO_SENTENCE_ENDS,
@@ -22,6 +21,7 @@ from pipelines.filters.profile_limits import (
     unspaced,
 )
 from pipelines.filters.roots_table import roots_limits
+from pipelines.text.labels import UNKNOWN
 
 LATIN_ENDS: Final = ".?!…"
 C4_LINE_ENDS: Final = ".?!\"'"

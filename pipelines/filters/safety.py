@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipelines.filters.bad_words import WordList, count_listed, read_list
 from pipelines.filters.classifier import probability
-from pipelines.filters.labels import code_of
+from pipelines.text.labels import code_of
 from schemas.recipe import ANY_LANGUAGE, Safety
 
 SIGNALS: Final = ("flagged_words", "flagged_word_ratio", "score")

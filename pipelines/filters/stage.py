@@ -10,6 +10,7 @@ import pyarrow as pa
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.decide import Decider, Judge, tally
 from pipelines.runtime import Decision, Progress, count, count_outcomes, give_back, open_segment, place_of, retag, tag
+from pipelines.text.utf8 import prove_utf8
 from schemas.hops import LEDGER
 from schemas.recipe import Recipe
 
@@ -41,10 +42,11 @@ class _Measure(beam.DoFn):
     def process(self, batch: pa.RecordBatch) -> Iterator[Decision]:
         give_back(batch)
         if self.recipe.filters.keep_dropped:
-            yield Decision(retag(self.chain.measure(batch), batch), retag(pa.RecordBatch.from_pylist([], LEDGER), batch))
+            measured = prove_utf8(self.chain.measure(batch), "filters")
+            yield Decision(retag(measured, batch), retag(pa.RecordBatch.from_pylist([], LEDGER), batch))
         else:
             measured, dropped = self.chain(batch)
-            yield Decision(retag(measured, batch), retag(dropped, batch))
+            yield Decision(retag(prove_utf8(measured, "filters"), batch), retag(dropped, batch))
 
 
 class Decide(beam.PTransform):

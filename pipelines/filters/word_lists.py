@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters.labels import code_of
 from pipelines.text.hashing import append_hash, slot_of, table_size
+from pipelines.text.labels import code_of
 from pipelines.text.lists import read_lines
 from pipelines.text.words import HAS_LETTER, PUNCTUATION_ONLY, split_words
 from schemas.files import cached_by_file

@@ -23,7 +23,7 @@ _MAX_CONTROL_RATIO: Final = 0.01
 _FEW_CONTROLS: Final = 8
 _CONTROLS: Final = bytes(code for code in range(32) if code not in b"\t\n\r\f\x1b")
 _LINE_BREAKS: Final = dict.fromkeys(map(ord, "\t\n\r\f\0"), " ")
-_SHEBANG: Final = re.compile(rb"#!\s*\S*?/?(?:env\s+(?:-S\s+)?)?([A-Za-z]+)[0-9.]*(?:\s|$)")
+_SHEBANG: Final = re.compile(rb"#!\s*\S*?/?(?:env\s+(?:-S\s+)?)?([A-Za-z]+)[0-9.]*(?:\s|\Z)")
 
 _BY_SUFFIX: Final = {
     suffix: language

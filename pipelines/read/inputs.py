@@ -21,17 +21,17 @@ from schemas.errors import InputError
 from schemas.file_names import path_of, printable
 from schemas.recipe import Source
 
-_COMPRESSED: Final = r"(?:\.gz|\.zst|\.bz2|\.xz)?$"
+_COMPRESSED: Final = r"(?:\.gz|\.zst|\.bz2|\.xz)?\Z"
 _FORMATS: Final = {
     "warc": re.compile(r"\.(?:warc|wet)" + _COMPRESSED, re.IGNORECASE),
     "jsonl": re.compile(r"\.(?:jsonl|ndjson)" + _COMPRESSED, re.IGNORECASE),
-    "parquet": re.compile(r"\.(?:parquet|pq)$", re.IGNORECASE),
+    "parquet": re.compile(r"\.(?:parquet|pq)\Z", re.IGNORECASE),
     "text": re.compile(r"\.(?:txt|md|rst)" + _COMPRESSED, re.IGNORECASE),
 }
 _KNOWN: Final = "WARC (.warc, .wet), JSON Lines (.jsonl, .ndjson), Parquet (.parquet), text (.txt, .md, .rst), or code with format = 'code'"
 _MAGIC: Final = re.compile(r"[*?\[]")
-_ENDING: Final = re.compile(r"[^.](\.[a-z0-9_+-]{1,12}(?:\.(?:gz|zst|bz2|xz|zip|lz4|br))?)$")
-_ANY_FOLDERS: Final = re.compile(r"(?:^|(?<=/))\*\*(?:/+|$)")
+_ENDING: Final = re.compile(r"[^.](\.[a-z0-9_+-]{1,12}(?:\.(?:gz|zst|bz2|xz|zip|lz4|br))?)\Z")
+_ANY_FOLDERS: Final = re.compile(r"(?:^|(?<=/))\*\*(?:/+|\Z)")
 
 SEVERAL_NAMES: Final = "other names of what is read"
 HIDDEN: Final = "hidden"

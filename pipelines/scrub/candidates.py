@@ -24,6 +24,8 @@ MAC: Final = 6
 HANDLE: Final = 7
 BEGIN: Final = 8
 """The BEGIN of a text in PEM."""
+WRITTEN: Final = 10
+"""A bracket around `at` or `dot`, `dot` between spaces, or the dot after the name of a provider of mail."""
 PHRASE: Final = 9
 """Found by a regular expression, see `phrases`."""
 
@@ -35,6 +37,8 @@ BRACKET: Final = 5
 
 MAX_GROUPS: Final = 10
 MIN_DIGITS: Final = 7
+"""Of a number that may be private without a word before it."""
+FEWEST_DIGITS: Final = 5
 CONTEXT: Final = 48  # bytes on either side that a finder may look at
 GROUP_BITS: Final = 6
 LONGEST_GROUP: Final = (1 << GROUP_BITS) - 1
@@ -92,6 +96,8 @@ class Window(NamedTuple):
     before: bytes
     value: bytes
     after: bytes
+    hinted: bool = True
+    """Whether one of the kind's hints stands before; true where it has none."""
 
     def __repr__(self) -> str:
         """No private value, so that none reaches a traceback or a log."""

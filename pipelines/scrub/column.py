@@ -20,12 +20,12 @@ import pyarrow as pa
 from pipelines.scrub.audit import Trail
 from pipelines.scrub.candidates import CONTEXT, Candidates, Window
 from pipelines.scrub.context import hide_placeholders
-from pipelines.scrub.full_width import half_width, rows_with_full_width
 from pipelines.scrub.hints import said_before
 from pipelines.scrub.kinds import KINDS, Kind, placeholder
 from pipelines.scrub.network import is_role
 from pipelines.scrub.phrases import Phrase
 from pipelines.scrub.places import Place, place_of
+from pipelines.scrub.reading import as_it_reads
 from pipelines.scrub.rewrite import Spans, rewrite, settle, whole_lines
 from pipelines.scrub.scan import scan
 from pipelines.scrub.stand_ins import is_stand_in, key_of, pseudonym
@@ -100,33 +100,40 @@ def _replacements(data: Bytes, offsets: Offsets, spans: Spans, config: Scrub, ke
 def find_spans(
     data: Bytes, offsets: Offsets, near: Spans | None, active: npt.NDArray[np.bool_], lang: pa.Array, url: pa.Array, config: Scrub
 ) -> Spans:
-    """What is found in active rows, around replacements only where there were any; rows with numbers of full width are read twice."""
-    found = _find(data, offsets, near, active, lang, url, config)
-    folded = rows_with_full_width(data, offsets, active)
-    if not folded.any():
+    """What is found in active rows, around replacements only where there were any; and in rows that read otherwise, as they read."""
+    seen, odd = scan(data, offsets, active)
+    found = _find(data, offsets, seen, near, active, lang, url, config)
+    if not len(odd):
         return found
-    half, half_offsets, starts, ends = half_width(data, offsets, folded)
-    also = _find(half, half_offsets, None, folded, lang, url, config)
+    read, read_offsets, starts, ends = as_it_reads(data, offsets, odd)
+    twice = np.diff(read_offsets) > 0
+    also = _find(read, read_offsets, scan(read, read_offsets, twice)[0], None, twice, lang, url, config)
     return Spans.concat([found, Spans(also.rows, starts[also.starts], ends[also.ends - 1], also.kinds)])
 
 
 def _find(
-    data: Bytes, offsets: Offsets, near: Spans | None, active: npt.NDArray[np.bool_], lang: pa.Array, url: pa.Array, config: Scrub
+    data: Bytes,
+    offsets: Offsets,
+    seen: Candidates,
+    near: Spans | None,
+    active: npt.NDArray[np.bool_],
+    lang: pa.Array,
+    url: pa.Array,
+    config: Scrub,
 ) -> Spans:
     """What the finders accept of the candidates of active rows, of those near replacements where there were any, and of phrases."""
     view = data.data
-    seen = scan(data, offsets, active)
     candidates = seen if near is None else seen.where(_near(seen, near))
     found: list[tuple[int, int, int, int]] = []
     places: dict[int, Place] = {}
     for name in config.kinds:
         number, kind = _NUMBER_OF[name], KINDS[name]
         keeps = config.mode(name) == "pseudonym" or (name == "email" and config.keep_role_addresses)
-        picked = _picked(kind, data, offsets, active, seen, candidates)
-        for row, start, end in zip(picked.rows.tolist(), picked.starts.tolist(), picked.ends.tolist(), strict=True):
+        picked, hinted = _picked(kind, data, offsets, active, seen, candidates)
+        for row, start, end, hint in zip(picked.rows.tolist(), picked.starts.tolist(), picked.ends.tolist(), hinted.tolist(), strict=True):
             first, stop = offsets[row], offsets[row + 1]
             before = hide_placeholders(view[max(first, start - CONTEXT) : start].tobytes())
-            window = Window(before, view[start:end].tobytes(), view[end : min(stop, end + CONTEXT)].tobytes())
+            window = Window(before, view[start:end].tobytes(), view[end : min(stop, end + CONTEXT)].tobytes(), hint)
             if row not in places:
                 places[row] = place_of(lang[row].as_py(), url[row].as_py(), config.phone_regions)
             for i, j in kind.find(window, places[row]):
@@ -137,12 +144,15 @@ def _find(
 
 def _picked(
     kind: Kind, data: Bytes, offsets: Offsets, active: npt.NDArray[np.bool_], seen: Candidates, candidates: Candidates
-) -> Candidates:
-    """The candidates that the kind's finder looks at."""
-    if isinstance(kind.picks, Phrase):
-        return kind.picks.search(data, offsets, active, seen)
-    picked = candidates.where(kind.picks(candidates))
-    return picked.where(said_before(kind.hints, data, offsets, picked)) if kind.hints else picked
+) -> tuple[Candidates, npt.NDArray[np.bool_]]:
+    """The candidates that the kind's finder looks at, and which of them have a hint before them."""
+    picks = kind.picks
+    picked = picks.search(data, offsets, active, seen) if isinstance(picks, Phrase) else candidates.where(picks(candidates))
+    if not kind.hints:
+        return picked, np.ones(len(picked), np.bool_)
+    hinted = said_before(kind.hints, data, offsets, picked)
+    stays = hinted | kind.alone(picked) if kind.alone else hinted
+    return picked.where(stays), hinted[stays]
 
 
 def _stays(name: str, value: bytes, config: Scrub) -> bool:

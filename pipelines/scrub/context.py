@@ -9,9 +9,9 @@ from pipelines.scrub.candidates import Window
 
 # A comma glues decimals and thousands ("1,234,567"), not the members of a list. No rule here may wait for the number on the
 # other side of a mark to be replaced first: a list of values would then be eaten one by one, in as many passes.
-_GLUED_BEFORE: Final = re.compile(rb"(?:[A-Za-z0-9_]|[A-Za-z0-9_][-/]|[A-Za-z_][\\~^]|(?<!\d)(?<!\d[-. ])\d{1,3},)$")
+_GLUED_BEFORE: Final = re.compile(rb"(?:[A-Za-z0-9_]|[A-Za-z0-9_][-/]|[A-Za-z_][\\~^]|(?<!\d)(?<!\d[-. ])\d{1,3},)\Z")
 _GLUED_AFTER: Final = re.compile(rb"[A-Za-z0-9_]|[-/][A-Za-z0-9_]|\\[A-Za-z]|,\d{1,3}(?![\d/:-])(?![. ]\d)")
-_IN_DOI: Final = re.compile(rb"10\.\d{4,9}/\S*$")
+_IN_DOI: Final = re.compile(rb"10\.\d{4,9}/\S*\Z")
 _PLACEHOLDER: Final = re.compile(rb"<?[A-Z0-9_]+>")
 _WORD: Final = re.compile(rb"[A-Za-z$@\x80-\xff]")
 

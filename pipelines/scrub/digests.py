@@ -18,6 +18,7 @@ from pipelines.scrub.kinds import KINDS
 from pipelines.scrub.network import plain_email
 from pipelines.scrub.phones import e164
 from pipelines.scrub.places import place_of
+from pipelines.scrub.reading import plain
 from pipelines.scrub.rewrite import Ints, Spans
 from pipelines.text.view import text_view
 from schemas.recipe import Scrub
@@ -64,11 +65,11 @@ def digests_of(found: Iterable[Found], lang: pa.Array, url: pa.Array, config: Sc
         documents = one.documents[one.values.rows].tolist()
         for kind, document, start, end in zip(kinds, documents, one.values.starts.tolist(), one.values.ends.tolist(), strict=True):
             if kind in _EMAILS:
-                emails.add((document, digest_of(plain_email(view[start:end].tobytes()))))
+                emails.add((document, digest_of(plain_email(plain(view[start:end].tobytes())))))
             elif kind in _PHONES:
                 place = place_of(lang[document].as_py(), url[document].as_py(), config.phone_regions)
                 regions = (*place.regions, "CN") if kind == "cn_mobile" else place.regions
-                phones.update((document, digest_of(number)) for number in e164(view[start:end].tobytes(), regions))
+                phones.update((document, digest_of(number)) for number in e164(plain(view[start:end].tobytes()), regions))
     return Digests(tuple(emails), tuple(phones))
 
 

@@ -27,10 +27,12 @@ def said_before(hints: Hints, data: Bytes, offsets: Offsets, candidates: Candida
 
 
 @functools.cache
-def _table(hints: Hints) -> tuple[npt.NDArray[np.bool_], Bytes, npt.NDArray[np.int64]]:
-    """(whether two bytes begin a hint, all hints in a row, where each begins and the last ends)."""
-    begins = np.zeros(1 << 16, np.bool_)
-    begins[[hint[0] << 8 | hint[1] for hint in hints]] = True
+def _table(hints: Hints) -> tuple[npt.NDArray[np.uint16], Bytes, npt.NDArray[np.int64]]:
+    """(one more than the first hint that two bytes begin, 0 for none; all hints in a row, where each begins and the last ends)."""
+    hints = tuple(sorted(hints))
+    begins = np.zeros(1 << 16, np.uint16)
+    for number in reversed(range(len(hints))):
+        begins[hints[number][0] << 8 | hints[number][1]] = number + 1
     return begins, np.frombuffer(b"".join(hints), np.uint8), np.cumsum([0, *map(len, hints)]).astype(np.int64)
 
 
@@ -40,14 +42,12 @@ def _small(byte):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _begins_hint(data, at, stop, begins, hints, bounds, any_case):  # type: ignore[no-untyped-def]
-    first, second = np.int64(data[at]), np.int64(data[at + 1])
-    if any_case:
-        first, second = _small(first), _small(second)
-    if not begins[first << 8 | second]:
-        return False
-    for hint in range(len(bounds) - 1):
-        same, length = 0, bounds[hint + 1] - bounds[hint]
+def _goes_on(data, at, stop, begun, hints, bounds, any_case):  # type: ignore[no-untyped-def]
+    """Whether a hint stands at `at`; `begun` is the first of those whose two first bytes do."""
+    for hint in range(begun, len(bounds) - 1):
+        if hints[bounds[hint]] != hints[bounds[begun]] or hints[bounds[hint] + 1] != hints[bounds[begun] + 1]:
+            return False
+        same, length = 2, bounds[hint + 1] - bounds[hint]
         while same < length and at + same < stop:
             byte = np.int64(data[at + same])
             if (_small(byte) if any_case else byte) != hints[bounds[hint] + same]:
@@ -63,7 +63,8 @@ def _places_of(data, first, stop, begins, hints, bounds):  # type: ignore[no-unt
     found = np.empty(max(0, stop - first), np.int64)  # pages that stay unused cost nothing
     n = 0
     for at in range(first, stop - 1):
-        if _begins_hint(data, at, stop, begins, hints, bounds, False):
+        begun = np.int64(begins[np.int64(data[at]) << 8 | np.int64(data[at + 1])])
+        if begun and _goes_on(data, at, stop, begun - 1, hints, bounds, False):
             found[n] = at
             n += 1
     return found[:n]
@@ -74,7 +75,8 @@ def _said_before(data, offsets, rows, starts, begins, hints, bounds):  # type: i
     found = np.zeros(len(rows), np.bool_)
     for i in range(len(rows)):
         for at in range(max(offsets[rows[i]], starts[i] - CONTEXT), starts[i] - 1):
-            if _begins_hint(data, at, starts[i], begins, hints, bounds, True):
+            begun = np.int64(begins[_small(np.int64(data[at])) << 8 | _small(np.int64(data[at + 1]))])
+            if begun and _goes_on(data, at, starts[i], begun - 1, hints, bounds, True):
                 found[i] = True
                 break
     return found

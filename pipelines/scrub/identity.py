@@ -51,7 +51,7 @@ _GAP: Final = rb"(?P<gap>%b)" % _JOINT
 _CARD_FORMS: Final = tuple(
     re.compile(form)
     for form in (
-        rb"\d{12,19}$",
+        rb"\d{12,19}\Z",
         rb"\d{4}%b\d{4}(?P=gap)\d{4}(?P=gap)\d{4}(?P=gap)\d{1,3}(?!\d)" % _GAP,
         rb"\d{4}%b\d{4}(?P=gap)\d{4}(?P=gap)\d{4}(?!\d)(?!(?P=gap)\d{4})" % _GAP,
         rb"\d{4}%b\d{6}(?P=gap)\d{4,5}(?!\d)" % _GAP,  # American Express, Diners Club
@@ -63,19 +63,19 @@ _CARD_CUE: Final = re.compile(
     r"|карт|卡|クレジット|カード|카드",
     re.IGNORECASE,
 )
-_CALLED_CARD: Final = re.compile(r"(?:credit|debit|bank)\s?card(?:\s(?:number|num|no)\.?)?[\s:#]*(?:(?:is|was)\s)?$", re.IGNORECASE)
-_CALLED_IBAN: Final = re.compile(
-    r"(?:\bIBAN(?:\s(?:number|no|code)\.?)?|\bbank account(?:\s(?:number|num|no)\.?)?)[\s:='\"(]*(?:(?:is|was)\s)?$", re.IGNORECASE
-)
+_CALLED_CARD: Final = re.compile(r"(?:credit|debit|bank)\s?card(?:\s(?:number|num|no)\.?)?[\s:#]*(?:(?:is|was)\s)?\Z", re.IGNORECASE)
+_CALLED_IBAN: Final = re.compile(r"\bIBAN(?:\s(?:number|no|code)\.?)?[\s:='\"(]*(?:(?:is|was)\s)?\Z", re.IGNORECASE)
+_CALLED_ACCOUNT: Final = re.compile(r"\bbank account(?:\s(?:number|num|no)\.?)?[\s:='\"(]*(?:(?:is|was)\s)?\Z", re.IGNORECASE)
 _LIKE_IBAN: Final = re.compile(rb"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{11,30}|(?:[ -][A-Z0-9]{4}){2,7}(?:[ -][A-Z0-9]{1,3})?)(?![A-Za-z0-9])")
 _IBAN_JOINT: Final = re.compile(_JOINT)
 _USUAL_LENGTHS: Final = (14, 15, 16)
-_CODE_BEFORE: Final = re.compile(rb"[=&#%@/?]$")
+_CODE_BEFORE: Final = re.compile(rb"[=&#%@/?]\Z")
 
-_CHINESE_ID: Final = re.compile(rb"(\d{6})([ -]?)(\d{8})\2(\d{3}[0-9Xx])$")
+_CHINESE_ID: Final = re.compile(rb"(\d{6})([ -]?)(\d{8})\2(\d{3}[0-9Xx])\Z")
 
-_SSN: Final = re.compile(rb"\d{3}-\d{2}-\d{4}$")
-_SSN_LOOSE: Final = re.compile(rb"(\d{3})(?P<gap>[/]|%b)(\d{2})(?P=gap)(\d{4})$|\d{9}$" % _JOINT)
+_SSN: Final = re.compile(rb"\d{3}-\d{2}-\d{4}\Z")
+_SSN_LOOSE: Final = re.compile(rb"(\d{3})(?P<gap>[/]|%b)(\d{2})(?P=gap)(\d{4})\Z|\d{9}\Z" % _JOINT)
+_SSN_ISSUED: Final = re.compile(rb"(?!000|666|9)\d{3}(?!00)\d{2}(?!0000)\d{4}")
 _SSN_CUE: Final = re.compile(
     r"\bssn|\bs\.s\.n\b|social[\s-]+security|\bsoc\.? sec|\bss\s?#|\bmy social\b|\btax\s?(?:payer)?\s?id|\bitin\b|\btin\b", re.IGNORECASE
 )
@@ -85,7 +85,8 @@ def find_payment_card(window: Window) -> Iterator[Span]:
     """A number with the check digit of a card: of a known issuer and usual length, or where the words before speak of a card."""
     for form in _CARD_FORMS:
         match = form.match(window.value)
-        if match and not is_glued(window) and _is_card(match[0], window.before):
+        is_phone = window.before.endswith(b"+") and len(match[0]) < 16 if match else False  # E.164
+        if match and not is_phone and not is_glued(window) and _is_card(match[0], window.before):
             yield match.span()
             return
 
@@ -108,13 +109,21 @@ def _is_issued(digits: str) -> bool:
 
 
 def find_iban(window: Window) -> Iterator[Span]:
-    """An IBAN of its country's length and pattern with valid check digits, in one piece or in groups; or what is directly called one."""
+    """An IBAN of its country's length and pattern with valid check digits, in one piece or in groups; or what is directly called one.
+
+    What is called a bank account is one if it has its country's length.
+    """
     valid = next(_valid_iban(window), None)
-    called = _LIKE_IBAN.match(window.value) if valid is None and _CALLED_IBAN.search(words(window.before)) else None
     if valid is not None:
         yield valid
-    elif called:
-        yield called.span()
+        return
+    like, before = _LIKE_IBAN.match(window.value), words(window.before)
+    if like and (_CALLED_IBAN.search(before) or (_CALLED_ACCOUNT.search(before) and _has_length_of_iban(like[0]))):
+        yield like.span()
+
+
+def _has_length_of_iban(value: bytes) -> bool:
+    return len(_IBAN_JOINT.sub(b"", value)) == _iban_length(value[:2].decode())
 
 
 def _valid_iban(window: Window) -> Iterator[Span]:
@@ -169,5 +178,8 @@ def find_us_ssn(window: Window) -> Iterator[Span]:
         match = _SSN_LOOSE.match(window.value)
         if not match or not _SSN_CUE.search(words(window.before)):
             return
-    if not is_glued(window) and stdnum.us.ssn.is_valid(re.sub(rb"\D", b"", match[0]).decode()):
+    digits = re.sub(rb"\D", b"", match[0])
+    # The library knows numbers that were printed in advertisements; what is called one is taken all the same.
+    is_issued = stdnum.us.ssn.is_valid(digits.decode()) or (_SSN_ISSUED.fullmatch(digits) and _SSN_CUE.search(words(window.before)))
+    if is_issued and not is_glued(window):
         yield match.span()

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.scrub import named, national, phrases
+from pipelines.scrub import named, national, phone_words, phrases
 from pipelines.scrub.candidates import (
     AT,
     DOT,
@@ -23,6 +23,7 @@ from pipelines.scrub.candidates import (
     IPV6,
     KEY,
     MAC,
+    MIN_DIGITS,
     NUMBER,
     SLASH,
     TOKEN,
@@ -65,7 +66,9 @@ class Kind:
     validator: str
     """What vouches for a value."""
     hints: Hints = ()
-    """Unless empty: only candidates after one of these parts of words are worth a look."""
+    """Unless empty: only candidates after one of these parts of words are worth a look,"""
+    alone: Picks | None = None
+    """but for those that this picks."""
 
 
 def placeholder(kind: str) -> bytes:
@@ -110,6 +113,15 @@ def _codes(candidates: Candidates) -> Mask:
     return is_word | ((candidates.forms == NUMBER) & (n_digits >= 6) & (n_digits <= 20))
 
 
+def _british(candidates: Candidates) -> Mask:
+    """Words, or digits between two of them, like a British driving licence."""
+    return _words(word(5, 6, 2, 1, 2))(candidates) | _shapes(shape(6))(candidates)
+
+
+def _licences(candidates: Candidates) -> Mask:
+    return _codes(candidates) | _british(candidates)
+
+
 def _dotted_quads(candidates: Candidates) -> Mask:
     """1.2.3.4, 1.2.3.4/24, and the ends of 1.2.3.4-1.2.3.9."""
     shown = (separators(DOT, DOT, DOT), separators(DOT, DOT, DOT, SLASH), separators(DOT, DOT, DOT, HYPHEN, DOT, DOT, DOT))
@@ -117,7 +129,8 @@ def _dotted_quads(candidates: Candidates) -> Mask:
 
 
 def _decimals(candidates: Candidates) -> Mask:
-    return (candidates.forms == NUMBER) & (candidates.separators == separators(DOT))
+    is_long = candidates.n_digits >= MIN_DIGITS
+    return (candidates.forms == NUMBER) & (candidates.separators == separators(DOT)) & is_long
 
 
 def _alone(find: Callable[[Window], Iterator[tuple[int, int]]]) -> Finder:
@@ -150,7 +163,9 @@ KINDS: Final[dict[str, Kind]] = {
     "us_itin": Kind(_SOCIAL, _alone(national.find_us_itin), "ranges"),
     "us_ssn": Kind(_SOCIAL, _alone(find_us_ssn), "ranges"),
     "us_ein": Kind(_shapes(shape(2, 7), shape(9)), _alone(national.find_us_ein), "prefix, words before"),
-    "uk_nino": Kind(_either(_words(word(2, 6, 1)), _shapes(shape(2, 2, 2))), _alone(national.find_uk_nino), "prefix, format, words before"),
+    "uk_nino": Kind(
+        _either(_words(word(2, 6, 1)), _shapes(shape(2, 2, 2), shape(6))), _alone(national.find_uk_nino), "prefix, format, words before"
+    ),
     "ipv6": Kind(_form(IPV6), _alone(find_ipv6), "global unicast"),
     "ipv4": Kind(_dotted_quads, _alone(find_ipv4), "public ranges"),
     "mac": Kind(_either(_form(MAC), _lengths(12, 12)), _alone(find_mac), "unicast, six octets"),
@@ -165,13 +180,19 @@ KINDS: Final[dict[str, Kind]] = {
     "jp_my_number": Kind(_shapes(shape(12), shape(4, 4, 4)), _alone(national.find_jp_my_number), "check digit, words before"),
     "sg_nric": Kind(_words(word(1, 7, 1)), _alone(national.find_sg_nric), "check letter, words before"),
     "us_routing": Kind(_shapes(shape(9)), _alone(national.find_us_routing), "mod 10, words before"),
-    "bank_account": Kind(_codes, _alone(named.find_account), "words before", named.ACCOUNT_HINTS),
+    "bank_account": Kind(_either(_codes, _lengths(21, 34)), _alone(named.find_account), "words before", named.ACCOUNT_HINTS),
     "passport": Kind(_codes, _alone(named.find_passport), "words before", named.PASSPORT_HINTS),
-    "driving_licence": Kind(_codes, _alone(named.find_driving_licence), "words before", named.LICENCE_HINTS),
+    "driving_licence": Kind(_licences, _alone(named.find_driving_licence), "words before, or format", named.LICENCE_HINTS, _british),
     "voter_id": Kind(_codes, _alone(named.find_voter_id), "words before", named.VOTER_HINTS),
     "number_plate": Kind(phrases.NUMBER_PLATE, _whole, "format, words before"),
     "date_of_birth": Kind(phrases.DATE_OF_BIRTH, _whole, "date, words before"),
-    "phone": Kind(_digits(6, 40), find_phone, "phonenumbers, words before"),
+    "phone": Kind(
+        _digits(5, 40),
+        find_phone,
+        "phonenumbers, words before",
+        phone_words.HINTS,
+        _either(_digits(MIN_DIGITS, 40), _shapes(shape(2, 2, 2))),
+    ),
     "gps": Kind(_decimals, _alone(find_gps), "range"),
     "user": Kind(_form(HANDLE), _alone(find_user), "format"),
     "key": Kind(_lengths(20, 128), _alone(find_key), "entropy, words before", KEY_HINTS),

@@ -32,13 +32,18 @@ Finder = Callable[[Window], Iterator[Span]]
 
 _NINO_LETTERS: Final = rb"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
 _NINO: Final = re.compile(_NINO_LETTERS + rb"\d{6}[A-D]", re.IGNORECASE)
-_NINO_LEAD: Final = re.compile(rb"(?<![A-Za-z0-9_])" + _NINO_LETTERS + rb"[ -]?$")
-_NINO_TAIL: Final = re.compile(rb"[ -]?[A-D](?![A-Za-z0-9_])")
+_NINO_LEAD: Final = re.compile(rb"(?<![A-Za-z0-9_])" + _NINO_LETTERS + rb"[ -]?\Z")
+_NINO_CALLED_LEAD: Final = re.compile(rb"(?<![A-Za-z0-9_])[A-Za-z]{2}[ -]?\Z")
+_NINO_TAIL: Final = re.compile(rb"[ -]?[A-D](?![A-Za-z0-9_])", re.IGNORECASE)
+_NINO_CALLED_TAIL: Final = re.compile(rb"[ -]?[A-Z](?![A-Za-z0-9_])", re.IGNORECASE)
 _NINO_PAIRS: Final = re.compile(rb"\d\d([ -])\d\d\1\d\d")
-_NINO_CUE: Final = re.compile(r"national insurance|\bni\b|nino", re.IGNORECASE)
+_NINO_CUE: Final = re.compile(r"national insurance|\bni\b|\bn\.i\.|nino", re.IGNORECASE)
+_NINO_CALLED: Final = re.compile(
+    r"(?:national insurance|\bni\b|\bn\.i\.|nino)\W{0,3}(?:(?:number|num|no|nino)\b\W{0,3}){0,2}(?:(?:is|was)\W)?\Z", re.IGNORECASE
+)
 
 _DNI_CUE: Final = re.compile(r"\bdni\b|\bnie\b|\bnif\b|documento|identidad|identificaci[oó]n|tax id|\bid\b", re.IGNORECASE)
-_NIE_LEAD: Final = re.compile(rb"(?<![A-Za-z0-9_])[XYZ][- ]?$", re.IGNORECASE)
+_NIE_LEAD: Final = re.compile(rb"(?<![A-Za-z0-9_])[XYZ][- ]?\Z", re.IGNORECASE)
 _DNI_TAIL: Final = re.compile(rb"[- ]?[A-HJ-NP-TV-Z](?![A-Za-z0-9_])", re.IGNORECASE)
 
 _NRIC_WEIGHTS: Final = (2, 7, 6, 5, 4, 3, 2)
@@ -58,7 +63,7 @@ def checked(is_valid: Callable[[str], bool], alone: bytes = rb"(?!)", *, announc
     def find(window: Window) -> Iterator[Span]:
         value = window.value
         fits = plain.fullmatch(value) or (named.fullmatch(value) and about.search(words(window.before)))
-        if fits and not is_glued(window) and is_valid(value.decode().replace(" ", "")):
+        if fits and not is_glued(window) and not window.before.endswith(b"+") and is_valid(value.decode().replace(" ", "")):
             yield 0, len(value)
 
     return find
@@ -91,7 +96,7 @@ find_in_pan: Final = checked(
 )
 find_kr_rrn: Final = checked(stdnum.kr.rrn.is_valid, rb"\d{6}-\d{7}", announced=rb"\d{13}", cue=r"주민|등록번호|\brrn\b|resident reg")
 find_jp_my_number: Final = checked(
-    stdnum.jp.in_.is_valid, announced=rb"\d{12}|\d{4}([ -])\d{4}\1\d{4}", cue=r"my\s?number|マイナンバー|個人番号"
+    stdnum.jp.in_.is_valid, announced=rb"\d{12}|\d{4}([ -])\d{4}\1\d{4}", cue=r"(?-i:M[Yy]\s?N(?:umber|UMBER))|マイナンバー|個人番号"
 )
 find_imei: Final = checked(stdnum.imei.is_valid, announced=rb"\d{15}|\d\d([ -])\d{6}\1\d{6}\1\d", cue=r"\bimeis?\b")
 find_us_ein: Final = checked(
@@ -101,14 +106,19 @@ find_us_routing: Final = checked(stdnum.us.rtn.is_valid, announced=rb"\d{9}", cu
 
 
 def find_uk_nino(window: Window) -> Iterator[Span]:
-    """A UK National Insurance number: in spaced pairs alone, in one piece where the words before name it."""
-    if _NINO.fullmatch(window.value):
-        if not is_glued(window) and _NINO_CUE.search(words(window.before)):
-            yield 0, len(window.value)
+    """A UK National Insurance number: in spaced pairs alone, otherwise where the words before name it, whatever letters it has then."""
+    value, before = window.value, words(window.before)
+    if value[:1].isalpha():
+        called = _NINO_CALLED.search(before) and value[-1:].isalpha()
+        if not is_glued(window) and (called or (_NINO.fullmatch(value) and _NINO_CUE.search(before))):
+            yield 0, len(value)
         return
-    lead, tail = _NINO_LEAD.search(window.before), _NINO_TAIL.match(window.after)
-    if lead and tail and _NINO_PAIRS.fullmatch(window.value):
-        yield -len(lead[0]), len(window.value) + tail.end()
+    lead, tail = _NINO_CALLED_LEAD.search(window.before), _NINO_CALLED_TAIL.match(window.after)
+    if not lead or not tail or not (value.isdigit() or _NINO_PAIRS.fullmatch(value)):
+        return
+    usual = _NINO_LEAD.search(window.before) and _NINO_TAIL.match(window.after) and not value.isdigit()
+    if usual or _NINO_CALLED.search(words(window.before[: lead.start()])):
+        yield -len(lead[0]), len(value) + tail.end()
 
 
 def find_es_dni(window: Window) -> Iterator[Span]:

@@ -13,6 +13,7 @@ import tldextract
 
 from pipelines.scrub.candidates import Window
 from pipelines.scrub.context import is_glued, words
+from pipelines.scrub.scan_words import PROVIDERS
 
 Span = tuple[int, int]
 
@@ -21,39 +22,48 @@ _ASCII_LABEL: Final = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _LONGEST_TLD: Final = 24
 _ITALIC_END: Final = re.compile(rb"@[^_]+_")
 # Letters of names that end in another script than ASCII: Latin, Greek, Cyrillic; others run into the words before, so the host must tell.
-_FOREIGN_LETTERS: Final = re.compile(rb"(?:[\xc3-\xd4][\x80-\xbf]|[A-Za-z0-9._%+-])*[\xc3-\xd4][\x80-\xbf]$")
-_ANY_LETTERS: Final = re.compile(rb"(?:[\xc3-\xdf][\x80-\xbf]|[\xe1\xe3-\xed][\x80-\xbf][\x80-\xbf]|[A-Za-z0-9._%+-]){1,40}$")
-_IN_URL: Final = re.compile(rb"//[^\s/@]*$")
-_RETINA_IMAGE: Final = re.compile(r"\d+x$")  # icon@2x.zip
+_FOREIGN_LETTERS: Final = re.compile(rb"(?:[\xc3-\xd4][\x80-\xbf]|[A-Za-z0-9._%+-])*[\xc3-\xd4][\x80-\xbf]\Z")
+_ANY_LETTERS: Final = re.compile(rb"(?:[\xc3-\xdf][\x80-\xbf]|[\xe1\xe3-\xed][\x80-\xbf][\x80-\xbf]|[A-Za-z0-9._%+-]){1,40}\Z")
+_ESCAPES: Final = re.compile(rb".*%[0-9A-Fa-f]{2}")
+_IN_URL: Final = re.compile(rb"//[^\s/@]*\Z")
+_RETINA_IMAGE: Final = re.compile(r"\d+x\Z")  # icon@2x.zip
 # Top domains that are methods too: `x@w.to(device)` multiplies matrices.
 _METHODS: Final = frozenset(("to", "is", "at", "do", "run", "map", "as", "dot"))
 
 _QUAD: Final = rb"(?:\d{1,3}\.){3}\d{1,3}"
-_IPV4: Final = re.compile(rb"(%b)(?:/\d{1,2}$|-(%b)$|$)" % (_QUAD, _QUAD))
+_IPV4: Final = re.compile(rb"(%b)(?:/\d{1,2}\Z|-(%b)\Z|\Z)" % (_QUAD, _QUAD))
 _VERSION: Final = re.compile(
     r"(?:\b(?:versions?|ver|rev|revision|release|releases|build|firmware|driver|update|upgrade|patch|assembly|section|sect|clause|chapter"
-    r"|table|figure|fig|appendix|article|rule|requirement|oid)\b|\b[vr]|§|版本|章|节|節)[\s.:=#\"'(>≥<~^]{0,6}$|[A-Za-z]/$",
+    r"|table|figure|fig|appendix|article|rule|requirement|oid)\b|\b[vr]|§|版本|章|节|節)[\s.:=#\"'(>≥<~^]{0,6}\Z|[A-Za-z]/\Z",
     re.IGNORECASE,
 )
 _ADDRESS_CUE: Final = re.compile(
-    r"\b(?:ips?|ipv4|address|addr|hosts?|server|gateway|dns|ping|ssh|telnet|proxy|subnet|network|router|client|login|from)\b|://$|@$|地址|服务器|服務器",
+    r"\b(?:ips?|ipv4|address|addr|hosts?|server|gateway|dns|ping|ssh|telnet|proxy|subnet|network|router|client|login|from)\b|://\Z|@\Z|地址|服务器|服務器",
     re.IGNORECASE,
 )
 _PORT_OR_MASK: Final = re.compile(rb"[:/]\d")
 _LARGEST_SECTION: Final = 63  # numbers of sections and versions are smaller: 2.4.1.3
+_IPV6_LABEL: Final = re.compile(rb"(?:(?<![A-Za-z0-9])ip(?:v?6)?|address|addr|host|server|[/g-z_])\s?:\Z", re.IGNORECASE)
 _IPV6_END: Final = re.compile(rb"[0-9A-Fa-f:]*[0-9A-Fa-f](?:::)?")
-_DISGUISE: Final = re.compile(rb"[(\[{<]\s?(?:at|@)\s?[)\]}>]|\sdot\s|[(\[{<]\s?dot\s?[)\]}>]|_at_", re.IGNORECASE)
-_WRITTEN_DOT: Final = re.compile(rb"\s?[(\[{<]\s?(?:dot|\.)\s?[)\]}>]\s?|\sdot\s", re.IGNORECASE)
-_WRITTEN_AT: Final = re.compile(rb"\s?[(\[{<]\s?(?:at|@)\s?[)\]}>]\s?|\s_at_\s|\sat\s", re.IGNORECASE)
-_CREDENTIALS: Final = re.compile(rb"[A-Za-z0-9]://(?P<pair>[^\s/@:<>\"']{1,64}:[^\s/@<>\"']{0,64})$")
-_NO_CREDENTIALS: Final = re.compile(rb"\$|\{|^(?:user|username|name|login|foo)?:(?:pass|password|passwd|pwd|secret|bar)?$", re.IGNORECASE)
+_DISGUISE: Final = re.compile(rb"[(\[{<]\s?(?:at|@)\s?[)\]}>]|\s-?dot-?\s|[(\[{<]\s?dot\s?[)\]}>]|_at_|-at-", re.IGNORECASE)
+_WRITTEN_DOT: Final = re.compile(rb"\s?[(\[{<]\s?(?:dot|\.)\s?[)\]}>]\s?|\s-?dot-?\s", re.IGNORECASE)
+_WRITTEN_AT: Final = re.compile(rb"\s?[(\[{<]\s?(?:at|@)\s?[)\]}>]\s?|\s[_-]at[_-]\s|\sat\s", re.IGNORECASE)
+_AT_PROVIDER: Final = re.compile(rb"(?P<name>\S+)\sat\s(?:%b)\.[A-Za-z.]{2,12}" % b"|".join(PROVIDERS), re.IGNORECASE)
+# "the team at gmail.com", "look at yahoo.com"
+_NO_NAME: Final = re.compile(
+    rb"(?:[a-z]{1,2}|a[nr]e?|and|available|based|down|here|hosted|it|look(?:ed|ing)?|now|page|people|person|photos?|search|service|site|started"
+    rb"|team|that|them?|there|this|us|users?|was|were|work(?:s|ed|ing)?|you|accounts?|address(?:es)?|e?-?mails?|me|account|check|visit|online|free)",
+    re.IGNORECASE,
+)
+_CREDENTIALS: Final = re.compile(rb"[A-Za-z0-9]://(?P<pair>[^\s/@:<>\"']{1,64}:[^\s/@<>\"']{0,64})\Z")
+_NO_CREDENTIALS: Final = re.compile(rb"\$|\{|^(?:user|username|name|login|foo)?:(?:pass|password|passwd|pwd|secret|bar)?\Z", re.IGNORECASE)
 _ROLES: Final = re.compile(
     rb"(?:info|contact|support|sales|admin|administrator|webmaster|postmaster|hostmaster|abuse|noreply|no-reply|press|media|help|office"
     rb"|hello|service|team|jobs|careers|hr|billing|privacy|security|legal|marketing|enquiries|inquiries|feedback|editor|newsletter)@",
     re.IGNORECASE,
 )
 _HANDLE: Final = re.compile(rb"@(?=[A-Za-z0-9_]*[A-Za-z])[A-Za-z0-9_]{2,39}")
-_CODE_AROUND_HANDLE: Final = re.compile(rb"^[\s/*#;!-]*$|[\w)\]}\"'`=;/\\.:*#-]$")
+_CODE_AROUND_HANDLE: Final = re.compile(rb"^[\s/*#;!-]*\Z|[\w)\]}\"'`=;/\\.:*#-]\Z")
 _CODE_AFTER_HANDLE: Final = re.compile(rb"[(/{=:]|\.[A-Za-z]")
 # Hosts without a dot that banks in India give to payment addresses (UPI).
 _PAYMENT_HANDLES: Final = frozenset(
@@ -76,7 +86,7 @@ _PAYMENT_HANDLES: Final = frozenset(
 )
 _OCTETS: Final = re.compile(rb"[0-9A-Fa-f]{12}")
 _CALLED_MAC: Final = re.compile(
-    r"(?:\bmac|(?:hardware|ethernet|physical)\s(?:address|addr))\b(?:\saddress|\saddr|地址)?[\s:：=\"']{0,4}$", re.IGNORECASE
+    r"(?:\bmac|(?:hardware|ethernet|physical)\s(?:address|addr))\b(?:\saddress|\saddr|地址)?[\s:：=\"']{0,4}\Z", re.IGNORECASE
 )
 _GLOBAL_UNICAST: Final = ipaddress.ip_network("2000::/3")
 
@@ -95,6 +105,8 @@ def find_email(window: Window) -> Iterator[Span]:
     local = name.lstrip(b".-%+'")
     if name.startswith(b"_") and _ITALIC_END.search(window.value + window.after[:1]):
         local = name.lstrip(b"_*")
+    escaped = _ESCAPES.match(local)  # of a URL: ?to=sip%3Ajane@example.org
+    local = local[escaped.end() :] if escaped else local
     start = len(name) - len(local)
     if start == 0:
         foreign = (_FOREIGN_LETTERS if name else _ANY_LETTERS).search(window.before)
@@ -147,7 +159,8 @@ def is_role(address: bytes) -> bool:
 
 def find_obfuscated_email(window: Window) -> Iterator[Span]:
     """An address written out, such as "jane (at) example dot org", under a top domain that exists."""
-    if not _DISGUISE.search(window.value):
+    at_provider = _AT_PROVIDER.fullmatch(window.value)
+    if not _DISGUISE.search(window.value) and (not at_provider or _NO_NAME.fullmatch(at_provider["name"])):
         return
     plain = _WRITTEN_AT.sub(b"@", _WRITTEN_DOT.sub(b".", window.value), count=1)
     host = plain.rpartition(b"@")[2].decode("utf-8", "ignore")
@@ -231,7 +244,11 @@ def _is_numbering(quad: bytes) -> bool:
 
 def find_ipv6(window: Window) -> Iterator[Span]:
     """Addresses in 2000::/3 that are routed: neither documentation nor tunnels."""
-    if window.before[-1:] in (b":", b".", b"-") or window.after[:1].isalnum() or window.after[:1] == b"_":
+    if (
+        (window.before[-1:] in (b":", b".", b"-") and not _IPV6_LABEL.search(window.before))
+        or window.after[:1].isalnum()
+        or window.after[:1] == b"_"
+    ):
         return
     match = _IPV6_END.match(window.value)
     if match:

@@ -1,8 +1,9 @@
 """Telephone numbers in candidate windows.
 
-What a number must show depends on what its surroundings say. After a label ("Tel:", "电话") any 7 to 15 digits are one. After
-`+` it must be valid in its country. Near a word such as "call" it must be valid in one of the document's regions; elsewhere
-also be grouped as there, and not be the piece, date, price or identifier that most long numbers are.
+What a number must show depends on what its surroundings say. After a label ("Tel:", "电话") any 7 to 15 digits are one, and fewer where
+a region that the document may be from has such numbers. After `+` it must be valid in its country, or be grouped behind a country's
+code (plans of numbering change, pages stay). Near a word such as "call" it must be valid in one of the document's regions;
+elsewhere also be grouped as there, and not be the piece, date, price or identifier that most long numbers are.
 """
 
 from __future__ import annotations
@@ -17,45 +18,12 @@ from phonenumbers import Leniency, NumberParseException, PhoneMetadata, PhoneNum
 
 from pipelines.scrub.candidates import Window
 from pipelines.scrub.context import is_glued, is_in_doi, words
+from pipelines.scrub.phone_words import CALL, CUE, INITIAL, LABEL, LABEL_AFTER, OTHER_NUMBER, SOFT_CUE, SOFT_LABEL
 from pipelines.scrub.places import Place
 
 Span = tuple[int, int]
 
-_GAP: Final = r"[\s:：=.,_\-–—()（）\[\]【】\"'“”*|/\\]*+"
-_FILLER: Final = (
-    _GAP + r"(?:(?:(?:numbers?|no|nr|num|is|are|was|at|us|on|to|me|office|direct|line|work|home|und|oder|or|and|номер)\b|n[°º]"
-    r"|lautet|ist|est|es|号码?|號碼?|番号|번호|是|为|為)" + _GAP + r")*+$"
-)
-_LABEL: Final = re.compile(
-    r"(?:\b(?:tele)?phones?|\bcontact (?:number|no|num)\b|\btel|\btlf|\btelef|\b(?:tele|e)?fax|\bmobiles?|\bmob|\bcell(?:ular|phone)?"
-    r"|\bwhats\s?app|\bhotline|\bhelpline|\btoll[\s-]?free|\bphone\s+no|telefon(?:nummer|\w{0,3})|t[ée]l[ée]phone|\btél|m[óo]vil|celular"
-    r"|\bhandy(?:nummer)?|\bmobil|\bgsm"
-    r"|тел(?:ефон\w?)?|факс|電話|电话|手机|手機|移动电话|传真|傳真|热线|熱線|座机|携帯|전화|휴대폰|휴대전화|팩스|โทร(?:ศัพท์)?"
-    r"|هاتف|फ़ोन|điện thoại|sđt)" + _FILLER,
-    re.IGNORECASE,
-)
-_LABEL_AFTER: Final = re.compile(
-    r"[\s\-–(\[,]{0,3}(?:\(?(?:fax|mobile|mob|cell|tel|telephone|phone|office|toll[\s-]?free)\b|(?:手机|电话|传真))", re.IGNORECASE
-)
-_CUE: Final = re.compile(
-    r"\b(?:calls?|calling|dial|contact|text|sms|ring|reach|phone|tel|fax|mobile|cell|message|telefon\w*|anruf\w*|rufen|appel\w*|joign\w*|llam\w*"
-    r"|ligue|chiam\w*|whatsapp|hotline)\b|звон|联系|聯繫|拨打|致电|咨询|電話|电话|手机|微信|お問い合わせ|연락",
-    re.IGNORECASE,
-)
-_CALL: Final = re.compile(
-    r"\b(?:call|calling|dial|text|ring|reach|answer|answering|sms)(?:\s(?:me|us|him|her|them|now|toll[\s-]free))?(?:\s(?:at|on))?[\s:]*$"
-    r"|\b(?:messages?|texts|calls)\s(?:to|at|on|from)[\s:]*$|\bmy\sregistered[\s:]*$|(?:拨打|致电)[\s:：]*$",
-    re.IGNORECASE,
-)
-_INITIAL: Final = re.compile(r"(?<![A-Za-z])[TPMF]: ?$")  # of telephone, phone, mobile, fax
-_OTHER_NUMBER: Final = re.compile(
-    r"(?:\b(?:isbn|issn|doi|arxiv|pmid|oclc|lccn|ean|upc|gtin|sku|asin|isrc|cas|vin|imei|serial|orders?|invoice|account|acct|routing|aba"
-    r"|patent|rfc|cve|bug|issue|ticket|case|ref|reference|ids?|no|nr|version|ver|v|rev|build|pp?|pages?|vol|zip|plz|ein|tax|ssn|card|iban"
-    r"|block|port|seed|size|bytes|time|timestamp|date|score|hash|commit|line|lines|error|code|step)|编号|单号|订单|账号|帐号|号|第)"
-    r"[\s:：=.#\"'-]{0,4}$|[$€£¥￥₹₩]\s?$|\b(?:usd|eur|gbp|rmb|cny)\s?$",
-    re.IGNORECASE,
-)
-_CODE_BEFORE: Final = re.compile(rb"[=&#%@$?_/\\<^~]$")
+_CODE_BEFORE: Final = re.compile(rb"[=&#%@$?_/\\<^~]\Z")
 _CODE_AFTER: Final = re.compile(rb"[%@=$_:]|\xc2\xb0|\xe2\x82\xac|\xc2\xa3")
 _DATE: Final = re.compile(
     r"(?:1[5-9]|20)\d\d[-./ ][01]?\d[-./ ][0-3]?\d(?!\d)|[0-3]?\d[-./ ][0-3]?\d[-./ ](?:1[5-9]|20)\d\d(?!\d)"
@@ -65,18 +33,24 @@ _EXTENSION: Final = re.compile(
     rb",? ?(?:x|ext\.?|extension|durchwahl|#) ?\d{1,7}(?!\d)|(?: ?\xe8\xbd\xac| ?\xe5\x88\x86\xe6\x9c\xba) ?\d{1,7}", re.IGNORECASE
 )
 _LONG_EXTENSION: Final = re.compile(rb",? ?(?:x|ext\.? ?)\d{2,6}(?!\d)", re.IGNORECASE)
-_HEX_BEGINS: Final = re.compile(rb"\D0$")  # 0x12 is no extension
-_FOREIGN: Final = re.compile(rb"\+\(?(?:\d{1,3}\)?[ -])?$")  # the country code of another country stands before
+_HEX_BEGINS: Final = re.compile(rb"\D0\Z")  # 0x12 is no extension
+_FOREIGN: Final = re.compile(rb"\+\(?(?:\d{1,3}\)?[ -])?\Z")  # the country code of another country stands before
+_ARGUMENT: Final = re.compile(rb"[A-Za-z0-9_]\(\Z")  # rgb(235 236 240)
+_QUAD: Final = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}")
+_DOTTED: Final = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}|\d+\.\d+|.*(?:\. ?\d.* | .*\.).*")
 _GROUP: Final = re.compile(rb"\d+")
 _MIN_DIGITS: Final = 7
+_MIN_CALLED: Final = 5  # islands have shorter numbers
+_MIN_INTERNATIONAL: Final = 9
 _MAX_DIGITS: Final = 15  # E.164
 
+_SOME_NOUGHTS: Final = re.compile(rb"(?:0\D*){5}")
 _NOUGHTS: Final = re.compile(rb"\D*(?:0\D*){4}")
 _ROUND: Final = re.compile(rb"\d{1,3}(?:\D{1,2}\d{3})*\D{1,2}000")  # 734 000 000
 _TRUNK: Final = re.compile(rb"\(?0\d+[^.\d]|\(\d")  # an area code as it is written before the rest; not the 0 of 0.3732417216
 
-_LEAD: Final = re.compile(rb"(?:\+|\(\+|\+\(|\()$")
-_CN_MOBILE: Final = re.compile(rb"(?P<country>(?:00)?86\)?[- ]?)?(?P<number>1[3-9]\d([- ]?)\d{4}\3\d{4})$")
+_LEAD: Final = re.compile(rb"(?:\+|\(\+|\+\(|\()\Z")
+_CN_MOBILE: Final = re.compile(rb"(?P<country>(?:00)?86\)?[- ]?)?(?P<number>1[3-9]\d([- ]?)\d{4}\3\d{4})\Z")
 
 
 def find_cn_mobile(window: Window, place: Place) -> Iterator[Span]:
@@ -120,13 +94,15 @@ def _lead(window: Window) -> bytes:
     if b")" not in window.value:
         return b"+" if window.before.endswith(b"+") else b""
     match = _LEAD.search(window.before)
+    if match and b"(" in match[0] and window.value.count(b"(") >= window.value.count(b")"):
+        return b"+" if window.before.endswith(b"+") else b""
     return match[0] if match else b""
 
 
 def find_phone(window: Window, place: Place) -> Iterator[Span]:
     """The telephone number that the candidate starts with, with what leads it and its extension."""
     lead = _lead(window)
-    bare = Window(window.before[: len(window.before) - len(lead)], lead + window.value, window.after)
+    bare = window._replace(before=window.before[: len(window.before) - len(lead)], value=lead + window.value)
     end = _end(bare, place)
     if end:
         extension = None if _HEX_BEGINS.search(bare.value[:end]) else _EXTENSION.match(bare.value[end:] + bare.after)
@@ -137,55 +113,96 @@ def _end(window: Window, place: Place) -> int:
     """Where the number that begins with the window's value ends; 0 where none does."""
     value = window.value
     ends = [match.end() for match in _GROUP.finditer(value)]
-    if b"+" in value[:2] and not window.before[-1:].isalpha():
-        for end in reversed(ends):
-            if _is_valid(value[:end], None, Leniency.VALID):
-                return end
+    if b"+" in value[:2] and not window.before[-1:].isalpha() and (end := _international_end(window, ends)):
+        return end
     if _DATE.match(value.decode()) or is_in_doi(window):
         return 0
-    context = words(window.before)
+    end = _announced_end(window, ends, place)
+    return end or (len(value) if _is_unannounced(window, len(ends), place) else 0)
+
+
+def _announced_end(window: Window, ends: list[int], place: Place) -> int:
+    """Where the number ends that words before or after it announce; 0 where none do, or where it is none."""
+    value, n_groups = window.value, len(ends)
+    context = words(window.before) if window.hinted else ""
     extended = _LONG_EXTENSION.match(window.after) and not _HEX_BEGINS.search(value)
-    if _labelled(window) or (len(ends) > 1 and (_CALL.search(context) or extended)):
+    labelled, called = _labelled(window), context and CALL.search(context)
+    if (labelled or called) and (end := _valid_end(value, ends, place.regions, _MIN_CALLED)):
+        return end
+    if labelled or (n_groups > 1 and (called or extended) and not _QUAD.fullmatch(value)):
         return _labelled_end(value, ends, place)
-    if is_glued(window) or _CODE_BEFORE.search(window.before) or _CODE_AFTER.match(window.after):
+    initial = n_groups > 1 and INITIAL.search(words(window.before))
+    if not (context or initial) or _is_of_code(window):
         return 0
-    initial = len(ends) > 1 and _INITIAL.search(context)
-    if not initial and _OTHER_NUMBER.search(context):
+    if not initial and OTHER_NUMBER.search(context):
         return 0
-    if initial or _CUE.search(context):
-        return next((end for end in reversed(ends) if _is_national(value[:end], place, Leniency.VALID)), 0)
-    return ends[-1] if _is_unannounced(value, len(ends), place) else 0
+    soft = n_groups > 1 and SOFT_CUE.search(context)
+    if not (initial or soft or CUE.search(context)):
+        return 0
+    directly = initial or (soft and SOFT_LABEL.search(context))
+    is_plain = n_groups > 1 and not _ARGUMENT.search(window.before)
+    least = _MIN_DIGITS if directly else _MIN_DIGITS + 1
+    return _valid_end(value, ends, place.regions) or (_wide_end(value, place, least) if is_plain else 0)
+
+
+def _is_of_code(window: Window) -> bool:
+    return bool(is_glued(window) or _CODE_BEFORE.search(window.before) or _CODE_AFTER.match(window.after))
+
+
+def _international_end(window: Window, ends: list[int]) -> int:
+    """Where the number after `+` ends: the longest that is valid, else the whole if it is grouped behind a country's code."""
+    value = window.value
+    for end in reversed(ends):
+        if _is_valid(value[:end], None, Leniency.VALID):
+            return end
+    digits = re.sub(rb"\D", b"", value).decode()
+    is_grouped = len(ends) > 2 and value[-1:].isdigit() and not (window.before[-1:].isdigit() or _SOME_NOUGHTS.search(value))
+    if not is_grouped or not _MIN_INTERNATIONAL <= len(digits) <= _MAX_DIGITS or _CODE_BEFORE.search(window.before):
+        return 0
+    return ends[-1] if any(int(digits[:n]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE for n in (1, 2, 3)) else 0
+
+
+def _valid_end(value: bytes, ends: list[int], regions: Iterable[str], least: int = _MIN_DIGITS) -> int:
+    """The longest beginning that is a number of at least so many digits in one of the regions; 0 where none is."""
+    return next((end for end in reversed(ends) if _is_national(value[:end], regions, Leniency.VALID, least)), 0)
+
+
+def _wide_end(value: bytes, place: Place, least: int = _MIN_DIGITS) -> int:
+    """The end of the whole if it is valid in another region that the document may be from; 0 where it is not."""
+    return len(value) if not _DOTTED.fullmatch(value) and _is_national(value, place.wide, Leniency.VALID, least) else 0
 
 
 def _labelled_end(value: bytes, ends: list[int], place: Place) -> int:
-    """The longest valid beginning, or else the whole if it has as many digits as a number can have."""
-    for end in reversed(ends):
-        if _is_national(value[:end], place, Leniency.VALID):
-            return end
+    """The whole, if it is valid anywhere or has as many digits as a number can have; else the longest valid beginning."""
     least = _MIN_DIGITS - (len(ends) == 3)  # 61 51 81
-    return ends[-1] if least <= _n_digits(value) <= _MAX_DIGITS and not _NOUGHTS.match(value) else 0
+    if least <= _n_digits(value) <= _MAX_DIGITS and not _NOUGHTS.match(value):
+        return ends[-1]
+    return _wide_end(value, place, _MIN_CALLED) or _valid_end(value, ends, place.wide)
 
 
-def _is_unannounced(value: bytes, n_groups: int, place: Place) -> bool:
+def _is_unannounced(window: Window, n_groups: int, place: Place) -> bool:
     """Whether the grouping alone tells a telephone number, with nothing said about it."""
+    value = window.value
     if n_groups == 1 or (n_groups == 2 and not _TRUNK.match(value)) or _ROUND.fullmatch(value):
         return False
-    return _is_national(value, place, Leniency.STRICT_GROUPING)
+    if _is_of_code(window) or OTHER_NUMBER.search(words(window.before)):
+        return False
+    return _is_national(value, place.regions, Leniency.STRICT_GROUPING)
 
 
-def _is_national(value: bytes, place: Place, leniency: int) -> bool:
+def _is_national(value: bytes, regions: Iterable[str], leniency: int, least: int = _MIN_DIGITS) -> bool:
     n_digits = _n_digits(value)
-    if not _MIN_DIGITS <= n_digits <= _MAX_DIGITS:
+    if not least <= n_digits <= _MAX_DIGITS:
         return False
     digits = re.sub(rb"\D", b"", value).decode()
     if digits.startswith("00") and _is_valid(b"+" + digits[2:].encode(), None, Leniency.VALID):
         return True
-    return any(_national_pattern(region).fullmatch(digits) and _is_valid(value, region, leniency) for region in place.regions)
+    return any(_national_pattern(region).fullmatch(digits) and _is_valid(value, region, leniency) for region in regions)
 
 
 def _is_valid(value: bytes, region: str | None, leniency: int) -> bool:
     """Whether the library finds a number in the region that is the whole of `value`."""
-    if not _MIN_DIGITS <= _n_digits(value) <= _MAX_DIGITS + 2:
+    if _n_digits(value) > _MAX_DIGITS + 2:
         return False
     text = value.decode()
     if text.count("/") > 1:  # +49/30/901820
@@ -200,6 +217,8 @@ def _national_pattern(region: str) -> re.Pattern[str]:
     metadata = PhoneMetadata.metadata_for_region(region)
     if metadata is None or metadata.general_desc is None or metadata.general_desc.national_number_pattern is None:
         return re.compile(r"(?!)")
+    if metadata.national_prefix_transform_rule:  # what is dialled is not a beginning and the number
+        return re.compile(r"\d{5,15}")
     prefix = metadata.national_prefix_for_parsing
     return re.compile((f"(?:{prefix})?" if prefix else "") + f"(?:{metadata.general_desc.national_number_pattern})")
 
@@ -218,7 +237,7 @@ def _labelled(window: Window) -> bool:
     extension = _EXTENSION.match(following)
     if extension:
         following = following[extension.end() :]
-    return bool(_LABEL.search(words(window.before)) or _LABEL_AFTER.match(words(following)))
+    return bool((window.hinted and LABEL.search(words(window.before))) or LABEL_AFTER.match(words(following)))
 
 
 def _touches_han(window: Window) -> bool:

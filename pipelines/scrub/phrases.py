@@ -12,8 +12,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.scrub.candidates import BEGIN, PHRASE, Candidates, phrases_at
+from pipelines.scrub.candidates import BEGIN, PHRASE, WRITTEN, Candidates, phrases_at
 from pipelines.scrub.hints import places_of
+from pipelines.scrub.scan_words import PROVIDERS
 from pipelines.scrub.secrets import PRIVATE_KEY
 from schemas.buffers import Bytes, Offsets
 
@@ -37,7 +38,7 @@ class Phrase:
         if self.hints:
             hinted = places_of(self.hints, data, int(offsets[0]), int(offsets[-1])).tolist()
         else:
-            hinted = candidates.starts[candidates.forms == self.form].tolist()
+            hinted = np.sort(candidates.starts[candidates.forms == self.form]).tolist()
         for row, first, stop in self._neighbourhoods(hinted, data, offsets, active):
             for match in self.pattern.finditer(data[first:stop].tobytes()):
                 start, end = match.span("value")
@@ -78,15 +79,18 @@ _MONTH: Final = (
     r"[a-z]{0,7}\.?"
 )
 _DATE: Final = (
-    rf"(?:\d{{1,4}}[-/. ]\d{{1,2}}[-/. ]\d{{2,4}}|\d{{1,2}}(?:st|nd|rd|th|\.)?\s(?:of\s|de\s)?{_MONTH},?\s(?:de\s)?\d{{4}}"
+    rf"(?:\d{{1,4}}(?:[-/ ]|\. ?)\d{{1,2}}(?:[-/ ]|\. ?)\d{{2,4}}|\d{{1,2}}(?:st|nd|rd|th|\.)?\s(?:of\s|de\s)?{_MONTH},?\s(?:de\s)?\d{{4}}"
     rf"|{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?,?\s\d{{4}}|\d{{4}}\s?年\s?\d{{1,2}}\s?月\s?\d{{1,2}}\s?日|\d{{4}}년\s?\d{{1,2}}월\s?\d{{1,2}}일)"
 )
 DATE_OF_BIRTH: Final = _phrase(
     r"(?<![A-Za-z])(?:date of birth|birth\s?da(?:te|y)|d\.?o\.?b(?![A-Za-z])\.?|born(?: on)?|geburtsdatum"
-    r"|geboren am|n(?:é|e)e? le|date de naissance|fecha de nacimiento|nacid[oa] el|data di nascita|data de nascimento"
-    r"|出生(?:日期|年月日)?|生日|生年月日|생년월일|дата рождения)"
+    r"|geboren(?: am)?|geb\.(?::| am)?|n(?:é|e)e? le|date de naissance|fecha de nacimiento|nacid[oa] el|data di nascita|data de nascimento"
+    r"|f(?:ø|ö)dt?|født|urodzon[ya]|ur\.|narozena?|nar\.|syntynyt|doğum tarihi"
+    r"|出生(?:日期|年月日)?|生日|生年月日|생년월일|дата рождения|род(?:ился|илась|\.))"
     r"(?:：|[\s:,.?!'\"()*-]){0,6}(?:(?:it['’]s|is|was|am|为|是)[\s:]{1,3}|为|是)?(?P<value>" + _DATE + r")(?!\d)",
-    "irth", "IRTH", "orn", "DOB", "dob", "D.O.B", "eburt", "ebor", "aissance", "née", "né ", "nacim", "nacid", "nascit", "nascim",
+    "irth", "IRTH", "orn", "DOB", "dob", "DoB", "Dob", "D.O.B", "d.o.b", "D.o.B", "eburt", "ebor", "geb.", "Geb.", "ødt", "ödd", "urodz",
+    "Urodz", "ur. ", "narozen", "nar. ", "syntynyt", "doğum", "Doğum", "род.", "Род.", "родил", "aissance", "née", "né ", "nacim", "nacid",
+    "nascit", "nascim",
     "出生", "生日", "生年月日", "생년월일", "рожден",
 )  # fmt: skip
 POSTAL_ADDRESS: Final = _phrase(
@@ -108,11 +112,18 @@ NUMBER_PLATE: Final = _phrase(
     r"(?![A-Za-z0-9_])",
     "plate", "Plate", "PLATE", "ennzeichen", "atrícula", "atricula", "mmatriculation", "targa", "Targa", "车牌", "牌号", "号牌",
 )  # fmt: skip
-_AT: Final = r"(?:\s?[(\[{<]\s?(?:at|@)\s?[)\]}>]\s?|\s_at_\s|\sat\s)"
-_DOT: Final = r"(?:\s?[(\[{<]\s?(?:dot|\.)\s?[)\]}>]\s?|\sdot\s)"
-OBFUSCATED_EMAIL: Final = _phrase(
-    rf"(?<![A-Za-z0-9._%+-])(?P<value>[A-Za-z0-9_%+-]{{1,64}}(?:(?:\.|{_DOT})[A-Za-z0-9_%+-]{{1,64}}){{0,4}}{_AT}[A-Za-z0-9-]{{1,63}}"
-    rf"(?:(?:\.|{_DOT})[A-Za-z0-9-]{{1,63}}){{0,4}}(?:\.|{_DOT})[A-Za-z]{{2,24}})(?![A-Za-z0-9_-])",
-    "at]", "at)", "at}", "at>", "AT]", "AT)", "AT}", "[@", "(@", "_at_", " dot ", " DOT ", "dot]", "DOT]", "dot)", "DOT)",
-)  # fmt: skip
+_AT: Final = r"(?:\s?[(\[{<]\s?(?:at|@)\s?[)\]}>]\s?|\s_at_\s|\s-at-\s)"
+_DOT: Final = r"(?:\s?[(\[{<]\s?(?:dot|\.)\s?[)\]}>]\s?|\s-?dot-?\s)"
+_NAME: Final = r"[A-Za-z0-9_%+-]{1,64}"
+_PLAIN_AT: Final = rf"\sat\s(?=[A-Za-z0-9.-]{{1,63}}{_DOT}|(?:{b'|'.join(PROVIDERS).decode()})\.)"
+OBFUSCATED_EMAIL: Final = Phrase(
+    re.compile(
+        (
+            rf"(?<![A-Za-z0-9._%+-])(?P<value>{_NAME}(?:(?:\.|{_DOT}){_NAME}){{0,4}}(?:{_AT}|{_PLAIN_AT})[A-Za-z0-9-]{{1,63}}"
+            rf"(?:(?:\.|{_DOT})[A-Za-z0-9-]{{1,63}}){{0,4}}(?:\.|{_DOT})[A-Za-z]{{2,24}})(?![A-Za-z0-9_-])"
+        ).encode(),
+        re.IGNORECASE,
+    ),
+    form=WRITTEN,
+)
 PRIVATE_KEYS: Final = Phrase(re.compile(rb"(?P<value>" + PRIVATE_KEY + rb")"), form=BEGIN, before=8, after=25_000)

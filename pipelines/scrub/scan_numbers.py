@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-import numba
-
 from pipelines.scrub.candidates import (
     BRACKET,
     DOT,
+    FEWEST_DIGITS,
     GROUP_BITS,
     HYPHEN,
     LONGEST_GROUP,
@@ -20,12 +19,13 @@ from pipelines.scrub.candidates import (
     SPACE,
 )
 from pipelines.scrub.scan_words import DIGIT, HEX, LETTER, RUNS_ON, write_word
+from tokenizer.memory import kernel
 
 _LONGEST_IBAN: Final = 34
 _LONGEST_IPV6: Final = 45
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mac_around(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
     """(start, end) of six pairs of hexadecimal digits with `:` or `-` between around the digit at `at`; else (0, 0)."""
     start = at - 1 if at > first and classes[data[at - 1]] & HEX else at
@@ -54,7 +54,7 @@ def mac_around(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
     return start, end
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def iban_end(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
     """End of what starts like an IBAN two bytes before the digit at `at`; 0 where nothing does."""
     if at - first < 2 or at + 1 >= stop or not classes[data[at + 1]] & DIGIT:
@@ -78,13 +78,13 @@ def iban_end(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
     return end if n >= 15 and n_digits >= 8 else 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _called_iban(data, first, at):  # type: ignore[no-untyped-def]
     """Whether IBAN stands directly before, with nothing between."""
     return at - first >= 4 and data[at - 4] == 0x49 and data[at - 3] == 0x42 and data[at - 2] == 0x41 and data[at - 1] == 0x4E
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _joint_end(data, at, stop):  # type: ignore[no-untyped-def]
     """Where the space, hyphen or dot at `at` ends, of whatever width; `at` where none is."""
     if data[at] in (0x20, 0x2D, 0x2E):
@@ -96,7 +96,7 @@ def _joint_end(data, at, stop):  # type: ignore[no-untyped-def]
     return at
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def ipv6_end(data, classes, at, stop):  # type: ignore[no-untyped-def]
     """End of what starts like an address in 2000::/3, the only global ones; 0 where nothing does."""
     if at + 6 >= stop or data[at] not in (0x32, 0x33) or data[at + 4] != 0x3A:
@@ -112,7 +112,7 @@ def ipv6_end(data, classes, at, stop):  # type: ignore[no-untyped-def]
     return end if n_colons >= 2 else 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _separator(data, classes, at, stop):  # type: ignore[no-untyped-def]
     """(kind, first byte of the next group) of the separator at `at`; kind 0 where no group of digits follows."""
     kind = 0
@@ -149,7 +149,7 @@ def _separator(data, classes, at, stop):  # type: ignore[no-untyped-def]
     return 0, at
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def write_number(data, classes, first, at, stop, n, starts, ends, forms, numbers):  # type: ignore[no-untyped-def]
     """Write the number at `at` as one candidate, and each of its parts between spaces as another; return (n, what is read)."""
     start = part = end = at
@@ -203,10 +203,10 @@ def write_number(data, classes, first, at, stop, n, starts, ends, forms, numbers
     return n, at
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _suffices(n_digits, n_groups, joints):  # type: ignore[no-untyped-def]
-    """Enough digits for any kind, or four groups that start with dots between, like an IPv4 address, or three like a date."""
-    if n_digits >= MIN_DIGITS or (n_groups == 3 and n_digits == MIN_DIGITS - 1):
+    """Enough digits for any kind, or four groups that start with dots between, like an IPv4 address."""
+    if n_digits >= FEWEST_DIGITS:
         return True
     if n_groups < 4:
         return False

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from pipelines.scrub.candidates import GROUP_BITS, KEY, LETTERS_FIRST, LONGEST_GROUP, MAX_GROUPS, TOKEN
+from pipelines.scrub.reading import readings
+from tokenizer.memory import kernel
 
 DIGIT: Final = 1
 LETTER: Final = 2
@@ -17,6 +18,7 @@ DOMAIN: Final = 8
 HEX: Final = 16
 START: Final = 32  # a candidate is looked for here
 RUNS_ON: Final = 64  # letters, digits and `_` run on into the number beside them
+ODD: Final = 128  # begins a character that may read as another, see `reading`
 
 _LONGEST_LOCAL: Final = 64  # RFC 5321
 _LONGEST_DOMAIN: Final = 253
@@ -44,6 +46,12 @@ def _byte_classes() -> npt.NDArray[np.uint8]:
     table[ord("@")] |= START
     table[ord("-")] |= START
     table[128:] |= DOMAIN  # internationalised names
+    for sign in "%&\\":
+        table[ord(sign)] |= START | ODD
+    for sign in "[({<.dD":
+        table[ord(sign)] |= START | ODD  # may spell an address, see `is_written`
+    odd = {chr(code).encode()[0] for code in np.flatnonzero(readings()).tolist()}
+    table[list(odd)] |= START | ODD
     table.flags.writeable = False
     return table
 
@@ -52,10 +60,15 @@ CLASSES: Final = _byte_classes()
 _KEY_STARTS: Final = np.frombuffer(b"AKIASIghpghoghughsghrgitxoxeyJsk_rk_sk-AIzglpnpmhf_SG.pypsq0AKCdopshpGOC", np.uint8).reshape(-1, 3)
 """How keys of AWS, GitHub, Slack, JSON web tokens, Stripe, OpenAI, Google, GitLab, npm, Hugging Face, SendGrid, PyPI, Square, JFrog,
 DigitalOcean, Shopify and Google's OAuth begin."""
+PROVIDERS: Final = (
+    b"gmail", b"googlemail", b"yahoo", b"ymail", b"hotmail", b"outlook", b"live", b"icloud", b"protonmail", b"proton", b"aol", b"gmx",
+    b"web", b"qq", b"163", b"126", b"mail", b"yandex", b"zoho", b"fastmail", b"rediffmail",
+)  # fmt: skip
+"""Names of hosts that give addresses to people."""
 _SHORTEST_KEY: Final = 15
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def token_start(data, classes, first, at):  # type: ignore[no-untyped-def]
     """Where the word around `at` starts, or _LONGEST_TOKEN bytes before."""
     start = at
@@ -64,14 +77,14 @@ def token_start(data, classes, first, at):  # type: ignore[no-untyped-def]
     return start
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _token_end(data, classes, at, stop):  # type: ignore[no-untyped-def]
     while at < stop and classes[data[at]] & RUNS_ON:
         at += 1
     return at
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def write_word(data, classes, first, start, stop, n, starts, ends, forms, numbers):  # type: ignore[no-untyped-def]
     """Write the word of letters and digits at `start`, or the key that it is part of; return (n, where it ends)."""
     begin = start
@@ -111,7 +124,7 @@ def write_word(data, classes, first, start, stop, n, starts, ends, forms, number
     return n, at
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def is_key_start(data, at, stop):  # type: ignore[no-untyped-def]
     """Whether the three bytes at `at` open a key of a well-known service."""
     if at + 16 > stop:
@@ -122,7 +135,7 @@ def is_key_start(data, at, stop):  # type: ignore[no-untyped-def]
     return False
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def around_at(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
     """(start, end) of the address-like text around the `@`; (0, 0) where it has no name, or a short host without a dot."""
     start = at
@@ -139,7 +152,7 @@ def around_at(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
     return (at, end) if dotted and at > first and data[at - 1] > 0x20 and data[at - 1] != 0x40 else (0, 0)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def handle_end(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
     """End of the `@name` that stands by itself at `at`; 0 where none does."""
     if at > first and (classes[data[at - 1]] & (RUNS_ON | LOCAL) or data[at - 1] in (0x40, 0x2F)):
@@ -150,9 +163,55 @@ def handle_end(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
     return end if end - at >= 3 else 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def begins_pem(data, first, at, stop):  # type: ignore[no-untyped-def]
     """Whether the hyphen at `at` is the last of "-----BEGIN "."""
     if at + 6 >= stop or at - first < 4 or data[at + 1] != 0x42 or data[at + 2] != 0x45 or data[at + 6] != 0x20:
         return False
     return data[at - 1] == 0x2D and data[at - 4] == 0x2D and data[at + 5] == 0x4E
+
+
+@kernel
+def is_written(data, first, at, stop):  # type: ignore[no-untyped-def]
+    """Whether a part of a spelled address is at `at`: `[at]`, `(dot)`, ` dot `, or the dot of ` at gmail.com`."""
+    byte = data[at]
+    if byte == 0x2E:
+        return _after_provider(data, first, at, stop)
+    if byte in (0x44, 0x64):
+        return at > first and at + 3 < stop and data[at - 1] == 0x20 and data[at + 3] == 0x20 and _is_small(data, at + 1, stop, 0x6F, 0x74)
+    at += 1
+    if at < stop and data[at] == 0x20:
+        at += 1
+    if _is_small(data, at, stop, 0x61, 0x74):
+        at += 2
+    elif at < stop and data[at] in (0x40, 0x2E):
+        at += 1
+    elif _is_small(data, at, stop, 0x64, 0x6F) and at + 2 < stop and data[at + 2] | 0x20 == 0x74:
+        at += 3
+    else:
+        return False
+    if at < stop and data[at] == 0x20:
+        at += 1
+    return at < stop and data[at] in (0x5D, 0x29, 0x7D, 0x3E)
+
+
+@kernel
+def _is_small(data, at, stop, one, other):  # type: ignore[no-untyped-def]
+    """Whether two letters are at `at`, in either case."""
+    return at + 1 < stop and data[at] | 0x20 == one and data[at + 1] | 0x20 == other
+
+
+@kernel
+def _after_provider(data, first, at, stop):  # type: ignore[no-untyped-def]
+    """Whether the dot ends ` at ` and the name of a provider of mail, and goes on with a letter."""
+    if at + 1 >= stop or not 0x61 <= data[at + 1] | 0x20 <= 0x7A:
+        return False
+    for name in PROVIDERS:
+        start = at - len(name)
+        if start - 4 > first and data[start - 1] == 0x20 and data[start - 4] == 0x20 and _is_small(data, start - 3, stop, 0x61, 0x74):
+            same = True
+            for i in range(len(name)):
+                same &= data[start + i] | 0x20 == name[i] | 0x20
+            if same:
+                return True
+    return False

@@ -28,13 +28,14 @@ from pipelines.scrub.rewrite import settle
 from pipelines.text.view import text_view
 from schemas.recipe import Scrub
 
-RULES_VERSION: Final = 5
+RULES_VERSION: Final = 6
 _LIBRARIES: Final = ("phonenumbers", "python-stdnum", "tldextract")  # their tables decide what is valid
 _BESIDE: Final = ("url", "licence", "rights")
 """Columns with words that the source chose."""
 _MOST_ESCAPES: Final = 4
 _BEFORE_HOST: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?")
-_NUMERIC_HOST: Final = re.compile(rf"({_BEFORE_HOST.pattern})(\[[0-9A-Fa-f:.]+\]|[^/?#@:\[]*[0-9][^/?#@:\[]*)(?::[0-9]*)?(?:[/?#]|$)")
+_HOST_WITH_DIGITS: Final = rf"({_BEFORE_HOST.pattern})(\[[0-9A-Fa-f:.]+\]|[^/?#@:\[]*[0-9][^/?#@:\[]*)"
+_NUMERIC_HOST: Final = re.compile(_HOST_WITH_DIGITS + r"(?::[0-9]*)?(?:[/?#]|\Z)")
 
 
 def redaction_fields(config: Scrub) -> list[pa.Field]:
@@ -130,7 +131,7 @@ def _hiding_hosts(url: pa.Array) -> tuple[pa.Array, dict[int, str]]:
 
     It is the page's own address, by which lists and caps know the document, and nobody's private value.
     """
-    if not pc.any(pc.match_substring_regex(url, _NUMERIC_HOST.pattern)).as_py():
+    if not pc.any(pc.match_substring_regex(url, _HOST_WITH_DIGITS)).as_py():
         return url, {}
     urls, hosts = url.to_pylist(), {}
     for row, one in enumerate(urls):

@@ -45,7 +45,7 @@ _WALLET_CUE: Final = re.compile(r"wallet|\beth(?:er|ereum)?\b|\bdonat|\bsend|\bt
 _KEY_WORDS: Final = ("key", "token", "secret", "passw", "pwd", "auth", "credential", "密钥", "口令", "密码")
 KEY_HINTS: Final = tuple(word.encode() for word in _KEY_WORDS)
 _KEY_CUE: Final = re.compile("|".join(_KEY_WORDS), re.IGNORECASE)
-_KEY_ASSIGNED: Final = re.compile(r"[=:：]\s*[\"'`]?$|[\"'`]$")
+_KEY_ASSIGNED: Final = re.compile(r"[=:：]\s*[\"'`]?\Z|[\"'`]\Z")
 _MIN_KEY: Final = 20
 _MIN_ENTROPY: Final = 3.7  # bits a character; words and numbers stay below
 _HEX: Final = re.compile(rb"[0-9a-f]+|[0-9A-F]+")

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pipelines.runtime import Decision, count, count_outcomes, give_back, retag
 from pipelines.scrub.opt_out import Lists, admit
 from pipelines.scrub.scrub import scrub_again, verify_clean
+from pipelines.text.utf8 import prove_utf8
 from schemas.errors import PrivacyError
 from schemas.recipe import OptOut, Scrub
 
@@ -62,7 +63,8 @@ def mend(batch: pa.RecordBatch, scrub: Scrub) -> pa.RecordBatch:
 
 
 def prove_clean(batch: pa.RecordBatch, scrub: Scrub) -> None:
-    """Look over `text` again; PrivacyError names the first document and kind that is left."""
+    """Look over `text` again; PrivacyError names the first document and kind that is left, TextError one that is not UTF-8."""
+    prove_utf8(batch, "scrub")
     left = verify_clean(batch, scrub)
     if left.num_rows:
         first = left.slice(0, 1).to_pylist()[0]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.scrub.kinds import placeholder
+from pipelines.scrub.reading import plain
 from schemas.errors import RecipeError
 from schemas.recipe.scrub import KEY_VARIABLE, Scrub
 
@@ -57,6 +58,7 @@ def is_stand_in(kind: str, value: bytes) -> bool:
 
 def pseudonym(kind: str, value: bytes, key: bytes) -> bytes:
     """The stand-in of the value under the key."""
+    value = plain(value)
     canonical = value.lower() if kind == "email" else _JOINTS.sub(b"", value).upper()
     digest = hmac.digest(key, kind.encode() + b"\0" + canonical, "sha256")
     number = int.from_bytes(digest[:8])

@@ -22,7 +22,7 @@ _SIMPLE: Final = rf"^(?:[A-Za-z][A-Za-z0-9+.-]*://)?[A-Za-z0-9._-]*[A-Za-z0-9_-]
 """URLs, without fragment, that have one spelling but for their host and the slashes at the end; nearly all have this form."""
 
 _AUTHORITY: Final = re.compile(r"(?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,})?([^/?\\]*)([^?]*)\??(.*)", re.DOTALL)
-_PORT: Final = re.compile(r":([0-9]*)$")
+_PORT: Final = re.compile(r":([0-9]*)\Z")
 _SPACE_AND_CONTROLS: Final = "".join(map(chr, range(0x21)))
 _NEWLINES_AND_TABS: Final = str.maketrans("", "", "\t\n\r")
 _LONE_PERCENT: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")

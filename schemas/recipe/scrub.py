@@ -9,13 +9,13 @@ from schemas.errors import RecipeError
 from schemas.recipe.base import Threshold, config, require, unknown_key
 
 DEFAULT_KINDS: Final = (
-    "secret", "private_key", "url_credentials", "email", "iban", "cn_resident_id", "payment_card", "crypto_address", "it_fiscal_code",
-    "br_cpf", "br_cnpj", "kr_rrn", "fr_nir", "us_itin", "us_ssn", "uk_nino", "ipv6", "ipv4", "mac", "cn_mobile", "imei", "in_aadhaar",
-    "in_pan", "uk_nhs", "de_tax_id", "es_dni", "nl_bsn", "jp_my_number", "sg_nric", "us_ein", "us_routing", "bank_account",
+    "secret", "private_key", "url_credentials", "email", "obfuscated_email", "iban", "cn_resident_id", "payment_card", "crypto_address",
+    "it_fiscal_code", "br_cpf", "br_cnpj", "kr_rrn", "fr_nir", "us_itin", "us_ssn", "uk_nino", "ipv6", "ipv4", "mac", "cn_mobile", "imei",
+    "in_aadhaar", "in_pan", "uk_nhs", "de_tax_id", "es_dni", "nl_bsn", "jp_my_number", "sg_nric", "us_ein", "us_routing", "bank_account",
     "passport", "driving_licence", "voter_id", "phone",
 )  # fmt: skip
 """Kinds that keep their precision on ordinary text: held to a checksum, to a format, or to the words directly before."""
-OTHER_KINDS: Final = ("obfuscated_email", "number_plate", "date_of_birth", "gps", "user", "key", "postal_address")
+OTHER_KINDS: Final = ("number_plate", "date_of_birth", "gps", "user", "key", "postal_address")
 """Kinds that also take what is not private, told by a phrase or by their looks alone: a recipe names them if it wants them."""
 PII_KINDS: Final = (*DEFAULT_KINDS, *OTHER_KINDS)
 

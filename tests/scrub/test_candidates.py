@@ -17,7 +17,7 @@ from tests.scrub.pii import PII_LIKE, texts
 
 def candidates_of(rows: list[str]) -> tuple[Candidates, list[tuple[int, int, str]]]:
     data, offsets = text_view(texts(rows))
-    found = scan(data, offsets, np.ones(len(rows), np.bool_))
+    found, _ = scan(data, offsets, np.ones(len(rows), np.bool_))
     places = zip(found.rows, found.forms, found.starts, found.ends, strict=True)
     return found, [(int(row), int(form), data[start:end].tobytes().decode()) for row, form, start, end in places]
 
@@ -72,6 +72,6 @@ def test_numbers_are_the_digit_runs_of_a_slow_reference(rows: list[str]) -> None
 def test_inactive_rows_and_rows_of_a_slice_are_seen_apart(rows: list[str], start: int) -> None:
     _, seen = candidates_of(rows)
     data, offsets = text_view(texts(rows).slice(start))
-    shifted = scan(data, offsets, np.ones(max(0, len(rows) - start), np.bool_))
+    shifted, _ = scan(data, offsets, np.ones(max(0, len(rows) - start), np.bool_))
     assert len(shifted) == sum(row >= start for row, _, _ in seen)
-    assert len(scan(data, offsets, np.zeros(len(offsets) - 1, np.bool_))) == 0
+    assert len(scan(data, offsets, np.zeros(len(offsets) - 1, np.bool_))[0]) == 0

@@ -28,7 +28,7 @@ def test_hints_are_found_where_they_stand(rows: list[str], start: int) -> None:
 @given(ROWS)
 def test_a_hint_counts_within_the_context_of_its_row(rows: list[str]) -> None:
     data, offsets = text_view(texts(rows))
-    candidates = scan(data, offsets, np.ones(len(rows), np.bool_))
+    candidates, _ = scan(data, offsets, np.ones(len(rows), np.bool_))
     windows = [
         data[max(int(offsets[row]), start - CONTEXT) : start].tobytes().lower()
         for row, start in zip(candidates.rows.tolist(), candidates.starts.tolist(), strict=True)

@@ -132,3 +132,57 @@ def test_national_formats_follow_the_recipe_the_language_and_the_country_of_the_
 )
 def test_regions_of_a_place(lang: str | None, url: str | None, regions: tuple[str, ...]) -> None:
     assert place_of(lang, url, ("US",)).regions == regions
+
+
+def test_other_regions_of_a_language_and_domains_that_spell_something_count_less() -> None:
+    place = place_of("spa_Latn", "https://example.io/", ("US",))
+    assert place.regions == ("US", "ES", "MX")
+    assert {"AR", "CL", "IO"} <= set(place.wide)
+    assert not set(place.wide) & set(place.regions)
+
+
+@pytest.mark.parametrize(
+    ("text", "lang", "url", "expected"),
+    [
+        ("Call us on 62889 today.", None, "https://www.example.ac/", "Call us on <PHONE> today."),
+        ("Call us on 62889 today.", "en", None, "Call us on 62889 today."),
+        ("Phone (712 345)", "ca", None, "Phone (<PHONE>)"),
+        ("Reservations: 2212 3411", "es", "https://example.cr/", "Reservations: <PHONE>"),
+        ("2212 3411 is the number to call.", "es", None, "<PHONE> is the number to call."),
+        ("our number is 011 15-2345-6401.", "es", "https://example.ar/", "our number is <PHONE>."),
+        ("The office (8 (301) 123-42-85) is open", "ru", None, "The office (<PHONE>) is open"),
+        ("Tel: 8 (912) 345-67-89", "en", None, "Tel: <PHONE>"),
+        ("Contact 612 34 56 78 or visit", "en", None, "Contact <PHONE> or visit"),
+        ("Contact +229 20 21 12 34 or visit", "en", None, "Contact <PHONE> or visit"),
+        ("My number is +251911123456", "en", None, "My number is <PHONE>"),
+        ("\u05d8\u05dc\u05e4\u05d5\u05df: +972-50-123-4567", "he", None, "\u05d8\u05dc\u05e4\u05d5\u05df: <PHONE>"),
+        ("Phone: 020 7946 0018", "eng_Latn", None, "Phone: <PHONE>"),
+        ("numéro : 01 42 68 53 00", "fra_Latn", None, "numéro : <PHONE>"),
+        ("see below\n650-253-0000", "en", None, "see below\n<PHONE>"),
+    ],
+)
+def test_language_and_domain_tell_where_a_number_is_from(text: str, lang: str, url: str, expected: str) -> None:
+    assert scrubbed(text, lang=lang, url=url) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "color: rgb(235 236 240); call it",
+        "text-embedding-3: 512-1536",
+        "call tree | 7833101 | 7360257 (1.1x)",
+        "contact 192.168.1.1 for support",
+        "questions took 23.606342 s",
+        "in 2004 12 people called 1999 2005",
+        "call function 20000006",
+        "+1 000 000 0000",
+    ],
+)
+def test_numbers_that_could_be_of_some_country_stay_where_nothing_calls_them_so(text: str) -> None:
+    assert scrubbed(text, lang="en") == text
+
+
+def test_twelve_digits_are_a_japanese_number_only_where_they_are_called_one() -> None:
+    assert scrubbed("My Number 123456789018") == "My Number <JP_MY_NUMBER>"
+    assert scrubbed("my number 123456789018") == "my number 123456789018"
+    assert scrubbed("My Number +251911123404") == "My Number <PHONE>"

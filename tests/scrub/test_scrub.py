@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.scrub import column, scrub
-from pipelines.scrub.candidates import Candidates, Window
+from pipelines.scrub.candidates import Window
 from pipelines.scrub.column import scrub_text
 from pipelines.scrub.kinds import KINDS, Kind, placeholder
 from pipelines.scrub.phrases import Phrase
@@ -151,13 +151,13 @@ def test_work_grows_with_the_text_and_not_faster(unit: str, monkeypatch: pytest.
     passes: list[int] = []
     shown: list[int] = []
 
-    def counting_scan(*arguments: Any) -> Candidates:
+    def counting_scan(*arguments: Any) -> Any:
         passes.append(1)
         return scan(*arguments)
 
-    def counting_window(before: bytes, value: bytes, after: bytes) -> Window:
+    def counting_window(before: bytes, value: bytes, after: bytes, hinted: bool) -> Window:
         shown.append(len(value))
-        return Window(before, value, after)
+        return Window(before, value, after, hinted)
 
     monkeypatch.setattr(column, "scan", counting_scan)
     monkeypatch.setattr(column, "Window", counting_window)
@@ -172,7 +172,7 @@ def test_work_grows_with_the_text_and_not_faster(unit: str, monkeypatch: pytest.
 @pytest.mark.parametrize("unit", CATASTROPHES)
 def test_a_megabyte_of_one_pattern_has_few_and_short_candidates(unit: str) -> None:
     data, offsets = text_view(texts([unit * (1_000_000 // len(unit.encode()))]))
-    candidates = scan(data, offsets, np.ones(1, np.bool_))
+    candidates, _ = scan(data, offsets, np.ones(1, np.bool_))
     picked = [candidates.where(kind.picks(candidates)) for kind in KINDS.values() if not isinstance(kind.picks, Phrase)]
     assert sum(int((one.ends - one.starts).sum()) for one in picked) <= 40 * len(data)
 

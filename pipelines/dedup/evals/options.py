@@ -20,19 +20,19 @@ _LABEL: Final = r"[(（\[]?([A-ZＡ-Ｚ])[)）\].．:：、]"
 _AT_LINE: Final = re.compile(r"(?m)^[ \t　]*(?:[-*•][ \t]*)?" + _LABEL)
 _AT_LINE_LOWER: Final = re.compile(r"(?m)^[ \t　]*[(（\[]?([a-z])[)）\].．、]")
 _IN_LINE: Final = re.compile(r"(?:^|(?<=[\s?？。！!:：;；，,）)]))" + _LABEL)
-_HEADING: Final = re.compile(r"(?i)\s*\b(?:answer )?(?:options|choices)\s*[:：]?\s*$|\s*(?:选项|選項|選択肢)\s*[:：]?\s*$")
+_HEADING: Final = re.compile(r"(?i)\s*\b(?:answer )?(?:options|choices)\s*[:：]?\s*\Z|\s*(?:选项|選項|選択肢)\s*[:：]?\s*\Z")
 _LIST: Final = re.compile(
     r"(?is)^(.*?)\n\s*(?:answer )?(?:options|choices|选项|選項|選択肢)\s*[:：]\s*\n"
-    r"((?:[ \t]*(?:[-*•]|\(?\d{1,2}[.)、])[ \t]*\S[^\n]*(?:\n|$)){2,})"
+    r"((?:[ \t]*(?:[-*•]|\(?\d{1,2}[.)、])[ \t]*\S[^\n]*(?:\n|\Z)){2,})"
 )
 _LIST_ENTRY: Final = re.compile(r"(?m)^\s*(?:[-*•]|\(?\d{1,2}[.)、])\s*(\S.*)$")
 _FULL_WIDTH: Final = 0xFEE0
 
 _LISTS: Final = ("choices", "options", "endings", "candidates", "answer_choices", "multiple_choice_targets", "mc1_targets", "alternatives")
 """Fields that hold the options as a list or as an object."""
-_NUMBERED: Final = re.compile(r"(?i)^(|(?:option|op|choice|ending|sol|answer|ans|alternative)_?)([a-j]|\d)$")
+_NUMBERED: Final = re.compile(r"(?i)^(|(?:option|op|choice|ending|sol|answer|ans|alternative)_?)([a-j]|\d)\Z")
 """Fields that hold one option each: A, option_b, opc, ending0."""
-_ANSWERS: Final = re.compile(r"(?i)^(?:in)?correct[ _]answer(?:[ _]?\d)?$|^distractor[ _]?\d$")
+_ANSWERS: Final = re.compile(r"(?i)^(?:in)?correct[ _]answer(?:[ _]?\d)?\Z|^distractor[ _]?\d\Z")
 _TEXTS: Final = ("text", "content", "value", "option", "choice", "label")
 
 _PREFIXES: Final = ("", "option_", "option", "op", "choice_", "choice", "answer_", "answer", "ending_", "ending", "sol")

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from pipelines.dedup.frames import as_batch, as_frame
 from pipelines.dedup.spans.cut import apply_cuts, settle
 from pipelines.dedup.spans.units import UInt64s
+from pipelines.text.utf8 import prove_utf8
 from schemas.hops import MERGE
 from schemas.recipe import Cuts, Dedup
 
@@ -64,7 +65,7 @@ def rewrite(
     reason = np.where(too_much, f"{kind}.max_share", f"{kind}.min_left")[ends]
     merges = _ended(np.flatnonzero(ends).astype(np.uint64) + np.uint64(first), reason.tolist(), value, limit, cuts)
     cut = batch.set_column(batch.schema.get_field_index("text"), batch.schema.field("text"), text)
-    cut = _mended(cut, (n_chars > 0) & ~ends, mend)
+    cut = _mended(prove_utf8(cut, f"dedup.{kind}"), (n_chars > 0) & ~ends, mend)
     numbers = {f"n_cut_chars_{kind}": pa.array(n_chars), f"n_cut_spans_{kind}": pa.array(n_spans), STAYS: pa.array(stays & ~ends)}
     schema = rewritten_schema(batch.schema, kind)
     return pa.RecordBatch.from_arrays(

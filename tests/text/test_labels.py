@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from pipelines.filters.fasttext_sgd import fit
-from pipelines.filters.labels import code_of, kept_labels, scripts_of, split_label
 from pipelines.filters.language import identify
 from pipelines.filters.limits import Languages
 from pipelines.filters.profiles import PROFILES
+from pipelines.text.labels import code_of, kept_labels, scripts_of, split_label
 from pipelines.text.scripts import script_bits
 from schemas.errors import RecipeError
 from schemas.recipe import ClassifierTraining, Language
