@@ -21,7 +21,9 @@ class Tokenizer:
     cased: bool = True
     """False lower-cases text and takes its accents off; of `wordpiece` only."""
     vocab_size: int = 32_768
+    """Tokens, the special ones included."""
     min_frequency: int = 2
+    """A pair of tokens is merged if it occurs at least so often."""
     pattern: Literal["gpt2", "cl100k", "qwen2", "o200k", "llama", "baichuan", "jieba", "code"] = "cl100k"
     """How text is cut into pre-tokens. `llama`, `baichuan` and `jieba` are vocabularies of characters, the others of bytes; `jieba` takes
     the words that it finds, as CPM does, and needs the extra `chinese`."""
