@@ -18,7 +18,7 @@ from rich.text import Text
 
 from schemas import recipe as recipes
 from schemas.errors import MENDABLE, CorpusmillError, InputError, RecipeError, RequestError
-from schemas.file_names import printable, well_formed
+from schemas.file_names import check_folder_name, printable, well_formed
 from schemas.lock import locked
 
 if TYPE_CHECKING:
@@ -202,6 +202,7 @@ def crawl(
     assert config is not None  # noqa: S101 - given just above
     from pipelines.crawl.crawler import crawl as run_crawl
 
+    check_folder_name(out)
     out.mkdir(parents=True, exist_ok=True)
     try:
         with locked(out), stage_bars() as bars:
@@ -324,6 +325,7 @@ def encode(
     config = recipes.section(recipes.Encode, settings or ())
     from pipelines.encode_files import encode_files
 
+    check_folder_name(out)
     out.mkdir(parents=True, exist_ok=True)
     with locked(out), stage_bars() as bars:
         done = encode_files(

@@ -50,6 +50,7 @@ from pipelines.scrub.stand_ins import key_of
 from schemas import recipe as recipes
 from schemas.certificate import certificates, check_none_pending
 from schemas.errors import CorpusmillError, EmptyCorpusError, InputError, OutputError, TokenizerError
+from schemas.file_names import check_folder_name
 from schemas.files import FileEntry, entry, sha256_of, whole_file
 from schemas.hops import LEDGER, tokens_schema
 from schemas.ledger import check_run, check_stage
@@ -680,6 +681,7 @@ def failing(ran: Ran) -> dict[str, dict[str, int]]:
 
 def check_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:
     """OutputError where a run of this recipe may not write into the folder."""
+    check_folder_name(folder)
     check_none_pending(folder)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; give --out a new or empty folder")

@@ -193,6 +193,7 @@ def test_sources_without_records_are_one_message(
         (("--runner", "prism"), "--runner 'prism': use one of local, portable, flink, spark, dataflow"),
         (("--workers", "100000"), "--workers 100000 is more than this machine can start: give at most"),
         (("--set", "sources.../x.path=a"), "sources.: unknown key ''"),
+        (("--out", "caf\udce9"), "caf\\xe9: files are written only into folders with names in UTF-8"),
         (("--set", "name=../x"), "name = '../x': give a name of at most 60 letters"),
     ],
 )
@@ -225,7 +226,7 @@ def test_a_model_that_does_not_pass_ends_with_1_and_says_why(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, warc: Path
 ) -> None:
     out = str(tmp_path / "out")
-    settings = ("--set", "tokenizer.vocab_size=300", "--set", "encode.valid_ratio=0.3", "--set", "pretrain.steps=2")
+    settings = ("--set", "tokenizer.vocab_size=300", "--set", "encode.valid_ratio=0", "--set", "pretrain.steps=2")
     small = ("--set", "pretrain.d_model=16", "--set", "pretrain.n_layers=1", "--set", "pretrain.seq_len=16")
     source = ("--set", f"sources.web.path={json.dumps(str(warc))}")
     assert status_of(monkeypatch, "run", "fineweb", *source, *settings, *small, "--out", out) == 1
@@ -443,7 +444,9 @@ def test_takedown_says_what_it_did_and_that_it_did_nothing(
     assert status_of(monkeypatch, "takedown", out, "--url", "http://site.example/no-such-page") == 0
     assert "no document of this run is asked for; nothing was changed" in capsys.readouterr().out
     assert not (tmp_path / "out" / "takedown").exists()
-    assert status_of(monkeypatch, "takedown", out, "--url", "http://site.example/bread", "--reason", "asked by jane@bakery.org") == 0
+    assert (
+        status_of(monkeypatch, "takedown", out, "--url", "http://site.example/bread", "--reason", "asked by jane@bakery.org", "--yes") == 0
+    )
     shown = " ".join(capsys.readouterr().out.split())
     assert "removed 1 document(s) with " in shown
     assert "takedown/0001.json" in shown
