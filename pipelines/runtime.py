@@ -423,15 +423,13 @@ class _Options(PipelineOptions):
 def _counters(result: PipelineResult) -> dict[str, dict[str, int]]:
     rooms: dict[str, dict[str, int]] = {}
     found = result.metrics().query(MetricsFilter())
-    for metric in found["counters"]:
+    for metric in found["counters"]:  # a runner may give a counter of 0 as None
         room = rooms.setdefault(metric.key.metric.namespace, {})
-        room[metric.key.metric.name] = room.get(metric.key.metric.name, 0) + (
-            metric.result or 0
-        )  # a runner may give a counter of 0 as None
+        room[metric.key.metric.name] = room.get(metric.key.metric.name, 0) + (metric.result or 0)
     for metric in found["distributions"]:
         room = rooms.setdefault(metric.key.metric.namespace, {})
-        most = (metric.result.max or 0) if metric.result else 0
-        room[metric.key.metric.name] = max(room.get(metric.key.metric.name, 0), most)
+        most = metric.result.max if metric.result else 0
+        room[metric.key.metric.name] = max(room.get(metric.key.metric.name, 0), most or 0)
     return rooms
 
 
