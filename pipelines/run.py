@@ -46,7 +46,7 @@ from pipelines.runtime import Progress, Ran, Stopwatch, open_segment, read_repor
 from pipelines.scrub.opt_out import Lists
 from pipelines.scrub.scrub import digest as scrub_digest
 from pipelines.scrub.scrub import special_tokens
-from pipelines.scrub.stand_ins import key_of
+from pipelines.scrub.stand_ins import fingerprint_of_key, key_of
 from schemas import recipe as recipes
 from schemas.certificate import certificates, check_none_pending
 from schemas.errors import CorpusmillError, EmptyCorpusError, InputError, OutputError, TokenizerError
@@ -132,6 +132,8 @@ class Run:
         self.recipe, self.folder, self.engine, self.tell = recipe, folder, engine, tell
         self.records: dict[str, StageRecord] = {}
         self.plan = Plan([], {})
+        self.at_work = False
+        """Whether a stage has been begun: what is refused before leaves run.json as it is."""
         self.versions = {stage: versions_of(stage) for stage in STAGES}  # of the code as it was loaded
 
     @property
@@ -152,10 +154,12 @@ class Run:
                 try:
                     self.records[stage] = self.bring_up_to_date(stage)
                 except CorpusmillError as error:
-                    self.write_state(complete=False, stopped=f"{stage}: {error}")
+                    if self.at_work:
+                        self.write_state(complete=False, stopped=f"{stage}: {error}")
                     raise
                 self.tell(stage, 1, 1)
-                self.write_state(complete=stage in STAGES[-2:])
+                if self.at_work or stage == STAGES[-1]:
+                    self.write_state(complete=stage in STAGES[-2:])
         return list(self.records.values())
 
     def check(self, *, resume: bool) -> None:
@@ -191,6 +195,7 @@ class Run:
                 self.engine.say(f"{stage}: {gone}; what was read before is kept")
             return marker
         if marker and self.may_decide_again(stage, marker, inputs):
+            self.at_work = True
             self.engine.say(f"{stage} decides again about the documents that were read: {_listed(changes)}")
             self.forget(STAGES[STAGES.index(stage) + 1 :])
             return self.decide_again(marker)
@@ -201,6 +206,7 @@ class Run:
                 f"{self.folder}: documents were taken down from this run, and {_listed(changes)}; reading again would bring those "
                 "documents back. Put what the certificates in takedown/ name on opt_out lists and run into a new folder"
             )
+        self.at_work = True
         if marker:
             self.engine.say(f"{stage} is done again, and what comes after it: {_listed(changes)}")
             self.forget(STAGES[STAGES.index(stage) :] if self.shaped_otherwise(stage, marker) else (stage,))
@@ -287,7 +293,8 @@ class Run:
         """What the stage reads, one line each."""
         if stage == "collect":
             self.plan = plan_all(self.recipe.sources, self.folder)
-            return describe_inputs(self.splits) + self.recipe.files_named_in("opt_out", "filters", "scrub")
+            named = self.recipe.files_named_in("opt_out", "filters", "scrub")
+            return (*describe_inputs(self.splits), *fingerprint_of_key(self.recipe.scrub), *named)
         if stage == "report":
             return tuple(line for record in self.records.values() for line in lines_of(record.outputs))
         before = {"crawl": (), "refine": ("collect",), "tokenizer": ("refine",), "encode": ("refine", "tokenizer"), "validate": ("encode",)}

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from pipelines.run import Engine, Run
+from pipelines.scrub import stand_ins
 from schemas import recipe as recipes
 from schemas import shaping
 from schemas.errors import InputError, OutputError, TokenizerError
@@ -96,7 +97,7 @@ def test_limits_decide_again_about_what_was_read_even_without_the_sources(site: 
 
 
 def test_without_the_sources_only_what_needs_them_is_refused_and_nothing_is_touched(site: Path, finished: Path) -> None:
-    before, warc = corpus(finished), site / "site.warc.gz"
+    before, state, warc = corpus(finished), (finished / "run.json").read_bytes(), site / "site.warc.gz"
     scrubbed, learned = (site_recipe(site, **changes) for changes in ({"scrub.keep_role_addresses": True}, {"tokenizer.vocab_size": 300}))
     warc.rename(site / "away")
     try:
@@ -105,6 +106,7 @@ def test_without_the_sources_only_what_needs_them_is_refused_and_nothing_is_touc
         ):
             resumed(scrubbed, finished)
         assert corpus(finished) == before
+        assert (finished / "run.json").read_bytes() == state
         again, messages = resumed(learned, finished)
     finally:
         (site / "away").rename(warc)
@@ -143,6 +145,22 @@ def test_after_a_takedown_nothing_is_read_again(site: Path, finished: Path) -> N
     assert corpus(finished) == before
     again, _ = resumed(site_recipe(site, **{"tokenizer.vocab_size": 300}), finished)
     assert again == ["tokenizer", "encode", "validate", "report"]
+
+
+def test_another_key_of_pseudonyms_reads_again(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two keys in one corpus would give one person two names."""
+    recipe = site_recipe(site, **{"scrub.modes.email": "pseudonym"})
+    for number, (key, again) in enumerate((("a" * 32, None), ("a" * 32, []), ("b" * 32, list(STAGES[1:])))):
+        monkeypatch.setenv("CORPUSMILL_SCRUB_KEY", key)
+        stand_ins._key.cache_clear()
+        if number:
+            assert resumed(recipe, tmp_path / "run")[0] == again
+        else:
+            execute(recipe, tmp_path / "run")
+    marker = (tmp_path / "run" / "stages" / "collect.json").read_text()
+    assert "key of pseudonyms " in marker
+    assert "b" * 32 not in marker
+    stand_ins._key.cache_clear()
 
 
 # --- Versions --------------------------------------------------------------------------------------------------------
