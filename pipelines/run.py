@@ -293,8 +293,8 @@ class Run:
         """What the stage reads, one line each."""
         if stage == "collect":
             self.plan = plan_all(self.recipe.sources, self.folder)
-            named = self.recipe.files_named_in("opt_out", "filters", "scrub")
-            return (*describe_inputs(self.splits), *fingerprint_of_key(self.recipe.scrub), *named)
+            lists = self.recipe.files_named_in("opt_out", "filters", "scrub")
+            return (*describe_inputs(self.splits), *fingerprint_of_key(self.recipe.scrub), *lists)
         if stage == "report":
             return tuple(line for record in self.records.values() for line in lines_of(record.outputs))
         before = {"crawl": (), "refine": ("collect",), "tokenizer": ("refine",), "encode": ("refine", "tokenizer"), "validate": ("encode",)}
