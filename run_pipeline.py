@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,8 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas import recipe as recipes
-from schemas.errors import MENDABLE, CorpusmillError, InputError, RequestError
-from schemas.file_names import printable, well_formed
+from schemas.errors import MENDABLE, CorpusmillError, InputError, RecipeError, RequestError
+from schemas.file_names import check_folder_name, printable, well_formed
+from schemas.lock import locked
 
 if TYPE_CHECKING:
     from pipelines.takedown_preview import Preview
@@ -28,9 +29,16 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 console = Console()
 
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one value of the recipe; repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="SECTION.KEY=VALUE", help="Change one value of the recipe; repeatable, and the last one of a key counts."
+    ),
 ]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
+
+NOT_PASSED, WRONG, INTERRUPTED = 1, 2, 130
+"""Exit statuses besides 0: the model did not pass validation, an error that the user can mend, stopped by hand."""
+MOST_WORKERS, WORKERS_PER_CORE = 32, 4
 
 STAGE_TITLES = {
     "crawl": "crawl",
@@ -52,20 +60,24 @@ def run(
     settings: Settings = None,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes of the local runner.")] = 1,
     runner: Annotated[str, typer.Option(help="local, portable, flink, spark or dataflow.")] = "local",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out: finished stages are kept.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out: stages are kept unless a setting that they read changed.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the recipe and the inputs, say what would be done, and stop.")] = False,
 ) -> None:
     """Run a recipe from its sources to token shards, tokenizer, trained model and report."""
+    check_workers(workers)
     chosen = recipes.load(recipe, settings or ())
     folder = out or (Path(recipe) if (Path(recipe) / "run.json").is_file() else Path("runs") / chosen.name)
     from pipelines.report.summary import summary
     from pipelines.run import Engine, Run
-    from pipelines.runtime import RUNNERS
+    from pipelines.runners import check_runner
 
-    if runner not in RUNNERS:
-        raise typer.BadParameter(f"{runner!r}; use one of {', '.join(RUNNERS)}", param_hint="--runner")
+    options = tuple(beam_options or ())
+    check_runner(runner, options)
     if dry_run:
-        Run(chosen, folder, Engine(), tell=lambda stage, done, total: None).check(resume=resume)
+        planned = Run(chosen, folder, Engine(), tell=lambda stage, done, total: None)
+        planned.check(resume=resume)
         from pipelines.dry_run import forecast
         from pipelines.report.dry_run import bad_file_lines, plan_table
 
@@ -73,16 +85,19 @@ def run(
         console.print(plan_table(chosen, folder, found))
         for line in bad_file_lines(found):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
+        for line in planned.foreseen() if resume else ():
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
         found.check(chosen, lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True))
         return
     try:
         with stage_bars() as bars:
-            engine = Engine(runner=runner, workers=workers, beam_options=tuple(beam_options or ()), say=bars.say)
-            Run(chosen, folder, engine, bars.tell).execute(resume=resume)
+            engine = Engine(runner=runner, workers=workers, beam_options=options, say=bars.say)
+            records = Run(chosen, folder, engine, bars.tell).execute(resume=resume)
     except KeyboardInterrupt:
         Console(stderr=True).print(f"stopped; the same command with --resume goes on in {folder}", highlight=False)
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
     console.print(summary(folder))
+    end_unless_passed(next(record.details for record in records if record.stage == "validate"))
 
 
 @app.command()
@@ -92,12 +107,13 @@ def refilter(
     workers: Annotated[int, typer.Option(min=1, help="Worker processes of the local runner.")] = 1,
 ) -> None:
     """Decide again about the documents of a run, with other limits: ledger and documents as of a whole run with them."""
+    check_workers(workers)
     from pipelines.refilter import refilter as decide_again
     from pipelines.report.summary import summary
     from pipelines.run import Engine
 
     with stage_bars() as bars:
-        decide_again(folder, settings or [], Engine(workers=workers), bars.tell)
+        decide_again(folder, settings or [], Engine(workers=workers, say=bars.say), bars.tell)
     console.print(summary(folder))
     console.print(
         f"ledger/ and documents/ are new; for tokenizer, shards and model: run {folder} --resume", highlight=False, soft_wrap=True
@@ -131,7 +147,7 @@ def takedown(
         half = pending_path(folder).is_file()
         what = f"stopped half way; takedown {folder} finishes it" if half else "stopped; nothing was changed"
         Console(stderr=True).print(what, highlight=False, soft_wrap=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
     if not done:
         console.print("no document of this run is asked for; nothing was changed")
     for certificate in done:
@@ -186,14 +202,16 @@ def crawl(
     assert config is not None  # noqa: S101 - given just above
     from pipelines.crawl.crawler import crawl as run_crawl
 
+    check_folder_name(out)
+    out.mkdir(parents=True, exist_ok=True)
     try:
-        with stage_bars() as bars:
+        with locked(out), stage_bars() as bars:
             report = run_crawl(
                 config, out, resume=resume, on_page=lambda progress: bars.tell("crawl", progress.n_fetched, config.max_pages)
             )
     except KeyboardInterrupt:
         Console(stderr=True).print(f"stopped; the same command with --resume goes on in {out}", highlight=False, soft_wrap=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
     table = Table(title=f"crawled into {out}", show_header=False)
     for name, number in report.counts.items():
         table.add_row(name, str(number))
@@ -204,17 +222,27 @@ def crawl(
 def validate(folder: Folder, settings: Settings = None) -> None:
     """Train the small decoder on the shards of a run, on the GPU where there is one."""
     from pipelines.pretrain.loop import validate as run_validate
-    from schemas.manifest import read_run
+    from schemas.manifest import keys_that_differ, read_run
+    from schemas.shaping import reads
 
     data = read_run(folder)["recipe"]
+    before = recipes.parse(data).as_dict()
     for setting in settings or ():
         recipes.apply_setting(data, setting)
     recipe = recipes.parse(data)
-    with stage_bars() as bars:
+    if changed := [key for key in keys_that_differ(before, recipe.as_dict()) if not reads("validate", key)]:
+        raise RecipeError(
+            f"validate does not read {', '.join(changed)}; `run {folder} --resume --set KEY=VALUE` does again what a setting changes"
+        )
+    with locked(folder), stage_bars() as bars:
         metrics = run_validate(folder, recipe.pretrain, recipe.seed, on_step=lambda step, steps, loss: bars.tell("validate", step, steps))
-    console.print({name: value for name, value in metrics.items() if not isinstance(value, dict | list)})
-    if not metrics["passed"]:
-        raise typer.Exit(1)
+    console.print(
+        f"trained on {metrics['n_trained_tokens']:,} tokens in {metrics['train_s']:.0f} s on {metrics['device']}: validation loss "
+        f"{metrics['first_loss']:.3f} -> {metrics['loss']:.3f} nats per token (token frequencies alone: {metrics['unigram_loss']:.3f})",
+        highlight=False,
+        soft_wrap=True,
+    )
+    end_unless_passed(metrics)
 
 
 @app.command()
@@ -290,13 +318,16 @@ def encode(
     ] = None,
 ) -> None:
     """Encode files with any tokenizer.json, into shards as a run writes them. Nothing is filtered or scrubbed."""
+    check_workers(workers)
     given = [*(inputs or ()), *(paths or ())]
     if not given:
         raise InputError("encode has nothing to read; name files, folders or globs with --input")
     config = recipes.section(recipes.Encode, settings or ())
     from pipelines.encode_files import encode_files
 
-    with stage_bars() as bars:
+    check_folder_name(out)
+    out.mkdir(parents=True, exist_ok=True)
+    with locked(out), stage_bars() as bars:
         done = encode_files(
             given,
             tokenizer,
@@ -384,7 +415,8 @@ def report(folder: Folder) -> None:
     from pipelines.report.page import write_report
     from pipelines.report.summary import summary
 
-    write_report(folder)
+    with locked(folder):
+        write_report(folder)
     console.print(summary(folder))
 
 
@@ -442,12 +474,41 @@ def inspect(
 
 
 @app.command("recipes")
-def list_recipes() -> None:
-    """List the built-in recipes."""
+def list_recipes(
+    keys: Annotated[bool, typer.Option("--keys", help="Explain every key of a recipe, with its default.")] = False,
+) -> None:
+    """List the built-in recipes, or the keys that a recipe may have."""
+    if keys:
+        for key in recipes.documented_keys():
+            console.print(Text.assemble((key.name, "bold"), f" = {key.default}  ", (key.meaning, "dim")), soft_wrap=True)
+        return
     table = Table(show_header=False, box=None)
     for name in recipes.list_recipes():
         table.add_row(f"[bold]{name}[/]", recipes.load(name).description)
     console.print(table)
+
+
+def check_workers(workers: int) -> None:
+    """InputError for so many worker processes that they would fill the memory before they read anything."""
+    most = max(MOST_WORKERS, WORKERS_PER_CORE * (os.cpu_count() or 1))
+    if workers > most:
+        raise InputError(
+            f"--workers {workers} is more than this machine can start: give at most {most}; a process for each of its "
+            f"{os.cpu_count()} cores is the fastest, and the result is the same for any number"
+        )
+
+
+def end_unless_passed(metrics: dict[str, Any]) -> None:
+    """Say whether the model passed, and end with the status NOT_PASSED if it did not; without a model there is nothing to pass."""
+    if "passed" not in metrics:
+        return
+    if metrics["passed"]:
+        console.print("the model passed: it learned from these shards", highlight=False)
+        return
+    stderr = Console(stderr=True)
+    for reason in metrics["reasons"]:
+        stderr.print(Text.assemble(("the model did not pass:", "bold red"), f" {reason}"), soft_wrap=True)
+    raise typer.Exit(NOT_PASSED)
 
 
 class StageBars:
@@ -484,7 +545,7 @@ def fail(message: str) -> None:
     """End with one message."""
     console = Console(stderr=True)
     console.print(Text.assemble(("error:", "bold red"), f" {well_formed(message)}"), soft_wrap=True)
-    sys.exit(2)
+    sys.exit(WRONG)
 
 
 def main() -> None:

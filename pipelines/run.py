@@ -1,7 +1,7 @@
 """The driver: the stages of a run in order, each with its marker, its sums and its guard.
 
-A stage is done again unless its marker holds: same recipe, same inputs, every output there with its digest. Files under
-DIR/work serve the next stage only; they are deleted as soon as it is done.
+A stage is done again unless its marker holds: the settings that it reads, the versions that it runs on, its inputs and every output are
+as they were. Files under DIR/work serve the next stage only; they are deleted as soon as it is done.
 """
 
 from __future__ import annotations
@@ -38,24 +38,41 @@ from pipelines.encode.stage import curated
 from pipelines.filters.stage import FAILING, FAILING_ALONE
 from pipelines.filters.warm import warm
 from pipelines.guards import check_files, check_filters, check_lost, check_merges, check_reading, failed_files
+from pipelines.measuring import measured_from, measured_otherwise
 from pipelines.read.missing import advice, check_sample, check_seen, row_splits
 from pipelines.read.splits import Plan, Split, describe_inputs, input_bytes, plan_all
 from pipelines.read.stage import LOST_BYTES, PASSED_OVER, seen_in
-from pipelines.runtime import Progress, Ran, open_segment, read_report, run_graph, stopwatch, watch_progress
+from pipelines.runtime import Progress, Ran, Stopwatch, open_segment, read_report, run_graph, stopwatch, watch_progress
 from pipelines.scrub.opt_out import Lists
 from pipelines.scrub.scrub import digest as scrub_digest
 from pipelines.scrub.scrub import special_tokens
-from pipelines.scrub.stand_ins import key_of
+from pipelines.scrub.stand_ins import fingerprint_of_key, key_of
+from schemas import recipe as recipes
 from schemas.certificate import certificates, check_none_pending
-from schemas.errors import CorpusmillError, EmptyCorpusError, OutputError, TokenizerError, UnfilledError
+from schemas.errors import CorpusmillError, EmptyCorpusError, InputError, OutputError, TokenizerError, UnfilledError
+from schemas.file_names import check_folder_name
 from schemas.files import FileEntry, entry, sha256_of, whole_file
 from schemas.hops import LEDGER, tokens_schema
 from schemas.ledger import check_run, check_stage
-from schemas.manifest import Counts, StageRecord, lines_of, read_marker, still_holds, write_marker, write_run
+from schemas.lock import LOCK_FILE, locked
+from schemas.manifest import (
+    Counts,
+    StageRecord,
+    changed_files,
+    changed_settings,
+    changed_versions,
+    lines_of,
+    marker_path,
+    read_marker,
+    read_run,
+    withdraw,
+    write_marker,
+    write_run,
+)
 from schemas.recipe import Recipe, Tokenizer
+from schemas.shaping import STAGES, corpus_digest, digest_of, settings_of, versions_of
 from tokenizer import bpe
 
-STAGES: Final = ("crawl", "collect", "refine", "tokenizer", "encode", "validate", "report")
 TOKENIZER_FILE: Final = "tokenizer/tokenizer.json"
 COUNTS_RANGE_BYTES: Final = 256 * 1024 * 1024
 """Sampled text for each range of pre-tokens that counts are added up in."""
@@ -89,7 +106,7 @@ class Engine:
 
     def run(self, build: Callable[[beam.Pipeline], None]) -> Ran:
         """Run the graph that `build` makes."""
-        return run_graph(build, runner=self.runner, workers=self.workers, beam_options=self.beam_options)
+        return run_graph(build, runner=self.runner, workers=self.workers, beam_options=self.beam_options, say=self.say)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -116,9 +133,11 @@ class Run:
 
     def __init__(self, recipe: Recipe, folder: Path, engine: Engine, tell: Tell) -> None:
         self.recipe, self.folder, self.engine, self.tell = recipe, folder, engine, tell
-        self.digest = recipe.digest()
         self.records: dict[str, StageRecord] = {}
         self.plan = Plan([], {})
+        self.at_work = False
+        """Whether a stage has been begun: what is refused before leaves run.json as it is."""
+        self.versions = {stage: versions_of(stage) for stage in STAGES}  # of the code as it was loaded
 
     @property
     def splits(self) -> list[Split]:
@@ -129,34 +148,29 @@ class Run:
         """Bring every stage up to date and return their records; CorpusmillError says why a run cannot go on."""
         self.check(resume=resume)
         self.folder.mkdir(parents=True, exist_ok=True)
-        for stage in STAGES:
-            self.tell(stage, 0, None)
-            try:
-                self.records[stage] = self.bring_up_to_date(stage)
-            except CorpusmillError as error:
-                self.write_state(complete=False, stopped=f"{stage}: {error}")
-                raise
-            self.tell(stage, 1, 1)
-            self.write_state(complete=stage in STAGES[-2:])
+        with locked(self.folder):
+            check_folder(self.folder, self.recipe, resume=resume)  # as it is now that nobody else writes into it
+            if not (self.folder / "run.json").is_file():
+                self.write_state(complete=False)  # by which a resume knows the folder
+            for stage in STAGES:
+                self.tell(stage, 0, None)
+                try:
+                    self.records[stage] = self.bring_up_to_date(stage)
+                except CorpusmillError as error:
+                    if self.at_work:
+                        self.write_state(complete=False, stopped=f"{stage}: {error}")
+                    raise
+                self.tell(stage, 1, 1)
+                if self.at_work or stage == STAGES[-1]:
+                    self.write_state(complete=stage in STAGES[-2:])
         return list(self.records.values())
 
     def check(self, *, resume: bool) -> None:
-        """Refuse a folder that holds something else and, on resume, one that another recipe made or a takedown has not been finished in.
+        """Refuse a folder that holds something else and, on resume, one in which a takedown has not been finished.
 
         What the recipe names and a late stage reads is opened now, not after hours.
         """
-        check_none_pending(self.folder)
-        if self.folder.is_file():
-            raise OutputError(f"{self.folder} is a file; give --out a new or empty folder")
-        if self.folder.is_dir() and any(self.folder.iterdir()):
-            if not resume:
-                raise OutputError(f"{self.folder} is not empty; give --out a new folder, or add --resume to go on with that run")
-            for marker in filter(None, (read_marker(self.folder, stage) for stage in STAGES)):
-                if marker.recipe_digest != self.digest:
-                    raise OutputError(
-                        f"{self.folder} was made by another recipe (digest {marker.recipe_digest[:12]}, not {self.digest[:12]}); "
-                        "resume with the recipe and settings that its run.json states, or give --out a new folder"
-                    )
+        check_folder(self.folder, self.recipe, resume=resume)
         if self.recipe.decontaminate.paths:
             for line in left_out(load_evals(self.recipe.decontaminate), self.recipe.decontaminate):
                 self.engine.say(line)
@@ -174,44 +188,126 @@ class Run:
         if config.extend:
             bpe.counting(config)
 
+    def foreseen(self) -> Iterator[str]:
+        """What a resume would do again, stage by stage, by settings and versions; files and sources are not looked into."""
+        again = False
+        for stage in STAGES:
+            marker = read_marker(self.folder, stage)
+            changes = self.shaped_otherwise(stage, marker) if marker else ["it has not been finished"]
+            why = _listed(changes) if changes else "what it reads is made anew"
+            again = again or bool(changes)
+            yield f"{stage}: {f'done again: {why}' if again else 'kept'}"
+
     def bring_up_to_date(self, stage: str) -> StageRecord:
         """The record of `stage`: its marker if that holds, else made by doing the stage now."""
-        inputs = self.inputs_of(stage)
         marker = read_marker(self.folder, stage)
-        if marker and still_holds(self.folder, marker, self.digest, inputs, used_up=self.used_up(marker)):
+        inputs, gone = self.inputs_or_before(stage, marker)
+        changes = self.changes(stage, marker, inputs)
+        if marker and not changes:
+            if gone:
+                self.engine.say(f"{stage}: {gone}; what was read before is kept")
             return marker
-        if stage == "collect" and certificates(self.folder):
+        if marker and self.may_decide_again(stage, marker, inputs):
+            self.at_work = True
+            self.engine.say(f"{stage} decides again about the documents that were read: {_listed(changes)}")
+            self.forget(STAGES[STAGES.index(stage) + 1 :])
+            return self.decide_again(marker)
+        if gone:
+            raise InputError(f"{_listed(changes)}: so the sources must be read again, but {gone}")
+        if stage in ("crawl", "collect") and certificates(self.folder):
             raise OutputError(
-                f"{self.folder}: documents were taken down from this run, and its sources or files are not as they were; reading again "
-                "would bring those documents back. Put what the certificates in takedown/ name on opt_out lists and run into a new folder"
+                f"{self.folder}: documents were taken down from this run, and {_listed(changes)}; reading again would bring those "
+                "documents back. Put what the certificates in takedown/ name on opt_out lists and run into a new folder"
             )
-        # What a crawl that was stopped has fetched is gone on with.
-        for pattern in OWNS[stage] if stage != "crawl" or marker else ():
-            for path in self.folder.glob(pattern):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self.at_work = True
+        if marker:
+            self.engine.say(f"{stage} is done again, and what comes after it: {_listed(changes)}")
+            self.forget(STAGES[STAGES.index(stage) :] if self.shaped_otherwise(stage, marker) else (stage,))
+        if marker or stage != "crawl":  # what a crawl that was stopped has fetched is gone on with
+            self.clear(stage)
         with stopwatch() as watch:
             done: Done = getattr(self, f"do_{stage}")()
-        record = StageRecord(
-            stage=stage,
-            recipe_digest=self.digest,
-            inputs=inputs,
-            outputs=tuple(done.outputs),
-            intermediates=tuple(done.intermediates),
-            counts=done.counts,
-            details=done.details,
-            wall_s=round(watch.wall_s, 3),
-            cpu_s=round(watch.cpu_s, 3),
-        )
+        record = self.record(stage, inputs, done, watch)
         write_marker(self.folder, record)
         if stage in ("refine", "tokenizer", "encode"):
             shutil.rmtree(self.folder / "work", ignore_errors=stage == "tokenizer")
         return record
 
+    # --- What holds and what does not --------------------------------------------------------------------------------
+
+    def shaped_otherwise(self, stage: str, marker: StageRecord) -> list[str]:
+        """The settings and versions that shape the stage and are not the marker's. A crawl is kept whatever it was made with."""
+        settings = changed_settings(marker.settings, settings_of(self.recipe, stage))
+        versions = changed_versions(marker.versions, self.versions[stage]) if stage != "crawl" else ()
+        return [*settings, *versions]
+
+    def changes(self, stage: str, marker: StageRecord | None, inputs: tuple[str, ...]) -> list[str]:
+        """Why the marker does not hold; empty if it does."""
+        if marker is None:
+            return ["it has not been finished"]
+        if changes := self.shaped_otherwise(stage, marker):
+            return changes
+        if marker.inputs != inputs:
+            return ["its inputs changed"]
+        return list(changed_files(self.folder, marker, used_up=self.used_up(marker)))
+
+    def inputs_or_before(self, stage: str, marker: StageRecord | None) -> tuple[tuple[str, ...], InputError | None]:
+        """What the stage reads; where sources that were read are not there any more, what it read then, and the error that says so."""
+        try:
+            return self.inputs_of(stage), None
+        except InputError as gone:
+            if marker is None:
+                raise
+            return marker.inputs, gone
+
+    def may_decide_again(self, stage: str, marker: StageRecord, inputs: tuple[str, ...]) -> bool:
+        """Whether only limits changed, and every document with its measurements is there to be judged by them."""
+        if stage != "collect" or not self.recipe.filters.keep_dropped or measured_from(marker.inputs) != measured_from(inputs):
+            return False
+        old = recipes.parse({**marker.settings, "name": self.recipe.name}) if marker.settings else None
+        if old is None or measured_otherwise(old, self.recipe) or any(changed_versions(marker.versions, self.versions[stage])):
+            return False
+        return not any(changed_files(self.folder, _without_decisions(marker), used_up=False))
+
+    def forget(self, stages: tuple[str, ...]) -> None:
+        """Delete what the stages made, their markers first, so that nothing of another recipe is taken for this one's."""
+        for stage in reversed(stages):
+            marker_path(self.folder, stage).unlink(missing_ok=True)
+        withdraw(self.folder, stages)
+        for stage in stages:
+            self.clear(stage)
+        if "validate" in stages:
+            shutil.rmtree(self.folder / "validation", ignore_errors=True)
+
+    def clear(self, stage: str) -> None:
+        """Delete the stage's files."""
+        for pattern in OWNS[stage]:
+            for path in self.folder.glob(pattern):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def record(self, stage: str, inputs: tuple[str, ...], done: Done, watch: Stopwatch) -> StageRecord:
+        """The marker of a stage that was done now."""
+        settings = settings_of(self.recipe, stage)
+        return StageRecord(
+            stage=stage,
+            recipe_digest=digest_of(settings),
+            inputs=inputs,
+            outputs=tuple(done.outputs),
+            intermediates=tuple(done.intermediates),
+            settings=settings,
+            versions=self.versions[stage],
+            counts=done.counts,
+            details=done.details,
+            wall_s=round(watch.wall_s, 3),
+            cpu_s=round(watch.cpu_s, 3),
+        )
+
     def inputs_of(self, stage: str) -> tuple[str, ...]:
         """What the stage reads, one line each."""
         if stage == "collect":
             self.plan = plan_all(self.recipe.sources, self.folder)
-            return describe_inputs(self.splits) + self.recipe.files_named_in("opt_out", "filters", "scrub")
+            lists = self.recipe.files_named_in("opt_out", "filters", "scrub")
+            return (*describe_inputs(self.splits), *fingerprint_of_key(self.recipe.scrub), *lists)
         if stage == "report":
             return tuple(line for record in self.records.values() for line in lines_of(record.outputs))
         before = {"crawl": (), "refine": ("collect",), "tokenizer": ("refine",), "encode": ("refine", "tokenizer"), "validate": ("encode",)}
@@ -221,10 +317,13 @@ class Run:
         return (*made, *(self.recipe.files_named_in(named) if named else ()), *met)
 
     def used_up(self, marker: StageRecord) -> bool:
-        """Whether the next stage has been done with exactly the marker's intermediates."""
-        following = read_marker(self.folder, STAGES[STAGES.index(marker.stage) + 1]) if marker.intermediates else None
-        lines = lines_of(marker.intermediates)
-        return following is not None and following.inputs[: len(lines)] == lines
+        """Whether the next stage has been done with exactly the marker's intermediates, and need not be done again."""
+        if not marker.intermediates:
+            return False
+        following = STAGES[STAGES.index(marker.stage) + 1]
+        done = read_marker(self.folder, following)
+        self.records[marker.stage] = marker
+        return done is not None and not self.changes(following, done, self.inputs_of(following))
 
     def write_state(self, *, complete: bool, stopped: str | None = None) -> None:
         """DIR/run.json as of now; `stopped` says what ended the run."""
@@ -287,6 +386,28 @@ class Run:
             return Done(outputs=files, counts=counts, details=details | failing(ran))
         outputs = [file for file in files if file not in pool]
         return Done(outputs=outputs, intermediates=pool, counts=counts, details=details)
+
+    def decide_again(self, before: StageRecord) -> StageRecord:
+        """The record of `collect`, written, with the ledger of the filters made anew from the measurements in the pool."""
+        self.records["collect"] = before
+        pool = self.pool()
+        segments = [self.folder / file.path for file in pool]
+        with stopwatch() as watch:
+            ran, ledger = self.graph(
+                "decide",
+                len(segments),
+                lambda pipeline, report, progress: graph.decide_again(pipeline, self.recipe, segments, self.folder, report, progress),
+            )
+            counts = {**before.counts, **self.balance(ran, "filters")}
+            self.check_kept(pool, counts)
+        shutil.rmtree(self.folder / "work")
+        outputs = sorted([*_without_decisions(before).outputs, *ledger], key=lambda file: file.path)
+        done = Done(outputs=outputs, counts=counts, details=before.details | failing(ran))
+        sources = (line for line in before.inputs if not line.startswith(("filters.", "scrub.")))
+        inputs = (*sources, *self.recipe.files_named_in("filters", "scrub"))
+        record = dataclasses.replace(self.record("collect", inputs, done, watch), versions=before.versions)
+        write_marker(self.folder, record)
+        return record
 
     def check_columns(self, ran: Ran) -> dict[str, dict[str, int]]:
         """Raise if no record of a source has a column that the recipe names. Returns by source in how many files which could not be read.
@@ -493,7 +614,7 @@ class Run:
         tokenizer = self.folder / TOKENIZER_FILE
         documents = self.documents()
         encoder = bpe.Encoder(tokenizer)
-        metadata = {"tokenizer": sha256_of(tokenizer), "recipe": self.digest, "scrub": scrub_digest(self.recipe.scrub)}
+        metadata = {"tokenizer": sha256_of(tokenizer), "recipe": corpus_digest(self.recipe), "scrub": scrub_digest(self.recipe.scrub)}
         schema = tokens_schema(encoder.vocab_size, metadata)
         n_bytes = sum(path.stat().st_size for path in documents)
         n_ranges = math.ceil(n_bytes / (4 * self.recipe.encode.shard_tokens))  # about four bytes a token
@@ -600,3 +721,35 @@ class Run:
 def failing(ran: Ran) -> dict[str, dict[str, int]]:
     """By rule, how many documents fail it, and how many it alone."""
     return {name: dict(sorted(ran.counters.get(name, {}).items())) for name in (FAILING, FAILING_ALONE)}
+
+
+def check_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:
+    """OutputError where a run of this recipe may not write into the folder."""
+    check_folder_name(folder)
+    check_none_pending(folder)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file; give --out a new or empty folder")
+    if not folder.is_dir() or all(path.name == LOCK_FILE for path in folder.iterdir()):
+        return
+    if not resume:
+        raise OutputError(f"{folder} is not empty; give --out a new folder, or add --resume to go on with that run")
+    if not (folder / "run.json").is_file():
+        if not (folder / "stages").is_dir():
+            raise OutputError(f"{folder} is not empty, and not the folder of a run: there is nothing to resume; give --out a new folder")
+        return
+    before = read_run(folder)["recipe"]
+    if before.get("name") != recipe.name and before.get("sources") != recipe.as_dict()["sources"]:
+        raise OutputError(
+            f"{folder} holds the run of another recipe, {before.get('name')!r}, with other sources; give --out a new folder, "
+            "or the recipe that its run.json states"
+        )
+
+
+def _without_decisions(record: StageRecord) -> StageRecord:
+    """The record of `collect` without the ledger of the filters."""
+    return dataclasses.replace(record, outputs=tuple(f for f in record.outputs if not f.path.startswith(f"{graph.LEDGER_FOLDER}/filters-")))
+
+
+def _listed(changes: list[str]) -> str:
+    """The first changes, and how many more there are."""
+    return "; ".join(changes[:3]) + (f"; and {len(changes) - 3} more" if len(changes) > 3 else "")

@@ -31,13 +31,13 @@ from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
 import schemas.errors
-from pipelines.workers import local_runner, watch_workers
+from pipelines.runners import options_of, refused, runner_of
+from pipelines.workers import watch_workers
 from schemas.buffers import take_rows
 from schemas.errors import MENDABLE, CorpusmillError, OutputError
 from schemas.files import FileEntry, entry, whole_file
 from schemas.hops import MAX_BATCH_BYTES
 
-RUNNERS: Final = ("local", "portable", "flink", "spark", "dataflow")
 FLUSH_BYTES: Final = 64 * 1024 * 1024  # an exchange's buffer per worker
 AnyOptions = TypeVar("AnyOptions", bound=PipelineOptions)
 _SEGMENT: Final = b"segment"
@@ -370,20 +370,28 @@ class Ran(NamedTuple):
     cpu_s: float
 
 
-def run_graph(build: Callable[[beam.Pipeline], None], *, runner: str, workers: int, beam_options: tuple[str, ...] = ()) -> Ran:
-    """Build a pipeline with `build`, run it to its end and return its counters by room.
+def run_graph(
+    build: Callable[[beam.Pipeline], None],
+    *,
+    runner: str,
+    workers: int,
+    beam_options: tuple[str, ...] = (),
+    say: Callable[[str], None] = lambda line: None,
+) -> Ran:
+    """Build a pipeline with `build`, run it to its end and return its counters by room; `say` is called with what a user should know.
 
     An error that a worker raised on purpose comes out as what it was, wherever it was raised.
     """
     with stopwatch() as watch:
-        pipeline = beam.Pipeline(runner=_runner(runner, workers), options=_Options(list(_options(runner, workers, beam_options))))
-        build(pipeline)
+        options = _Options(list(options_of(runner, workers, beam_options)))
         try:
-            with watch_workers():
+            pipeline = beam.Pipeline(runner=runner_of(runner, workers), options=options)
+            build(pipeline)
+            with watch_workers(say):
                 result = pipeline.run()
                 result.wait_until_finish()
         except Exception as error:
-            raised = _raised_on_purpose(error)
+            raised = _raised_on_purpose(error) or (refused(runner, error) if runner != "local" else None)
             if raised is None:
                 raise
             raise raised from None
@@ -413,12 +421,6 @@ def _cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def _runner(name: str, workers: int) -> Any:
-    if name == "local":
-        return local_runner(workers)  # not by Beam's name for it: that first tries to download another one
-    return {"portable": "PortableRunner", "flink": "FlinkRunner", "spark": "SparkRunner", "dataflow": "DataflowRunner"}[name]
-
-
 class _Options(PipelineOptions):
     """Options whose views are made once: Beam asks for several a transform, and to make one is to build and run an argument parser."""
 
@@ -431,23 +433,16 @@ class _Options(PipelineOptions):
         return view
 
 
-def _options(runner: str, workers: int, beam_options: tuple[str, ...]) -> Iterator[str]:
-    if runner == "local":
-        yield f"--direct_num_workers={workers}"
-    elif runner == "portable" and not any(option.startswith("--job_endpoint") for option in beam_options):
-        yield from ("--job_endpoint=embed", "--environment_type=LOOPBACK", f"--sdk_worker_parallelism={workers}")
-    yield from beam_options
-
-
 def _counters(result: PipelineResult) -> dict[str, dict[str, int]]:
     rooms: dict[str, dict[str, int]] = {}
     found = result.metrics().query(MetricsFilter())
-    for metric in found["counters"]:
+    for metric in found["counters"]:  # a runner may give a counter of 0 as None
         room = rooms.setdefault(metric.key.metric.namespace, {})
-        room[metric.key.metric.name] = room.get(metric.key.metric.name, 0) + metric.result
+        room[metric.key.metric.name] = room.get(metric.key.metric.name, 0) + (metric.result or 0)
     for metric in found["distributions"]:
         room = rooms.setdefault(metric.key.metric.namespace, {})
-        room[metric.key.metric.name] = max(room.get(metric.key.metric.name, 0), metric.result.max)
+        most = metric.result.max if metric.result else 0
+        room[metric.key.metric.name] = max(room.get(metric.key.metric.name, 0), most or 0)
     return rooms
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-from pipelines.run import STAGES
 from pipelines.scrub.column import scrub_text
 from pipelines.scrub.index import Asked
 from pipelines.scrub.opt_out import is_sha256
@@ -26,12 +25,14 @@ from pipelines.takedown_state import STAGE, NewState, write_state_file
 from pipelines.text.domains import is_domain
 from schemas import certificate as certificates
 from schemas.certificate import Certificate, RemovedDocument, Request
-from schemas.errors import CorpusmillError, OutputError, RequestError
-from schemas.files import entry, locked_folder, sha256_of
+from schemas.errors import CorpusmillError, RequestError
+from schemas.files import entry, sha256_of
 from schemas.hops import LEDGER
 from schemas.ledger import Outcome
+from schemas.lock import locked
 from schemas.manifest import marker_path, read_marker, read_run, write_marker
 from schemas.recipe import Recipe, Scrub
+from schemas.shaping import STAGES
 
 
 def asked_for(
@@ -75,13 +76,11 @@ def takedown(
     """Remove what is asked for and return its certificate, after that of a takedown that had been stopped; empty if nothing was found.
 
     `agree` is shown what was found before anything is made, and refuses it by raising. OutputError if the run is not finished, its files
-    are not as it wrote them, or another takedown is at work: then nothing was changed.
+    are not as it wrote them, or another command is at work on it: then nothing was changed.
     """
     if not folder.is_dir():
         NewState.read(folder)  # says what is wrong
-    with locked_folder(folder) as free:
-        if not free:
-            raise OutputError(f"{folder}: another takedown is at work; wait for it and give the same command again")
+    with locked(folder):
         finished = [commit(folder)] if certificates.pending_path(folder).is_file() else []
         shutil.rmtree(certificates.staging(folder), ignore_errors=True)
         try:

@@ -19,7 +19,6 @@ from pipelines import graph
 from pipelines.blank_records import write_blanked
 from pipelines.encode.shards import write_index
 from pipelines.remove_rows import removed_rows, write_ledger, write_without
-from pipelines.run import STAGES
 from pipelines.scrub.index import Asked, matching
 from pipelines.takedown_preview import Preview, preview_of
 from pipelines.takedown_redirects import led_to
@@ -32,6 +31,7 @@ from schemas.hops import LEDGER
 from schemas.ledger import Outcome, check_stage
 from schemas.manifest import Counts, StageRecord, lines_of, marker_path, read_marker, read_run, write_marker, write_run
 from schemas.recipe import Recipe
+from schemas.shaping import STAGES
 
 STAGE: Final = "takedown"
 SHARDS: Final = "shards"

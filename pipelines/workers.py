@@ -6,7 +6,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,8 +24,13 @@ from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
 from apache_beam.runners.worker import data_plane
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-from pipelines.worker import WORKER_PIDS
+from pipelines.worker import DRIVER_PID, WORKER_PIDS
 from schemas.errors import WorkerError
+
+SAY_AFTER_S = 60
+"""Seconds for which a worker process may be stopped (by SIGSTOP, a debugger or a job scheduler) before the driver says so."""
+END_AFTER_S = 600
+"""Seconds after which it is ended, and the run with it."""
 
 
 def local_runner(workers: int) -> FnApiRunner:
@@ -107,12 +112,38 @@ def _stop(number: int, frame: object) -> None:
     raise _failures[0]
 
 
+def _state_of(pid: int) -> str:
+    """One letter: what the system says of a process, "T" if it is stopped; "" where it says nothing."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def _watch_stopped(pids: Path, over: threading.Event, say: Callable[[str], None]) -> None:
+    """Count the seconds for which each worker is stopped; no clock, since this process may be stopped together with its workers."""
+    stopped: dict[int, int] = {}
+    while not over.wait(1):
+        now = {int(path.name) for path in pids.iterdir() if _state_of(int(path.name)) in ("T", "t")}
+        stopped = {pid: stopped.get(pid, 0) + 1 for pid in now}
+        for pid, seconds in stopped.items():
+            if seconds == SAY_AFTER_S:
+                say(
+                    f"worker process {pid} has been stopped for {seconds} s, and the run waits for it; `kill -CONT {pid}` lets it go on. "
+                    f"After {END_AFTER_S} s it is ended"
+                )
+            if seconds >= END_AFTER_S:
+                why = f"worker process {pid} was stopped for {seconds} s, so it was ended"
+                _failed(WorkerError(f"{why}; find out what stops it, and go on with --resume"))
+
+
 @contextmanager
-def watch_workers() -> Iterator[None]:
+def watch_workers(say: Callable[[str], None] = lambda line: None) -> Iterator[None]:
     """Raise what a worker process raised within the block as soon as it did, and WorkerError if one dies. Ctrl-C ends them, too.
 
     Beam would wait for ever for the answers of one that died: its thread that waits for the process raises an error of its own, which
-    reaches the hook for uncaught ones.
+    reaches the hook for uncaught ones. It would wait as long for one that is stopped: `say` hears of it after SAY_AFTER_S, and after
+    END_AFTER_S it is ended with WorkerError.
     """
     if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
         yield
@@ -128,7 +159,9 @@ def watch_workers() -> Iterator[None]:
             _failed(_ended_early(str(uncaught.exc_value)))
 
     with TemporaryDirectory() as pids:
-        os.environ[WORKER_PIDS] = pids
+        os.environ[WORKER_PIDS], os.environ[DRIVER_PID] = pids, str(os.getpid())
+        over = threading.Event()
+        threading.Thread(target=_watch_stopped, args=(Path(pids), over, say), daemon=True).start()
         handlers_before = {signal.SIGUSR1: signal.signal(signal.SIGUSR1, _stop)}
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a shell has it ignored, in the background
             handlers_before[signal.SIGINT] = signal.signal(signal.SIGINT, _interrupt)
@@ -136,6 +169,7 @@ def watch_workers() -> Iterator[None]:
         try:
             yield
         finally:
+            over.set()
             threading.excepthook = hook_before
             for number, handler in handlers_before.items():
                 signal.signal(number, handler)

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from schemas.errors import OutputError
-from schemas.files import locked_folder, whole_file
+from schemas.files import check_within, whole_file
 
 FOLDER: Final = "takedown"
 
@@ -52,6 +52,10 @@ class RewrittenFile:
     sha256_after: str | None
     n_rows_before: int | None = None
     n_rows_after: int | None = None
+
+    def __post_init__(self) -> None:
+        """ValueError for a path that leads out of the run."""
+        check_within(self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +104,7 @@ def staging(run: Path) -> Path:
 
 
 def check_none_pending(run: Path) -> None:
-    """Raise OutputError if a takedown was stopped half way, or is at work."""
-    if run.is_dir():
-        with locked_folder(run) as free:
-            if not free:
-                raise OutputError(f"{run}: a takedown is at work; wait for it")
+    """Raise OutputError if a takedown was stopped half way."""
     if pending_path(run).is_file():
         raise OutputError(f"{run}: a takedown was stopped half way; `takedown {run}` finishes it")
 
@@ -116,5 +116,8 @@ def write_certificate(path: Path, certificate: Certificate) -> None:
 
 
 def read_certificate(path: Path) -> Certificate:
-    """Read it back."""
-    return msgspec.json.decode(path.read_bytes(), type=Certificate)
+    """Read it back; OutputError if it is damaged."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Certificate)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise OutputError(f"{path} is damaged ({error}); restore it from a copy of the run") from error

@@ -14,6 +14,7 @@ CorpusmillError             shown as one message without a traceback, exit statu
 ├── TextError               a text that is not valid UTF-8 after a step has rewritten it
 ├── ConservationError       the ledger does not balance: records were lost or counted twice
 ├── WorkerError             a worker process that ended before its work did
+├── RunnerError             a Beam runner that is not known, or lacks something outside of this program
 └── GuardError              more was removed than the recipe allows
 
 A message names what was found, where, and what to do about it; never document text.
@@ -97,6 +98,10 @@ class ConservationError(CorpusmillError):
 
 class WorkerError(CorpusmillError):
     """A worker process ended before its work did: killed, or out of memory."""
+
+
+class RunnerError(CorpusmillError):
+    """A Beam runner that is not known, or lacks something outside of this program."""
 
 
 class GuardError(CorpusmillError):

@@ -7,7 +7,10 @@ that cannot be seen `\n`, `\x20` or `\u200b`, and a backslash `\\`. Bash reads t
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Final
+
+from schemas.errors import OutputError
 
 _SHORT: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _LONG: Final = {short: character for character, short in _SHORT.items()}
@@ -29,6 +32,13 @@ def path_of(name: str) -> str:
 def well_formed(text: str) -> str:
     """Text from a command line in which bytes that are not UTF-8 stand as `printable` writes them, and everything else as it is."""
     return re.sub("[\udc80-\udcff]", lambda found: _printable(found[0]), text)
+
+
+def check_folder_name(folder: Path) -> None:
+    """OutputError for the name of a folder to write into that is not UTF-8, which the libraries that write there do not take."""
+    name = str(folder.absolute())
+    if well_formed(name) != name:
+        raise OutputError(f"{well_formed(str(folder))}: files are written only into folders with names in UTF-8; give another with --out")
 
 
 def _printable(character: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import hashlib
 import os
@@ -27,6 +26,16 @@ class FileEntry:
     sha256: str
     n_rows: int | None = None
 
+    def __post_init__(self) -> None:
+        """ValueError for a path that leads out of the folder: a manifest may come from elsewhere."""
+        check_within(self.path)
+
+
+def check_within(path: str) -> None:
+    """ValueError unless the path, put behind a folder's, stays within it."""
+    if Path(path).is_absolute() or ".." in Path(path).parts:
+        raise ValueError(f"{path!r} is no path within the folder")
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -43,21 +52,6 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def locked_folder(folder: Path) -> Iterator[bool]:
-    """Hold the folder's lock while the block runs; yields False where another process holds it. It ends with the process."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(handle)
 
 
 def sha256_of(path: Path) -> str:

@@ -1,25 +1,22 @@
 """What a run has done so far: one marker per finished stage, and DIR/run.json which gathers them.
 
-A marker carries everything that a resume may trust: the recipe's digest, the stage's inputs and the digests of its
-outputs. A stage is taken as done only if all three still hold.
+A marker carries everything that a resume may trust: the settings and the versions that shaped the stage's outputs, its inputs
+and the digests of its outputs. A stage is taken as done only if all of them still hold.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from schemas.errors import OutputError
 from schemas.files import FileEntry, sha256_of, whole_file
 from schemas.recipe import Recipe
-
-PACKAGES: Final = ("corpusmill", "apache-beam", "pyarrow", "polars", "numpy", "numba", "tokenizers", "resiliparse", "fasttext", "torch")
+from schemas.shaping import corpus_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +36,16 @@ class StageRecord:
 
     stage: str
     recipe_digest: str
+    """sha256 of `settings`."""
     inputs: tuple[str, ...]
     """One line per input: path, bytes and either modification time (sources) or sha256 (files of the run)."""
     outputs: tuple[FileEntry, ...]
     intermediates: tuple[FileEntry, ...] = ()
     """Files that only the next stage reads; they are deleted when it is done."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """What the stage reads of the recipe (`schemas.shaping.READS`)."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """What it ran on (`schemas.shaping.versions_of`)."""
     counts: dict[str, Counts] = field(default_factory=dict)
     """By room, in the order in which records pass them."""
     details: dict[str, Any] = field(default_factory=dict)
@@ -73,12 +75,48 @@ def read_marker(run: Path, stage: str) -> StageRecord | None:
         raise OutputError(f"{path} is damaged ({error}); delete it to run stage {stage!r} again") from error
 
 
-def still_holds(run: Path, record: StageRecord, recipe_digest: str, inputs: tuple[str, ...], *, used_up: bool) -> bool:
-    """Whether recipe, inputs and every file are exactly what the marker says; `used_up` intermediates need not be there."""
-    if record.recipe_digest != recipe_digest or record.inputs != inputs:
-        return False
-    files = record.outputs if used_up else record.outputs + record.intermediates
-    return all((run / file.path).is_file() and sha256_of(run / file.path) == file.sha256 for file in files)
+def changed_settings(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """The settings whose values differ, each with both values."""
+    for key, (old, new) in keys_that_differ(before, after).items():
+        yield f"{key} changed from {_shown(old)} to {_shown(new)}"
+
+
+def keys_that_differ(before: dict[str, Any], after: dict[str, Any], under: str = "") -> dict[str, tuple[Any, Any]]:
+    """By dotted key both values of each setting that differs."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in dict.fromkeys((*before, *after)):
+        old, new = before.get(key), after.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found |= keys_that_differ(old, new, f"{under}{key}.")
+        elif old != new:
+            found[f"{under}{key}"] = old, new
+    return found
+
+
+def changed_versions(before: dict[str, str], after: dict[str, str]) -> Iterator[str]:
+    """What differs of the versions that both state; a library that one of them lacks was, or is, not used."""
+    if "code" not in before:
+        yield "an earlier version of corpusmill made it"
+    both = after.keys() & before.keys() - {"corpusmill"}  # its number says nothing that its code does not say
+    for name in (name for name in after if name in both and before[name] != after[name]):
+        yield "corpusmill's own code changed" if name == "code" else f"{name} changed from {before[name]} to {after[name]}"
+
+
+def changed_files(run: Path, record: StageRecord, *, used_up: bool) -> Iterator[str]:
+    """Outputs that are not as the stage wrote them; `used_up` intermediates need not be there."""
+    for file in record.outputs if used_up else record.outputs + record.intermediates:
+        path = run / file.path
+        if not path.is_file():
+            yield f"{file.path} is missing"
+        elif sha256_of(path) != file.sha256:
+            yield f"{file.path} is not as it was written"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "off"
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def lines_of(files: Iterable[FileEntry]) -> tuple[str, ...]:
@@ -93,17 +131,34 @@ def write_run(
     state = {
         "recipe": recipe.as_dict(),
         "recipe_digest": recipe.digest(),
+        "corpus_digest": corpus_digest(recipe),
         "complete": complete,
         "stopped": stopped,
         "workers": workers,
         "runner": runner,
-        "versions": versions(),
-        "stages": [msgspec.to_builtins(record) for record in records],
+        "versions": _versions(records),
+        "stages": [_without_settings(record) for record in records],
         "wall_s": round(sum(record.wall_s for record in records), 3),
         "cpu_s": round(sum(record.cpu_s for record in records), 3),
         "files": [msgspec.to_builtins(out) for record in records for out in record.outputs],
     }
     _write_json(run / "run.json", state)
+
+
+def withdraw(run: Path, stages: tuple[str, ...]) -> None:
+    """Take stages out of DIR/run.json, whose files are about to be deleted; the recipe stays until a stage has been done with another."""
+    if not (run / "run.json").is_file():
+        return
+    state = read_run(run)
+    kept = [record for record in state.get("stages", ()) if record["stage"] not in stages]
+    files = [file for record in kept for file in record["outputs"]]
+    _write_json(run / "run.json", {**state, "complete": False, "stages": kept, "files": files})
+
+
+def _without_settings(record: StageRecord) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(record)
+    del plain["settings"]  # run.json states the recipe once
+    return plain
 
 
 def read_run(run: Path) -> dict[str, Any]:
@@ -120,15 +175,17 @@ def read_run(run: Path) -> dict[str, Any]:
     return state
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that shape the result."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+def _versions(records: list[StageRecord]) -> dict[str, str]:
+    """By package, its version; where stages ran on different ones, each with its stages."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for record in records:
+        for name, version in record.versions.items():
+            if name != "code":
+                found.setdefault(name, {}).setdefault(version, []).append(record.stage)
+    return {
+        name: next(iter(stages)) if len(stages) == 1 else "; ".join(f"{version} ({', '.join(those)})" for version, those in stages.items())
+        for name, stages in sorted(found.items())
+    }
 
 
 def _write_json(path: Path, value: Any) -> None:

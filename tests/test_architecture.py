@@ -22,6 +22,7 @@ DRIVERS = {
     "pipelines/dry_run.py",
     "pipelines/encode_files.py",
     "pipelines/files.py",  # reads for it, and counts what it passes over
+    "pipelines/runners.py",
     "pipelines/runtime.py",
     "pipelines/worker.py",
     "pipelines/workers.py",

@@ -187,6 +187,76 @@ def test_sources_without_records_are_one_message(
     assert "no record stands in the files of web" in message(capsys)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--runner", "prism"), "--runner 'prism': use one of local, portable, flink, spark, dataflow"),
+        (("--workers", "100000"), "--workers 100000 is more than this machine can start: give at most"),
+        (("--set", "sources.../x.path=a"), "sources.: unknown key ''"),
+        (("--out", "caf\udce9"), "caf\\xe9: files are written only into folders with names in UTF-8"),
+        (("--set", "name=../x"), "name = '../x': give a name of at most 60 letters"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: tuple[str, ...], expected: str
+) -> None:
+    assert status_of(monkeypatch, "run", "fineweb", "--out", str(tmp_path / "out"), *arguments) == 2
+    assert expected in message(capsys)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_in_use_is_refused_by_every_command_that_writes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, warc: Path
+) -> None:
+    from schemas.lock import locked
+
+    out = str(tmp_path / "out")
+    assert status_of(monkeypatch, "run", "fineweb", *web(warc), "--set", "tokenizer.vocab_size=300", "--out", out) == 0
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
+    capsys.readouterr()
+    with locked(tmp_path / "out"):
+        for command in (("run", out, "--resume"), ("refilter", out), ("takedown", out), ("validate", out), ("report", out)):
+            assert status_of(monkeypatch, *command) == 2
+            assert "out is in use by process " in message(capsys)
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
+    assert {path.name for path in before if after.get(path) != before[path]} <= {"out"}
+
+
+def test_a_model_that_does_not_pass_ends_with_1_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, warc: Path
+) -> None:
+    out = str(tmp_path / "out")
+    settings = ("--set", "tokenizer.vocab_size=300", "--set", "encode.valid_ratio=0", "--set", "pretrain.steps=2")
+    small = ("--set", "pretrain.d_model=16", "--set", "pretrain.n_layers=1", "--set", "pretrain.seq_len=16")
+    source = ("--set", f"sources.web.path={json.dumps(str(warc))}")
+    assert status_of(monkeypatch, "run", "fineweb", *source, *settings, *small, "--out", out) == 1
+    error = " ".join(capsys.readouterr().err.split())
+    assert "the model did not pass: the validation loss went from" in error
+    assert status_of(monkeypatch, "validate", out) == 1
+    shown = capsys.readouterr()
+    assert "{" not in shown.out
+    assert "tokens in" in " ".join(shown.out.split())
+    assert "the model did not pass: the validation loss went from" in " ".join(shown.err.split())
+    assert status_of(monkeypatch, "validate", out, "--set", "encode.valid_ratio=0.5") == 2
+    assert "validate does not read encode.valid_ratio; `run" in message(capsys)
+
+
+def test_a_dry_run_of_a_resume_says_what_would_be_done_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, warc: Path
+) -> None:
+    out = ("--out", str(tmp_path / "out"))
+    assert status_of(monkeypatch, "run", "fineweb", *web(warc), *out) == 2  # too large a vocabulary
+    capsys.readouterr()
+    assert status_of(monkeypatch, "run", "fineweb", *web(warc), *out, "--resume", "--dry-run", "--set", "dedup.kinds=[]") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "collect: kept refine: done again: dedup.kinds changed from" in shown
+
+
+def test_every_key_is_printed_with_its_meaning(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(monkeypatch, "recipes", "--keys") == 0
+    assert "tokenizer.vocab_size = 32768 Tokens, the special ones included." in " ".join(capsys.readouterr().out.split())
+
+
 def test_what_the_file_system_refuses_is_one_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, warc: Path
 ) -> None:
@@ -374,7 +444,9 @@ def test_takedown_says_what_it_did_and_that_it_did_nothing(
     assert status_of(monkeypatch, "takedown", out, "--url", "http://site.example/no-such-page") == 0
     assert "no document of this run is asked for; nothing was changed" in capsys.readouterr().out
     assert not (tmp_path / "out" / "takedown").exists()
-    assert status_of(monkeypatch, "takedown", out, "--url", "http://site.example/bread", "--reason", "asked by jane@bakery.org") == 0
+    assert (
+        status_of(monkeypatch, "takedown", out, "--url", "http://site.example/bread", "--reason", "asked by jane@bakery.org", "--yes") == 0
+    )
     shown = " ".join(capsys.readouterr().out.split())
     assert "removed 1 document(s) with " in shown
     assert "takedown/0001.json" in shown

@@ -156,11 +156,15 @@ def test_a_finished_run_is_not_done_again_and_a_tampered_one_is_mended(site: Pat
     assert shard_digests(out) == shard_digests(done)
 
 
-def test_a_full_folder_is_refused_without_resume_and_another_recipe_with_it(site: Path, done: Path) -> None:
+def test_a_full_folder_is_refused_without_resume_and_what_is_no_run_with_it(site: Path, done: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="is not empty; give --out a new folder, or add --resume"):
         execute(site_recipe(site), done)
-    with pytest.raises(OutputError, match="was made by another recipe"):
-        execute(site_recipe(site, seed=9), done, resume=True)
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(OutputError, match="not the folder of a run: there is nothing to resume"):
+        execute(site_recipe(site), tmp_path, resume=True)
+    assert (tmp_path / "README.md").read_text() == "mine"
+    with pytest.raises(OutputError, match="holds the run of another recipe, 'fineweb', with other sources"):
+        execute(site_recipe(site, name="other", **{"sources.more.path": str(site / "site.warc.gz")}), done, resume=True)
 
 
 def test_an_empty_corpus_says_which_rules_emptied_it(site: Path) -> None:

@@ -21,16 +21,18 @@ from pipelines.pretrain.shards import open_shards
 from pipelines.read.warc import Record, read_records
 from pipelines.refilter import refilter
 from pipelines.report.facts import Facts
-from pipelines.run import STAGES, Engine, Run
+from pipelines.run import Engine, Run
 from pipelines.takedown import asked_for, prepare, takedown
 from pipelines.takedown_preview import Preview
 from schemas import recipe as recipes
 from schemas.certificate import Certificate, certificate_path, pending_path, read_certificate
 from schemas.errors import OutputError, RequestError
-from schemas.files import locked_folder, sha256_of
+from schemas.files import sha256_of
 from schemas.ledger import check_run
+from schemas.lock import locked
 from schemas.manifest import read_marker
 from schemas.recipe import Recipe
+from schemas.shaping import STAGES
 from tests.crawl.site import links, redirecting, running_site
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -554,10 +556,10 @@ def test_on_a_terminal_many_documents_are_confirmed_by_their_number(
 
 def test_two_takedowns_at_once_are_refused_and_so_is_a_run(site: Path, done: Path) -> None:
     before = stamps(done)
-    with locked_folder(done):
-        with pytest.raises(OutputError, match="another takedown is at work; wait for it"):
+    with locked(done):
+        with pytest.raises(OutputError, match="is in use by process"):
             takedown(done, asked_for(urls=["https://second.example.org/11"]))
-        with pytest.raises(OutputError, match="a takedown is at work; wait for it"):
+        with pytest.raises(OutputError, match="is in use by process"):
             execute(recipe_of(site), done, resume=True)
     assert stamps(done) == before
     assert take(done, urls=["https://second.example.org/11"]).number == 1

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,6 +28,8 @@ run_graph(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(kill_its_proce
 
 FAILED = """
 import sys
+import time
+from collections.abc import Callable
 import apache_beam as beam
 from pipelines.runtime import run_graph
 from schemas.errors import InputError
@@ -111,3 +116,70 @@ def test_ctrl_c_ends_all_workers_at_once(tmp_path: Path) -> None:
     assert run.stderr.endswith("KeyboardInterrupt\n")
     assert "rpc" not in run.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["worker_0", "worker_1"]
+
+
+STARTED = """
+import os, sys, time
+from pathlib import Path
+import apache_beam as beam
+import pipelines.workers as workers
+from pipelines.runtime import run_graph
+
+folder, workers.SAY_AFTER_S, workers.END_AFTER_S = sys.argv[1], 2, 6
+
+def work(number: int, folder: str) -> None:
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(100)
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+run_graph(lambda pipeline: pipeline | beam.Create([1, 2]) | beam.Map(work, folder), runner="local", workers=2, say=say)
+"""
+
+
+def worker_pids(driver: int) -> set[int]:
+    """Children of the driver that are workers."""
+    listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(driver)], capture_output=True, text=True, check=False).stdout
+    return {int(line.split()[0]) for line in listed.splitlines() if "pipelines.worker" in line}
+
+
+def is_alive(pid: int) -> bool:
+    found = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(found.strip()) and not found.startswith("Z")
+
+
+def until(condition: Callable[[], object], seconds: float) -> bool:
+    """Whether it came to hold in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+@pytest.mark.parametrize("at_work", [False, True])
+def test_workers_end_with_a_driver_that_is_killed(at_work: bool, tmp_path: Path) -> None:
+    """Those, too, that are still starting, which would wait two minutes for their driver."""
+    driver = subprocess.Popen([sys.executable, "-c", STARTED, str(tmp_path)], cwd=ROOT)
+    assert until(lambda: len(worker_pids(driver.pid)) == 2, 100)
+    assert not at_work or until(lambda: any(tmp_path.iterdir()), 100)
+    pids = worker_pids(driver.pid)
+    driver.kill()
+    driver.wait()
+    assert until(lambda: not any(map(is_alive, pids)), 5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="who is stopped is read from /proc")
+def test_a_worker_that_is_stopped_is_named_and_then_ended(tmp_path: Path) -> None:
+    driver = subprocess.Popen(
+        [sys.executable, "-c", STARTED, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert until(lambda: any(tmp_path.iterdir()), 100)
+    pid = int(next(tmp_path.iterdir()).name)
+    os.kill(pid, signal.SIGSTOP)
+    out, err = driver.communicate(timeout=60)
+    assert f"worker process {pid} has been stopped for 2 s, and the run waits for it; `kill -CONT {pid}` lets it go on" in out
+    assert f"WorkerError: worker process {pid} was stopped for 6 s, so it was ended" in err
+    assert not is_alive(pid)

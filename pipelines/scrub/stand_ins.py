@@ -39,6 +39,12 @@ def key_of(config: Scrub) -> bytes:
     return _key(config.pseudonym_key_file)
 
 
+def fingerprint_of_key(config: Scrub) -> tuple[str, ...]:
+    """One line that tells two keys apart and says nothing else of them; none where no kind needs a key."""
+    key = key_of(config)
+    return (f"key of pseudonyms {hmac.digest(key, b'fingerprint', 'sha256').hex()[:16]}",) if key else ()
+
+
 @functools.cache
 def _key(path: str | None) -> bytes:
     where = f"scrub.pseudonym_key_file = {path!r}" if path else f"the environment's {KEY_VARIABLE}"

@@ -36,6 +36,7 @@ from schemas.recipe.filters import (
     shown,
     variants_of,
 )
+from schemas.recipe.keys import Key, documented_keys, meanings_of
 from schemas.recipe.loading import RECIPES_DIR, apply_setting, list_recipes, load, parse, section
 from schemas.recipe.opt_out import OptOut
 from schemas.recipe.pretrain import Pretrain
@@ -68,6 +69,7 @@ __all__ = [
     "GopherRepetition",
     "Guards",
     "Integrity",
+    "Key",
     "Language",
     "Length",
     "Lines",
@@ -96,8 +98,10 @@ __all__ = [
     "apply_setting",
     "best_banding",
     "check_rules",
+    "documented_keys",
     "list_recipes",
     "load",
+    "meanings_of",
     "parse",
     "section",
     "shown",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import typing
+import unicodedata
 from dataclasses import dataclass, field
+from typing import Final
 
 from schemas.errors import RecipeError
 
@@ -22,6 +24,20 @@ def require(condition: bool, key: str, value: object, remedy: str) -> None:
     """Raise RecipeError with the key, its value and the remedy unless `condition` holds."""
     if not condition:
         raise RecipeError(f"{key} = {value!r}: {remedy}")
+
+
+MAX_NAME_CHARS: Final = 60
+"""A name stays below the 255 bytes that file systems allow, in any script and with what a run appends."""
+_RESERVED: Final = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
+
+
+def require_name(name: str, where: str) -> None:
+    """Raise RecipeError unless `name` is a name and no path: letters and digits of any script, "-", "_" and ".", not first."""
+    remedy = f"give a name of at most {MAX_NAME_CHARS} letters (of any script), digits, '-', '_' or '.', with no '.' at either end"
+    plain = 0 < len(name) <= MAX_NAME_CHARS and all(char in "-_." or unicodedata.category(char)[0] in "LMN" for char in name)
+    require(plain and not name.startswith((".", "-")) and not name.endswith("."), where, name, remedy)
+    require(unicodedata.is_normalized("NFC", name), where, name, "write it in Unicode's form NFC, so that every system reads the same name")
+    require(name.partition(".")[0].lower() not in _RESERVED, where, name, "some systems keep this name for a device; choose another")
 
 
 def unknown_key(where: str, key: str, known: typing.Iterable[str]) -> str:

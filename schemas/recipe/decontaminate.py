@@ -36,6 +36,7 @@ class Decontaminate:
     max_documents: int | None = None
     """An n-gram in more documents than this is no evidence, but a common phrase; counting costs one more reading. GPT-3 took 10."""
     outcome: Literal["drop", "cut"] = "drop"
+    """What happens to a document with an item: it is dropped, or the item is cut out of it."""
     margin_chars: int = 200
     """What is cut besides the item on either side, as GPT-3 did; the rest of the document stays, in one piece."""
     min_piece_chars: int = 200

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import field
 from typing import Literal
 
 import numpy as np
 
-from schemas.recipe.base import Threshold, config, require
+from schemas.recipe.base import Threshold, config, require, require_name
 
 
 def best_banding(threshold: float, permutations: int) -> tuple[int, int]:
@@ -30,14 +29,17 @@ class MinHash:
     """MinHash-LSH with verified removals."""
 
     bands: int = 14
+    """Bands of the signature; two documents are compared if one band is the same. 14 x 8 is FineWeb's choice."""
     rows: int = 8
     """Signatures have bands x rows permutations; the detection curve is 1 - (1 - J^rows)^bands."""
     threshold: Threshold = None
     """Where the curve shall turn: sets bands and rows to datasketch's optimum for `permutations`."""
     permutations: int = 128
+    """Length of the signature in hashes where `threshold` is set; otherwise it is bands x rows."""
     shingle: int = 5
     """Words (characters in languages written without spaces) per shingle."""
     seed: int = 1
+    """Seed of the hash functions; runs that share an index need the same."""
     min_jaccard: float = 0.75
     """A candidate is removed only if its shingle set has at least this true Jaccard similarity to the survivor's."""
     min_containment: Threshold = None
@@ -123,6 +125,7 @@ class Sentences(Cuts):
     """Spans of sentences that stand elsewhere, as in C4; compared as lines are."""
 
     scope: Literal["corpus", "document"] = "corpus"
+    """Where copies are looked for."""
     span: int = 3
     """Sentences per span."""
 
@@ -151,6 +154,7 @@ class Substring(Cuts):
     """Exact repetitions (Lee et al., RefinedWeb): runs of words that stand elsewhere byte for byte."""
 
     scope: Literal["corpus", "document"] = "corpus"
+    """Where copies are looked for."""
     min_words: int = 50
     """Words (characters in scripts written without spaces) of the shortest run that is cut."""
 
@@ -214,5 +218,5 @@ class Dedup:
         require(len(self.priority) < 15, "dedup.priority", list(self.priority), "name at most 14 sources")
         require(len(set(self.priority)) == len(self.priority), "dedup.priority", list(self.priority), "name each source once")
         require(not self.snapshot or bool(self.index), "dedup.snapshot", self.snapshot, "name the folder to add it to in dedup.index")
-        plain = self.snapshot == "" or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.snapshot) is not None
-        require(plain, "dedup.snapshot", self.snapshot, "use letters, digits, '.', '_' and '-' only")
+        if self.snapshot:
+            require_name(self.snapshot, "dedup.snapshot")

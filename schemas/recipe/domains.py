@@ -14,6 +14,7 @@ class Domains:
     max_share: Threshold = None
     """Of what is kept, 0 to 1."""
     by: Literal["chars", "documents"] = "chars"
+    """What a share is measured in: characters of text or documents."""
 
     def __post_init__(self) -> None:
         if self.max_share is not None:

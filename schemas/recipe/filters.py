@@ -25,6 +25,7 @@ class Language:
     keep: tuple[str, ...] = ()
     """Language codes that are kept; empty keeps all."""
     min_score: Threshold = 0.65
+    """Least probability of the language, 0 to 1. FineWeb drops below 0.65."""
     lines: Literal["keep", "measure", "cut"] = "keep"
     """What is done about lines in another language than the document's: nothing, measure their share, or cut them out as well."""
     line_score: float = 0.8
@@ -71,7 +72,9 @@ class Length:
     """Plain limits on size."""
 
     min_chars: Threshold = 1
+    """Least characters; 1 drops empty documents."""
     max_chars: Threshold = None
+    """Most characters."""
 
 
 @config
@@ -82,18 +85,31 @@ class GopherRepetition:
     """Whose formulas compute the signals; the limits are the same in all. By those of `dolma` every copy counts, by those of `nemo` a text
     of fewer than n words fails. `rules = ["gopher_repetition:dolma"]` says it too."""
     max_dup_line_ratio: Threshold = 0.30
+    """Most lines that repeat another, of all lines."""
     max_dup_paragraph_ratio: Threshold = 0.30
+    """Most paragraphs that repeat another, of all paragraphs."""
     max_dup_line_char_ratio: Threshold = 0.20
+    """Most characters in repeated lines, of all characters."""
     max_dup_paragraph_char_ratio: Threshold = 0.20
+    """Most characters in repeated paragraphs, of all characters."""
     max_top_2gram_ratio: Threshold = 0.20
+    """Most characters in occurrences of the most frequent 2-gram of words, of all characters."""
     max_top_3gram_ratio: Threshold = 0.18
+    """Most characters in occurrences of the most frequent 3-gram of words, of all characters."""
     max_top_4gram_ratio: Threshold = 0.16
+    """Most characters in occurrences of the most frequent 4-gram of words, of all characters."""
     max_dup_5gram_ratio: Threshold = 0.15
+    """Most characters in repeated 5-grams of words, of all characters."""
     max_dup_6gram_ratio: Threshold = 0.14
+    """Most characters in repeated 6-grams of words, of all characters."""
     max_dup_7gram_ratio: Threshold = 0.13
+    """Most characters in repeated 7-grams of words, of all characters."""
     max_dup_8gram_ratio: Threshold = 0.12
+    """Most characters in repeated 8-grams of words, of all characters."""
     max_dup_9gram_ratio: Threshold = 0.11
+    """Most characters in repeated 9-grams of words, of all characters."""
     max_dup_10gram_ratio: Threshold = 0.10
+    """Most characters in repeated 10-grams of words, of all characters."""
 
 
 @config
@@ -104,15 +120,25 @@ class GopherQuality:
     """`datatrove`: punctuation marks are words of their own; in the others words are what stands between white space. `dolma` takes the
     median of word lengths and counts stop words with repeats, `nemo` has other bullets and ellipses."""
     min_words: Threshold = 50
+    """Least words."""
     max_words: Threshold = 100_000
+    """Most words."""
     min_mean_word_length: Threshold = 3
+    """Least mean length of words in characters."""
     max_mean_word_length: Threshold = 10
+    """Most mean length of words in characters."""
     max_hash_ratio: Threshold = 0.1
+    """Most # signs per word."""
     max_ellipsis_ratio: Threshold = 0.1
+    """Most ellipses per word."""
     max_bullet_line_ratio: Threshold = 0.9
+    """Most lines that begin with a bullet, of all lines."""
     max_ellipsis_line_ratio: Threshold = 0.3
+    """Most lines that end with an ellipsis, of all lines."""
     min_alpha_word_ratio: Threshold = 0.8
+    """Least words with a letter, of all words."""
     min_stop_words: Threshold = 2
+    """Least stop words of Gopher's eight English ones, or of the language's profile."""
 
 
 @config
@@ -120,16 +146,25 @@ class C4:
     """Line and page rules of C4 (arXiv 1910.10683, section 2.2). Lines that fail are cut; then the page is judged."""
 
     variant: Literal["datatrove"] = "datatrove"
+    """Whose formulas compute the signals."""
     require_terminal_punctuation: bool = False
     """Cut lines without `. ? ! " '` at the end. FineWeb runs with this off."""
     min_line_words: Threshold = 3
+    """Lines with fewer words are cut."""
     max_word_chars: Threshold = 1000
+    """Lines with a longer word, in characters, are cut."""
     cut_javascript: bool = True
+    """Cut lines that mention JavaScript."""
     cut_policy: bool = True
+    """Cut lines with a phrase of privacy and cookie notices."""
     remove_citations: bool = True
+    """Take Wikipedia's marks such as [1] and [citation needed] out of lines."""
     max_lorem_ipsum: Threshold = 0
+    """Most occurrences of "lorem ipsum"."""
     max_curly_brackets: Threshold = 0
+    """Most curly brackets."""
     min_sentences: Threshold = 5
+    """Least sentences."""
 
 
 @config
@@ -137,11 +172,17 @@ class FineWeb:
     """FineWeb's own rules (arXiv 2406.17557, section 3.6)."""
 
     variant: Literal["datatrove"] = "datatrove"
+    """Whose formulas compute the signals."""
     min_terminal_line_ratio: Threshold = 0.12
+    """Least lines that end with punctuation, of all lines."""
     max_short_line_ratio: Threshold = 0.67
+    """Most short lines, of all lines."""
     short_line_chars: int = 30
+    """A line of at most so many characters is short."""
     max_dup_line_char_ratio: Threshold = 0.01
+    """Most characters in repeated lines, of all characters."""
     max_newline_word_ratio: Threshold = 0.3
+    """Most line breaks per word."""
 
 
 @config
@@ -149,14 +190,17 @@ class RefinedWeb:
     """Line corrections of RefinedWeb (arXiv 2306.01116, section G.2). Lines that fail are cut; then the page is judged."""
 
     max_line_upper_ratio: Threshold = 0.5
+    """Lines with a larger share of capitals are cut."""
     cut_numeric: bool = True
     """Cut lines of digits alone."""
     cut_counters: bool = True
     """Cut lines such as "3 likes"."""
     min_line_words: Threshold = 2
+    """Lines with fewer words are cut."""
     edit_lines: bool = True
     """Cut "sign in", "read more..." and "items in cart" out of lines of up to 10 words."""
     max_cut_word_ratio: Threshold = 0.05
+    """A document of whose words a larger share was cut is dropped."""
 
 
 @config
@@ -164,18 +208,27 @@ class Roots:
     """Rules of ROOTS (arXiv 2303.03915), with its limits for English; the language profiles have those for the others."""
 
     word_ngram: int = 5
+    """Words per n-gram of the rule on repeated words."""
     min_words: Threshold = 20
+    """Least words."""
     max_words: Threshold = 100_000
+    """Most words."""
     max_char_repetition_ratio: Threshold = 0.106
+    """Most repetition of n-grams of characters, 0 to 1."""
     max_word_repetition_ratio: Threshold = 0.19
+    """Most words in repeated n-grams of words, of all words."""
     max_special_char_ratio: Threshold = 0.4
+    """Most characters that are no letters: digits, punctuation, white space, symbols; of all characters."""
     stop_words: dict[str, str] = field(default_factory=dict)
     """Paths of lists by language, one word or phrase a line: stop_words.en = "en.txt". In a language without one its rule is off."""
     flagged_words: dict[str, str] = field(default_factory=dict)
+    """Paths of lists of flagged words by language, as stop_words."""
     min_stop_word_ratio: Threshold = 0.3
     """ROOTS set it with its own long lists of closed-class words."""
     max_flagged_word_ratio: Threshold = 0.01
+    """Most flagged words, of all words."""
     min_language_score: Threshold = 0.8
+    """Least probability of the language, 0 to 1."""
 
     def __post_init__(self) -> None:
         require(self.word_ngram > 0, "filters.roots.word_ngram", self.word_ngram, "must be above 0")
@@ -186,18 +239,34 @@ class Code:
     """Rules on source code. What Codex, LLaMA and PanGu-Coder agree on; CodeGeeX has bytes and letters limited too."""
 
     min_bytes: Threshold = None
+    """Least size of the file in bytes."""
     max_bytes: Threshold = None
+    """Most bytes."""
     max_mean_line_chars: Threshold = 100
+    """Most characters per line on average."""
     max_max_line_chars: Threshold = 1000
+    """Most characters in the longest line."""
     min_alnum_ratio: Threshold = 0.25
+    """Least letters and digits, of all characters."""
     min_letter_ratio: Threshold = None
+    """Least letters, of all characters."""
     max_generated_marks: Threshold = 0
+    """Most marks by which a generator says that it wrote the file."""
     max_syntax_errors: Threshold = None
     """0 drops Python that does not parse."""
     min_html_text_ratio: Threshold = None
     """Of HTML, the share that is no mark-up; StarCoder asks for 0.2."""
     extensions: tuple[str, ...] = ()
     """Keep files whose name ends in one of these, such as ".py" or "Makefile"; empty keeps all."""
+
+
+_COLUMNS: Final = {
+    "rights": "robots directives, such as noai and noindex, are recorded in the column `rights`, but no rule acts on them yet; leave the "
+    "key out, and keep such pages out of the sources or name their hosts in opt_out.hosts",
+    "licence": "the licence is a column and no metadata; use filters.metadata.licences",
+    "license": "the licence is a column and no metadata; use filters.metadata.licences",
+}
+"""What is known of a document beside its metadata, which never has these keys: a rule on them would do nothing."""
 
 
 @config
@@ -207,22 +276,28 @@ class Metadata:
     fetched_from: datetime.date | None = None
     """Keep what was fetched on this day or later."""
     fetched_before: datetime.date | None = None
+    """Keep what was fetched before this day."""
     licences: tuple[str, ...] = ()
     """Keep documents under one of these licences, whatever the case; empty keeps all."""
     min: dict[str, float] = field(default_factory=dict)
     """By key of the document's metadata: min.score = 3 keeps a score of 3 or more."""
     max: dict[str, float] = field(default_factory=dict)
+    """By key: max.score = 3 keeps a score of 3 or less."""
     keep: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By key: keep.type = ["civil", "criminal"] keeps documents whose type is one of them. The key `source` is the name of the document's
     source in the recipe, `host` the host of its URL."""
     drop: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By key: drop.type = ["spam"] drops documents whose type is one of them. Keys as in `keep`."""
     keep_lists: dict[str, str] = field(default_factory=dict)
     """The same with the path of a list, one value a line: keep_lists.host = "hosts.txt"."""
     drop_lists: dict[str, str] = field(default_factory=dict)
+    """As `drop`, with the path of a list, one value a line."""
 
     def __post_init__(self) -> None:
         for name in ("min", "max", "keep", "drop", "keep_lists", "drop_lists"):
             for key in getattr(self, name):
+                known = f"filters.metadata.{name}.{key}"
+                require(key not in _COLUMNS, known, getattr(self, name)[key], _COLUMNS.get(key, ""))
                 require(
                     "'" not in key and "\\" not in key,
                     f"filters.metadata.{name}",
@@ -242,7 +317,9 @@ class Sections:
     next_heading: str | None = None
     """A regular expression that the line behind the section begins with; without one it goes on to the end."""
     min_tokens: Threshold = None
+    """Least tokens (words; characters in scripts written without spaces) of the section."""
     max_tokens: Threshold = None
+    """Most tokens."""
 
     def __post_init__(self) -> None:
         plain = self.key is None or not {"'", "\\"} & set(self.key)
@@ -264,7 +341,9 @@ class Quality:
     reads: Literal["words", "text"] = "words"
     """What the model was trained on: words as `train-classifier` writes them, or the text with line feeds as spaces (DCLM's models)."""
     min_score: Threshold = 0.5
+    """Least probability of the label, 0 to 1."""
     pareto_alpha: float = 9
+    """Shape of GPT-3's Pareto distribution; GPT-3 took 9."""
     min_pareto_margin: Threshold = None
     """The margin is the draw less 1 - score."""
 
@@ -283,6 +362,7 @@ class Perplexity:
     zero_digits: bool = True
     """Read every digit as 0; as the model was trained."""
     max_perplexity: Threshold = None
+    """Most perplexity per word."""
     max_bucket: Threshold = None
     """0 keeps the head, 1 the middle too."""
 
@@ -305,11 +385,13 @@ class Safety:
     max_flagged_word_ratio: Threshold = 0.01
     """ROOTS' limit for English."""
     model: str | None = None
+    """Path of a fastText classifier of adult or toxic text."""
     label: str = "toxic"
     """The model's label of harmful documents; the score is its probability."""
     reads: Literal["words", "text"] = "text"
     """What the model was trained on: words as `train-classifier` writes them, or the text with line feeds as spaces."""
     max_score: Threshold = None
+    """Most probability of the label, 0 to 1."""
 
     def __post_init__(self) -> None:
         judged = self.max_score is None or self.model is not None
@@ -321,13 +403,19 @@ class Integrity:
     """Characters that nobody sees or that a wrong decoding leaves, over all characters. The limits let single slips pass."""
 
     max_zero_width_ratio: Threshold = 0.01
+    """Most zero-width characters that writing does not need."""
     max_bidi_ratio: Threshold = 0.01
+    """Most marks that change the direction of text."""
     max_tag_ratio: Threshold = 0
     """Outside of flags tags have no use but to hide text."""
     max_private_use_ratio: Threshold = 0.05
+    """Most characters for private use."""
     max_replacement_ratio: Threshold = 0.01
+    """Most replacement characters, U+FFFD."""
     max_control_ratio: Threshold = 0.01
+    """Most control characters other than white space."""
     max_mojibake_ratio: Threshold = 0.01
+    """Most characters in text that was decoded wrongly."""
 
 
 RULE_SETS: Final[dict[str, type]] = {

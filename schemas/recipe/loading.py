@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import tomllib
 import types
 import typing
@@ -14,10 +15,12 @@ import msgspec
 
 from schemas.errors import RecipeError
 from schemas.file_names import well_formed
-from schemas.recipe.base import unknown_key
+from schemas.recipe.base import require, unknown_key
 from schemas.recipe.whole import Recipe
 
 RECIPES_DIR: Final = Path(__file__).resolve().parents[2] / "pipelines" / "recipes"
+MAX_RECIPE_BYTES: Final = 4 << 20
+MAX_WHOLE: Final = 1 << 63
 _T = typing.TypeVar("_T")
 
 
@@ -57,9 +60,11 @@ def _read_run(path: Path) -> dict[str, Any]:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    if (n_bytes := path.stat().st_size) > MAX_RECIPE_BYTES:
+        raise RecipeError(f"{path} has {n_bytes} bytes and cannot be a recipe; inputs are named by --set sources.NAME.path=FILE")
     try:
         return tomllib.loads(path.read_text("utf-8-sig"))  # some editors begin a file with a byte order mark
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecipeError(f"{path}: not valid TOML: {error}") from error
 
 
@@ -69,9 +74,12 @@ def apply_setting(data: dict[str, Any], setting: str) -> None:
     if not equals or not key.strip():
         raise RecipeError(f"--set {setting!r}: write it as section.key=value")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
+        read = tomllib.loads(f"value = {text}")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        read = {"value": text.strip()}
+    if len(read) > 1:
+        raise RecipeError(f"--set {setting!r}: states several values; give each a --set of its own")
+    value = read["value"]
     *parents, leaf = (part.strip() for part in key.split("."))
     for parent in parents:
         data = data.setdefault(parent, {})
@@ -115,7 +123,11 @@ def _convert(kind: type[_T], data: dict[str, Any]) -> _T:
 
 
 def _prepare(kind: Any, data: Any, where: str) -> Any:
-    """`data` with "off" made None and single strings made lists; unknown keys raise."""
+    """`data` with "off" made None and single strings made lists; unknown keys and numbers that are none raise."""
+    if isinstance(data, float):
+        require(math.isfinite(data), where, data, 'give a number, or "off" for a limit that does not act')
+    if isinstance(data, int):
+        require(abs(data) < MAX_WHOLE, where, data, "give a number below 2^63")
     alternatives = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if data == "off" and types.NoneType in alternatives:
         return None

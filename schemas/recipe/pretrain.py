@@ -10,22 +10,35 @@ class Pretrain:
     """The small decoder that proves the shards by training on them."""
 
     enabled: bool = True
+    """Whether the model is trained at all."""
     n_layers: int = 4
+    """Transformer blocks."""
     d_model: int = 256
+    """Width of the model; a multiple of 2 x n_heads."""
     n_heads: int = 4
+    """Attention heads."""
     n_kv_heads: int | None = None
     """Fewer than n_heads means grouped-query attention; None means n_heads."""
     seq_len: int = 256
+    """Tokens per training sequence."""
     batch_size: int = 16
+    """Sequences per step."""
     steps: int = 200
+    """Optimizer steps."""
     learning_rate: float = 1e-3
+    """Peak learning rate of AdamW."""
     warmup_steps: int = 20
+    """Steps in which the learning rate rises to its peak."""
     weight_decay: float = 0.1
+    """AdamW's weight decay."""
     clip_norm: float = 1.0
+    """Gradients are scaled down to this norm."""
     valid_every: int = 50
+    """Steps between two evaluations."""
     valid_tokens: int = 65_536
     """Validation tokens per source and evaluation, at most."""
     checkpoint_every: int = 100
+    """Steps between two checkpoints."""
 
     def __post_init__(self) -> None:
         counts = ("n_layers", "d_model", "n_heads", "seq_len", "batch_size", "steps", "valid_every", "checkpoint_every")

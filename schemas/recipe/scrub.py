@@ -28,6 +28,7 @@ class Scrub:
     """Which private values are replaced, and by what: by default by their kind's placeholder, such as <EMAIL>."""
 
     kinds: tuple[str, ...] = DEFAULT_KINDS
+    """Kinds of private values to replace."""
     modes: dict[str, str] = field(default_factory=dict)
     """By kind: "placeholder" (unless said otherwise), "pseudonym", "drop_line" or "drop_document".
 
@@ -42,6 +43,7 @@ class Scrub:
     max_values: Threshold = None
     """A document with more private values is dropped; Dolma's limit is 5."""
     max_values_per_1000_chars: Threshold = None
+    """A document with more private values per 1,000 characters is dropped."""
     max_host_values_per_1000_chars: Threshold = None
     """All documents of a host with more, over all that is kept of it, are dropped: LLaMA 2's rule for sites full of personal data."""
     special_tokens: bool = False

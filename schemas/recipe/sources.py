@@ -21,6 +21,7 @@ class Crawl:
     max_pages: int = 10_000
     """Pages in all. Hosts share them evenly; what one does not need goes to the others."""
     max_depth: int = 16
+    """Most links between a seed and a page."""
     delay_s: float = 1.0
     """Seconds between two requests to one host and port; robots.txt may ask for more."""
     max_crawl_delay_s: float = 120.0
@@ -36,7 +37,9 @@ class Crawl:
     max_failures: int = 10
     """Pages in a row without an answer after which a host is given up; what is left of it has the outcome `site_given_up`."""
     max_page_bytes: int = 10 * 1024 * 1024
+    """A larger response, in bytes, is given up."""
     user_agent: str = "corpusmill/0.1 (+https://github.com/corpusmill/corpusmill)"
+    """What the crawler calls itself; give an address where you can be reached."""
     private_hosts: tuple[str, ...] = ()
     """Hosts on loopback or private networks that may be crawled; every other private address is refused."""
 
@@ -55,6 +58,7 @@ class Source:
     path: tuple[str, ...] = ()
     """Files, folders or globs. A name that is not UTF-8 is written as bash reads it in $'...': "caf\\xe9.txt"."""
     crawl: Crawl | None = None
+    """How to fetch the source; then `path` is not used."""
     source_class: str = "other"
     """One of book, commoncrawl, link, encyclopedia, code, other."""
     format: Literal["auto", "warc", "jsonl", "parquet", "text", "code"] = "auto"

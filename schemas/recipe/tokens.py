@@ -26,6 +26,7 @@ class Tokenizer:
     """Tokens. A number is a promise: a run whose text cannot fill it stops and names the largest size that it fills. Left out, as many
     tokens are learned as the text fills, at most 32,768."""
     min_frequency: int = 2
+    """A pair of tokens is merged if it occurs at least so often."""
     pattern: Literal["gpt2", "cl100k", "qwen2", "o200k", "llama", "baichuan", "jieba", "code"] = "cl100k"
     """How text is cut into pre-tokens. `llama`, `baichuan` and `jieba` are vocabularies of characters, the others of bytes; `jieba` takes
     the words that it finds, as CPM does, and needs the extra `chinese`."""

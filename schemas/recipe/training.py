@@ -10,10 +10,15 @@ class ClassifierTraining:
     """What `train-classifier` is asked for. One thread, so that the same documents give the same model."""
 
     dim: int = 100
+    """Length of word vectors."""
     epoch: int = 5
+    """Passes over the documents."""
     lr: float = 0.1
+    """Learning rate at the start."""
     word_ngrams: int = 2
+    """Longest n-gram of words that has a vector."""
     min_count: int = 1
+    """A rarer word has no vector."""
     bucket: int = 200_000
     """Rows that word n-grams share by hash; fastText's own default, 2,000,000, makes a model of 4 x dim times as many bytes."""
     held_out: float = 0.1
@@ -21,6 +26,7 @@ class ClassifierTraining:
     max_documents: int = 200_000
     """Documents of either label at most, sampled by hash(seed, doc_id); they are held in memory."""
     seed: int = 0
+    """Seed of the draw and of the order."""
 
     def __post_init__(self) -> None:
         for name in ("dim", "epoch", "lr", "word_ngrams", "min_count", "bucket", "max_documents"):
@@ -33,6 +39,7 @@ class NgramTraining:
     """What `train-ngrams` is asked for."""
 
     order: int = 5
+    """Longest n-gram, 2 to 8. CCNet took 5."""
     zero_digits: bool = True
     """Read every digit as 0, as CCNet does; filters.perplexity.zero_digits must be the same."""
     memory_mb: int = 1024

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.recipe.base import Threshold, config, require
+from schemas.recipe.base import Threshold, config, require, require_name
 from schemas.recipe.clean import Clean, check_steps
 from schemas.recipe.decontaminate import Decontaminate
 from schemas.recipe.dedup import Dedup
@@ -50,9 +50,13 @@ class Recipe:
     """Everything a run is asked to do."""
 
     name: str
+    """A name for the run, in its report; runs/NAME is the folder where --out is not given."""
     description: str = ""
+    """A sentence for the report and the dataset card."""
     seed: int = 0
+    """Seed of every draw: samples, splits, shuffles."""
     sources: dict[str, Source]
+    """Inputs by name; a name also names the folder of a crawl."""
     read: Read = field(default_factory=Read)
     clean: Clean = field(default_factory=Clean)
     filters: Filters = field(default_factory=Filters)
@@ -68,6 +72,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         require(bool(self.sources), "sources", {}, "name at least one source, such as [sources.web]")
+        require_name(self.name, "name")
+        for name in self.sources:
+            require_name(name, "sources")
         for key, kind in (("email_hashes", "email"), ("phone_hashes", "phone")):
             path = getattr(self.opt_out, key)
             require(

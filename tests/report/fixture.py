@@ -23,6 +23,7 @@ from schemas.recipe import Recipe
 
 MARKER: Final = "zebra-text-that-no-report-may-show"
 HOSTILE: Final = '<script>alert("x")</script>'
+ROWS: Final = "rows.v2"
 STAGES: Final = ("crawl", "collect", "refine", "tokenizer", "encode", "validate", "report")
 
 
@@ -58,8 +59,8 @@ GROUPS: Final = (
     Group(n=5, source="web", lang="zh", stage="dedup", outcome=MERGED, reason="minhash", value=0.95, limit=0.72),
     Group(n=120, source="web", lang="en", stage="dedup", outcome=KEPT),
     Group(n=55, source="web", lang="zh", stage="dedup", outcome=KEPT),
-    Group(n=8, source=HOSTILE, lang="en", stage="filters", outcome=DROPPED, reason="length.min_chars", value=10, limit=200),
-    Group(n=30, source=HOSTILE, lang="en", stage="dedup", outcome=KEPT),
+    Group(n=8, source=ROWS, lang="en", stage="filters", outcome=DROPPED, reason="length.min_chars", value=10, limit=200),
+    Group(n=30, source=ROWS, lang="en", stage="dedup", outcome=KEPT),
     Group(n=2, source="代码", stage="read", outcome=FAILED, reason="encoding"),
     Group(n=4, source="代码", stage="filters", outcome=DROPPED, reason="length.min_chars", value=9, limit=200),
     Group(n=45, source="代码", stage="dedup", outcome=KEPT),
@@ -77,10 +78,10 @@ def site_recipe() -> Recipe:
     return recipes.parse(
         {
             "name": "small",
-            "description": "A run made by hand.",
+            "description": f"A run made by hand. {HOSTILE}",
             "sources": {
                 "web": {"path": "web.warc.gz", "source_class": "commoncrawl"},
-                HOSTILE: {"path": "rows.jsonl", "rules": ["length"], "licence": "CC-BY-4.0"},
+                ROWS: {"path": "rows.jsonl", "rules": ["length"], "licence": "CC-BY-4.0"},
                 "代码": {"path": "code", "format": "code", "source_class": "code", "rules": ["length"], "licence": "PSF-2.0"},
             },
             "filters": {
@@ -193,7 +194,7 @@ def metrics() -> dict[str, Any]:
         **losses,
         "first_loss": 5.993,
         "uniform_loss": 5.991,
-        "sources": {"web": {**losses, "n_tokens": 2034, "bits_per_byte": 0.812}, HOSTILE: {**losses, "n_tokens": 294}},
+        "sources": {"web": {**losses, "n_tokens": 2034, "bits_per_byte": 0.812}, ROWS: {**losses, "n_tokens": 294}},
         "train_curve": train,
         "valid_curve": [[step, 2.1 + 3.9 * 0.96**step, 0.76] for step in (0, 25, 50, 75, 100)],
         "spikes": [],

@@ -13,7 +13,20 @@ from resiliparse.parse.html import HTMLTree
 
 from pipelines.report.page import by_language, plain, write_report
 from schemas.errors import OutputError
-from tests.report.fixture import GROUPS, HOSTILE, KEPT, MARKER, N_KEPT, N_RECORDS, STAGES, documents_table, make_run, metrics, n_tokens_of
+from tests.report.fixture import (
+    GROUPS,
+    HOSTILE,
+    KEPT,
+    MARKER,
+    N_KEPT,
+    N_RECORDS,
+    ROWS,
+    STAGES,
+    documents_table,
+    make_run,
+    metrics,
+    n_tokens_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +69,8 @@ def n(**where: object) -> int:
 def test_what_was_cut_stands_beside_each_source(html: str) -> None:
     cut = table(html, "cuts")
     assert cut["web"][:2] == [f"{1000 * n(source='web', outcome=KEPT):,}", "1"]
-    assert cut[HOSTILE][:2] == ["0", "0"]
-    assert cut[HOSTILE][-1] == "0.0 %"
+    assert cut[ROWS][:2] == ["0", "0"]
+    assert cut[ROWS][-1] == "0.0 %"
 
 
 def test_both_files_are_written_and_named(run: Path) -> None:
@@ -70,7 +83,7 @@ def test_every_source_shows_what_became_of_its_records(html: str) -> None:
     sources = documents.column("source").to_pylist()
     tokens = n_tokens_of(documents)
     texts = documents.column("text").to_pylist()
-    for source, source_class in (("web", "commoncrawl"), (HOSTILE, "other"), ("代码", "code")):
+    for source, source_class in (("web", "commoncrawl"), (ROWS, "other"), ("代码", "code")):
         mine = [row for row, name in enumerate(sources) if name == source]
         numbers = [
             n(source=source),
@@ -145,7 +158,7 @@ def test_duplicates_show_kinds_clusters_and_the_work_done(html: str) -> None:
     assert "web exact, minhash 25" in text
 
 
-def test_hostile_names_are_text_on_the_page_and_in_the_card(run: Path, html: str) -> None:
+def test_a_hostile_description_is_text_on_the_page_and_in_the_card(run: Path, html: str) -> None:
     assert HOSTILE in text_of(html)
     assert "<script" not in html
     card = (run / "README.md").read_text("utf-8")

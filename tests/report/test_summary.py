@@ -42,10 +42,6 @@ def test_it_shows_what_went_in_what_came_out_and_what_to_look_at(tmp_path: Path)
     assert MARKER not in text
 
 
-def test_names_from_data_are_no_markup(tmp_path: Path) -> None:
-    assert '<script>alert("x")<' in screen(make_run(tmp_path / "run"))
-
-
 def test_a_stopped_run_says_where(tmp_path: Path) -> None:
     text = " ".join(screen(make_run(tmp_path / "run", until="tokenizer")).split())
     assert "stopped before tokenizer" in text

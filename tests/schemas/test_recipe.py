@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +120,101 @@ def test_banding_for_a_threshold_is_datasketchs_optimum(threshold: float, permut
 def test_a_recipe_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('\ufeff[sources.web]\npath = "a.jsonl"\n', "utf-8")
     assert recipes.load(str(tmp_path / "mine.toml")).sources["web"].path == ("a.jsonl",)
+
+
+@pytest.mark.parametrize("name", ["web", "网页", "बच्चे", "a.b-c_1", "x" * 60, "école"])
+def test_a_name_has_letters_of_any_script(name: str) -> None:
+    assert list(parse(sources={name: {"path": "a.txt"}}).sources) == [name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "../x",
+        "/x",
+        "a/b",
+        "a\\b",
+        ".hidden",
+        "-x",
+        "x.",
+        "a b",
+        "a\n",
+        "<b>",
+        "x" * 61,
+        "con",
+        "NUL.txt",
+        "e\u0301",
+        "\u202ea",
+    ],
+)
+@pytest.mark.parametrize("where", ["sources", "name", "dedup.snapshot"])
+def test_a_name_is_never_a_path(name: str, where: str) -> None:
+    changes: dict[str, Any] = {"name": name} if where == "name" else {"dedup": {"index": "i", "snapshot": name}}
+    if where == "dedup.snapshot" and not name:
+        return  # no snapshot
+    with pytest.raises(RecipeError, match=re.escape(where)):
+        parse(**(changes if where != "sources" else {"sources": {name: {"path": "a.txt"}}}))
+
+
+@pytest.mark.parametrize(
+    "setting", ["guards.max_merged=nan", "guards.max_merged=-inf", "filters.metadata.min.score=nan", "seed=9223372036854775808"]
+)
+def test_a_number_that_is_none_or_too_large_is_refused(setting: str) -> None:
+    with pytest.raises(RecipeError, match=re.escape(setting.split("=", maxsplit=1)[0])):
+        recipes.load("fineweb", ["sources.web.path=a.warc.gz", setting])
+
+
+@pytest.mark.parametrize("rule", ["keep", "drop", "keep_lists", "drop_lists", "min"])
+@pytest.mark.parametrize("key", ["rights", "licence"])
+def test_a_rule_on_what_is_no_metadata_is_refused_since_it_would_do_nothing(rule: str, key: str) -> None:
+    value: Any = {"min": 1, "keep_lists": "a.txt", "drop_lists": "a.txt"}.get(rule, ["noai"])
+    with pytest.raises(RecipeError, match=rf"filters\.metadata\.{rule}\.{key} = .*"):
+        parse(filters={"metadata": {rule: {key: value}}})
+
+
+def test_a_setting_states_one_value() -> None:
+    with pytest.raises(RecipeError, match="states several values"):
+        recipes.apply_setting({}, 'seed=1\nname="x"')
+
+
+def test_what_cannot_be_a_recipe_is_refused(tmp_path: Path) -> None:
+    for name, content, message in (
+        ("large", b"#" * (5 << 20), "bytes and cannot be a recipe"),
+        ("deep", b"a=" + b"[" * 100_000, "not valid TOML"),
+        ("latin", b'a = "\xff"', "not valid TOML"),
+        ("twice", b"[read]\n[read]\n", "not valid TOML"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(RecipeError, match=message):
+            recipes.load(str(tmp_path / name))
+
+
+def test_every_key_says_what_it_means() -> None:
+    keys = recipes.documented_keys()
+    assert not [key.name for key in keys if not key.meaning]
+    assert len({key.name for key in keys}) == len(keys) > 250
+    shown = {key.name: (key.default, key.meaning) for key in keys}
+    assert shown["dedup.lines.min_left"] == ("1", "A document that was cut and has fewer characters left than this ends.")
+    for kind in (recipes.ClassifierTraining, recipes.NgramTraining):
+        assert recipes.meanings_of(kind).keys() == {field.name for field in dataclasses.fields(kind)}
+
+
+def test_every_key_has_a_reader() -> None:
+    """A key that is accepted and read nowhere would do nothing."""
+    from pipelines.filters.signals import SIGNALS
+
+    root = Path(recipes.__file__).parents[2]
+    names = {"keep_lists", "drop_lists"}  # asked for as f"{name}_lists"
+    names |= {"threshold", "permutations"}  # the recipe itself makes bands and rows of them
+    for path in (path for folder in ("pipelines", "tokenizer") for path in (root / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Attribute):
+                names.add(node.attr)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                names.add(node.value)
+    for key in recipes.documented_keys():
+        section, leaf = key.name.split(".")[-2:] if "." in key.name else ("", key.name)
+        assert leaf in names or (leaf[:4] in ("min_", "max_") and leaf[4:] in SIGNALS.get(section, ())), key.name

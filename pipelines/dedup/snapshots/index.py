@@ -29,6 +29,7 @@ from schemas.buffers import fixed_column, fixed_view
 from schemas.errors import IndexFolderError
 from schemas.files import FileEntry, sha256_of, whole_file
 from schemas.hops import ADDRESS
+from schemas.lock import locked
 from schemas.recipe import Dedup
 
 FORMAT: Final = 1
@@ -66,6 +67,11 @@ class Snapshot:
     """By kind, in the order of the keys."""
     written_ns: dict[str, int] = field(default_factory=dict)
     """Modification times of the files as they were written: one that kept its own and its size is not read again to be checked."""
+
+    def __post_init__(self) -> None:
+        """ValueError for a folder that is not one of the index's own."""
+        if Path(self.folder).name != self.folder or self.folder.startswith("."):
+            raise ValueError(f"{self.folder!r} is no folder of the index")
 
     def files(self) -> tuple[FileEntry, ...]:
         """Every file, paths relative to `folder`."""
@@ -234,6 +240,12 @@ def add_snapshot(dedup: Dedup, staged: Path, files: list[FileEntry]) -> Snapshot
     `files` are the entries of everything in `staged`. A snapshot of the same name is replaced.
     """
     folder = Path(dedup.index)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, wait_s=60):  # another run may add to the same index
+        return _add_snapshot(dedup, folder, staged, files)
+
+
+def _add_snapshot(dedup: Dedup, folder: Path, staged: Path, files: list[FileEntry]) -> Snapshot:
     manifest = read_manifest(folder) or Manifest(format=FORMAT, settings=settings_of(dedup))
     files = [dataclasses.replace(file, path=Path(file.path).name) for file in files]
     digest = hashlib.sha256("".join(sorted(file.sha256 for file in files)).encode()).hexdigest()[:12]
@@ -247,7 +259,6 @@ def add_snapshot(dedup: Dedup, staged: Path, files: list[FileEntry]) -> Snapshot
     if not target.is_dir():
         partial = folder / f".{target.name}.partial"
         shutil.rmtree(partial, ignore_errors=True)
-        folder.mkdir(parents=True, exist_ok=True)
         shutil.copytree(staged, partial)
         partial.rename(target)
         written_ns = {file.path: (target / file.path).stat().st_mtime_ns for file in files}

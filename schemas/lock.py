@@ -1,0 +1,65 @@
+"""One process at a time in a run folder, by a lock of the operating system that ends with the process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Final
+
+from schemas.errors import OutputError
+from schemas.files import TEMPORARY_SUFFIX
+
+LOCK_FILE: Final = ".lock"
+
+
+@contextmanager
+def locked(folder: Path, wait_s: float = 0) -> Iterator[None]:
+    """Hold `folder` for the block, and delete what writers of an earlier, killed process left unfinished in it.
+
+    OutputError, after `wait_s` seconds, names the process and the machine that hold it. A folder that does not exist is not locked.
+    """
+    if not folder.is_dir():
+        yield
+        return
+    path = folder / LOCK_FILE
+    with _acquired(path, time.monotonic() + wait_s) as file:
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {platform.node()}".encode())
+        file.flush()
+        for left in folder.rglob(f".*{TEMPORARY_SUFFIX}"):
+            if left.is_file():
+                left.unlink()
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _acquired(path: Path, until: float) -> IO[bytes]:
+    """The lock file, open and locked. One that its holder deleted meanwhile is no lock: then the new one is tried."""
+    while True:
+        file = path.open("a+b")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read(200).decode(errors="replace") or "another process"
+            file.close()
+            if time.monotonic() < until:
+                time.sleep(0.2)
+                continue
+            raise OutputError(
+                f"{path.parent} is in use by {holder}; wait until that command has ended, stop it, or give another folder"
+            ) from None
+        except OSError as error:
+            file.close()
+            raise OutputError(f"{path.parent} cannot be locked ({error.strerror}); put the run on a file system that has locks") from error
+        with suppress(FileNotFoundError):
+            if os.fstat(file.fileno()).st_ino == path.stat().st_ino:
+                return file
+        file.close()
