@@ -59,7 +59,8 @@ def validate(folder: Path, config: Pretrain, seed: int, on_step: Callable[[int, 
     )
     yardstick = Yardstick.of(opened, token_bytes(folder / index.tokenizer.path), held_out)
     text = text_digest(held_out, folder / index.tokenizer.path)
-    metrics = {"valid": valid_kind, "valid_sha256": text, **metrics_of(opened, windows, config, trained, yardstick)}
+    stated = {"valid": valid_kind, "valid_sha256": text, "trained_with": {"seed": seed, **msgspec.to_builtins(config)}}
+    metrics = {**stated, **metrics_of(opened, windows, config, trained, yardstick)}
     with whole_file(path) as temporary:
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(metrics), indent=2) + b"\n")
     return metrics

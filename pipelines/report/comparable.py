@@ -16,7 +16,7 @@ from schemas.recipe import RULE_SETS, shown
 LOSS: Final = "model loss"
 BITS: Final = "model bits per byte"
 TOKENS: Final = ("tokens", "tokens, train", "tokens, valid")
-PER_TOKEN: Final = "bytes per token"
+DENSITY: Final = "bytes per token"
 WALL: Final = "wall seconds"
 SAME_TRAINING: Final = ("checkpoint_every", "enabled", "valid_every")
 """Settings of pretrain that leave the model as it is."""
@@ -28,7 +28,7 @@ def why_not(a: Facts, b: Facts) -> dict[str, str]:
     other_tokens = _other_tokenizer(a, b)
     reasons = dict.fromkeys(TOKENS, other_tokens) if other_tokens else {}
     if other_tokens and _digests(a, "documents/") != _digests(b, "documents/"):
-        reasons[PER_TOKEN] = "both the tokenizers and the documents differ"
+        reasons[DENSITY] = "both the tokenizers and the documents differ"
     if (a.run["workers"], a.run["runner"]) != (b.run["workers"], b.run["runner"]):
         reasons[WALL] = f"the runs had {_machines(a)} and {_machines(b)}"
     if a.metrics and b.metrics:
@@ -74,13 +74,15 @@ def _other_text(a: Facts, b: Facts) -> str:
 
 def _other_training(a: Facts, b: Facts) -> str:
     before, after = _training(a), _training(b)
-    differing = [f"{key} {value} and {after[key]}" for key, value in before.items() if after[key] != value]
+    names = [key for key in dict.fromkeys((*before, *after)) if key not in SAME_TRAINING and before.get(key) != after.get(key)]
+    differing = [f"{key if key == 'seed' else f'pretrain.{key}'} {before.get(key)} and {after.get(key)}" for key in names]
     return f"the models were trained otherwise ({', '.join(differing)})" if differing else ""
 
 
 def _training(facts: Facts) -> dict[str, Any]:
-    settings = dataclasses.asdict(facts.recipe.pretrain)
-    return {"seed": facts.recipe.seed} | {f"pretrain.{key}": value for key, value in settings.items() if key not in SAME_TRAINING}
+    """Seed and settings that the model was trained with, which `validate --set` may have changed."""
+    stated: dict[str, Any] | None = facts.metrics.get("trained_with")
+    return stated or {"seed": facts.recipe.seed, **dataclasses.asdict(facts.recipe.pretrain)}
 
 
 def _digests(facts: Facts, under: str) -> list[tuple[str, str]]:

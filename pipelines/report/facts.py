@@ -424,7 +424,7 @@ class Facts:
 
     @cached_property
     def signals(self) -> list[Histogram]:
-        """One histogram per numeric signal of all documents that were read and of the kept ones, with every limit that judged it, of any language."""
+        """One histogram per numeric signal of all documents that were read and of the kept ones, with the limits of all languages."""
         limits: dict[str, set[float]] = {
             name: set()
             for name, kind in self.measured.collect_schema().items()

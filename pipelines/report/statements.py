@@ -102,7 +102,8 @@ def duplicates(facts: Facts) -> list[str]:
 
 def _near_duplicates(facts: Facts) -> str:
     minhash = facts.recipe.dedup.minhash
-    shingles = f"{minhash.bands} bands of {minhash.rows} rows over shingles of {minhash.shingle} words, or characters where words are written without spaces"
+    units = "words, or characters where words are written without spaces"
+    shingles = f"{minhash.bands} bands of {minhash.rows} rows over shingles of {minhash.shingle} {units}"
     measure = "Jaccard similarity" if minhash.min_containment is None else "containment"
     if minhash.clusters == "components":
         verified = f"pairs whose true {measure} is at least {minhash.limit} are joined, and of each chain of pairs one document stays"
@@ -161,7 +162,10 @@ def _done(facts: Facts) -> str:
 def _raw(facts: Facts) -> list[str]:
     if not (facts.folder / "crawl").is_dir():
         return []
-    return ["The folder crawl/ holds the pages as they were fetched, with all private values in them: do not pass it on with the corpus."]
+    but = "; of documents that were taken down the records are blank" if facts.certificates else ""
+    return [
+        f"The folder crawl/ holds the pages as they were fetched, with all private values in them{but}: do not pass it on with the corpus."
+    ]
 
 
 def _where(facts: Facts) -> Iterator[str]:
