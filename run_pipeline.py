@@ -459,6 +459,7 @@ class StageBars:
         self.progress = progress
         self.tasks: dict[str, TaskID] = {}
         self.in_log = not progress.console.is_terminal
+        self.over: set[str] = set()
 
     def tell(self, stage: str, done: int, total: int | None) -> None:
         """Draw the stage's bar; a total that is not known yet draws a moving one."""
@@ -468,7 +469,8 @@ class StageBars:
         if total is not None and done == total == 1:  # the stage is over, whatever its units were
             total = done = int(self.progress.tasks[task].total or 1)
             self.progress.stop_task(task)
-            if self.in_log and not self.progress.tasks[task].finished:
+            if self.in_log and stage not in self.over:
+                self.over.add(stage)
                 self.say(f"{STAGE_TITLES[stage]}: done after {self.progress.tasks[task].elapsed or 0:.1f} s")
         self.progress.update(task, completed=done, total=total)
 

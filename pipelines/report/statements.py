@@ -66,9 +66,8 @@ def filtering(facts: Facts) -> list[str]:
     if not facts.rules:
         said = ["The recipe sets no rules."]
     else:
-        said = [
-            "A document is removed by the first rule that it fails. Limits are those of the recipe; where a language has its own, it is named."
-        ]
+        own = "Limits are those of the recipe; where a language has its own, it is named."
+        said = [f"A document is removed by the first rule that it fails. {own}"]
     if n := facts.n_records(stage="caps"):
         said.append(f"Caps on domains and hosts dropped {number_of(n, 'document')} more.")
     return said
