@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 ABOUT = "Turn crawled pages, archives, books and code into clean, deduplicated, privacy-scrubbed, tokenized shards."
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=ABOUT)
-console = Console()
+LOG_COLUMNS = 200
+"""Where the output is no terminal and COLUMNS says nothing."""
+console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else LOG_COLUMNS)
 
 Settings = Annotated[
     list[str] | None,
@@ -82,7 +84,7 @@ def run(
         from pipelines.report.dry_run import bad_file_lines, plan_table
 
         found = forecast(chosen, folder)
-        console.print(plan_table(chosen, folder, found))
+        show(plan_table(chosen, folder, found))
         for line in bad_file_lines(found):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         for line in planned.foreseen() if resume else ():
@@ -215,7 +217,7 @@ def crawl(
     table = Table(title=f"crawled into {out}", show_header=False)
     for name, number in report.counts.items():
         table.add_row(name, str(number))
-    console.print(table)
+    show(table)
 
 
 @app.command()
@@ -264,7 +266,7 @@ def train_classifier(
         table.add_column(name, justify="right")
     for at in trained.measured:
         table.add_row(f"{at.threshold}", f"{at.precision:.4f}", f"{at.recall:.4f}", f"{at.f1:.4f}")
-    console.print(table)
+    show(table)
     if trained.n_on_both_sides:
         console.print(f"{trained.n_on_both_sides} documents were both positive and negative and were left out")
 
@@ -297,7 +299,7 @@ def train_tokenizer(
     from pipelines.train import train_tokenizer as train
 
     for table in tables(train(given, config, seed, out, compare or ())):
-        console.print(table)
+        show(table)
     console.print(f"in {out / 'tokenizer.json'}", markup=False, highlight=False)
 
 
@@ -343,7 +345,7 @@ def encode(
         shards = [shard for shard in done.index["shards"] if shard["split"] == split]
         numbers = (sum(shard[key] for shard in shards) for key in ("n_documents", "n_tokens"))
         table.add_row(split, str(len(shards)), *map(str, numbers))
-    console.print(table)
+    show(table)
     if done.n_failed:
         console.print(f"{done.n_failed} records hold no document and were passed over")
     if done.encoder != "fast":
@@ -375,7 +377,7 @@ def train_ngrams(
     table = Table("n", "n-grams", "D1", "D2", "D3+", title=f"{out}")
     for n, (count, discounts) in enumerate(zip(estimated.n_ngrams, estimated.discounts, strict=True), 1):
         table.add_row(str(n), str(count), *(f"{d:.4f}" for d in discounts), "taken as given" if n in estimated.fell_back else "")
-    console.print(table)
+    show(table)
     if percentiles_of:
         found = perplexities(percentiles_of, out, zero_digits=config.zero_digits)
         if not len(found):
@@ -401,7 +403,7 @@ def calibrate(
     from schemas.files import whole_file
 
     found = calibrate_files(paths, lang, rules or DEFAULT_RULES, keep)
-    console.print(calibration_table(found))
+    show(calibration_table(found))
     console.print(says(found), highlight=False)
     console.print(as_toml(found), markup=False, highlight=False)
     if out is not None:
@@ -470,7 +472,7 @@ def inspect(
             "first tokens",
             " ".join(f"{index}:{loaded.decode([index], skip_special_tokens=False)!r}" for index in (ids[0] if ids else ())[:tokens]),
         )
-    console.print(table)
+    show(table)
 
 
 @app.command("recipes")
@@ -485,7 +487,7 @@ def list_recipes(
     table = Table(show_header=False, box=None)
     for name in recipes.list_recipes():
         table.add_row(f"[bold]{name}[/]", recipes.load(name).description)
-    console.print(table)
+    show(table)
 
 
 def check_workers(workers: int) -> None:
@@ -517,6 +519,8 @@ class StageBars:
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self.tasks: dict[str, TaskID] = {}
+        self.in_log = not progress.console.is_terminal
+        self.over: set[str] = set()
 
     def tell(self, stage: str, done: int, total: int | None) -> None:
         """Draw the stage's bar; a total that is not known yet draws a moving one."""
@@ -526,6 +530,9 @@ class StageBars:
         if total is not None and done == total == 1:  # the stage is over, whatever its units were
             total = done = int(self.progress.tasks[task].total or 1)
             self.progress.stop_task(task)
+            if self.in_log and stage not in self.over:
+                self.over.add(stage)
+                self.say(f"{STAGE_TITLES[stage]}: done after {self.progress.tasks[task].elapsed or 0:.1f} s")
         self.progress.update(task, completed=done, total=total)
 
     def say(self, line: str) -> None:
@@ -535,10 +542,17 @@ class StageBars:
 
 @contextlib.contextmanager
 def stage_bars() -> Iterator[StageBars]:
-    """Progress bars on the terminal while the block runs."""
+    """Progress bars on the terminal while the block runs; in a log file a line for each stage that is done."""
     columns = (SpinnerColumn(), TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         yield StageBars(progress)
+
+
+def show(table: Table) -> None:
+    """Print a table none of whose cells is cut."""
+    for column in table.columns:
+        column.overflow = "fold"
+    console.print(table)
 
 
 def fail(message: str) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from rich.console import Console
+from rich.table import Table
 
 import run_pipeline
 from schemas import recipe as recipes
@@ -455,3 +459,29 @@ def test_takedown_says_what_it_did_and_that_it_did_nothing(
     error = message(capsys)
     assert "--email-hash number 1 is no sha256" in error
     assert "jane@" not in error
+
+
+# --- In a log file ---------------------------------------------------------------------------------------------------
+
+
+def test_a_log_file_gets_a_line_for_each_stage_and_no_control_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Console(file=StringIO(), width=run_pipeline.LOG_COLUMNS)
+    monkeypatch.setattr(run_pipeline, "console", log)
+    with run_pipeline.stage_bars() as bars:
+        for done, total in ((0, None), (0, 3), (3, 3), (1, 1)):
+            bars.tell("collect", done, total)
+        bars.say(long := "a message " * 40)
+    assert isinstance(log.file, StringIO)
+    first, *rest = log.file.getvalue().splitlines()
+    assert re.fullmatch(r"read, filter and scrub: done after \d+\.\d s", first)
+    assert rest == [long], "whole, in one line"
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_no_cell_of_a_table_is_cut(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setattr(run_pipeline, "console", Console(file=(log := StringIO()), width=width))
+    table = Table("name", "value")
+    table.add_row("path", "x" * 300)
+    run_pipeline.show(table)
+    assert log.getvalue().count("x") == 300
+    assert "…" not in log.getvalue()

@@ -19,7 +19,7 @@ import pyarrow as pa
 from pipelines.pretrain.data import Line, Windows, cut_tail, hold_out
 from pipelines.pretrain.metrics import metrics_of
 from pipelines.pretrain.shards import INDEX_FILE, Opened, open_shards
-from pipelines.pretrain.yardstick import Yardstick, token_bytes
+from pipelines.pretrain.yardstick import Yardstick, text_digest, token_bytes
 from schemas.errors import CorpusmillError, EmptyCorpusError
 from schemas.files import sha256_of, whole_file
 from schemas.recipe import Pretrain
@@ -58,7 +58,9 @@ def validate(folder: Path, config: Pretrain, seed: int, on_step: Callable[[int, 
         on_step,
     )
     yardstick = Yardstick.of(opened, token_bytes(folder / index.tokenizer.path), held_out)
-    metrics = {"valid": valid_kind, **metrics_of(opened, windows, config, trained, yardstick)}
+    text = text_digest(held_out, folder / index.tokenizer.path)
+    stated = {"valid": valid_kind, "valid_sha256": text, "trained_with": {"seed": seed, **msgspec.to_builtins(config)}}
+    metrics = {**stated, **metrics_of(opened, windows, config, trained, yardstick)}
     with whole_file(path) as temporary:
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(metrics), indent=2) + b"\n")
     return metrics

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +83,13 @@ def token_bytes(path: Path) -> Ints | None:
         else:
             sizes[token_id] = len(token)
     return sizes
+
+
+def text_digest(held_out: dict[str, HeldOut], path: Path) -> str:
+    """sha256 of the held-out text by source, as the tokenizer decodes it: bits per byte on the same text can be compared."""
+    tokenizer = Tokenizer.from_file(str(path))
+    text = {source: tokenizer.decode(held.tokens().tolist(), skip_special_tokens=False) for source, held in held_out.items()}
+    return hashlib.sha256(json.dumps(text, sort_keys=True).encode()).hexdigest()
 
 
 def unigram_nats(token_counts: Ints) -> Floats:

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 import polars as pl
 
+from pipelines.report.comparable import other_rules, why_not
 from pipelines.report.facts import UP_TO_FILTERS, WAITING, Facts
 from pipelines.report.rows import SourceRow, total
 from schemas.ledger import ADDRESS_NAMES
@@ -54,6 +55,16 @@ class Change:
     name: str
     before: Any
     after: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotCompared:
+    """A value of both runs that does not measure the same thing in both."""
+
+    name: str
+    before: Any
+    after: Any
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +114,8 @@ class Difference:
     """Records by source and fate, and sizes."""
     reasons: list[Change]
     """Records by outcome and reason, those of the kept ones excepted."""
+    not_compared: list[NotCompared]
+    """Results, sizes of sources and reasons that are left out of the above, since they measure different things."""
     languages: list[Change]
     """Kept documents by language."""
     redacted: list[Change]
@@ -114,6 +127,12 @@ def difference(before: Path, after: Path) -> Difference:
     """Compare two runs; OutputError where a folder is none."""
     a, b = Facts(before), Facts(after)
     reach: Reach = "end" if a.refined and b.refined else "filters" if a.done("collect") and b.done("collect") else "nothing"
+    against = why_not(a, b)
+    results, not_compared = _comparable(side_by_side(_results(a), _results(b)), against)
+    rules = other_rules(a, b)
+    reasons = side_by_side(_reasons(a, reach), _reasons(b, reach), absent=0)
+    of_rules = {one.name: rules[name] for one in reasons if (name := _rule_set(one.name)) in rules}
+    reasons, more = _comparable(reasons, of_rules)
     return Difference(
         before=str(before),
         after=str(after),
@@ -121,13 +140,29 @@ def difference(before: Path, after: Path) -> Difference:
         recipe=differing(_settings(a.run["recipe"]), _settings(b.run["recipe"])),
         versions=differing(a.run["versions"], b.run["versions"]),
         same_files=_same_files(a, b),
-        results=side_by_side(_results(a), _results(b)),
-        sources=_sources(a, b),
-        reasons=side_by_side(_reasons(a, reach), _reasons(b, reach), absent=0),
+        results=results,
+        sources={name: _comparable(sizes, against)[0] for name, sizes in _sources(a, b).items()},
+        reasons=reasons,
+        not_compared=[*not_compared, *more],
         languages=side_by_side(*({row.name: row.n_documents for row in facts.languages} for facts in (a, b)), absent=0),
         redacted=side_by_side(*({kind: n for kind, n, _ in facts.redacted} for facts in (a, b))),
         records=_records(a, b, reach),
     )
+
+
+def _comparable(changes: list[Change], reasons: Mapping[str, str]) -> tuple[list[Change], list[NotCompared]]:
+    """The changes that can be compared, and those that both runs have and `reasons` speaks against."""
+    against = {change.name for change in changes if change.name in reasons and None not in (change.before, change.after)}
+    return [change for change in changes if change.name not in against], [
+        NotCompared(name=change.name, before=change.before, after=change.after, why=reasons[change.name])
+        for change in changes
+        if change.name in against
+    ]
+
+
+def _rule_set(end: str) -> str:
+    """The rule set of an end such as "dropped: gopher_quality.min_words"."""
+    return end.partition(": ")[2].partition(".")[0]
 
 
 def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:

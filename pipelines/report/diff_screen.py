@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.report import formats
-from pipelines.report.diff import Change, Difference, Records
+from pipelines.report.diff import Change, Difference, NotCompared, Records
 
 MOST_ROWS: Final = 12
 """Of each table; `diff --json` has all."""
@@ -43,6 +43,7 @@ def _parts(found: Difference) -> Iterator[RenderableType]:
     yield from _records(found.records)
     yield from _numbers("kept documents in", _largest(found.languages))
     yield from _numbers("private values replaced", _largest(found.redacted))
+    yield from _not_compared(found.not_compared)
 
 
 def _table(*columns: str, right: int) -> Table:
@@ -157,6 +158,16 @@ def _records(records: Records) -> Iterator[RenderableType]:
         yield table
         yield from _rest(len(records.moves) - MOST_ROWS)
     yield from _numbers("records of file", _largest(records.files))
+
+
+def _not_compared(left_out: list[NotCompared]) -> Iterator[Text]:
+    """Names of values that measure different things, by the reason."""
+    names: dict[str, list[str]] = {}
+    for one in left_out:
+        names.setdefault(one.why, []).append(one.name)
+    for why, of_it in names.items():
+        more = f" and {len(of_it) - MOST_ROWS} more" if len(of_it) > MOST_ROWS else ""
+        yield Text(f"\nNot compared, since {why}: {', '.join(of_it[:MOST_ROWS])}{more}.", overflow="fold")
 
 
 def _rest(n_rows: int) -> Iterator[Text]:

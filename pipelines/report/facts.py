@@ -7,6 +7,7 @@ left out, so that a report written again is the same to the byte.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -16,9 +17,10 @@ import polars as pl
 
 from pipelines.read.records import FILE_REASONS
 from pipelines.report.histograms import Histogram, histogram_of, histograms
-from pipelines.report.rows import Cluster, CutRow, FilesRow, GuardRow, LanguageRow, RuleRow, SourceRow
-from pipelines.report.rules import LINE_RULES, configured_rules
+from pipelines.report.rows import Cluster, CutRow, CutShare, FilesRow, GuardRow, LanguageRow, RuleRow, SourceRow
+from pipelines.report.rules import LINE_RULES, Rule, configured_rules
 from schemas import recipe as recipes
+from schemas.certificate import Certificate, certificates, pending_path, read_certificate
 from schemas.errors import OutputError, RecipeError
 from schemas.hops import LEDGER
 from schemas.ledger import ADDRESS_NAMES
@@ -89,6 +91,12 @@ class Facts:
     def files(self) -> list[dict[str, Any]]:
         """Path, bytes and sha256 of every file of the run."""
         return [file for stage in self.stages.values() for file in stage["outputs"]]
+
+    @cached_property
+    def certificates(self) -> list[Certificate]:
+        """Those of all takedowns, in order; the last one is still pending while it has the report written."""
+        pending = [path for path in [pending_path(self.folder)] if path.is_file()]
+        return [read_certificate(path) for path in (*certificates(self.folder), *pending)]
 
     # --- The ledger --------------------------------------------------------------------------------------------------
 
@@ -226,6 +234,17 @@ class Facts:
             CutRow(source=name, n_cut=of_source[name], n_left=n_left[name]["n_chars"]) for name in self.recipe.sources if name in of_source
         ]
 
+    @property
+    def cut_shares(self) -> list[CutShare]:
+        """What each kind cut out of each source, the largest share first."""
+        shares = [
+            CutShare(kind=kind, source=row.source, n_cut=n, share=n / row.n_before)
+            for row in self.cuts
+            for kind, n in row.n_cut.items()
+            if n
+        ]
+        return sorted(shares, key=lambda one: -one.share)
+
     @cached_property
     def similarities(self) -> Histogram | None:
         """Jaccard similarity of the near-duplicates to their survivors, from the limit up to 1."""
@@ -253,14 +272,24 @@ class Facts:
         guards, fates = self.recipe.guards, self.fates
         failed = (pl.col("stage") == "read") & (pl.col("outcome") == "failed")
         filtered = (pl.col("stage") == "filters") & ~pl.col("reason").str.starts_with("language.")
-        merged = pl.col("outcome") == "merged"
+        merged = ~pl.col("outcome").is_in(["kept", WAITING])
         entered, stayed = fates.filter(~pl.col("stage").is_in(["read", *ON_REQUEST])), fates.filter(pl.col("stage") == "dedup")
         return [
             self._worst_files(guards.max_failed_files),
             _nearest("max_failed", guards.max_failed, fates, failed, ("source",), guards.min_documents),
             _nearest("max_filtered", guards.max_filtered, entered, filtered, ("source", "lang"), guards.min_documents),
             _nearest("max_merged", guards.max_merged, stayed.filter(self.refined), merged, ("source", "lang"), guards.min_documents),
+            self._largest_cluster(guards.max_cluster),
         ]
+
+    def _largest_cluster(self, limit: float | None) -> GuardRow:
+        """The survivor in which the largest share of all documents that dedup saw ended."""
+        n = self.n_records(stage="dedup")
+        row = GuardRow(key="guards.max_cluster", limit=limit, group=None)
+        if not self.refined or not self.clusters or n < self.recipe.guards.min_documents:
+            return row
+        largest = self.clusters[0]
+        return replace(row, group=f"cluster of {largest.survivor_id}", n=n, share=(largest.n_merged + 1) / n)
 
     def _worst_files(self, limit: float | None) -> GuardRow:
         """The source that could not read the largest share of its files."""
@@ -395,16 +424,27 @@ class Facts:
 
     @cached_property
     def signals(self) -> list[Histogram]:
-        """One histogram per numeric signal of all documents that were read and of the kept ones, with the limits that judged it."""
-        limits: dict[str, list[float]] = {
-            name: []
+        """One histogram per numeric signal of all documents that were read and of the kept ones, with the limits of all languages."""
+        limits: dict[str, set[float]] = {
+            name: set()
             for name, kind in self.measured.collect_schema().items()
             if kind.is_numeric() and name not in ("origin_offset", "part") and not name.startswith(("n_redacted_", "n_cut_"))
         }
         for row in self.rules:
-            if isinstance(row.rule.limit, int | float) and row.rule.signal in limits:
-                limits[row.rule.signal].append(float(row.rule.limit))
-        return histograms(self.measured, {name: tuple(values) for name, values in limits.items()}, self.documents if self.refined else None)
+            if row.rule.signal in limits:
+                limits[row.rule.signal] |= {
+                    float(n) for n in (row.rule.limit, *row.rule.other_limits.values()) if isinstance(n, int | float)
+                }
+        drawn = {name: tuple(sorted(values)) for name, values in limits.items()}
+        return histograms(self.measured, drawn, self.documents if self.refined else None)
+
+    @cached_property
+    def rules_on(self) -> dict[str, list[Rule]]:
+        """The rules that limit each signal."""
+        rules: dict[str, list[Rule]] = {}
+        for row in self.rules:
+            rules.setdefault(row.rule.signal, []).append(row.rule)
+        return rules
 
     # --- The model ---------------------------------------------------------------------------------------------------
 

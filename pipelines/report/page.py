@@ -15,7 +15,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from pipelines.report import formats, plots
+from pipelines.report import formats, plots, statements
 from pipelines.report.attention import attention
 from pipelines.report.facts import NO_LANGUAGE, ON_REQUEST, ROOMS, STAGES, Facts
 from pipelines.report.rows import total
@@ -55,7 +55,7 @@ FATES: Final = {
     "set aside while reading": "n_unread",
     "failed": "n_failed",
     "waiting for dedup": "n_waiting",
-    "left out on request": "n_left_out",
+    "left out or taken down on request": "n_left_out",
 }
 """How a record ends, in the order of the bars, and the field of SourceRow that counts it."""
 
@@ -65,7 +65,8 @@ MOST_ROWS: Final = 20
 """Licences and robots directives that are listed; the rest is counted."""
 
 _SIZE_CATEGORIES: Final = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
-_MARKUP: Final = re.compile(r"^[#+-]|[\\`*_\[\]<>|~&$]")
+_MARKUP: Final = re.compile(r"^[#+-]|[\\`*\[\]<>|~&$]|(?<![a-zA-Z0-9])_|_(?![a-zA-Z0-9])")
+"""An underscore within a word is none."""
 
 
 def write_report(folder: Path) -> list[Path]:
@@ -113,12 +114,14 @@ def render(facts: Facts, template: str) -> str:
         rule_sets=[(name, list(rows)) for name, rows in groupby(facts.rules, lambda row: row.rule.rule_set)],
         css=Markup((HERE / "page.css").read_text("utf-8")),  # noqa: S704 - our own file
         plots=plots,
+        say=statements,
         most=MOST_ROWS,
-        size_category=size_category(facts.n_records(outcome="kept")),
+        size_category=size_category(facts.n_records(outcome="kept")) if facts.refined else None,
         languages=[row.name for row in facts.languages if row.name != NO_LANGUAGE],
         licence=licence(facts),
-        end_of_text=facts.index.get("tokenizer", {}).get("end_of_text", "of recipe.tokenizer.special_tokens"),
-        first_shard=next((f"shards/{shard['path']}" for shard in facts.index["shards"]), "shards/train-00000-of-00001.arrow"),
+        end_of_text=facts.index.get("tokenizer", {}).get("end_of_text"),
+        first_shard=next((f"shards/{shard['path']}" for shard in facts.index["shards"]), None),
+        first_split=next((split["split"] for split in facts.splits), None),
     )
 
 

@@ -118,10 +118,26 @@ class CutRow:
     n_left: int
 
     @property
+    def n_before(self) -> int:
+        """What the documents held before."""
+        return sum(self.n_cut.values()) + self.n_left
+
+    @property
     def share(self) -> float | None:
         """Of what the documents held before."""
-        n_cut = sum(self.n_cut.values())
-        return n_cut / (n_cut + self.n_left) if n_cut + self.n_left else None
+        return sum(self.n_cut.values()) / self.n_before if self.n_before else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutShare:
+    """What one kind of duplicate cut out of one source's documents that are kept."""
+
+    kind: str
+    source: str
+    n_cut: int
+    """Characters."""
+    share: float
+    """Of what the documents held before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

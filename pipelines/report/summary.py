@@ -16,18 +16,18 @@ from pipelines.report import formats
 from pipelines.report.attention import Notice, attention
 from pipelines.report.facts import STAGES, Facts
 from pipelines.report.rows import SourceRow, total
+from pipelines.report.statements import on_request
 from schemas.recipe import shown
 
 MOST_SOURCES: Final = 6
 MOST_NOTICES: Final = 6
-NOTICE_CHARS: Final = 180
 EXACT_BELOW: Final = 1_000_000
 NAME_CHARS: Final = 20
 PLACES: Final = ("report/index.html", "README.md", "shards/", "tokenizer/tokenizer.json", "documents/", "ledger/", "run.json")
 
 
 def summary(folder: Path) -> RenderableType:
-    """Fits 100 columns and 40 lines."""
+    """Fits any width, with every message whole, and 40 lines of 100 columns unless messages are long."""
     facts = Facts(folder)
     state = "complete" if facts.stopped_before is None else f"stopped before {facts.stopped_before}"
     title = Text.assemble(
@@ -74,7 +74,7 @@ def _outcome(facts: Facts) -> Table:
     table = Table.grid(padding=(0, 2))
     judged = dict.fromkeys(row.rule.rule_set for row in facts.rules)
     rules = ", ".join(shown(facts.recipe.filters, rule_set) for rule_set in judged)
-    table.add_row("rules", Text(rules or "none", overflow="ellipsis", no_wrap=True))
+    table.add_row("rules", Text(rules or "none", overflow="fold"))
     for files in facts.source_files:
         if files.n_failed or files.passed_over:
             text = f"{files.name}: {formats.number_of(files.n_files, 'file')}"
@@ -89,7 +89,8 @@ def _outcome(facts: Facts) -> Table:
         table.add_row("tokens", f"{formats.count(facts.n_tokens)} ({splits})")
     if facts.done("tokenizer"):
         vocab_size = formats.count(facts.details("tokenizer").get("vocab_size"))
-        origin = "taken by path" if facts.recipe.tokenizer.path else "trained here"
+        tokenizer = facts.recipe.tokenizer
+        origin = "taken by path" if tokenizer.path else "extended here" if tokenizer.extend else "trained here"
         if reason := facts.details("encode").get("encoder_reason"):
             origin += f", encoded by the `tokenizers` library since {reason}"
         per_token = f", {facts.n_bytes / facts.n_tokens:.2f} bytes per token" if facts.n_tokens else ""
@@ -100,9 +101,11 @@ def _outcome(facts: Facts) -> Table:
         verdict = ("passed", "green") if facts.metrics.get("passed") else ("not passed", "bold red")
         text = f"loss {first} -> {last}, {bits} bits per byte (token frequencies alone {unigram}) "
         table.add_row("model", Text.assemble(text, verdict))
+    for sentence in on_request(facts):
+        table.add_row("on request", Text(sentence, overflow="fold"))
     if facts.refined:
         values = ", ".join(f"{kind} {formats.count(n)}" for kind, n, _ in facts.redacted if n)
-        table.add_row("redacted", Text(values or "nothing", overflow="ellipsis", no_wrap=True))
+        table.add_row("redacted", Text(values or ("nothing" if facts.recipe.scrub.kinds else "nothing was looked for"), overflow="fold"))
     return table
 
 
@@ -115,12 +118,13 @@ def _times(facts: Facts) -> Columns:
 
 def _notices(notices: list[Notice]) -> Panel:
     lines = Text()
-    for notice in notices[:MOST_NOTICES]:
-        text = notice.text if len(notice.text) <= NOTICE_CHARS else notice.text[: NOTICE_CHARS - 1].rstrip() + "…"
+    n_problems = sum(notice.level == "problem" for notice in notices)
+    shown = notices[: max(MOST_NOTICES, n_problems)]
+    for notice in shown:
         lines.append("! " if notice.level == "problem" else "- ", style="bold red" if notice.level == "problem" else "yellow")
-        lines.append(f"{text}\n")
-    if (n_more := len(notices) - MOST_NOTICES) > 0:
-        lines.append(f"and {n_more} more in the report\n", style="dim")
+        lines.append(f"{notice.text}\n")
+    if n_more := len(notices) - len(shown):
+        lines.append(f"and {n_more} more in report/index.html\n", style="dim")
     lines.rstrip()
     return Panel(lines, title="look at", title_align="left", border_style="dim")
 

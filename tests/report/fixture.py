@@ -189,6 +189,7 @@ def metrics() -> dict[str, Any]:
     train = [[step, 2 + 4 * 0.96**step + 0.05 * (step % 3)] for step in range(1, 101)]
     return {
         "valid": "held out",
+        "valid_sha256": "5e" * 32,
         "passed": True,
         "reasons": [],
         **losses,

@@ -20,7 +20,7 @@ from rich.console import Console
 from pipelines.report.diff import Change, Difference, Move, compare, difference, differing
 from pipelines.report.diff_screen import diff_screen
 from schemas.errors import OutputError
-from tests.report.fixture import MARKER, N_RECORDS, STAGES, doc_id, make_run, numbered_groups
+from tests.report.fixture import MARKER, N_RECORDS, STAGES, doc_id, make_run, metrics, numbered_groups
 
 FIRST_KEPT: Final = next(number for number, group in numbered_groups() if group.outcome == "kept")
 """A document of source web in English; the 119 after it are, too."""
@@ -214,3 +214,91 @@ def test_of_long_lists_only_what_the_other_lacks_is_shown(found: Difference) -> 
     text = " ".join(" ".join(shown(dataclasses.replace(found, recipe=changes), 100)).split())
     assert 'put in […, "word0"] […, "new"]' in text
     assert '"word0", "word1"' in text
+
+
+# --- What is not compared --------------------------------------------------------------------------------------------
+
+
+def retrained(folder: Path, **changes: Any) -> Path:
+    """A run whose model measured something else."""
+    run = make_run(folder)
+    (run / "validation" / "metrics.json").write_text(json.dumps(metrics() | changes))
+    return run
+
+
+def not_compared(before: Path, after: Path) -> dict[str, str]:
+    found = difference(before, after)
+    shown_names = {one.name for one in (*found.results, *found.reasons)}
+    assert not shown_names & {one.name for one in found.not_compared}
+    return {one.name: one.why for one in found.not_compared}
+
+
+def set_in_recipe(folder: Path, **sections: Any) -> Path:
+    state = json.loads((folder / "run.json").read_text())
+    for section, settings in sections.items():
+        if isinstance(settings, dict):
+            state["recipe"][section] |= settings
+        else:
+            state["recipe"][section] = settings
+    (folder / "run.json").write_text(json.dumps(state))
+    return folder
+
+
+def with_other_files(folder: Path, path: str) -> Path:
+    state = json.loads((folder / "run.json").read_text())
+    for stage in state["stages"]:
+        for file in stage["outputs"]:
+            if file["path"].startswith(path):
+                file["sha256"] = "0" * 64
+    (folder / "run.json").write_text(json.dumps(state))
+    return folder
+
+
+def test_bits_per_byte_on_other_text_are_not_compared(tmp_path: Path, runs: tuple[Path, Path]) -> None:
+    assert not_compared(*runs) == {}
+    other = retrained(tmp_path / "other", valid_sha256="0" * 64)
+    why = f"the models were validated on different text (sha256 {'5e' * 6}… and {'0' * 12}…)"
+    assert not_compared(runs[0], other) == {"model loss": why, "model bits per byte": why}
+    text = " ".join(" ".join(shown(difference(runs[0], other), 80)).split())
+    assert f"Not compared, since {why}: model loss, model bits per byte." in text
+    assert "model bits per byte 0.759" not in text
+    unnamed = not_compared(runs[0], retrained(tmp_path / "unnamed", valid_sha256=None))
+    assert unnamed["model bits per byte"].endswith(f"`validate {tmp_path / 'unnamed'}` states it")
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [({"pretrain": {"steps": 400}}, "pretrain.steps 200 and 400"), ({"seed": 5}, "seed 0 and 5")],
+)
+def test_models_that_were_trained_otherwise_are_not_compared(
+    tmp_path: Path, runs: tuple[Path, Path], settings: dict[str, Any], why: str
+) -> None:
+    other = set_in_recipe(make_run(tmp_path / "run"), **settings)
+    reasons = not_compared(runs[0], other)
+    assert reasons == dict.fromkeys(["model loss", "model bits per byte"], f"the models were trained otherwise ({why})")
+    assert not_compared(runs[0], set_in_recipe(make_run(tmp_path / "same"), pretrain={"checkpoint_every": 7})) == {}
+
+
+def test_a_training_is_what_the_metrics_state_not_what_the_recipe_asks_for(tmp_path: Path) -> None:
+    first, second = (retrained(tmp_path / f"{n}", trained_with={"seed": 0, "steps": n}) for n in (20, 25))
+    assert not_compared(first, second)["model loss"] == "the models were trained otherwise (pretrain.steps 20 and 25)"
+
+
+def test_numbers_of_other_tokenizers_are_not_compared(tmp_path: Path, runs: tuple[Path, Path]) -> None:
+    other = with_other_files(make_run(tmp_path / "run"), "tokenizer/")
+    reasons = not_compared(runs[0], other)
+    assert set(reasons) == {"tokens", "tokens, train", "tokens, valid", "model loss"}, "bits per byte and bytes per token can be"
+    assert set(reasons.values()) == {"the tokenizers differ, so a token is another piece of text"}
+    assert all("tokens" not in changed(changes) for changes in difference(runs[0], other).sources.values())
+    reasons = not_compared(runs[0], with_other_files(other, "documents/"))
+    assert reasons["bytes per token"] == "both the tokenizers and the documents differ"
+
+
+def test_drops_by_other_formulas_are_not_compared(tmp_path: Path, runs: tuple[Path, Path]) -> None:
+    other = set_in_recipe(make_run(tmp_path / "run"), filters={})
+    state = json.loads((other / "run.json").read_text())
+    state["recipe"]["filters"]["gopher_quality"]["variant"] = "nemo"
+    (other / "run.json").write_text(json.dumps(state))
+    assert not_compared(runs[0], other) == {
+        "dropped: gopher_quality.min_words": "the signals are computed otherwise (gopher_quality:datatrove and gopher_quality:nemo)"
+    }

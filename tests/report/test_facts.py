@@ -108,7 +108,9 @@ def test_files_that_failed_or_were_passed_over_in_number_are_mentioned(facts: Fa
 def test_a_run_that_its_merge_guard_stopped_shows_what_was_merged(tmp_path: Path) -> None:
     facts = Facts(make_run(tmp_path / "run", until="refine"))
     assert facts.merges == [("url", 0), ("exact", 14), ("minhash", 16)]
-    assert facts.guards[-1].n == 205
+    ceilings = {row.key: row for row in facts.guards}
+    assert ceilings["guards.max_merged"].n == 205
+    assert (ceilings["guards.max_cluster"].n, ceilings["guards.max_cluster"].share) == (280, 26 / 280)
 
 
 def test_merges_of_half_a_refine_are_left_out_since_they_are_made_again(tmp_path: Path) -> None:
@@ -127,7 +129,7 @@ def test_a_ledger_that_lost_a_row_is_a_problem(tmp_path: Path) -> None:
     (ledger,) = (folder / "ledger").glob("refine-*.parquet")
     pl.read_parquet(ledger).slice(1).write_parquet(ledger)
     assert [notice.text for notice in attention(Facts(folder)) if notice.level == "problem"] == [
-        "The ledger does not balance: 490 records were read, 489 stand in it."
+        "The ledger does not balance: 490 records were read, 489 are in it."
     ]
 
 

@@ -11,6 +11,8 @@ import polars as pl
 import pytest
 from resiliparse.parse.html import HTMLTree
 
+import pipelines.report.page as PAGE
+from pipelines.report.facts import Facts
 from pipelines.report.page import by_language, plain, write_report
 from schemas.errors import OutputError
 from tests.report.fixture import (
@@ -148,7 +150,7 @@ def test_private_values_are_counted_by_kind_and_source(html: str) -> None:
     assert email[:2] == [str(sum(counts)), str(sum(count > 0 for count in counts))]
     assert sum(int(cell) for cell in email[2:5]) == sum(counts)
     assert "iban" not in table(html, "privacy-table")
-    assert "Looked for and not found: iban." in html
+    assert "Looked for and not found in what is kept: iban." in html
 
 
 def test_duplicates_show_kinds_clusters_and_the_work_done(html: str) -> None:
@@ -262,8 +264,8 @@ def test_the_card_of_a_run_without_shards_is_valid_too(tmp_path: Path) -> None:
 def test_the_loading_code_of_the_card_runs(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(run)
     blocks = re.findall(r"```python\n(.*?)```", (run / "README.md").read_text("utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 4
-    for block in blocks[:2]:  # `datasets` would write to its cache, and the fixture has no real tokenizer
+    assert len(blocks) == 5
+    for block in blocks[:3]:  # `datasets` would write to its cache, and the fixture has no real tokenizer
         exec(block, {})  # noqa: S102
 
 
@@ -286,3 +288,37 @@ def test_a_limit_that_many_languages_share_is_stated_once() -> None:
     assert by_language({**many, "ja": None, "zh": 0.25}) == "0.4 in 5 languages and any other, ja off, zh 0.25"
     assert by_language({"en": 0.05, "zh": 0.05, "any other": None}) == "en 0.05, zh 0.05, any other off"
     assert by_language({}) == ""
+
+
+# --- The layout, as far as it shows without a browser ----------------------------------------------------------------
+
+
+def css_rules() -> dict[str, str]:
+    """Selector -> declarations of the page's style, those within @media left out."""
+    style = re.sub(r"@media[^{]*\{(?:[^{}]*\{[^}]*\})*\s*\}", "", (PAGE.HERE / "page.css").read_text("utf-8"))
+    return {selector.strip(): body for selector, body in re.findall(r"([^{}]+)\{([^}]*)\}", style)}
+
+
+@pytest.mark.parametrize("until", STAGES[1:])
+def test_every_table_scrolls_inside_a_box_of_its_own(tmp_path: Path, until: str) -> None:
+    page, _ = write_report(make_run(tmp_path / "run", until=until))
+    tables = found(page.read_text("utf-8"), "table")
+    assert tables
+    assert [table.parent.getattr("class") for table in tables] == ["scroll"] * len(tables)
+    assert "overflow-x: auto" in css_rules()[".scroll"]
+
+
+def test_nothing_asks_for_more_width_than_a_phone_has(html: str) -> None:
+    rules = css_rules()
+    for selector in (".tiles", ".multiples", ".columns"):
+        assert re.search(r"minmax\(min\([\d.]+rem, 100%\), 1fr\)", rules[selector]), selector
+    assert "min-width: 0" in rules[".columns > *"], "a wide table does not push its column into the next one"
+    assert "overflow-x: auto" in rules["pre"]
+    assert "overflow-wrap: anywhere" in rules["code"]
+    assert "overflow-wrap: anywhere" in rules[".notices li"]
+
+
+def test_limits_of_languages_are_drawn_and_named(run: Path, html: str) -> None:
+    (words,) = (signal for signal in Facts(run).signals if signal.name == "gopher_quality.words")
+    assert words.limits == (50.0, 75.0, 100_000.0, 150_000.0)
+    assert "limit 50 (zh 75) and 100,000 (zh 150,000)" in text_of(html)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from pipelines.report.summary import summary
 from tests.report.fixture import MARKER, N_KEPT, STAGES, make_run
 
 
-def screen(folder: Path) -> str:
-    console = Console(width=100, record=True, file=(folder / "screen").open("w", encoding="utf-8"))
+def screen(folder: Path, width: int = 100) -> str:
+    console = Console(width=width, record=True, file=(folder / "screen").open("w", encoding="utf-8"))
     with console.file:
         console.print(summary(folder))
     return console.export_text()
@@ -36,10 +37,22 @@ def test_it_shows_what_went_in_what_came_out_and_what_to_look_at(tmp_path: Path)
     assert "loss 5.993 -> 2.104, 0.759 bits per byte (token frequencies alone 1.425) passed" in text
     assert "redacted email 168, phone 50" in text
     assert "files web: 3 files, 1 could not be read; passed over: 12 .html, 1 .json (not JSON Lines)" in text
-    assert "rules never fired" in text
-    assert "No duplicates of kind url were found." in text
+    losses = ["The kind lines cut 74.1 %", "language.keep removed 60 of 330 documents (18.2 %)", "length.min_chars removed 12 of 87"]
+    assert sorted(losses, key=text.index) == losses, "the largest loss first"
+    assert "and 6 more in report/index.html" in text
     assert "shards/, tokenizer/tokenizer.json, documents/, ledger/, run.json" in text
     assert MARKER not in text
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_no_message_is_cut_at_any_width(tmp_path: Path, width: int) -> None:
+    folder = make_run(tmp_path / "run", until="collect")
+    reason = f"GuardError: {'much was removed ' * 30}; raise guards.max_filtered"
+    state = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(state | {"stopped": reason}))
+    text = "".join(screen(folder, width).replace("│", " ").split())
+    assert "".join(reason.split()) in text
+    assert "…" not in text
 
 
 def test_a_stopped_run_says_where(tmp_path: Path) -> None:
