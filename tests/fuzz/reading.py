@@ -76,7 +76,9 @@ def check_slice(folder: Path, seed: int, numbers: range, *, is_damaged: bool) ->
     n_passed_over = _read_all(folder, seed, places, read, tally)
     for number, file in files.items():
         tally.n_records += len(file.records)
-        tally.findings += [Finding(seed, number, file.name, made[number].how, what) for what in _wrong(file, made[number], read[number], tally)]
+        tally.findings += [
+            Finding(seed, number, file.name, made[number].how, what) for what in _wrong(file, made[number], read[number], tally)
+        ]
     known = sum(file.n_passed_over for file in files.values())
     if not is_damaged and n_passed_over != known:
         tally.findings.append(Finding(seed, numbers[0], "", (), f"{n_passed_over} records passed over, {known} made"))

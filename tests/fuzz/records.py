@@ -45,7 +45,7 @@ def json_line(draw: random.Random, number: int) -> Record:
         row = dict(reversed(row.items()))
     line = json.dumps(row, ensure_ascii=draw.random() < 0.5, separators=draw.choice([None, (",", ":")]))
     if kind > 0.95:
-        line = f' {line.replace(": ", " :  ")} ' if '": ' not in made.shown and ": " not in made.shown else f" {line}"
+        line = f" {line.replace(': ', ' :  ')} " if '": ' not in made.shown and ": " not in made.shown else f" {line}"
     return Record(line.encode() + draw.choice([b"\n", b"\n", b"\r\n", b"\n\n"]), made)
 
 
@@ -165,7 +165,6 @@ def _wrong_record(draw: random.Random, url: str, made: Text) -> bytes:
         record(url, http(made.shown.encode(), status="404 Not Found")),
         record(url, http(b" \r\n")),
         record(url, http(bytes(packed), "text/plain; charset=utf-8", extra="Content-Encoding: gzip\r\n")),
-        record(url, block, extra="WARC-Block-Digest: sha1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n"),
         record(url, block, length=len(block) - 9),
         record(url, block, length="x"),
         record(url, block, kind="unknown"),
