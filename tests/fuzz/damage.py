@@ -44,6 +44,8 @@ def damaged(file: File, draw: random.Random) -> Damaged:
             reached |= file.stretches[at - 1].records
         if file.is_plain and end > len(file.stretches[at].stored) - _BESIDE and at + 1 < len(parts):
             reached |= file.stretches[at + 1].records
+        if file.is_addressed and len(parts[at]) != len(file.stretches[at].stored):
+            reached |= set(range(len(file.records)))
     if moves:
         draw.shuffle(parts)
     return Damaged(b"".join(parts), tuple(done), frozenset(reached))

@@ -44,6 +44,10 @@ class File:
     """Whether nothing but the bytes beside a record shows where it ends, so that damage there is damage to it."""
     is_movable: bool = False
     """Whether stretches may change places."""
+    is_addressed: bool = False
+    """Whether records are found by offsets from the start of the file, so that bytes put in or taken out move all that follow."""
+    is_resumed: bool = True
+    """Whether a reader finds every record behind damage: not where WARC records go over members, and the first ones are damaged."""
 
     @property
     def stored(self) -> bytes:
@@ -80,6 +84,8 @@ def file_of(seed: int, number: int) -> File:
 def json_file(draw: random.Random, number: int) -> File:
     """JSON Lines, plain or compressed."""
     records = [json_line(draw, 10 * number + i) for i in range(draw.randint(1, 8))]
+    if records[0].stored.startswith(b"["):  # then a file whose other lines are damaged looks like one JSON array
+        records.reverse()
     if draw.random() < 0.1:
         records[0] = Record(b"\xef\xbb\xbf" + records[0].stored, records[0].text)
     suffix = draw.choice(["", *PACK])
@@ -114,6 +120,7 @@ def _framed(draw: random.Random, name: str, records: list[Record], suffix: str) 
         is_checked=bool(suffix) and not is_unchecked,
         is_plain=not suffix,
         is_movable=framing in ("each", "groups"),
+        is_resumed=framing != "anywhere" or ".jsonl" in name,
     )
 
 
@@ -156,7 +163,8 @@ def parquet_file(draw: random.Random, number: int) -> File:
         stretches.append(Stretch(stored[start:end], frozenset(range(i * size, min((i + 1) * size, len(made))))))
     stretches.append(Stretch(stored[footer:], every))
     # What describes pages has no checksum, even where pages have one.
-    return File(name=f"{number}.parquet", stretches=stretches, records=[Record(b"", one) for one in made], is_checked=False)
+    records = [Record(b"", one) for one in made]
+    return File(name=f"{number}.parquet", stretches=stretches, records=records, is_checked=False, is_addressed=True)
 
 
 def _start(group: pq.RowGroupMetaData) -> int:

@@ -38,6 +38,7 @@ class Tally:
     n_records: int = 0
     n_documents: int = 0
     n_rows: int = 0
+    n_wrong_in_rooms: int = 0
     n_altered: int = 0
     """Texts of damaged records that came out changed, all of formats without a checksum."""
     findings: list[Finding] = field(default_factory=list)
@@ -140,7 +141,7 @@ def _wrong(file: File, made: Damaged, read: _Read, tally: Tally) -> Iterator[str
             kept[number] += 1
             tally.texts[text] = file.texts[number]
     intact = {number for number in file.texts if number not in made.reached}
-    if missing := sorted(intact - kept.keys()):
+    if (missing := sorted(intact - kept.keys())) and (file.is_resumed or not made.reached):
         yield f"intact records {missing} are not kept as they are"
     if twice := sorted(number for number, n in kept.items() if n > 1):
         yield f"records {twice} are kept more than once"
