@@ -27,6 +27,9 @@ _MARK_BYTES: Final = MARK.encode()
 _LT, _GT, _AMPERSAND = 60, 62, 38
 _LONGEST = 72  # bytes of a short text node: two character references with the longest names that there are
 _INVISIBLE: Final = ("Cf", "Co")  # zero-width characters, and the glyphs of icon fonts
+_JOINERS: Final = ("\u200c", "\u200d")
+"""They decide which form the letters beside them have, and are written as characters of a word."""
+_WHITE_SPACE: Final = " \t\n\f\r"
 _BLOCK_TAG: Final = re.compile(r"<(/?)(?:summary|legend)(?=[\s/>])", re.IGNORECASE)
 _AROUND: Final = 64  # characters; more white space than that is layout
 _TIME: Final = re.compile(r"<time\b([^<>]*)>([^<]*)</time\s*>", re.IGNORECASE)
@@ -44,9 +47,9 @@ def _marked(data: bytes) -> str:
     """The page with MARK behind every text node that would be left out."""
     pieces, at = [], 0
     for start, end in _short_text_nodes(np.frombuffer(data, np.uint8)).tolist():
-        text = unescape(data[start:end].decode())
+        text = unescape(data[start:end].decode()).strip(_WHITE_SPACE)
         node = text.encode("utf-8", "replace")
-        if len(node) == 3 and node[2] >= 0x80 and unicodedata.category(text[-1]) not in _INVISIBLE:
+        if len(node) == 3 and node[2] >= 0x80 and (text in _JOINERS or unicodedata.category(text[-1]) not in _INVISIBLE):
             pieces += [data[at:end], _MARK_BYTES]
             at = end
     return b"".join([*pieces, data[at:]]).decode()

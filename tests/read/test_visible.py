@@ -69,6 +69,12 @@ def test_glyphs_of_icon_fonts_and_invisible_characters_are_no_text(text: str) ->
     assert extracted(f"<p>a<i>{text}</i>b</p>") == "ab"
 
 
+@pytest.mark.parametrize(("text", "shown"), [("می|&zwnj;|خواهم", "می\u200cخواهم"), ("क्|&#x200d;|ष", "क्\u200dष"), ("a|&#32;ო|b", "a ოb")])
+def test_joiners_and_letters_behind_an_escaped_space_stay(text: str, shown: str) -> None:
+    before, alone, after = text.split("|")
+    assert extracted(f"<p>{before}<i>{alone}</i>{after}</p>") == shown
+
+
 def test_a_noncharacter_of_the_page_does_not_come_out() -> None:
     assert extracted("<p>a\ufdd0b<b>行</b></p>") == "ab行"
 
