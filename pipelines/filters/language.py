@@ -20,10 +20,11 @@ import pyarrow as pa
 
 from pipelines.filters import fasttext_predict
 from pipelines.filters.model import load, load_tree
+from pipelines.filters.plain_letters import INVISIBLE, STYLED, kinds_of_chars, plain
 from pipelines.text.labels import UNKNOWN, scripts_of
 from pipelines.text.lines import class_of
 from pipelines.text.scripts import share_in_scripts
-from pipelines.text.unicode import ASCII, LETTER, MARK, SPACE, char_classes, decode
+from pipelines.text.unicode import ASCII, LETTER, MARK, SPACE, UNSPACED, char_classes, decode
 from pipelines.text.view import text_view
 from schemas.buffers import string_column
 from schemas.recipe import Language
@@ -88,13 +89,14 @@ def sample(text: pa.Array) -> pa.Array:
 
     A text of up to N_WINDOWS x WINDOW_CHARS characters is read whole if its parts, equal in bytes, are no longer than a window.
     Of what stands between white space, ASCII counts only if it is letters, hyphens and apostrophes, whatever stands around
-    them; of the rest the letters and marks count. Example: "See `a_b = 3`, (page 7)!" -> "See page"
+    them; of the rest the letters and marks count. Letters are then as plain_letters.py has them.
+    Example: "See `a_b = 3`, (page 7)!" -> "See page"
     """
     data, offsets = text_view(text)
     out = np.empty(int(offsets[-1] - offsets[0]) + (N_WINDOWS + 1) * len(text), np.uint8)
     ends = np.zeros(len(offsets), np.int64)
-    _sample(data, offsets, char_classes(), out, ends)
-    return string_column(out[: ends[-1]].copy(), ends)
+    _sample(data, offsets, char_classes(), kinds_of_chars(), out, ends)
+    return plain(string_column(out[: ends[-1]].copy(), ends))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -149,14 +151,23 @@ def _copy_ascii(window, at, end, out, to):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _copy_letters(window, at, end, classes, out, to):  # type: ignore[no-untyped-def]
-    """Write the letters, marks and joiners of the word, one space for all between them; end in `out`."""
+def _copy_letters(window, at, end, classes, kinds, out, to):  # type: ignore[no-untyped-def]
+    """Write the letters, marks and joiners of the word, one space for all that is seen between them; end in `out`.
+
+    In scripts written without spaces a zero-width space is one between words.
+    """
     begin = to
+    unspaced = False
     while at < end:
         code, size = decode(window, at)
-        if class_of(code, classes) & (LETTER | MARK) or code in _JOINERS:
+        kind = class_of(code, kinds)
+        is_letter = class_of(code, classes) & (LETTER | MARK) or code in _JOINERS or kind & STYLED
+        if is_letter and not kind & INVISIBLE:
             out[to : to + size] = window[at : at + size]
             to += size
+            unspaced = class_of(code, classes) & UNSPACED != 0
+        elif kind & INVISIBLE and not unspaced:
+            pass
         elif to > begin and out[to - 1] != 0x20:
             out[to] = 0x20
             to += 1
@@ -174,7 +185,7 @@ def _ascii_word_end(window, start, stop):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _sample(data, offsets, classes, out, ends):  # type: ignore[no-untyped-def]
+def _sample(data, offsets, classes, kinds, out, ends):  # type: ignore[no-untyped-def]
     window = np.empty(N_WINDOWS * (4 * WINDOW_CHARS + 1), np.uint8)
     to = 0
     for row in range(len(offsets) - 1):
@@ -194,7 +205,7 @@ def _sample(data, offsets, classes, out, ends):  # type: ignore[no-untyped-def]
                 at += size
             begin = to + 1 if to > row_start else to
             is_ascii = high & 0x80 == 0
-            tail = _copy_ascii(window, word, at, out, begin) if is_ascii else _copy_letters(window, word, at, classes, out, begin)
+            tail = _copy_ascii(window, word, at, out, begin) if is_ascii else _copy_letters(window, word, at, classes, kinds, out, begin)
             if tail > begin:
                 if begin > to:
                     out[to] = 0x20

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 
+from pipelines.filters.plain_letters import HIDDEN, plain_letters
 from pipelines.filters.profiles import LanguageProfile
+from pipelines.text.unicode import UNSPACED, char_classes
 from tests.text.reference import category, has, space_words, words
 
 PHRASES = (
@@ -188,5 +191,30 @@ def language_sample(text: str, n_windows: int, window_chars: int) -> str:
             match = ASCII_WORD.fullmatch(word)
             found.append(match[1] if match else "")
         else:
-            found.append(" ".join("".join(char if category(char) in "LM" or char in "'’\u200c\u200d" else " " for char in word).split()))
-    return " ".join(filter(None, found))
+            found.append(" ".join(language_letters(word).split()))
+    return plain(" ".join(filter(None, found)))
+
+
+def language_letters(word: str) -> str:
+    """The letters of a word that is not ASCII, spaces for what is seen between them."""
+    found, last = "", ""
+    for char in word:
+        is_hidden = ord(char) in HIDDEN
+        if is_hidden and not (last and char_classes()[ord(last)] & UNSPACED):
+            continue
+        if not is_hidden and (category(char) in "LM" or char in "'’\u200c\u200d" or ord(char) in plain_letters()):
+            found, last = found + char, char
+        else:
+            found += " "
+    return found
+
+
+def plain(text: str) -> str:
+    """Composed letters of ordinary style; in lower case where most are capitals."""
+    letters = [char for char in (plain_letters().get(ord(char), char)[0] for char in text) if category(char) == "L"]
+    capitals = [char for char in letters if unicodedata.category(char) == "Lu" and not "Ꭰ" <= char <= "Ᏽ"]
+    mostly_capitals = len(capitals) > 0.4 * len(letters)
+    text = unicodedata.normalize("NFC", "".join(plain_letters().get(ord(char), char) for char in text))
+    if not mostly_capitals:
+        return text
+    return (text.replace("I", "ı").replace("İ", "i") if "İ" in text else text).lower()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -101,7 +100,7 @@ def check_scrub(made: dict[str, Text]) -> Iterator[str]:
     for text, after in zip(made.values(), values(scrubbed), strict=True):
         if after is None or lines_of(after) != lines_of(text.hidden):
             at = next((i for i, (a, b) in enumerate(zip(after or "", text.hidden, strict=False)) if a != b), 0)
-            yield f"scrub: {ascii(text.hidden[max(0, at - 30) : at + 40])} became {ascii((after or '')[max(0, at - 30) : at + 40])}"
+            yield f"scrub: {text.hidden[max(0, at - 30) : at + 40]!a} became {(after or '')[max(0, at - 30) : at + 40]!a}"
 
 
 def check_cuts(texts: list[str], seed: int) -> Iterator[str]:
