@@ -1,6 +1,7 @@
 """Records as sources store them, each with the text that it holds, written from that text alone."""
 
-from __future__ import annotations
+from __future__ from collections.abc import Callable
+import annotations
 
 import base64
 import gzip
@@ -117,8 +118,12 @@ def _coded(draw: random.Random, body: bytes) -> tuple[bytes, str]:
     """(body as it is sent, the header fields that say how)."""
     coding = draw.choice(["", "", "gzip", "deflate", "zstd"])
     if coding:
-        pack = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstandard.ZstdCompressor().compress}[coding]
-        body = pack(body)
+        packs: dict[str, Callable[[bytes], bytes]] = {
+            "gzip": lambda data: gzip.compress(data, mtime=0),
+            "deflate": zlib.compress,
+            "zstd": zstandard.ZstdCompressor().compress,
+        }
+        body = packs[coding](body)
     fields = f"Content-Encoding: {coding}\r\n" if coding else ""
     if draw.random() < 0.3:
         size = draw.randint(20, 500)

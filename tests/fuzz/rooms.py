@@ -1,6 +1,7 @@
 """Texts whose content is known through the rooms that measure, mend, scrub, cut and encode: what is wrong with what came out."""
 
-from __future__ import annotations
+from __future__ from typing import Literal
+import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -26,7 +27,7 @@ from tokenizer.files import save
 from tokenizer.train import train
 
 RULES = ["length", "gopher_repetition", "gopher_quality", "c4", "fineweb", "refinedweb", "code", "integrity"]
-PATTERNS = ("gpt2", "qwen2", "o200k")
+PATTERNS: tuple[Literal["gpt2", "qwen2", "o200k"], ...] = ("gpt2", "qwen2", "o200k")
 
 
 def column(texts: list[str]) -> pa.Array:
