@@ -1,7 +1,6 @@
 """Records as sources store them, each with the text that it holds, written from that text alone."""
 
-from __future__ from collections.abc import Callable
-import annotations
+from __future__ import annotations
 
 import base64
 import gzip
@@ -9,6 +8,7 @@ import hashlib
 import json
 import random
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Final

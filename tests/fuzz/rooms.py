@@ -1,11 +1,11 @@
 """Texts whose content is known through the rooms that measure, mend, scrub, cut and encode: what is wrong with what came out."""
 
-from __future__ from typing import Literal
-import annotations
+from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
