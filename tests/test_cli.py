@@ -251,14 +251,14 @@ def test_a_dry_run_of_a_resume_says_what_would_be_done_again(
     out = ("--out", str(tmp_path / "out"))
     assert status_of(monkeypatch, "run", "fineweb", *web(warc), *out) == 2  # too large a vocabulary
     capsys.readouterr()
-    assert status_of(monkeypatch, "run", "fineweb", *web(warc), *out, "--resume", "--dry-run", "--set", "dedup.kinds=[]") == 0
+    assert status_of(monkeypatch, "run", "fineweb", *web(warc), *out, "--resume", "--dry-run", "--set", "read.extractor=resiliparse") == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "collect: kept refine: done again: dedup.kinds changed from" in shown
+    assert "crawl: kept collect: done again: read.extractor changed from" in shown
 
 
 def test_every_key_is_printed_with_its_meaning(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of(monkeypatch, "recipes", "--keys") == 0
-    assert "tokenizer.vocab_size = 32768 Tokens, the special ones included." in " ".join(capsys.readouterr().out.split())
+    assert "tokenizer.min_frequency = 2 A pair of tokens is merged if it occurs at least so often." in " ".join(capsys.readouterr().out.split())
 
 
 def test_what_the_file_system_refuses_is_one_message(
