@@ -258,7 +258,9 @@ def test_a_dry_run_of_a_resume_says_what_would_be_done_again(
 
 def test_every_key_is_printed_with_its_meaning(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of(monkeypatch, "recipes", "--keys") == 0
-    assert "tokenizer.min_frequency = 2 A pair of tokens is merged if it occurs at least so often." in " ".join(capsys.readouterr().out.split())
+    assert "tokenizer.min_frequency = 2 A pair of tokens is merged if it occurs at least so often." in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 def test_what_the_file_system_refuses_is_one_message(
