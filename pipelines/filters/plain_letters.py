@@ -17,6 +17,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.text.lines import class_of
 from pipelines.text.unicode import LETTER, TABLE_SIZE, UPPER, char_classes, decode
@@ -54,15 +55,17 @@ def plain(samples: pa.Array) -> pa.Array:
     rows = np.flatnonzero(flags)
     if not len(rows):
         return samples
-    found = samples.to_pylist()
-    for row in rows.tolist():
-        found[row] = _rewritten(found[row], in_capitals=bool(flags[row] & _CAPITAL))
-    return pa.array(found, pa.large_string())
+    texts = samples.take(pa.array(rows)).to_pylist()
+    found = [_rewritten(text, flag) for text, flag in zip(texts, flags[rows].tolist(), strict=True)]
+    return pc.replace_with_mask(samples, pa.array(flags > 0), pa.array(found, pa.large_string()))
 
 
-def _rewritten(text: str, *, in_capitals: bool) -> str:
-    text = unicodedata.normalize("NFC", text.translate(plain_letters()))
-    if not in_capitals:
+def _rewritten(text: str, flag: int) -> str:
+    if flag & STYLED:
+        text = text.translate(plain_letters())
+    if flag & (STYLED | _COMPOSES):
+        text = unicodedata.normalize("NFC", text)
+    if not flag & _CAPITAL:
         return text
     if "İ" in text:  # Turkish and its relatives, whose I is another letter
         text = text.replace("I", "ı").replace("İ", "i")
@@ -117,14 +120,15 @@ def kinds_of_chars() -> npt.NDArray[np.uint8]:
 def _look(data, offsets, kinds, classes, flags):  # type: ignore[no-untyped-def]
     """Flag the rows that need rewriting: by what stands in them, or as _CAPITAL by the share of capitals. Their ASCII is words."""
     for row in range(len(flags)):
+        start, stop = np.uint64(offsets[row]), np.uint64(offsets[row + 1])  # an unsigned index needs no look at its sign
         n_letters = n_capitals = 0
-        found = np.uint8(0)
-        for at in range(np.uint64(offsets[row]), np.uint64(offsets[row + 1])):  # an unsigned index needs no look at its sign
-            byte = data[at]
-            if byte < 0x80:
-                n_letters += byte >= 0x41
-                n_capitals += 0x41 <= byte <= 0x5A
-            elif byte >= 0xC0:
+        high = found = np.uint8(0)
+        for at in range(start, stop):
+            high |= data[at]
+            n_letters += 0x41 <= data[at] < 0x80
+            n_capitals += 0x41 <= data[at] <= 0x5A
+        for at in range(start, stop if high & 0x80 else start):
+            if data[at] >= 0xC0:
                 code, _ = decode(data, at)
                 kind = class_of(code, kinds)
                 n_letters += (class_of(code, classes) & LETTER | kind & STYLED) != 0
