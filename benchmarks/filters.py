@@ -240,7 +240,7 @@ def as_english(chain: FilterChain, batch: pa.RecordBatch) -> Alive:
     """The batch with English as everyone's language."""
     alive = Alive(batch, np.arange(batch.num_rows))
     n = batch.num_rows
-    alive.set_language(pa.repeat(pa.scalar("en", pa.large_string()), n), pa.repeat(1.0, n), chain.languages)
+    alive.set_language(pa.repeat(pa.scalar("en", pa.large_string()), n), pa.repeat(1.0, n), pa.nulls(n, pa.float64()), chain.languages)
     return alive
 
 

@@ -22,6 +22,7 @@ from pipelines.filters import (
     classifier,
     code,
     fineweb,
+    function_words,
     gopher_dolma,
     gopher_nemo,
     gopher_quality,
@@ -36,14 +37,14 @@ from pipelines.filters import (
 )
 from pipelines.filters.clean.steps import clean, steps_of
 from pipelines.filters.decide import Decider, drop, rules_of
-from pipelines.filters.language import identify
+from pipelines.filters.language import identify, identify_samples, sample
 from pipelines.filters.language_lines import mixed_lines
 from pipelines.filters.limits import Floats, Languages, Limits, Verdict
 from pipelines.filters.signals import LANGUAGE_FIELDS, SIGNALS
 from pipelines.text.segment import join_chinese
 from pipelines.text.words import Words, split_on_space, split_words
 from schemas.hops import DOCUMENT, LEDGER, MAX_BATCH_BYTES, conform
-from schemas.recipe import CLEANING_STEPS, RULE_SETS, Filters, Recipe
+from schemas.recipe import CLEANING_STEPS, RULE_SETS, Filters, Language, Recipe
 
 _OF_NO_LANGUAGE: Final = ("length", "url", "code", "metadata", "sections", "quality", "integrity")
 
@@ -68,7 +69,7 @@ class FilterChain:
         return cls(recipe.filters, rules_of(recipe), recipe.seed, steps_of(recipe))
 
     def fields(self) -> list[pa.Field]:
-        """What is appended to DOCUMENT: lang, lang_score, `clean.step` and `rule_set.signal` for each step and set that a source has."""
+        """What is appended to DOCUMENT: LANGUAGE_FIELDS, `clean.step` and `rule_set.signal` for each step and set that a source has."""
         taken = {name for steps in self.steps.values() for name in steps}
         used = {name for rules in self.rules.values() for name in rules}
         signals = [f"{name}.{signal}" for name in RULE_SETS if name in used for signal in SIGNALS[name]]
@@ -117,7 +118,7 @@ class FilterChain:
     def measure_set(self, rule_set: str, alive: Alive) -> None:
         """Set the signals of a rule set as columns; for one that cuts text, the text, too."""
         if self.needs_language(rule_set) and not alive.identified:
-            alive.set_language(*identify(alive.text, self.filters.language), self.languages)
+            alive.set_language(*_told(alive.text, self.filters.language), self.languages)
         if SIGNALS[rule_set]:
             measure: Callable[[Alive, Limits], Floats] = getattr(self, f"_{rule_set}")
             for name, values in zip(SIGNALS[rule_set], measure(alive, self.languages.limits[rule_set]), strict=True):
@@ -249,11 +250,12 @@ class Alive:
         self.set("raw_text", text)
         self._words = None
 
-    def set_language(self, lang: pa.Array, score: pa.Array, languages: Languages) -> None:
+    def set_language(self, lang: pa.Array, score: pa.Array, n_words: pa.Array, languages: Languages) -> None:
         """Note every row's language."""
         self.set("lang", lang)
         self.set("lang_score", score)
-        self.profile = languages.profile(lang, score.to_numpy())
+        self.set("lang_words", n_words)
+        self.profile = languages.profile(lang, score.to_numpy(), n_words)
         self.by_jieba = languages.by_jieba[self.profile]
         self.identified = True
 
@@ -270,6 +272,15 @@ class Alive:
         self.rows, self.profile, self.by_jieba = self.rows[stays], self.profile[stays], self.by_jieba[stays]
         if self._words is not None:
             self._words = self._words.take(stays)
+
+
+def _told(text: pa.Array, config: Language) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """LANGUAGE_FIELDS of every row."""
+    if config.assume is not None:
+        return *identify(text, config), pa.nulls(len(text), pa.float64())
+    samples = sample(text)
+    lang, score = identify_samples(samples, config)
+    return lang, score, function_words.count(samples, lang, score)
 
 
 def _in_order(pieces: list[tuple[pa.RecordBatch, Rows]], schema: pa.Schema) -> pa.RecordBatch:

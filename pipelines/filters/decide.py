@@ -18,7 +18,7 @@ from pipelines.filters.limits import Languages, Verdict, decide
 from pipelines.filters.signals import SIGNALS
 from pipelines.text.labels import code_of, kept_labels
 from schemas.ledger import Outcome, entries
-from schemas.recipe import Filters, Recipe
+from schemas.recipe import RULE_SETS, Filters, Recipe
 
 STAGE: Final = "filters"
 
@@ -72,7 +72,8 @@ class Decider:
         for number, name in enumerate(source.dictionary.to_pylist()):
             rows = np.flatnonzero(of_source == number)
             part = documents if len(rows) == documents.num_rows else documents.take(pa.array(rows))
-            profile = self.languages.profile(part.column("lang"), part.column("lang_score").to_numpy(zero_copy_only=False))
+            score = part.column("lang_score").to_numpy(zero_copy_only=False)
+            profile = self.languages.profile(part.column("lang"), score, _n_words(part))
             found += [(rows, self.verdict(rule_set, part, profile)) for rule_set in self.rules[name]]
         if more is not None:
             found.append((np.arange(documents.num_rows), more))
@@ -93,6 +94,7 @@ class Decider:
         lang, score = documents.column("lang"), documents.column("lang_score").to_numpy(zero_copy_only=False)
         signals = {"score": score, "mixed_line_ratio": documents.column("language.mixed_line_ratio").to_numpy(zero_copy_only=False)}
         by_limits = decide("language", self.languages.limits["language"], signals, profile)
+        by_limits = self._sparing("language.min_score", self._confirmed(documents), documents, by_limits)
         labels = kept_labels(lang.unique().to_pylist(), self.filters.language.keep)
         unwanted = ~pc.is_in(lang, pa.array(labels, lang.type)).to_numpy(zero_copy_only=False) & bool(self.filters.language.keep)
         return Verdict(
@@ -101,6 +103,27 @@ class Decider:
             np.vstack([score, by_limits.values]),
             np.vstack([np.full(len(score), np.nan), by_limits.limits]),
         )
+
+    def _fineweb(self, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
+        """Of a text that is one line, how that line ends does not say how its lines end."""
+        one_line = documents.column("fineweb.newline_word_ratio").to_numpy(zero_copy_only=False) == 0
+        one_line &= self.filters.limits == "profiles"
+        return self._sparing("fineweb.min_terminal_line_ratio", one_line, documents, self._by_limits("fineweb", documents, profile))
+
+    def _sparing(self, rule: str, spared: Mask, documents: pa.RecordBatch, verdict: Verdict) -> Verdict:
+        """The verdict without failures of the rows to be spared at a limit, unless the recipe states one of its own."""
+        rule_set, name = rule.split(".")
+        if getattr(getattr(self.filters, rule_set), name) != getattr(RULE_SETS[rule_set](), name):
+            return verdict
+        lang = documents.column("lang")
+        stated = [code for code, sets in self.filters.profiles.items() if name in sets.get(rule_set, {})]
+        own = kept_labels(lang.unique().to_pylist(), stated)
+        fails = verdict.fails.copy()
+        fails[verdict.reasons.index(rule)] &= ~spared | pc.is_in(lang, pa.array(own, lang.type)).to_numpy(zero_copy_only=False)
+        return Verdict(verdict.reasons, fails, verdict.values, verdict.limits)
+
+    def _confirmed(self, documents: pa.RecordBatch) -> Mask:
+        return self.languages.confirmed(_n_words(documents), documents.num_rows)
 
     def _url(self, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
         return _verdict(list(url.judge(documents.column("url"), self.url)), documents.num_rows)
@@ -111,6 +134,7 @@ class Decider:
     def _roots(self, documents: pa.RecordBatch, profile: Profiles) -> Verdict:
         """By a list of words a document is judged only if there is one of its language."""
         verdict = self._by_limits("roots", documents, profile)
+        verdict = self._sparing("roots.min_language_score", self._confirmed(documents), documents, verdict)
         by_list = np.array([reason.partition(".")[2][4:] in roots.OF_LISTS for reason in verdict.reasons])[:, None]
         return Verdict(verdict.reasons, verdict.fails & ~(by_list & np.isnan(verdict.values)), verdict.values, verdict.limits)
 
@@ -135,6 +159,10 @@ class Decider:
         without_bucket = np.array(verdict.reasons)[:, None] == "perplexity.max_bucket"
         fails = verdict.fails & has_model & ~(without_bucket & np.isnan(verdict.values))
         return Verdict(verdict.reasons, fails, verdict.values, verdict.limits)
+
+
+def _n_words(documents: pa.RecordBatch) -> pa.Array | None:
+    return documents.column("lang_words") if "lang_words" in documents.schema.names else None
 
 
 def n_failed(n: int, verdicts: Verdicts) -> npt.NDArray[np.int64]:

@@ -47,7 +47,11 @@ def identify(text: pa.Array, config: Language) -> tuple[pa.Array, pa.Array]:
     """
     if config.assume is not None:
         return pa.repeat(pa.scalar(config.assume, pa.large_string()), len(text)), pa.array(np.ones(len(text)))
-    samples = sample(text)
+    return identify_samples(sample(text), config)
+
+
+def identify_samples(samples: pa.Array, config: Language) -> tuple[pa.Array, pa.Array]:
+    """What `identify` makes of rows that `sample` made."""
     langs, scores = predict(samples, config)
     alien = is_alien(samples, langs)
     scores[alien] = 0

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.filters.function_words import confirms
 from pipelines.filters.profiles import CHINESE_BY_JIEBA, NEUTRAL, PROFILES, LanguageProfile
 from pipelines.filters.tables import ProfileTables, build
 from pipelines.text.labels import UNKNOWN, code_of, split_label
@@ -56,6 +57,8 @@ class Languages:
     """[profile]: which one stands in for it where the language is not told with confidence."""
     by_jieba: npt.NDArray[np.bool_]
     """[profile]: whether words are jieba's."""
+    by_words: bool
+    """Whether function words confirm a language, whatever its score: not under the published limits."""
 
     @staticmethod
     def of(filters: Filters) -> Languages:
@@ -68,19 +71,27 @@ class Languages:
         numbers = {code: number for number, code in enumerate(codes, 1)}
         # What a word is in Chinese or Thai shows in the script, whichever language of that script it is.
         if_unsure = np.array([number if profile.unspaced else numbers[UNKNOWN] for number, profile in enumerate(profiles)], np.int32)
-        return Languages(numbers, build(profiles), limits, if_unsure, np.array([profile.by_jieba for profile in profiles]))
+        return Languages(
+            numbers, build(profiles), limits, if_unsure, np.array([profile.by_jieba for profile in profiles]), filters.limits == "profiles"
+        )
 
-    def profile(self, lang: pa.Array, score: npt.NDArray[np.float64] | None = None) -> npt.NDArray[np.int32]:
+    def confirmed(self, n_words: pa.Array | None, n: int) -> npt.NDArray[np.bool_]:
+        """bool[n]: rows whose words confirm the language; `n_words` is the column lang_words, which runs of old do not have."""
+        return np.zeros(n, np.bool_) if n_words is None or not self.by_words else confirms(n_words)
+
+    def profile(self, lang: pa.Array, score: Floats | None = None, n_words: pa.Array | None = None) -> npt.NDArray[np.int32]:
         """int32 per row: the number of the language's profile.
 
         Where the model's score is given and below EVEN, the language is as likely another one, whose stop words are others: such a
-        row has the profile of a language that is not known.
+        row has the profile of a language that is not known, unless its words confirm the language.
         """
         encoded = lang.dictionary_encode()
         number = [self.numbers.get(label, self.numbers.get(code_of(label), 0)) for label in encoded.dictionary.to_pylist()]
         rows = pc.fill_null(encoded.indices, len(number)).to_numpy(zero_copy_only=False)
         found: npt.NDArray[np.int32] = np.array([*number, 0], np.int32)[rows]
-        return found if score is None else np.where(score < EVEN, self.if_unsure[found], found)
+        if score is None:
+            return found
+        return np.where((score < EVEN) & ~self.confirmed(n_words, len(score)), self.if_unsure[found], found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Final
 
 from pipelines.filters.profile_limits import (
     CLEAN_PROSE,
+    CLEAN_UNSPACED,
     NO_SENTENCE_ENDS,
     NOT_ENGLISH,
     SPACED,
@@ -86,6 +87,7 @@ def _cjk(stop_words: str, short_line_scale: float, limits: Limits, char_ngram: i
         short_line_scale=short_line_scale,
         unspaced=True,
         limits=limits,
+        keeps=CLEAN_UNSPACED,
     )
 
 
@@ -94,7 +96,13 @@ def _south_east_asian(own_ends: str, limits: Limits) -> LanguageProfile:
     ends = LATIN_ENDS + own_ends
     closed = ends + OTHER_CLOSERS
     return LanguageProfile(
-        sentence_ends=ends, line_ends=closed, terminal_punctuation=closed, short_line_scale=0.9, unspaced=True, limits=limits
+        sentence_ends=ends,
+        line_ends=closed,
+        terminal_punctuation=closed,
+        short_line_scale=0.9,
+        unspaced=True,
+        limits=limits,
+        keeps=CLEAN_UNSPACED,
     )
 
 
@@ -122,7 +130,7 @@ _CHINESE: Final = replace(
         char_ngram=3,
     ),
     # ROOTS' 0.2 removes 18 % of clean articles, manuals and news: three characters are two words and come back. 0.3 is the 99th percentile.
-    keeps={**CLEAN_PROSE, "roots.max_char_repetition_ratio": 0.3},
+    keeps={**CLEAN_UNSPACED, "roots.max_char_repetition_ratio": 0.3},
 )
 
 
@@ -140,6 +148,7 @@ def _by_characters(limits: Limits) -> Limits:
 CHINESE_BY_JIEBA: Final = replace(
     _CHINESE,
     by_jieba=True,
+    keeps={**CLEAN_PROSE, "roots.max_char_repetition_ratio": 0.3},
     # Words as in other languages, so the published numbers of words hold; n-grams and lengths are FineWeb2's, which counts such words.
     limits={
         **{name: limit for name, limit in _CHINESE.limits.items() if not name.startswith(("gopher_", "fineweb."))},

@@ -21,7 +21,11 @@ from pipelines.filters import (
     sections,
 )
 
-LANGUAGE_FIELDS: Final = (pa.field("lang", pa.large_string()), pa.field("lang_score", pa.float64()))
+LANGUAGE_FIELDS: Final = (
+    pa.field("lang", pa.large_string()),
+    pa.field("lang_score", pa.float64()),
+    pa.field("lang_words", pa.float64()),  # function_words.count: what confirms a language of low score
+)
 SIGNALS: Final = {
     "length": ("chars",),
     "language": ("mixed_line_ratio",),  # its score is lang_score

@@ -172,8 +172,8 @@ def test_schemas_are_exact_even_for_no_rows(rules: list[str]) -> None:
         assert kept.schema == pa.schema([*DOCUMENT, *whole.fields()])
         assert ledger.schema == LEDGER
     names = [field.name for field in whole.fields()]
-    assert names[:2] == ["lang", "lang_score"]
-    assert names[2:] == [f"{name}.{signal}" for name in RULE_SETS if name in rules for signal in SIGNALS[name]]
+    assert names[:3] == ["lang", "lang_score", "lang_words"]
+    assert names[3:] == [f"{name}.{signal}" for name in RULE_SETS if name in rules for signal in SIGNALS[name]]
 
 
 LOOSE = {

@@ -32,7 +32,7 @@ def test_a_profile_stands_in_for_the_published_limit_and_not_for_one_that_the_re
 
 def test_of_a_languages_own_limit_and_one_that_keeps_clean_prose_the_looser_holds() -> None:
     published = {"filters.limits": "published"}
-    assert resolved("gopher_repetition.max_dup_10gram_ratio") == [0.2] * 5
+    assert resolved("gopher_repetition.max_dup_10gram_ratio") == [0.2, 0.3, 0.3, 0.2, 0.2]
     assert resolved("gopher_repetition.max_dup_10gram_ratio", **published) == [0.1, 0.15, 0.15, 0.1, 0.1]
     assert resolved("gopher_repetition.max_dup_5gram_ratio")[:2] == [0.3, math.inf]
     assert resolved("roots.max_char_repetition_ratio") == [0.2, 0.3, 0.3, 0.2, 0.2]

@@ -25,6 +25,7 @@ from tests.text.strategies import column
 PROSE = Path(__file__).parents[3] / "shared" / "data" / "prose"
 SETS = ["gopher_repetition", "gopher_quality", "c4", "fineweb"]
 LANGUAGES = ["en", "zh", "ja", "th", "ru", "ar", "de", "fr", "es"]
+MORE = ["cs", "el", "et", "eu", "hu", "id", "ko", "pl", "pt", "ro", "sl", "sr", "sw", "tr", "uk", "vi"]
 
 
 def _rows(lang: str) -> list[dict[str, str]]:
@@ -113,7 +114,7 @@ def test_what_keeps_clean_prose_acts_on_signals_alone_and_is_no_stricter_than_pu
 
 @pytest.mark.skipif(not PROSE.is_dir(), reason="the labelled prose is not there")
 @pytest.mark.parametrize("rule_set", [*SETS, "refinedweb", "roots"])
-@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("lang", LANGUAGES + MORE)
 def test_of_clean_prose_no_more_than_a_twentieth_is_removed(lang: str, rule_set: str) -> None:
     rows = _rows(lang)
     prose = [paragraphs(row["text"], lang) for row in rows]

@@ -117,11 +117,11 @@ def test_a_text_in_a_script_that_the_models_languages_are_not_written_in_is_of_n
 
 
 def test_a_recipes_profile_is_found_by_any_name_of_its_language() -> None:
-    filters = recipe_of([], **{"filters.profiles.eng.gopher_quality.min_words": 7, "filters.profiles.zho_Hant.c4.min_sentences": 2}).filters
+    filters = recipe_of([], **{"filters.profiles.eng.gopher_quality.min_words": 7, "filters.profiles.zho_Hant.c4.min_sentences": 4}).filters
     languages = Languages.of(filters)
     profile = languages.profile(column(["en", "eng_Latn", "zho_Hant", "zho_Hans"]))
     assert languages.limits["gopher_quality"].of("min_words", profile).tolist()[:2] == [7, 7]
-    assert languages.limits["c4"].of("min_sentences", profile).tolist()[2:] == [2, 5]
+    assert languages.limits["c4"].of("min_sentences", profile).tolist()[2:] == [4, 3]
     of_chinese = PROFILES["zh"].limits["gopher_quality.min_words"]
     assert languages.limits["gopher_quality"].of("min_words", profile).tolist()[2:] == [of_chinese, of_chinese]
 
