@@ -49,10 +49,14 @@ class Parts:
         part, self._ahead = self.peek(), None
         return part
 
-    def continuation(self) -> Part | None:
-        """The next part if a record may go on in it: it begins with none of its own."""
+    def continuation(self, n_missing: int) -> Part | None:
+        """The next part if a record that lacks so many bytes may go on in it: it begins with none of its own, or ends with its line ends."""
         part = self.peek()
-        if part is None or begins_like_warc(part.head) or not (part.head or self.has_records_across):
+        if (
+            part is None
+            or (begins_like_warc(part.head) and part.head[:n_missing].strip(PADDING))
+            or not (part.head or self.has_records_across)
+        ):
             return None
         self.has_records_across |= not part.damage
         return part
@@ -109,12 +113,12 @@ class Stream:
                     del self._held[: self._at]
                     self._at = 0
                 self._held += piece
-            elif within or not self._go_on():
+            elif within or not self._go_on(n_bytes - len(self._held) + self._at):
                 break
         return len(self._held) - self._at
 
-    def _go_on(self) -> bool:
-        part = self._following.continuation() if self._following else None
+    def _go_on(self, n_missing: int) -> bool:
+        part = self._following.continuation(n_missing) if self._following else None
         if part is None or part.damage:
             self.cut_by = part
             return False

@@ -71,8 +71,7 @@ def read_records(
                     yield found.item
             elif found.item is not None and not isinstance(found.item, Record):
                 held.append(found.item)
-        if not n_headers:
-            yield from _without_a_record(held, stored.size)
+        yield from held if n_headers else _without_a_record(held, stored.size)
 
 
 def _without_a_record(held: list[Broken], size: int) -> Iterator[Broken]:

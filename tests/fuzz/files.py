@@ -84,8 +84,7 @@ def file_of(seed: int, number: int) -> File:
 def json_file(draw: random.Random, number: int) -> File:
     """JSON Lines, plain or compressed."""
     records = [json_line(draw, 10 * number + i) for i in range(draw.randint(1, 8))]
-    if records[0].stored.startswith(b"["):  # then a file whose other lines are damaged looks like one JSON array
-        records.reverse()
+    records.sort(key=lambda record: record.text is None)  # a file that begins with other lines, the rest damaged, may be no JSON Lines
     if draw.random() < 0.1:
         records[0] = Record(b"\xef\xbb\xbf" + records[0].stored, records[0].text)
     suffix = draw.choice(["", *PACK])
@@ -188,6 +187,8 @@ def text_file(draw: random.Random, number: int) -> File:
 def code_file(draw: random.Random, number: int) -> File:
     """A program whose comments are in any script."""
     made = text(draw, 10 * number)
+    if "PRIVATE KEY" in made.shown:  # one in comments is not found
+        made = text(draw, 10 * number, private=False)
     made = Text(*(CODE_HEAD + "".join(f"# {line}\n" for line in one.split("\n")) for one in (made.shown, made.hidden)))
     stored = made.shown.encode()
     stretch = Stretch(stored, frozenset({0}))
