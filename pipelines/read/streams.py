@@ -50,13 +50,11 @@ class Parts:
         return part
 
     def continuation(self, n_missing: int) -> Part | None:
-        """The next part if a record that lacks so many bytes may go on in it: it begins with none of its own, or ends with its line ends."""
+        """The next part if a record that lacks so many bytes may go on in it: it begins with the record's line ends or with no record."""
         part = self.peek()
-        if (
-            part is None
-            or (begins_like_warc(part.head) and part.head[:n_missing].strip(PADDING))
-            or not (part.head or self.has_records_across)
-        ):
+        if part is None or (begins_like_warc(part.head) and part.head[:n_missing].strip(PADDING)):
+            return None
+        if not (part.head or self.has_records_across):
             return None
         self.has_records_across |= not part.damage
         return part
@@ -149,6 +147,11 @@ class Stream:
             if rest:
                 return True
         return False
+
+    def is_at_record(self) -> bool:
+        """Whether a record begins at `position`."""
+        self.fill(RECORD_START_BYTES)
+        return _RECORD_START.match(b"\n" + self.peek(RECORD_START_BYTES)) is not None
 
     def find_record(self) -> bool:
         """Pass over everything before the next line `WARC/1.x`; returns whether there is one."""

@@ -159,7 +159,7 @@ def _stream_records(stream: Stream, max_bytes: int) -> Iterator[_Found]:
             block = _take_block(stream, headers, max_bytes)
             is_confirmed = not stream.needs_digest or _has_its_digest(headers, block)
         except _Wrong as wrong:
-            is_going_on = wrong.is_past or stream.find_record()
+            is_going_on = wrong.is_past or (stream.position > start and stream.is_at_record()) or stream.find_record()
             lost = 0 if wrong.is_past else max(wrong.unread.lost_bytes, min(stream.position - start, stream.stored_bytes))
             is_input = not _kind_passed_over(headers)
             yield _Found(bool(headers), (address, wrong.unread._replace(lost_bytes=lost)) if is_input else None)

@@ -462,3 +462,11 @@ def test_a_record_may_be_cut_into_members_inside_its_last_line_ends(tmp_path: Pa
     documents, failures = read_file(tmp_path / "a.warc.gz")
     assert [document["raw_text"] for document in documents] == ["hello", "world"]
     assert failures == []
+
+
+def test_a_record_right_behind_a_header_without_an_end_of_its_own_is_read(tmp_path: Path) -> None:
+    torn, *others = pages(3)
+    (tmp_path / "a.warc").write_bytes(record("http://a.example/t", b"a\r\nb").replace(b"\r\n\r\na", b"\r\na", 1) + torn + b"".join(others))
+    documents, failures = read_file(tmp_path / "a.warc")
+    assert len(documents) == 3
+    assert [row["reason"] for row in failures] == ["bad_content_length"]
