@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 from tests.fuzz.records import Record, json_line, warc_record, wet_record
-from tests.fuzz.texts import Text, text
+from tests.fuzz.texts import Text, paragraphs, text
 
 Framing = Literal["plain", "each", "groups", "one", "anywhere"]
 """How records lie in members: without any, one each, some each, all in one, or cut anywhere."""
@@ -146,8 +146,8 @@ def parquet_file(draw: random.Random, number: int) -> File:
     values: list[str | list[str] | None] = [one.shown if one else None for one in made]
     kind = draw.choice([pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string()), pa.list_(pa.string())])
     if kind == pa.list_(pa.string()):
-        values = [one.shown.split("\n") if one else None for one in made]
-        made = [Text(one.shown.replace("\n", "\n\n"), "") if one else None for one in made]
+        lists = [paragraphs(one) if one else (None, None) for one in made]
+        values, made = [found for found, _ in lists], [one for _, one in lists]
     table = pa.table({"text": pa.array(values, pa.string() if pa.types.is_dictionary(kind) else kind).cast(kind), "n": range(len(made))})
     size = draw.randint(1, 5)
     out = io.BytesIO()

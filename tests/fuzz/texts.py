@@ -43,7 +43,7 @@ SCRIPTS: Final[dict[str, tuple[str, ...]]] = {
 """The letters of each script that has spaces between words; a letter may be several code points."""
 UNSPACED: Final[dict[str, tuple[str, ...]]] = {
     "han": tuple("的一是不了人我在有他这为之大来以个中上们到说国和地也子时道出而要于就下得可你年生"),
-    "han beyond 16 bits": ("\U00020000", "\U0002a6d6", "\U00030000", "\U000323af", "字", "葛\U000e0100"),
+    "han beyond 16 bits": (*_range("\U00020000", "\U00020040"), "\U0002a6d6", "\U000323af", "字", "葛\U000e0100"),
     "kana": tuple("あいうえおかきくけこさしすせそアイウエオカキクケコがぎぐ"),
     "thai": ("ก", "กา", "ที่", "นี่", "เป็น", "ภา", "ษา", "ไทย"),
 }
@@ -101,3 +101,8 @@ def text(draw: random.Random, number: int, *, private: bool = True, script: str 
             placeholder = f"<{kind.upper()}>"
             shown, hidden = shown + before + value + after, hidden + before + placeholder + after
     return Text(shown, hidden)
+
+
+def paragraphs(made: Text) -> tuple[list[str], Text]:
+    """(its lines, the text that a list of them is): a key over several lines is not one any more."""
+    return made.shown.split("\n"), Text(made.shown.replace("\n", "\n\n"), "" if "PRIVATE KEY" in made.shown else made.hidden)
