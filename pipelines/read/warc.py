@@ -112,16 +112,17 @@ def _lost_records(part: Part, max_bytes: int, *, is_told: bool) -> Iterator[_Fou
             yield _Found(False, (Address(part.offset), unread_part(part)._replace(reason="not_a_record")))
         return
     whole, stream = unread_part(part), Stream(part)
-    has_header = False
+    has_header = is_no_input = False
     seen: list[Address] = []
     if not is_told or stream.find_record():
         for found in _stream_records(stream, max_bytes):
             has_header |= found.has_header
+            is_no_input = isinstance(found.item, str)  # and whole: what comes behind it may be input
             if isinstance(found.item, tuple):
                 seen.append(found.item[0])
             if len(seen) > part.n_bytes // _LEAST_RECORD_BYTES:
                 break
-    if not seen and not has_header and not is_told:
+    if not seen and (is_no_input or not has_header) and not is_told:
         seen = [Address(part.offset)]
     for address in seen[:-1]:
         yield _Found(has_header, (address, Unread(Outcome.FAILED, whole.reason)))

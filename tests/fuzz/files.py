@@ -84,6 +84,8 @@ def file_of(seed: int, number: int) -> File:
 def json_file(draw: random.Random, number: int) -> File:
     """JSON Lines, plain or compressed."""
     records = [json_line(draw, 10 * number + i) for i in range(draw.randint(1, 8))]
+    while all(record.text is None for record in records):
+        records = [json_line(draw, 10 * number)]
     records.sort(key=lambda record: record.text is None)  # a file that begins with other lines, the rest damaged, may be no JSON Lines
     if draw.random() < 0.1:
         records[0] = Record(b"\xef\xbb\xbf" + records[0].stored, records[0].text)

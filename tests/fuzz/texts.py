@@ -95,6 +95,8 @@ def text(draw: random.Random, number: int, *, private: bool = True, script: str 
         shown, hidden = shown + one, hidden + one
         if private and draw.random() < 0.3:
             kind = draw.choice([*PLANTED, *BARE, "email", "email"])
+            if kind == "private_key" and f"<{kind.upper()}>" in hidden:
+                continue  # lines that stand twice on a page are read once
             needed, value, behind = planted(kind)
             before = "\n" + words(draw, draw.choice(scripts), 2) + draw.choice(BEFORE) + needed
             after = behind + draw.choice(AFTER) + words(draw, draw.choice(scripts), 2)

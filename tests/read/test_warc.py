@@ -470,3 +470,14 @@ def test_a_record_right_behind_a_header_without_an_end_of_its_own_is_read(tmp_pa
     documents, failures = read_file(tmp_path / "a.warc")
     assert len(documents) == 3
     assert [row["reason"] for row in failures] == ["bad_content_length"]
+
+
+def test_damage_behind_a_record_that_is_no_input_has_its_row(tmp_path: Path) -> None:
+    info = record("http://a.example/", random.Random(0).randbytes(9000).hex().encode(), kind="warcinfo")
+    stored = bytearray(gzip.compress(info + pages(1)[0], mtime=0))
+    at = len(gzip.compress(info, mtime=0)) - 4
+    stored[at:] = bytes(len(stored) - at)
+    (tmp_path / "a.warc.gz").write_bytes(stored)
+    documents, failures = read_file(tmp_path / "a.warc.gz")
+    assert documents == []
+    assert [row["origin_offset"] for row in failures] == [0]
