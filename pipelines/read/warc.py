@@ -92,7 +92,7 @@ def _part_records(stored: Parts, max_bytes: int) -> Iterator[_Found]:
     told: Part | None = None  # the damaged part that has a row already: that of the record that goes on into it
     while part := stored.take():
         if part.damage:
-            yield from _lost_records(part, max_bytes, is_told=part is told)
+            yield from _lost_records(part, max_bytes, is_told=part is told, is_all=part.n_bytes >= stored.size)
             is_after_damage = True
             continue
         stream = Stream(part, stored)
@@ -102,27 +102,28 @@ def _part_records(stored: Parts, max_bytes: int) -> Iterator[_Found]:
         told = stream.told
 
 
-def _lost_records(part: Part, max_bytes: int, *, is_told: bool) -> Iterator[_Found]:
+def _lost_records(part: Part, max_bytes: int, *, is_told: bool, is_all: bool) -> Iterator[_Found]:
     """A row for every input record that can be seen to begin in a damaged part; the last one stands for its bytes.
 
-    A decoder that has lost its way repeats what it has read: there are not more rows than records fit into so many bytes.
+    A part of which only records that are no input can be seen has a row if more may follow them: the last is whole, or the part is the
+    whole file (`is_all`). A decoder that has lost its way repeats what it has read: there are not more rows than records fit into so many bytes.
     """
     if type(part) is Part:
         if not is_told:
             yield _Found(False, (Address(part.offset), unread_part(part)._replace(reason="not_a_record")))
         return
     whole, stream = unread_part(part), Stream(part)
-    has_header = is_no_input = False
+    has_header, has_more = False, is_all
     seen: list[Address] = []
     if not is_told or stream.find_record():
         for found in _stream_records(stream, max_bytes):
             has_header |= found.has_header
-            is_no_input = isinstance(found.item, str)  # and whole: what comes behind it may be input
+            has_more = is_all or isinstance(found.item, str)
             if isinstance(found.item, tuple):
                 seen.append(found.item[0])
             if len(seen) > part.n_bytes // _LEAST_RECORD_BYTES:
                 break
-    if not seen and (is_no_input or not has_header) and not is_told:
+    if not seen and (has_more or not has_header) and not is_told:
         seen = [Address(part.offset)]
     for address in seen[:-1]:
         yield _Found(has_header, (address, Unread(Outcome.FAILED, whole.reason)))
