@@ -106,7 +106,8 @@ def _lost_records(part: Part, max_bytes: int, *, is_told: bool, is_all: bool) ->
     """A row for every input record that can be seen to begin in a damaged part; the last one stands for its bytes.
 
     A part of which only records that are no input can be seen has a row if more may follow them: the last is whole, or the part is the
-    whole file (`is_all`). A decoder that has lost its way repeats what it has read: there are not more rows than records fit into so many bytes.
+    whole file (`is_all`). A decoder that has lost its way repeats what it has read: there are not more rows than records fit into so
+    many bytes.
     """
     if type(part) is Part:
         if not is_told:

@@ -131,7 +131,7 @@ def find_email(window: Window) -> Iterator[Span]:
 
 def _domain(host: str) -> str:
     """The longest beginning of `host` that is a domain under a top domain that exists; "" where none is."""
-    ends = []
+    ends: list[tuple[int, str]] = []
     at = 0
     for label in host.split("."):
         if at and (top := _top(label)) and not (ends and _WORD_GOES_ON.match(label, len(top))):

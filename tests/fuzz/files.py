@@ -47,7 +47,8 @@ class File:
     is_addressed: bool = False
     """Whether records are found by offsets from the start of the file, so that bytes put in or taken out move all that follow."""
     is_resumed: bool = True
-    """Whether a reader finds every record behind damage: not where WARC records go over members, and the first ones are damaged."""
+    """Whether a reader finds every record behind damage: not where WARC records go over members, and the first ones are damaged,
+    or where a changed line may have lost its end."""
 
     @property
     def stored(self) -> bytes:
@@ -121,7 +122,7 @@ def _framed(draw: random.Random, name: str, records: list[Record], suffix: str) 
         is_checked=bool(suffix) and not is_unchecked,
         is_plain=not suffix,
         is_movable=framing in ("each", "groups"),
-        is_resumed=framing != "anywhere" or ".jsonl" in name,
+        is_resumed=not is_unchecked if ".jsonl" in name else framing != "anywhere",
     )
 
 
