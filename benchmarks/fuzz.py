@@ -1,6 +1,6 @@
 """Files of every format with texts of many scripts, intact and damaged, through the readers and all rooms that handle text.
 
-    python -m benchmarks.fuzz [--inputs 5000] [--seed 1] [--first 0] [--keep FOLDER]
+    python -m benchmarks.fuzz [--inputs 5000] [--seed 1] [--first 0] [--runs 2] [--keep FOLDER]
 
 What the files hold is known from how they were made (`tests/fuzz`), so texts are compared, not only survival. Each finding names seed and
 number: with `--first NUMBER --inputs 1 --keep FOLDER` the file alone is made again and kept.
@@ -16,6 +16,7 @@ import typer
 
 from tests.fuzz.reading import Tally, batch_of, check_slice
 from tests.fuzz.rooms import check_rooms
+from tests.fuzz.whole_run import check_run
 
 SLICE: Final = 500
 
@@ -38,6 +39,7 @@ def main(
     inputs: Annotated[int, typer.Option(help="How many files to read intact, and as many damaged.")] = 5000,
     seed: Annotated[int, typer.Option(help="Another seed makes other files.")] = 1,
     first: Annotated[int, typer.Option(help="Number of the first file.")] = 0,
+    runs: Annotated[int, typer.Option(help="Also put the first files, 200 for each, through whole runs.")] = 0,
     keep: Annotated[Path | None, typer.Option(help="Keep the files in this folder.")] = None,
 ) -> None:
     """Fuzz readers and rooms; ends with status 1 if anything is wrong."""
@@ -53,8 +55,14 @@ def main(
         typer.echo(
             f"{'damaged' if is_damaged else 'intact'}: {inputs} files, {sum(t.n_records for t in tallies)} records, "
             f"{sum(t.n_documents for t in tallies)} documents, {sum(t.n_rows for t in tallies)} rows, "
-            f"{sum(t.n_altered for t in tallies)} changed where nothing could tell; {n_wrong} findings so far"
+            f"{sum(t.n_altered for t in tallies)} changed and {sum(t.n_unnoticed for t in tallies)} files short of one "
+            f"where no checksum tells; {n_wrong} findings so far"
         )
+    for start in range(first, first + 200 * runs, 200):
+        with tempfile.TemporaryDirectory(prefix="corpusmill-fuzz-") as temporary:
+            for what in check_run(Path(temporary), seed, range(start, start + 200)):
+                n_wrong += 1
+                typer.echo(f"seed {seed}, whole run over {start} to {start + 199}: {what}")
     raise typer.Exit(n_wrong > 0)
 
 

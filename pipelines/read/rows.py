@@ -53,7 +53,7 @@ def _rows(stored: Iterable[Part], max_bytes: int) -> Iterator[Row | Unread | Non
 
     A line beside damage may have lost an end: it is believed if it is a whole JSON object, which neither end of one is.
     """
-    is_first, is_after_damage = True, False
+    is_after_damage = False
     unfinished: Row | Unread | None = None
     for is_damaged, run in groupby(stored, lambda part: part.damage is not None):
         if is_damaged:
@@ -64,12 +64,12 @@ def _rows(stored: Iterable[Part], max_bytes: int) -> Iterator[Row | Unread | Non
                 yield from _unread_lines(part, max_bytes)
             continue
         for line, lacks_checksum in _lines_of(run, max_bytes):
-            item = None if line is not None and line.isspace() else _parse_line(line, max_bytes, is_first=is_first)
+            item = None if line is not None and line.isspace() else _parse_line(line, max_bytes)
             if lacks_checksum and isinstance(item, dict):
                 item["no_checksum"] = True
             if is_after_damage and _may_be_cut(item):
                 item = None
-            is_first = is_after_damage = False
+            is_after_damage = False
             if line is not None and not line.endswith(b"\n"):
                 unfinished = item
             else:
@@ -146,17 +146,18 @@ def _lines(pieces: Iterable[bytes], max_bytes: int) -> Iterator[bytes | None]:
         yield b"".join(held) if n_held <= max_bytes else None
 
 
-def _parse_line(line: bytes | None, max_bytes: int, *, is_first: bool) -> Row | Unread:
+def _parse_line(line: bytes | None, max_bytes: int) -> Row | Unread:
     try:
         if line is None:
             raise failed("too_large", None, max_bytes)
-        return _parse(line.removeprefix(b"\xef\xbb\xbf") if is_first else line)
+        return _parse(line)
     except Rejected as rejected:
         return rejected.unread
 
 
 def _parse(line: bytes) -> Row:
-    row = parse_json(line)
+    """The object that a line is; files that were put together from others have byte order marks within."""
+    row = parse_json(line.removeprefix(b"\xef\xbb\xbf"))
     if not isinstance(row, dict):
         raise failed("bad_json")
     return row

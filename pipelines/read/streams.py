@@ -49,10 +49,12 @@ class Parts:
         part, self._ahead = self.peek(), None
         return part
 
-    def continuation(self) -> Part | None:
-        """The next part if a record may go on in it: it begins with none of its own."""
+    def continuation(self, n_missing: int) -> Part | None:
+        """The next part if a record that lacks so many bytes may go on in it: it begins with the record's line ends or with no record."""
         part = self.peek()
-        if part is None or begins_like_warc(part.head) or not (part.head or self.has_records_across):
+        if part is None or (begins_like_warc(part.head) and part.head[:n_missing].strip(PADDING)):
+            return None
+        if not (part.head or self.has_records_across):
             return None
         self.has_records_across |= not part.damage
         return part
@@ -109,12 +111,12 @@ class Stream:
                     del self._held[: self._at]
                     self._at = 0
                 self._held += piece
-            elif within or not self._go_on():
+            elif within or not self._go_on(n_bytes - len(self._held) + self._at):
                 break
         return len(self._held) - self._at
 
-    def _go_on(self) -> bool:
-        part = self._following.continuation() if self._following else None
+    def _go_on(self, n_missing: int) -> bool:
+        part = self._following.continuation(n_missing) if self._following else None
         if part is None or part.damage:
             self.cut_by = part
             return False
@@ -145,6 +147,11 @@ class Stream:
             if rest:
                 return True
         return False
+
+    def is_at_record(self) -> bool:
+        """Whether a record begins at `position`."""
+        self.fill(RECORD_START_BYTES)
+        return _RECORD_START.match(b"\n" + self.peek(RECORD_START_BYTES)) is not None
 
     def find_record(self) -> bool:
         """Pass over everything before the next line `WARC/1.x`; returns whether there is one."""

@@ -71,8 +71,7 @@ def read_records(
                     yield found.item
             elif found.item is not None and not isinstance(found.item, Record):
                 held.append(found.item)
-        if not n_headers:
-            yield from _without_a_record(held, stored.size)
+        yield from held if n_headers else _without_a_record(held, stored.size)
 
 
 def _without_a_record(held: list[Broken], size: int) -> Iterator[Broken]:
@@ -93,7 +92,7 @@ def _part_records(stored: Parts, max_bytes: int) -> Iterator[_Found]:
     told: Part | None = None  # the damaged part that has a row already: that of the record that goes on into it
     while part := stored.take():
         if part.damage:
-            yield from _lost_records(part, max_bytes, is_told=part is told)
+            yield from _lost_records(part, max_bytes, is_told=part is told, is_all=part.n_bytes >= stored.size)
             is_after_damage = True
             continue
         stream = Stream(part, stored)
@@ -103,26 +102,29 @@ def _part_records(stored: Parts, max_bytes: int) -> Iterator[_Found]:
         told = stream.told
 
 
-def _lost_records(part: Part, max_bytes: int, *, is_told: bool) -> Iterator[_Found]:
+def _lost_records(part: Part, max_bytes: int, *, is_told: bool, is_all: bool) -> Iterator[_Found]:
     """A row for every input record that can be seen to begin in a damaged part; the last one stands for its bytes.
 
-    A decoder that has lost its way repeats what it has read: there are not more rows than records fit into so many bytes.
+    A part of which only records that are no input can be seen has a row if more may follow them: the last is whole, or the part is the
+    whole file (`is_all`). A decoder that has lost its way repeats what it has read: there are not more rows than records fit into so
+    many bytes.
     """
     if type(part) is Part:
         if not is_told:
             yield _Found(False, (Address(part.offset), unread_part(part)._replace(reason="not_a_record")))
         return
     whole, stream = unread_part(part), Stream(part)
-    has_header = False
+    has_header, has_more = False, is_all
     seen: list[Address] = []
     if not is_told or stream.find_record():
         for found in _stream_records(stream, max_bytes):
             has_header |= found.has_header
+            has_more = is_all or isinstance(found.item, str)
             if isinstance(found.item, tuple):
                 seen.append(found.item[0])
             if len(seen) > part.n_bytes // _LEAST_RECORD_BYTES:
                 break
-    if not seen and not has_header and not is_told:
+    if not seen and (has_more or not has_header) and not is_told:
         seen = [Address(part.offset)]
     for address in seen[:-1]:
         yield _Found(has_header, (address, Unread(Outcome.FAILED, whole.reason)))
@@ -160,7 +162,7 @@ def _stream_records(stream: Stream, max_bytes: int) -> Iterator[_Found]:
             block = _take_block(stream, headers, max_bytes)
             is_confirmed = not stream.needs_digest or _has_its_digest(headers, block)
         except _Wrong as wrong:
-            is_going_on = wrong.is_past or stream.find_record()
+            is_going_on = wrong.is_past or (stream.position > start and stream.is_at_record()) or stream.find_record()
             lost = 0 if wrong.is_past else max(wrong.unread.lost_bytes, min(stream.position - start, stream.stored_bytes))
             is_input = not _kind_passed_over(headers)
             yield _Found(bool(headers), (address, wrong.unread._replace(lost_bytes=lost)) if is_input else None)

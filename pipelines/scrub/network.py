@@ -20,6 +20,8 @@ Span = tuple[int, int]
 _LABEL: Final = re.compile(r"(?!-)[\w-]{1,63}(?<!-)")
 _ASCII_LABEL: Final = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _LONGEST_TLD: Final = 24
+# Latin letters beyond ASCII, and marks over the letter before: "jane@mail.org。señor" ends at "org".
+_WORD_GOES_ON: Final = re.compile("[\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0300-\u036f\u1e00-\u1eff]")
 _ITALIC_END: Final = re.compile(rb"@[^_]+_")
 # Letters of names that end in another script than ASCII: Latin, Greek, Cyrillic; others run into the words before, so the host must tell.
 _FOREIGN_LETTERS: Final = re.compile(rb"(?:[\xc3-\xd4][\x80-\xbf]|[A-Za-z0-9._%+-])*[\xc3-\xd4][\x80-\xbf]\Z")
@@ -129,10 +131,10 @@ def find_email(window: Window) -> Iterator[Span]:
 
 def _domain(host: str) -> str:
     """The longest beginning of `host` that is a domain under a top domain that exists; "" where none is."""
-    ends = []
+    ends: list[tuple[int, str]] = []
     at = 0
     for label in host.split("."):
-        if at and (top := _top(label)):
+        if at and (top := _top(label)) and not (ends and _WORD_GOES_ON.match(label, len(top))):
             ends.append((at + len(top), top))
         if not _LABEL.fullmatch(label) or (not at and _RETINA_IMAGE.match(label)):
             break

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 from tests.fuzz.records import Record, json_line, warc_record, wet_record
-from tests.fuzz.texts import Text, text
+from tests.fuzz.texts import Text, paragraphs, text
 
 Framing = Literal["plain", "each", "groups", "one", "anywhere"]
 """How records lie in members: without any, one each, some each, all in one, or cut anywhere."""
@@ -47,7 +47,8 @@ class File:
     is_addressed: bool = False
     """Whether records are found by offsets from the start of the file, so that bytes put in or taken out move all that follow."""
     is_resumed: bool = True
-    """Whether a reader finds every record behind damage: not where WARC records go over members, and the first ones are damaged."""
+    """Whether a reader finds every record behind damage: not where WARC records go over members, and the first ones are damaged,
+    or where a changed line may have lost its end."""
 
     @property
     def stored(self) -> bytes:
@@ -84,8 +85,9 @@ def file_of(seed: int, number: int) -> File:
 def json_file(draw: random.Random, number: int) -> File:
     """JSON Lines, plain or compressed."""
     records = [json_line(draw, 10 * number + i) for i in range(draw.randint(1, 8))]
-    if records[0].stored.startswith(b"["):  # then a file whose other lines are damaged looks like one JSON array
-        records.reverse()
+    while all(record.text is None for record in records):
+        records = [json_line(draw, 10 * number)]
+    records.sort(key=lambda record: record.text is None)  # a file that begins with other lines, the rest damaged, may be no JSON Lines
     if draw.random() < 0.1:
         records[0] = Record(b"\xef\xbb\xbf" + records[0].stored, records[0].text)
     suffix = draw.choice(["", *PACK])
@@ -120,7 +122,7 @@ def _framed(draw: random.Random, name: str, records: list[Record], suffix: str) 
         is_checked=bool(suffix) and not is_unchecked,
         is_plain=not suffix,
         is_movable=framing in ("each", "groups"),
-        is_resumed=framing != "anywhere" or ".jsonl" in name,
+        is_resumed=not is_unchecked if ".jsonl" in name else framing != "anywhere",
     )
 
 
@@ -147,8 +149,8 @@ def parquet_file(draw: random.Random, number: int) -> File:
     values: list[str | list[str] | None] = [one.shown if one else None for one in made]
     kind = draw.choice([pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string()), pa.list_(pa.string())])
     if kind == pa.list_(pa.string()):
-        values = [one.shown.split("\n") if one else None for one in made]
-        made = [Text(one.shown.replace("\n", "\n\n"), "") if one else None for one in made]
+        lists = [paragraphs(one) if one else (None, None) for one in made]
+        values, made = [found for found, _ in lists], [one for _, one in lists]
     table = pa.table({"text": pa.array(values, pa.string() if pa.types.is_dictionary(kind) else kind).cast(kind), "n": range(len(made))})
     size = draw.randint(1, 5)
     out = io.BytesIO()
@@ -188,6 +190,8 @@ def text_file(draw: random.Random, number: int) -> File:
 def code_file(draw: random.Random, number: int) -> File:
     """A program whose comments are in any script."""
     made = text(draw, 10 * number)
+    if "PRIVATE KEY" in made.shown:  # one in comments is not found
+        made = text(draw, 10 * number, private=False)
     made = Text(*(CODE_HEAD + "".join(f"# {line}\n" for line in one.split("\n")) for one in (made.shown, made.hidden)))
     stored = made.shown.encode()
     stretch = Stretch(stored, frozenset({0}))

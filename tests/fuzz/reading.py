@@ -41,6 +41,8 @@ class Tally:
     n_wrong_in_rooms: int = 0
     n_altered: int = 0
     """Texts of damaged records that came out changed, all of formats without a checksum."""
+    n_unnoticed: int = 0
+    """Files that lost a record without a row, all of formats without a checksum."""
     findings: list[Finding] = field(default_factory=list)
     documents: list[pa.RecordBatch] = field(default_factory=list)
     texts: dict[str, Text] = field(default_factory=dict)
@@ -151,7 +153,9 @@ def _wrong(file: File, made: Damaged, read: _Read, tally: Tally) -> Iterator[str
     if not made.how and len(read.kept) + read.n_rows != n_inputs:
         yield f"{len(read.kept)} documents and {read.n_rows} rows of {n_inputs} records"
     if len(kept) + n_altered < len(file.texts) and not read.n_rows:
-        yield "records are gone and there is no row"
+        tally.n_unnoticed += 1
+        if file.is_checked:
+            yield "records are gone and there is no row"
     tally.n_altered += n_altered
 
 

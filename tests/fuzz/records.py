@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import zstandard
 
-from tests.fuzz.texts import SCRIPTS, Text, name_of, text
+from tests.fuzz.texts import SCRIPTS, Text, name_of, paragraphs, text
 from tests.read.archives import http, record
 
 
@@ -39,9 +39,7 @@ def json_line(draw: random.Random, number: int) -> Record:
     if kind < 0.08:
         return Record(_wrong_line(draw, row))
     if kind < 0.16:
-        paragraphs = made.shown.split("\n")
-        row["text"] = paragraphs
-        made = Text("\n\n".join(paragraphs), "")
+        row["text"], made = paragraphs(made)
     if draw.random() < 0.5:
         row = dict(reversed(row.items()))
     line = json.dumps(row, ensure_ascii=draw.random() < 0.5, separators=draw.choice([None, (",", ":")]))

@@ -90,18 +90,20 @@ def check_cleaning(texts: list[str]) -> Iterator[str]:
     for name, step in STEPS.items():
         for before, after in zip(texts, values(step(column(texts))), strict=True):
             if after is None or (name != "mojibake" and letters(after) != letters(before)):
-                yield f"clean.{name}: {ascii(before)[:300]} became {ascii(after)[:300]}"
+                at = next((i for i, (a, b) in enumerate(zip(before, after or "", strict=False)) if a != b), 0)
+                yield f"clean.{name}: {before[max(0, at - 60) : at + 60]!a} became {(after or '')[max(0, at - 60) : at + 60]!a}"
 
 
 def check_scrub(made: dict[str, Text]) -> Iterator[str]:
-    """Values become placeholders, nothing else changes, and a second time nothing is found."""
+    """Values become placeholders, and nothing else changes."""
     shown = column(list(made))
     unknown = pa.nulls(len(shown), pa.large_string())
     scrubbed, _ = scrub_text(shown, unknown, unknown, Scrub())
-    for text, after in zip(made.values(), values(scrubbed), strict=True):
-        if after is None or lines_of(after) != lines_of(text.hidden):
-            at = next((i for i, (a, b) in enumerate(zip(after or "", text.hidden, strict=False)) if a != b), 0)
-            yield f"scrub: {text.hidden[max(0, at - 30) : at + 40]!a} became {(after or '')[max(0, at - 30) : at + 40]!a}"
+    for text, found in zip(made.values(), values(scrubbed), strict=True):
+        hidden, after = lines_of(text.hidden), None if found is None else lines_of(found)
+        if after != hidden:
+            at = next((i for i, (a, b) in enumerate(zip(after or "", hidden, strict=False)) if a != b), 0)
+            yield f"scrub: {hidden[max(0, at - 30) : at + 40]!a} became {(after or '')[max(0, at - 30) : at + 40]!a}"
 
 
 def check_cuts(texts: list[str], seed: int) -> Iterator[str]:

@@ -43,9 +43,9 @@ SCRIPTS: Final[dict[str, tuple[str, ...]]] = {
 """The letters of each script that has spaces between words; a letter may be several code points."""
 UNSPACED: Final[dict[str, tuple[str, ...]]] = {
     "han": tuple("的一是不了人我在有他这为之大来以个中上们到说国和地也子时道出而要于就下得可你年生"),
-    "han beyond 16 bits": ("\U00020000", "\U0002a6d6", "\U00030000", "\U000323af", "字", "葛\U000e0100"),
+    "han beyond 16 bits": (*_range("\U00020000", "\U00020040"), "\U0002a6d6", "\U000323af", "字", "葛\U000e0100"),
     "kana": tuple("あいうえおかきくけこさしすせそアイウエオカキクケコがぎぐ"),
-    "thai": ("ก", "กา", "ที่", "นี่", "เป็น", "ภา", "ษา", "ไทย"),
+    "thai": (*_range("ข", "ฮ"), "กา", "ที่", "นี่", "เป็น", "ภา", "ษา", "ไทย"),
 }
 """Those of scripts that have none."""
 
@@ -95,9 +95,16 @@ def text(draw: random.Random, number: int, *, private: bool = True, script: str 
         shown, hidden = shown + one, hidden + one
         if private and draw.random() < 0.3:
             kind = draw.choice([*PLANTED, *BARE, "email", "email"])
+            if kind == "private_key" and f"<{kind.upper()}>" in hidden:
+                continue  # lines that stand twice on a page are read once
             needed, value, behind = planted(kind)
             before = "\n" + words(draw, draw.choice(scripts), 2) + draw.choice(BEFORE) + needed
             after = behind + draw.choice(AFTER) + words(draw, draw.choice(scripts), 2)
             placeholder = f"<{kind.upper()}>"
             shown, hidden = shown + before + value + after, hidden + before + placeholder + after
     return Text(shown, hidden)
+
+
+def paragraphs(made: Text) -> tuple[list[str], Text]:
+    """(its lines, the text that a list of them is): a key over several lines is not one any more."""
+    return made.shown.split("\n"), Text(made.shown.replace("\n", "\n\n"), "" if "PRIVATE KEY" in made.shown else made.hidden)

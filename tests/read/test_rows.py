@@ -238,3 +238,10 @@ def test_a_packed_file_whose_first_byte_is_damaged_is_read_from_the_next_member_
     documents, failures = read_file(tmp_path / f"a.jsonl{suffix}")
     assert [row["raw_text"] for row in documents][-3:] == ["number 1", "number 2", "number 3"]
     assert [row["reason"].split("_")[1] for row in failures] == ["damaged"]
+
+
+def test_byte_order_marks_of_files_put_together_are_no_part_of_a_row(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b'\xef\xbb\xbf{"text": "one"}\n\xef\xbb\xbf{"text": "two"}\n')
+    documents, failures = read_file(tmp_path / "a.jsonl")
+    assert [document["raw_text"] for document in documents] == ["one", "two"]
+    assert failures == []

@@ -440,3 +440,44 @@ def test_no_damage_loses_an_intact_member_or_reads_one_twice(tmp_path_factory: p
     assert expected <= set(found)
     assert len({(offset, part) for offset, part, _ in found}) == len(found)
     assert len(found) <= 4 + len(hit)
+
+
+def test_damage_before_records_that_are_no_input_has_its_row(tmp_path: Path) -> None:
+    torn = bytearray(gzip.compress(pages(1)[0], mtime=0))
+    torn[len(torn) // 2 :] = bytes(len(torn) - len(torn) // 2)
+    info = gzip.compress(record("http://a.example/", b"software: x", kind="warcinfo"), mtime=0)
+    (tmp_path / "a.warc.gz").write_bytes(bytes(torn) + info)
+    documents, failures = read_file(tmp_path / "a.warc.gz")
+    assert documents == []
+    assert [(row["origin_offset"], row["reason"]) for row in failures] == [(0, "gzip_damaged")]
+
+
+@pytest.mark.parametrize("n_behind", range(12))
+def test_a_record_may_be_cut_into_members_inside_its_last_line_ends(tmp_path: Path, n_behind: int) -> None:
+    chunked = http(b"5\r\nhello\r\n0\r\n\r\n", "text/plain", extra="Transfer-Encoding: chunked\r\n")
+    first = record("http://a.example/0", chunked)
+    content = first + record("http://a.example/1", http(b"world", "text/plain"))
+    at = len(first) - n_behind
+    (tmp_path / "a.warc.gz").write_bytes(gzip.compress(content[:at], mtime=0) + gzip.compress(content[at:], mtime=0))
+    documents, failures = read_file(tmp_path / "a.warc.gz")
+    assert [document["raw_text"] for document in documents] == ["hello", "world"]
+    assert failures == []
+
+
+def test_a_record_right_behind_a_header_without_an_end_of_its_own_is_read(tmp_path: Path) -> None:
+    torn, *others = pages(3)
+    (tmp_path / "a.warc").write_bytes(record("http://a.example/t", b"a\r\nb").replace(b"\r\n\r\na", b"\r\na", 1) + torn + b"".join(others))
+    documents, failures = read_file(tmp_path / "a.warc")
+    assert len(documents) == 3
+    assert [row["reason"] for row in failures] == ["bad_content_length"]
+
+
+def test_damage_behind_a_record_that_is_no_input_has_its_row(tmp_path: Path) -> None:
+    info = record("http://a.example/", random.Random(0).randbytes(9000).hex().encode(), kind="warcinfo")
+    stored = bytearray(gzip.compress(info + pages(1)[0], mtime=0))
+    at = len(gzip.compress(info, mtime=0)) - 4
+    stored[at:] = bytes(len(stored) - at)
+    (tmp_path / "a.warc.gz").write_bytes(stored)
+    documents, failures = read_file(tmp_path / "a.warc.gz")
+    assert documents == []
+    assert [row["origin_offset"] for row in failures] == [0]

@@ -17,6 +17,8 @@ from tests.scrub.pii import scrubbed
         ("mailto:o'neil@example.org?subject=x", "mailto:<EMAIL>?subject=x"),
         ("an jo@müller.de.", "an <EMAIL>."),
         ("Ask bob@example.com.It was late.", "Ask <EMAIL>.It was late."),
+        ("见jane@example.org。señor", "见<EMAIL>。señor"),
+        ("见jane@example.org。be\u0323a", "见<EMAIL>。be\u0323a"),
         ("JANE@EXAMPLE.COM", "<EMAIL>"),
         ("to=jane@example.com&x=1", "to=<EMAIL>&x=1"),
         ("a@b.com,c@d.org;e@f.net", "<EMAIL>,<EMAIL>;<EMAIL>"),
