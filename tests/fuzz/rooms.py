@@ -134,7 +134,7 @@ def check_tokens(texts: list[str], folder: Path) -> Iterator[str]:
     """What is encoded comes back whole, whatever the pattern."""
     for pattern in PATTERNS:
         path = folder / f"{pattern}.json"
-        save(train([column(texts[:200])], Tokenizer(vocab_size=600, pattern=pattern, min_frequency=1)), path)
+        save(train([column(texts[:200])], Tokenizer(vocab_size=600 if len(texts) > 99 else 280, pattern=pattern, min_frequency=1)), path)
         encoder = Encoder(path)
         for size in (1, len(texts)):
             bounds = [*range(0, min(len(texts), 20 * size), size)] or [0]
