@@ -225,6 +225,8 @@ class Run:
             self.forget(STAGES[STAGES.index(stage) :] if self.shaped_otherwise(stage, marker) else (stage,))
         if marker or stage != "crawl":  # what a crawl that was stopped has fetched is gone on with
             self.clear(stage)
+        if stage == "refine":
+            self.foresee_vocabulary()
         with stopwatch() as watch:
             done: Done = getattr(self, f"do_{stage}")()
         record = self.record(stage, inputs, done, watch)
@@ -464,7 +466,6 @@ class Run:
     def do_refine(self) -> Done:
         """Merge copies; the documents that stay are the corpus."""
         segments = [self.folder / file.path for file in self.pool()]
-        self.foresee_vocabulary(segments)
         capped = self.cap(segments)
         n_documents = capped.counts.n_out
         take_part = TakePart(capped.keeps, self.recipe.decontaminate, self.common_grams(segments, capped.keeps))
@@ -515,7 +516,7 @@ class Run:
             counts = {"caps": capped.counts, **counts}
         return Done(outputs=[*files, *capped.files], counts=counts, details=details)
 
-    def foresee_vocabulary(self, segments: list[Path]) -> None:
+    def foresee_vocabulary(self) -> None:
         """TokenizerError where a small pool cannot fill the vocabulary that the recipe promises.
 
         Copies are still in it, and what they leave may fill a few tokens more by other merges: only a clear failure ends the run now.
@@ -524,7 +525,7 @@ class Run:
         if config.path or config.model != "bpe" or config.vocab_size is None:
             return
         keeps, n_bytes, columns = graph.decider_of(self.recipe).keeps, 0, []
-        for batch in batches_of(segments):
+        for batch in batches_of([self.folder / file.path for file in self.pool()]):
             columns.append(batch.column("text").filter(pa.array(keeps(batch))))
             n_bytes += columns[-1].nbytes
             if n_bytes > AMPLE_BYTES_PER_TOKEN * config.asked_size:

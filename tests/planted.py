@@ -11,6 +11,7 @@ PLANTED: Final = {
     "private_key": (f"-----BEGIN RSA PRIVATE KEY-----\n{_KEY_LINE}\n-----END RSA PRIVATE KEY-----", _KEY_LINE),
     "url_credentials": ("see https://margaret:tr0ub4dor@files.bakery.org/list now", "margaret:tr0ub4dor"),
     "email": ("write to Jane.Doe@bakery-school.org today", "Jane.Doe@bakery-school.org"),
+    "obfuscated_email": ("write to margaret [at] bakery [dot] org soon", "margaret [at] bakery [dot] org"),
     "iban": ("pay to GB82 WEST 1234 5698 7654 32 please", "GB82 WEST 1234 5698 7654 32"),
     "cn_resident_id": ("身份证 11010519491231002X 号", "11010519491231002X"),
     "payment_card": ("card 4539 1488 0343 6467 was used", "4539 1488 0343 6467"),

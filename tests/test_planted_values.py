@@ -63,7 +63,7 @@ def rows() -> Iterator[bytes]:
         yield json.dumps(row, ensure_ascii=number % 2 == 0).encode()
         yield json.dumps({"text": f"{text} ", "url": f"https://b.example.org/{number}", "by": phrase}).encode()
         yield json.dumps({"text": phrase, "url": f"https://c.example.org/{number}", "title": phrase}).encode()
-        yield json.dumps({"text": [phrase], "url": f"https://d.example.org/{number}"}).encode()
+        yield json.dumps({"text": {"of": phrase}, "url": f"https://d.example.org/{number}"}).encode()
         yield json.dumps({"body": phrase, "url": phrase}).encode()
         yield json.dumps({"text": text, "url": url}).encode()[:-9]
         yield b"\xff\xfe" + phrase.encode("utf-16-le")

@@ -36,7 +36,7 @@ def canonical_urls(url: pl.Series) -> pl.Series:
     """The one form of each URL (str; null of null): host, path and query, as said above."""
     text = url.str.strip_chars().str.replace(r"#.*$", "")
     plain = pl.DataFrame({"url": text}).select(plain_url(pl.col("url"))).to_series()
-    simple = text.str.contains(_SIMPLE) & ~text.str.contains(r"/\.")
+    simple = text.str.contains(_SIMPLE) & ~text.str.contains(r"/\.|\?/*$")
     if simple.all():
         return plain
     rest = url.filter(~simple).unique()
@@ -64,8 +64,8 @@ def canonical_url(url: str) -> str:
     assert found is not None  # noqa: S101 - it matches everything
     authority, path, query = found.groups()
     path = _without_dots(_escaped(path.replace("\\", "/"), _SEPARATES_IN_PATH))
-    query = _escaped(query.replace("+", " "), _SEPARATES_IN_QUERY)
-    return (_host_and_port(authority) + ((path or "/") + f"?{query}" if query else path)).rstrip("/")
+    query = _escaped(query.replace("+", " "), _SEPARATES_IN_QUERY).rstrip("/")
+    return _host_and_port(authority) + (f"{path or '/'}?{query}" if query else path.rstrip("/"))
 
 
 def _host_and_port(authority: str) -> str:

@@ -74,6 +74,8 @@ PARTS = st.text("aA0./?#%2eE7:@&=+ ~é()\\-_www", max_size=25)
 @given(PARTS)
 @example("/.")
 @example("?")
+@example("?/")
+@example("/a/?//")
 @example("a.:80/")
 @example("/a//")
 def test_the_form_is_stable_and_the_same_for_columns(rest: str) -> None:
