@@ -112,12 +112,12 @@ class Cuts:
 
 @config
 class Lines(Cuts):
-    """Lines that stand elsewhere, compared as CCNet does: lower case, digits as 0, without punctuation."""
+    """Lines that stand elsewhere, compared without case, width, accents and marks of prose; digits and operators count, unlike in CCNet."""
 
     scope: Literal["corpus", "document"] = "corpus"
     """Where copies are looked for."""
     min_chars: int = 1
-    """Lines of fewer compared characters stay."""
+    """Lines of fewer letters and digits stay."""
 
 
 @config
