@@ -49,7 +49,10 @@ def signatures(text: pa.Array, size: int, a: UInt32s, b: UInt32s) -> tuple[UInt3
 
 
 def shingle_sets(text: pa.Array, size: int) -> tuple[UInt64s, Offsets]:
-    """(hashes uint64[m], offsets int64[n + 1]): row i's distinct shingle hashes, ascending, are hashes[offsets[i]:offsets[i + 1]]."""
+    """(hashes uint64[m], offsets int64[n + 1]): row i's distinct shingle hashes, ascending, are hashes[offsets[i]:offsets[i + 1]].
+
+    A text of fewer than `size` words, but at least one, is one shingle.
+    """
     data, offsets = string_view(text)
     return _shingle_sets(data, offsets, size, compared_table())
 
@@ -163,6 +166,19 @@ def text_shingles(
             n += 1
 
 
+@kernel
+def _whole_text(data: Bytes, start: int, end: int, compared: UInt32s) -> np.uint64:
+    """The hash of all words of a text as one shingle; 0 where there are none."""
+    rolled = np.uint64(0)
+    at, word = next_word(data, start, end, compared)
+    if word == 0:
+        return rolled
+    while word != 0:
+        rolled = rolled * _ROLL + word
+        at, word = next_word(data, at, end, compared)
+    return finish(rolled)
+
+
 @numba.njit(cache=True, nogil=True)
 def _power(base: np.uint64, exponent: int) -> np.uint64:
     result = np.uint64(1)
@@ -216,6 +232,9 @@ def _shingle_sets(data: Bytes, offsets: Offsets, size: int, compared: UInt32s) -
     filled = 0
     for row in range(n):
         count = text_shingles(data, offsets[row], offsets[row + 1], size, drop, compared, ring, hashes, filled)
+        if count == 0:
+            hashes[filled] = _whole_text(data, offsets[row], offsets[row + 1], compared)
+            count = np.int64(hashes[filled] != 0)
         found = np.sort(hashes[filled : filled + count])
         for i in range(count):
             if i == 0 or found[i] != found[i - 1]:

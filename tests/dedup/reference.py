@@ -57,6 +57,8 @@ def folded_words(text: str) -> list[str]:
 
 def shingles(text: str, size: int) -> set[tuple[str, ...]]:
     words = folded_words(text)
+    if 0 < len(words) < size:
+        return {tuple(words)}
     return {tuple(words[i : i + size]) for i in range(len(words) - size + 1)}
 
 

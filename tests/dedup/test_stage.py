@@ -70,9 +70,9 @@ def test_kinds_run_one_after_the_other_and_survivors_stay(tmp_path: Path) -> Non
             [" ".join(original) + " \n", " ".join(original), "", "one word", ""],
         ],
     )
-    # (1,0) and (1,1) are equal but for white space; both are nearly (0,0), which is longer. Two empty texts are equal.
+    # (1,0) and (1,1) are equal but for white space, and end as one in (0,0), which is longer. Two empty texts are equal.
     found = merges_of(Dedup(), segments, tmp_path / "run")
-    assert found == [(at(1, 0), at(0, 0), "minhash"), (at(1, 1), at(0, 0), "exact"), (at(1, 4), at(1, 2), "exact")]
+    assert found == [(at(1, 0), at(0, 0), "minhash"), (at(1, 1), at(0, 0), "minhash"), (at(1, 4), at(1, 2), "exact")]
 
 
 def test_the_survivor_is_of_the_preferred_source_however_short(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_every_merge_states_the_true_similarity_and_memory_does_not_matter(tmp_p
         assert similarity >= merge["limit"] == 0.75
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pipelines.dedup.memory.RANGE_SHARE", 1e-5)
-        patch.setattr("pipelines.dedup.near.stage.VERIFY_SHARE", 1e-4)
+        patch.setattr("pipelines.dedup.near.compare.VERIFY_SHARE", 1e-4)
         small, _ = deduplicate(Dedup(memory_mb=64), segments, tmp_path / "small")
     assert small.equals(merges)
 
