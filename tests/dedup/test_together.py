@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.pool import TakePart
-from pipelines.dedup.snapshots.index import read_manifest
+from pipelines.dedup.snapshots.catalogue import read_snapshots
 from pipelines.dedup.stage import steps_of
 from pipelines.run import Engine, Run
 from schemas import recipe as recipes
@@ -146,11 +146,10 @@ def test_the_index_keeps_what_the_run_keeps_after_cuts(tmp_path: Path) -> None:
     texts = [f"{MENU}\n{BODIES[0]}", f"{MENU}\n{BODIES[1]}", f"{MENU}\nshort", MENU]
     first = execute(tmp_path, "first", texts, **settings, **{"dedup.snapshot": "one"})
     assert len(documents(first)) == 2
-    manifest = read_manifest(tmp_path / "index")
-    assert manifest is not None
-    assert manifest.snapshots[0].n_documents == 2
-    assert sorted(manifest.snapshots[0].keys) == ["exact", "minhash"]
-    stored = pl.read_ipc(tmp_path / "index" / manifest.snapshots[0].folder / "documents-*.arrow")
+    (snapshot,) = read_snapshots(tmp_path / "index")
+    assert snapshot.n_documents == 2
+    assert sorted(snapshot.keys) == ["exact", "minhash"]
+    stored = pl.read_ipc(tmp_path / "index" / snapshot.folder / "documents-*.arrow")
     kept = pl.read_ipc(first / "documents" / "*.arrow")
     assert sorted(stored.get_column("doc_id")) == sorted(kept.get_column("doc_id"))
     changed = " ".join(near(BODIES[0].split(), 1, "changed"))
