@@ -138,4 +138,4 @@ def mark_at(data: npt.NDArray[np.uint8], at: int, end: int, code: int, entry: in
         return 0 if is_unseen(code, entry) else code
     if entry & PAUSE and (at + 1 >= end or _AFTER_PAUSE[data[at + 1]]):
         return 0
-    return entry & LOW
+    return int(entry & LOW)

@@ -106,6 +106,7 @@ def _without_dots(path: str) -> str:
             kept.append("")
     return "".join(f"/{segment}" for segment in kept)
 
+
 def page_urls(url: pl.Series) -> pl.Series:
     """The one form of each URL with its fragment, where that is a route which names a page of its own: `#!` or `#/` and a path."""
     route = url.str.strip_chars().str.extract(r"^[^#]*(#[!/].*)$", 1).str.replace(r"/+$", "")

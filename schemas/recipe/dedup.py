@@ -89,7 +89,7 @@ class MinHash:
 
 @config
 class SimHash:
-    """64-bit SimHash, with the numbers of ROOTS."""
+    """64-bit SimHash, with the numbers of ROOTS. The value in the ledger is the share of equal bits."""
 
     shingle: int = 6
     """Words (characters in languages written without spaces) per shingle."""

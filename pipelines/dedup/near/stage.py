@@ -15,6 +15,7 @@ import pyarrow as pa
 from pipelines.dedup.frames import as_frame
 from pipelines.dedup.memory import cut_by, parts_of, range_share
 from pipelines.dedup.minhash import CANDIDATE, UInt64s, band_keys, candidate_pairs, chars_of, lead
+from pipelines.dedup.near.address import merge_alike, with_address_key
 from pipelines.dedup.near.compare import Compare, numbered_sources
 from pipelines.dedup.near.survivors import Floats, Survivors, follow_merged, join_components, resolve_stars
 from pipelines.dedup.places import distinct
@@ -22,7 +23,7 @@ from pipelines.dedup.ranges import places_spread, ranged
 from pipelines.dedup.simhash import block_keys, near_pairs
 from pipelines.dedup.snapshots.index import Earlier
 from pipelines.dedup.verify import EDGE, length_class
-from pipelines.runtime import Exchange, Partition, count, most_seen, range_of, read_pieces
+from pipelines.runtime import Decision, Exchange, Partition, count, most_seen, range_of, read_pieces
 from schemas.recipe import Dedup, MinHash, SimHash
 
 MEASURED_BYTES: Final = 64  # of a pair of documents that are compared
@@ -116,6 +117,34 @@ class VerifyPairs:
         similarity, local = self.compare("minhash", columns[0], columns[2])
         reached = np.flatnonzero(similarity >= self.limit)
         return pa.RecordBatch.from_arrays([pa.array(column[reached]) for column in (*columns, similarity, local)], schema=EDGE)
+
+
+class MergeAlike:
+    """Exchange reducer: rows with one address -> one is merged into the document that stays and is most like it.
+
+    An address alone removes nothing: rows of a table and chapters of a book may share one, or differ in its fragment. Those that are
+    not alike are counted and stay.
+    """
+
+    def __init__(self, dedup: Dedup, compare: Compare) -> None:
+        self.compare, self.most_bytes = compare, range_share(dedup)
+
+    def __call__(self, number: int, table: pa.Table) -> Iterator[Decision]:
+        """As many addresses at a time as fit the memory; one that does not fit is cut by rank."""
+        for part in cut_by(with_address_key(table), "key", self.most_bytes):
+            pieces = list(cut_by(part, "rank", self.most_bytes)) if part.nbytes > 2 * self.most_bytes else [part]
+            count("dedup", cut_buckets=len(pieces) - 1)
+            for piece in pieces:
+                yield from self.decided(piece.drop_columns(["range", "key"]))
+
+    def decided(self, rows: pa.Table) -> Iterator[Decision]:
+        """What stays, and what is merged."""
+        merges, n_apart = merge_alike(as_frame(rows.select(["url_hash", "rank", "at", "doc_id"])), self.compare)
+        count("dedup", same_address_apart=n_apart)
+        stays = rows.filter(pa.array(~np.isin(rows.column("at").to_numpy(), merges.column("at").to_numpy())))
+        yield Decision(pa.RecordBatch.from_pylist([], rows.schema), merges)
+        for batch in stays.to_batches():
+            yield Decision(batch, merges.slice(0, 0))
 
 
 class FindNearHashes(beam.PTransform):
