@@ -20,6 +20,7 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
+from pipelines.dedup.apply.stage import ApplyMerges
 from pipelines.dedup.clusters import CLUSTER_SIZE
 from pipelines.dedup.evals.decontaminate import EVALUATION_CUT, cuts_items
 from pipelines.dedup.evals.stage import FindCommonGrams
@@ -28,7 +29,7 @@ from pipelines.dedup.pool import Keeps, TakePart
 from pipelines.dedup.snapshots.index import open_index
 from pipelines.dedup.snapshots.stage import StageSnapshot
 from pipelines.dedup.spans.rewrite import cut_fields
-from pipelines.dedup.stage import ApplyMerges, Deduplicate
+from pipelines.dedup.stage import Deduplicate
 from pipelines.encode.sample import Group
 from pipelines.encode.stage import CountPretokens, EncodeShards
 from pipelines.filters.chain import FilterChain

@@ -98,6 +98,18 @@ def _check_cluster(merged: pl.DataFrame, n_documents: int, limit: float) -> None
     )
 
 
+def check_addresses(n_apart: int, n_documents: int, guards: Guards) -> None:
+    """Documents of one address that are not alike, as dedup counted them."""
+    limit = guards.max_same_address
+    if limit is None or n_documents < guards.min_documents or n_apart <= limit * n_documents:
+        return
+    raise GuardError(
+        f"{n_apart} of {n_documents} documents ({n_apart / n_documents:.1%}) share an address with a better one but not its text, "
+        f"more than guards.max_same_address = {limit}. They stayed; addresses may name no documents here. "
+        'Take "url" out of dedup.kinds, or raise guards.max_same_address (or set it to "off").'
+    )
+
+
 def _example(row: dict[str, Any]) -> str:
     name = row["doc_id"].hex() if row["doc_id"] else f"{row['origin_file']}:{row['origin_offset']}"
     return f"{name} {row['reason']} value={row['value']}"

@@ -37,7 +37,7 @@ from pipelines.encode.shards import index_of, named_shards, write_index
 from pipelines.encode.stage import curated
 from pipelines.filters.stage import FAILING, FAILING_ALONE
 from pipelines.filters.warm import warm
-from pipelines.guards import check_files, check_filters, check_lost, check_merges, check_reading, failed_files
+from pipelines.guards import check_addresses, check_files, check_filters, check_lost, check_merges, check_reading, failed_files
 from pipelines.measuring import measured_from, measured_otherwise
 from pipelines.read.missing import advice, check_sample, check_seen, row_splits
 from pipelines.read.splits import Plan, Split, describe_inputs, input_bytes, plan_all
@@ -487,6 +487,7 @@ class Run:
         check_stage("files of refine", counts["dedup"].n_in + counts["dedup"].n_out, sum(file.n_rows or 0 for file in files), 0)
         ledger = self.folder / graph.LEDGER_FOLDER
         check_merges(ledger, self.recipe.guards)
+        check_addresses(ran.counters.get("dedup", {}).get("same_address_apart", 0), n_documents, self.recipe.guards)
         check_run(ledger, self.records["collect"].counts["read"].n_in)
         documents = [self.folder / file.path for file in files if file.path.startswith(graph.DOCUMENTS)]
         names = [field.name for field in graph.curated_schema(self.recipe) if field.name.startswith("n_redacted_")]

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.guards import check_files, check_lost, check_merges, failed_files
+from pipelines.guards import check_addresses, check_files, check_lost, check_merges, failed_files
 from schemas.errors import GuardError, InputError
 from schemas.hops import LEDGER
 from schemas.recipe import Guards
@@ -132,3 +132,11 @@ def test_bytes_lost_above_their_share_stop_the_run_however_few_rows_stand_for_th
 )
 def test_a_share_of_just_the_limit_off_and_a_small_source_pass(tmp_path: Path, lost: int, size: int, limit: float | None) -> None:
     check_lost(tmp_path, {"web": lost}, {"web": size}, limit)
+
+
+def test_addresses_that_name_no_documents_stop_the_run_where_the_recipe_says_so() -> None:
+    with pytest.raises(GuardError, match=r"60 of 100 documents \(60.0%\) share an address .* guards.max_same_address = 0.5"):
+        check_addresses(60, 100, Guards(max_same_address=0.5))
+    check_addresses(50, 100, Guards(max_same_address=0.5))
+    check_addresses(60, 100, Guards())
+    check_addresses(60, 99, Guards(max_same_address=0.5))

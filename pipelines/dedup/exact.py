@@ -1,4 +1,4 @@
-"""Copies that are equal under a key: the same text but for white space, or the same canonical URL."""
+"""Keys of copies: of the text but for white space, and of the address. Documents with equal texts are merged here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipelines.dedup.frames import as_batch, as_frame
 from pipelines.text.unicode import SPACE, TABLE_SIZE, char_classes, decode
-from pipelines.text.urls import canonical_urls
+from pipelines.text.urls import page_urls
 from schemas.buffers import Bytes, Offsets, fixed_column, fixed_view, string_view
 from schemas.hops import MERGE
 
@@ -30,8 +30,8 @@ def content_hashes(text: pa.Array) -> pa.Array:
 
 
 def url_hashes(url: pa.Array) -> pa.Array:
-    """binary[16] per URL: blake2b of its canonical form; null where there is no URL."""
-    canonical = canonical_urls(pl.Series("url", pl.from_arrow(url), dtype=pl.String))
+    """binary[16] per URL: blake2b of its form as `page_urls` writes it; null where there is no URL."""
+    canonical = page_urls(pl.Series("url", pl.from_arrow(url), dtype=pl.String))
     data, offsets = string_view(canonical.to_arrow().cast(pa.large_string()))
     hashes = _digests(data, offsets)
     return pa.compute.if_else(url.is_valid(), hashes, pa.scalar(None, hashes.type))
@@ -66,27 +66,6 @@ def merge_equal(table: pa.Table, key: str, reason: str, best: pl.DataFrame | Non
     stays = np.ones(table.num_rows, bool)
     stays[merges.get_column("row").to_numpy()] = False
     return table.filter(pa.array(stays)), as_batch(merges, MERGE)
-
-
-def compose(before: pa.Table, now: pa.Table, *, with_now: bool = False) -> pa.RecordBatch:
-    """MERGE rows whose survivors ended themselves, pointed at the survivor of the survivor.
-
-    `before` are merges made before, `now` those of the kind that just ran, which `with_now` adds to the result. A document merged
-    before into one that is merged now goes to that one's survivor; its value stays that of its own comparison. Where that one
-    ended without a survivor, it ends for the same reason.
-    """
-    earlier, later = as_frame(before), as_frame(now)
-    names = ("survivor_at", "survivor_id", "reason", "value", "limit")
-    onward = later.select(
-        pl.col("at").alias("survivor_at"), pl.lit(True).alias("ended"), *(pl.col(name).alias(f"next_{name}") for name in names)
-    )
-    earlier = earlier.join(onward, on="survivor_at", how="left")
-    moved = pl.col("ended").fill_null(False)
-    alone = moved & pl.col("next_survivor_at").is_null()
-    pointed = earlier.with_columns(
-        pl.when(moved if name.startswith("survivor") else alone).then(f"next_{name}").otherwise(name).alias(name) for name in names
-    ).select(MERGE.names)
-    return as_batch(pl.concat([pointed, later.select(MERGE.names)]) if with_now else pointed, MERGE)
 
 
 def _digests(data: Bytes, offsets: Offsets) -> pa.Array:

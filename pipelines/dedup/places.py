@@ -38,6 +38,15 @@ class SegmentIndex:
         ]
         return pa.Table.from_batches(found).combine_chunks().to_batches()[0]
 
+    def sizes(self, places: npt.NDArray[np.uint64], column: str) -> Int64s:
+        """Bytes of a string column at the given places, which ascend."""
+        numbers, rows = (places >> np.uint64(32)).astype(np.int64), (places & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        found = [
+            _sizes_of(self.segments[number], rows[slice(*np.searchsorted(numbers, [number, number + 1]))], column)
+            for number in distinct(numbers).tolist()
+        ]
+        return np.concatenate(found) if found else np.zeros(0, np.int64)
+
 
 def distinct(numbers: npt.NDArray[Number]) -> npt.NDArray[Number]:
     """The values that occur, ascending. As np.unique, which hashes them first: that takes 80 times as long as to sort a million."""
@@ -94,6 +103,15 @@ def _rows_of(path: str, rows: Int64s, columns: Sequence[str]) -> pa.RecordBatch:
         file = np.frombuffer(mapped.read_buffer(), np.uint8)
         arrays = [_column(file, layout.begins[name][batch], rows, layout.types[name]) for name in columns]
     return pa.RecordBatch.from_arrays(arrays, names=list(columns))
+
+
+def _sizes_of(path: str, rows: Int64s, column: str) -> Int64s:
+    layout = layout_of(path)
+    batch = np.searchsorted(layout.starts, rows, side="right") - 1
+    with pa.memory_map(path) as mapped:
+        words = np.frombuffer(mapped.read_buffer(), np.int64, mapped.size() // 8)
+        at = layout.begins[column][batch, 0] // 8 + rows - layout.starts[batch]
+        return words[at + 1] - words[at]
 
 
 def _column(file: Bytes, begins: Int64s, rows: Int64s, kind: pa.DataType) -> pa.Array:

@@ -1,8 +1,8 @@
 """Text -> word shingles -> MinHash signatures and shingle sets, over Arrow buffers.
 
-Words are compared folded: without case, width and accents, every number as "0", punctuation ignored (as datatrove's
-MinHash does); each character of a script written without spaces is a word. A shingle is `size` words in a row, and its hash
-64 bits; signatures are built from the low 32 as datasketch's `affine32` scheme builds them.
+Words are compared folded (`pipelines/text/fold.py`): without case, width and accents. Digits count, and operators and other marks are part
+of the word that follows; marks of prose are passed over. Each character of a script written without spaces is a word. A shingle is `size`
+words in a row, and its hash 64 bits; signatures are built from the low 32 as datasketch's `affine32` scheme builds them.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.text.fold import LOW, PLAIN, WORD, add_entry, compared_table, is_unseen, mark_at
 from pipelines.text.hashing import SEED, add_code, finish
-from pipelines.text.unicode import LETTER, MARK, NUMBER, TABLE_SIZE, UNSPACED, char_classes, decode, fold_table
+from pipelines.text.unicode import MARK, SPACE, TABLE_SIZE, UNSPACED, decode
 from schemas.buffers import Bytes, Offsets, string_view
 from tokenizer.memory import kernel
 
 UInt32s = npt.NDArray[np.uint32]
 UInt64s = npt.NDArray[np.uint64]
 
-WORD: Final = LETTER | NUMBER | MARK
+_CLASS: Final = np.uint32(24)  # where an entry of the table has its class bits
 _ROLL: Final = np.uint64(0x9E3779B97F4A7C15)  # odd: words at different places of a shingle weigh differently
-_ZERO: Final = ord("0")
 
 
 def permutations(count: int, seed: int) -> tuple[UInt32s, UInt32s]:
@@ -45,55 +45,80 @@ def signatures(text: pa.Array, size: int, a: UInt32s, b: UInt32s) -> tuple[UInt3
     Equal to `datasketch.MinHash(scheme="affine32")` updated with the low 32 bits of every shingle hash.
     """
     data, offsets = string_view(text)
-    return _signatures(data, offsets, size, a, b, char_classes(), fold_table())
+    return _signatures(data, offsets, size, a, b, compared_table())
 
 
 def shingle_sets(text: pa.Array, size: int) -> tuple[UInt64s, Offsets]:
-    """(hashes uint64[m], offsets int64[n + 1]): row i's distinct shingle hashes, ascending, are hashes[offsets[i]:offsets[i + 1]]."""
+    """(hashes uint64[m], offsets int64[n + 1]): row i's distinct shingle hashes, ascending, are hashes[offsets[i]:offsets[i + 1]].
+
+    A text of fewer than `size` words, but at least one, is one shingle.
+    """
     data, offsets = string_view(text)
-    return _shingle_sets(data, offsets, size, char_classes(), fold_table())
+    return _shingle_sets(data, offsets, size, compared_table())
 
 
 @kernel
-def next_word(data: Bytes, at: int, end: int, classes: npt.NDArray[np.uint8], fold: UInt32s) -> tuple[int, np.uint64]:
-    """(position after the next word, its folded hash); hash 0 where no word is left."""
+def next_word(data: Bytes, at: int, end: int, compared: UInt32s) -> tuple[int, np.uint64]:
+    """(position after the next word, its folded hash, which is of the marks before it, too); hash 0 where nothing is left.
+
+    Marks behind the last word are one more.
+    """
     word = SEED
-    inside = False
-    in_number = False
+    marked = False
+    while True:
+        if at >= end:
+            return at, (word if marked else np.uint64(0))
+        code, width = decode(data, at)
+        entry = compared[code] if code < TABLE_SIZE else np.uint32(0)
+        if entry & PLAIN:
+            break
+        kind = entry >> _CLASS
+        if kind & UNSPACED:
+            return _unspaced_word(data, at, end, word, compared)
+        if kind & WORD:
+            if kind & MARK == 0 or entry & LOW:  # a variation selector is no word
+                break
+        elif kind & SPACE == 0:
+            mark = mark_at(data, at, end, code, entry)
+            if mark != 0:
+                word = add_code(word, mark)
+                marked = True
+        at += width
+    word = add_code(word, entry & LOW) if entry & PLAIN else add_entry(word, entry, compared)
+    at += width
     while at < end:
         code, width = decode(data, at)
-        kind = classes[code] if code < TABLE_SIZE else 0
-        if kind & WORD == 0:
-            if inside:
-                return at, word
+        entry = compared[code] if code < TABLE_SIZE else np.uint32(0)
+        if entry & PLAIN:
+            word = add_code(word, entry & LOW)
             at += width
             continue
-        if kind & UNSPACED and not (kind & MARK and inside):
-            if inside:
-                return at, word
-            inside = True
-            word = add_code(word, fold[code])
-            at += width
-            # Marks that follow belong to it; anything else ends it.
-            while at < end:
-                code, width = decode(data, at)
-                if code >= TABLE_SIZE or classes[code] & MARK == 0:
-                    break
-                word = add_code(word, fold[code])
+        kind = entry >> _CLASS
+        if kind & WORD == 0:
+            if kind == 0 and is_unseen(code, entry):
                 at += width
+                continue
+            return (at + width if kind & SPACE else at), word
+        if kind & UNSPACED and kind & MARK == 0:
             return at, word
-        inside = True
-        if kind & NUMBER:
-            if not in_number:
-                word = add_code(word, _ZERO)
-            in_number = True
-        else:
-            in_number = False
-            folded = fold[code]
-            if folded != 0:
-                word = add_code(word, folded)
+        word = add_entry(word, entry, compared)
         at += width
-    return at, (word if inside else np.uint64(0))
+    return at, word
+
+
+@kernel
+def _unspaced_word(data: Bytes, at: int, end: int, word: np.uint64, compared: UInt32s) -> tuple[int, np.uint64]:
+    """(position, hash) after the character at `at`, a word by itself, and the combining marks that follow; `word` is the hash so far."""
+    code, width = decode(data, at)
+    word = add_entry(word, compared[code], compared)
+    at += width
+    while at < end:
+        code, width = decode(data, at)
+        if code >= TABLE_SIZE or compared[code] >> _CLASS & MARK == 0:
+            break
+        word = add_entry(word, compared[code], compared)
+        at += width
+    return at, word
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -114,8 +139,7 @@ def text_shingles(
     end: int,
     size: int,
     drop: np.uint64,
-    classes: npt.NDArray[np.uint8],
-    fold: UInt32s,
+    compared: UInt32s,
     ring: UInt64s,
     out: UInt64s,
     filled: int,
@@ -130,7 +154,7 @@ def text_shingles(
     n_words = slot = n = 0
     at = start
     while True:
-        at, word = next_word(data, at, end, classes, fold)
+        at, word = next_word(data, at, end, compared)
         if word == 0:
             return n
         rolled = rolled * _ROLL + word - ring[slot] * drop
@@ -140,6 +164,19 @@ def text_shingles(
         if n_words >= size:
             out[filled + n] = finish(rolled)
             n += 1
+
+
+@kernel
+def _whole_text(data: Bytes, start: int, end: int, compared: UInt32s) -> np.uint64:
+    """The hash of all words of a text as one shingle; 0 where there are none."""
+    rolled = np.uint64(0)
+    at, word = next_word(data, start, end, compared)
+    if word == 0:
+        return rolled
+    while word != 0:
+        rolled = rolled * _ROLL + word
+        at, word = next_word(data, at, end, compared)
+    return finish(rolled)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -168,9 +205,7 @@ def _lower(least: UInt32s, shingles: UInt64s, a: UInt32s, b: UInt32s) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _signatures(
-    data: Bytes, offsets: Offsets, size: int, a: UInt32s, b: UInt32s, classes: npt.NDArray[np.uint8], fold: UInt32s
-) -> tuple[UInt32s, UInt32s]:
+def _signatures(data: Bytes, offsets: Offsets, size: int, a: UInt32s, b: UInt32s, compared: UInt32s) -> tuple[UInt32s, UInt32s]:
     n = len(offsets) - 1
     minhash = np.full((n, len(a)), np.uint32(0xFFFFFFFF), np.uint32)
     n_shingles = np.zeros(n, np.uint32)
@@ -181,14 +216,14 @@ def _signatures(
     drop = _power(_ROLL, size)
     ring = np.empty(size, np.uint64)
     for row in range(n):
-        count = text_shingles(data, offsets[row], offsets[row + 1], size, drop, classes, fold, ring, shingles, 0)
+        count = text_shingles(data, offsets[row], offsets[row + 1], size, drop, compared, ring, shingles, 0)
         n_shingles[row] = count
         _lower(minhash[row], shingles[:count], a, b)
     return minhash, n_shingles
 
 
 @numba.njit(cache=True, nogil=True)
-def _shingle_sets(data: Bytes, offsets: Offsets, size: int, classes: npt.NDArray[np.uint8], fold: UInt32s) -> tuple[UInt64s, Offsets]:
+def _shingle_sets(data: Bytes, offsets: Offsets, size: int, compared: UInt32s) -> tuple[UInt64s, Offsets]:
     n = len(offsets) - 1
     hashes = np.empty(offsets[n] - offsets[0] + 1, np.uint64)  # no text has more shingles than bytes
     bounds = np.zeros(n + 1, np.int64)
@@ -196,7 +231,10 @@ def _shingle_sets(data: Bytes, offsets: Offsets, size: int, classes: npt.NDArray
     ring = np.empty(size, np.uint64)
     filled = 0
     for row in range(n):
-        count = text_shingles(data, offsets[row], offsets[row + 1], size, drop, classes, fold, ring, hashes, filled)
+        count = text_shingles(data, offsets[row], offsets[row + 1], size, drop, compared, ring, hashes, filled)
+        if count == 0:
+            hashes[filled] = _whole_text(data, offsets[row], offsets[row + 1], compared)
+            count = np.int64(hashes[filled] != 0)
         found = np.sort(hashes[filled : filled + count])
         for i in range(count):
             if i == 0 or found[i] != found[i - 1]:

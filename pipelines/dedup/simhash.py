@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from pipelines.dedup.minhash import may_end, pair_up, run_lengths
 from pipelines.dedup.shingles import UInt32s, UInt64s, shingle_power, text_shingles
-from pipelines.text.unicode import char_classes, fold_table
+from pipelines.text.fold import compared_table
 from schemas.buffers import Bytes, Offsets, string_view
 from schemas.recipe import SimHash
 
@@ -28,7 +28,7 @@ _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 def simhashes(text: pa.Array, size: int) -> tuple[UInt64s, UInt32s]:
     """(hash uint64[n], shingles uint32[n]): bit i is set if more of the text's shingle hashes have it set than not."""
     data, offsets = string_view(text)
-    return _simhashes(data, offsets, size, shingle_power(size), char_classes(), fold_table())
+    return _simhashes(data, offsets, size, shingle_power(size), compared_table())
 
 
 def block_masks(config: SimHash) -> UInt64s:
@@ -76,9 +76,7 @@ def near_pairs(rows: pa.Table, config: SimHash) -> tuple[UInt64s, UInt64s, UInt6
 
 
 @numba.njit(cache=True, nogil=True)
-def _simhashes(
-    data: Bytes, offsets: Offsets, size: int, drop: np.uint64, classes: npt.NDArray[np.uint8], fold: UInt32s
-) -> tuple[UInt64s, UInt32s]:
+def _simhashes(data: Bytes, offsets: Offsets, size: int, drop: np.uint64, compared: UInt32s) -> tuple[UInt64s, UInt32s]:
     n = len(offsets) - 1
     hashes, n_shingles = np.zeros(n, np.uint64), np.zeros(n, np.uint32)
     longest = 0
@@ -87,7 +85,7 @@ def _simhashes(
     shingles = np.empty(longest + 1, np.uint64)
     ring, ones = np.empty(size, np.uint64), np.empty(_BITS, np.int64)
     for row in range(n):
-        count = text_shingles(data, offsets[row], offsets[row + 1], size, drop, classes, fold, ring, shingles, 0)
+        count = text_shingles(data, offsets[row], offsets[row + 1], size, drop, compared, ring, shingles, 0)
         ones[:] = 0
         for i in range(count):
             for bit in range(_BITS):

@@ -1,6 +1,6 @@
 """The pool -> MERGE rows -> curated documents. Only keys, signatures and places are regrouped, never text."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,21 +11,21 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.dedup.clusters import cluster_sizes, sizes_of, with_cluster_size
-from pipelines.dedup.evals.decontaminate import eval_reasons, with_evaluation_cut
-from pipelines.dedup.exact import best_of, compose, merge_equal
+from pipelines.dedup.chains import compose
+from pipelines.dedup.exact import best_of, merge_equal
 from pipelines.dedup.frames import as_frame
 from pipelines.dedup.memory import band_row_bytes, block_row_bytes, parts_of, range_share, ranges_for, signature_row_bytes
-from pipelines.dedup.near.stage import FindNearDuplicates, FindNearHashes
+from pipelines.dedup.minhash import UInt64s
+from pipelines.dedup.near.compare import Compare
+from pipelines.dedup.near.stage import FindNearDuplicates, FindNearHashes, MergeAlike
 from pipelines.dedup.pool import TakePart
-from pipelines.dedup.ranges import by_segment, places_spread, ranged
+from pipelines.dedup.ranges import places_spread, ranged
 from pipelines.dedup.sign import Signer
 from pipelines.dedup.snapshots.index import Earlier, hash_keys
-from pipelines.dedup.spans.rewrite import STAYS, Mend, unchanged
+from pipelines.dedup.spans.rewrite import Mend, unchanged
 from pipelines.dedup.spans.stage import CutSpans, Job
-from pipelines.runtime import Decision, Exchange, Partition, Progress, count, ended, open_segment, passed, range_of, read_pieces, tag
-from schemas.hops import MERGE
-from schemas.ledger import Outcome, entries
+from pipelines.runtime import Decision, Exchange, Progress, count, ended, open_segment, passed, range_of
+from schemas.hops import signature_schema
 from schemas.recipe import Dedup
 
 Segment = tuple[int, str]
@@ -87,7 +87,7 @@ class Deduplicate(beam.PTransform):
                 if rows is None:
                     rows = left.segments | f"{kind}: sign" >> beam.ParDo(Sign(self.dedup, self.progress, left.take_part))
                 rows, new = self.merge(kind, rows, left)
-            merges = new if merges is None else self.composed(kind, merges, new)
+            merges = new if merges is None else self.composed(kind, merges, new, left)
         if merges is None:
             merges = segments | "no kinds" >> beam.ParDo(nothing)
         return left.segments, merges
@@ -105,22 +105,40 @@ class Deduplicate(beam.PTransform):
         """(rows that go on, MERGE batches) of a kind that compares whole documents."""
         folder = self.folder / kind
         if kind == "minhash":
-            near = FindNearDuplicates(self.dedup, left.paths, folder, self.n_band_ranges, self.earlier, left.take_part.text)
-            return rows, rows | kind >> near
+            merges = rows | kind >> FindNearDuplicates(self.dedup, self.compare(left), folder, self.n_band_ranges)
+            return self.standing(kind, rows, merges), merges
         if kind == "simhash":
-            return rows, rows | kind >> FindNearHashes(self.dedup, left.paths, folder, self.n_block_ranges, self.earlier)
+            merges = rows | kind >> FindNearHashes(self.dedup, self.compare(left), folder, self.n_block_ranges)
+            return self.standing(kind, rows, merges), merges
+        reduce = MergeAlike(self.dedup, self.compare(left)) if kind == "url" else MergeEqual(kind, self.dedup, self.earlier)
         keyed = rows | f"{kind}: key" >> beam.Map(by_hash, column=f"{kind}_hash", n_ranges=self.n_ranges)
-        decided = keyed | kind >> Exchange(folder, MergeEqual(kind, self.dedup, self.earlier), Decision)
+        decided = keyed | kind >> Exchange(folder, reduce, Decision)
         return decided | f"{kind}: stay" >> beam.Map(passed), decided | f"{kind}: merge" >> beam.Map(ended)
 
-    def composed(
-        self, kind: str, merges: beam.PCollection[pa.RecordBatch], new: beam.PCollection[pa.RecordBatch]
+    def standing(
+        self, kind: str, rows: beam.PCollection[pa.RecordBatch], merges: beam.PCollection[pa.RecordBatch]
     ) -> beam.PCollection[pa.RecordBatch]:
-        """All merges so far, those of earlier kinds pointed at survivors that stay."""
+        """The rows of documents that `kind` has not merged, for another one that compares whole documents after it."""
+        following = self.dedup.kinds[self.dedup.kinds.index(kind) + 1 :][:1]
+        if not following or following[0] in self.dedup.cut_kinds:
+            return rows
+        shape = {"n_permutations": self.dedup.minhash.bands * self.dedup.minhash.rows, "n_ranges": self.n_ranges}
+        kept = rows | f"{kind}: here" >> beam.Map(by_own_place, **shape)
+        gone = merges | f"{kind}: gone" >> beam.Map(as_gone, **shape)
+        return (kept, gone) | f"{kind}: both" >> beam.Flatten() | f"{kind}: left" >> Exchange(self.folder / f"{kind}-left", without_gone)
+
+    def compare(self, left: Left) -> Compare:
+        """What measures how alike documents are, by the texts that the kinds so far have left."""
+        return Compare(self.dedup, left.paths, self.earlier, left.take_part.text)
+
+    def composed(
+        self, kind: str, merges: beam.PCollection[pa.RecordBatch], new: beam.PCollection[pa.RecordBatch], left: Left
+    ) -> beam.PCollection[pa.RecordBatch]:
+        """All merges so far, those of earlier kinds pointed at survivors that stay and are like them."""
         before = merges | f"{kind}: before" >> beam.Map(by_place, column="survivor_at", later=False, n_ranges=self.n_ranges)
         now = new | f"{kind}: now" >> beam.Map(by_place, column="at", later=True, n_ranges=self.n_ranges)
         both = (before, now) | f"{kind}: join" >> beam.Flatten()
-        return both | f"{kind}: compose" >> Exchange(self.folder / f"{kind}-compose", ComposeRange(self.dedup))
+        return both | f"{kind}: compose" >> Exchange(self.folder / f"{kind}-compose", ComposeRange(self.dedup, self.compare(left)))
 
 
 def nothing(segment: Segment) -> Iterator[pa.RecordBatch]:
@@ -193,106 +211,46 @@ def by_place(batch: pa.RecordBatch, column: str, later: bool, n_ranges: int) -> 
     return ranged(marked, range_of(places_spread(places), n_ranges))
 
 
+def by_own_place(batch: pa.RecordBatch, n_permutations: int, n_ranges: int) -> pa.RecordBatch:
+    """SIGNATURE rows ranged by place, marked as no merge."""
+    return _marked({name: batch.column(name) for name in batch.schema.names}, False, n_permutations, n_ranges)
+
+
+def as_gone(batch: pa.RecordBatch, n_permutations: int, n_ranges: int) -> pa.RecordBatch:
+    """MERGE rows as rows of `by_own_place` that hold a place and nothing else."""
+    return _marked({"at": batch.column("at")}, True, n_permutations, n_ranges)
+
+
+def _marked(known: dict[str, pa.Array], gone: bool, n_permutations: int, n_ranges: int) -> pa.RecordBatch:
+    schema, n = signature_schema(n_permutations), len(known["at"])
+    columns = [known[field.name].cast(field.type) if field.name in known else pa.nulls(n, field.type) for field in schema]
+    rows = pa.RecordBatch.from_arrays(columns, schema=schema).append_column("gone", pa.repeat(pa.scalar(gone), n))
+    return ranged(rows, range_of(places_spread(known["at"]), n_ranges))
+
+
+def without_gone(number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
+    """Exchange reducer: the SIGNATURE rows of places that no merge names."""
+    gone = table.column("gone")
+    stays = pc.and_(pc.invert(gone), pa.array(~np.isin(table.column("at").to_numpy(), table.filter(gone).column("at").to_numpy())))
+    yield from table.filter(stays).drop_columns(["gone", "range"]).to_batches()
+
+
 class ComposeRange:
     """Exchange reducer: point merges at survivors that stay."""
 
-    def __init__(self, dedup: Dedup) -> None:
-        self.most_bytes = range_share(dedup)
+    def __init__(self, dedup: Dedup, compare: Compare) -> None:
+        self.most_bytes, self.compare = range_share(dedup), compare
 
     def __call__(self, number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
         """Each document ends once, so what ended now is as many rows as the range has documents at most; the others come in parts."""
         now = table.filter(table.column("later"))
-        yield compose(now.slice(0, 0), now, with_now=True)
+        yield compose(now.slice(0, 0), now, self.measure, with_now=True)
         for part in parts_of(table, self.most_bytes):
-            yield compose(part.filter(pc.invert(part.column("later"))), now)
+            before = part.filter(pc.invert(part.column("later")))
+            composed = compose(before, now, self.measure)
+            count("dedup", stay_after_all=before.num_rows - composed.num_rows)
+            yield composed
 
-
-class ApplyMerges(beam.PTransform):
-    """What `Deduplicate` gives -> Decision: curated documents; ledger rows of what ends here and of what is kept.
-
-    `pool` are the segments that it was given: what was found of evaluation sets is read there, the texts where they were cut.
-    """
-
-    def __init__(
-        self, dedup: Dedup, pool: list[str], n_documents: int, folder: Path, progress: Progress, take_part: TakePart | None = None
-    ) -> None:
-        super().__init__()
-        self.dedup, self.pool, self.folder, self.progress, self.take_part = dedup, pool, folder, progress, take_part or TakePart()
-        self.n_ranges = ranges_for(n_documents * 64, dedup)
-
-    def expand(self, inputs: Any) -> beam.PCollection[Decision]:
-        """Bring each segment its merges; the text stays where it is."""
-        segments: beam.PCollection[Segment]
-        merges: beam.PCollection[pa.RecordBatch]
-        segments, merges = inputs  # Beam reads annotations of single collections only
-        pieces = merges | "by segment" >> beam.Map(by_segment) | "pieces" >> Partition(self.folder)
-        clusters = merges | "by survivor" >> beam.Map(by_place, column="survivor_at", later=False, n_ranges=self.n_ranges)
-        counted = clusters | "clusters" >> Exchange(self.folder / "clusters", ClusterSizes(self.dedup, len(self.pool)))
-        grouped = {"path": segments, "pieces": pieces, "sizes": counted | Partition(self.folder / "sizes")} | "join" >> beam.CoGroupByKey()
-        return grouped | "apply" >> beam.ParDo(_ApplyMerges(self.dedup, self.pool, self.folder, self.progress, self.take_part))
-
-
-class ClusterSizes:
-    """Exchange reducer: MERGE rows by survivor -> (at, cluster_size) of everything in the clusters, ranged by segment."""
-
-    def __init__(self, dedup: Dedup, n_segments: int) -> None:
-        self.kinds, self.first_earlier = dedup.document_kinds, pa.scalar(n_segments << 32, pa.uint64())
-
-    def __call__(self, number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
-        """Count; survivors of earlier runs are not written again."""
-        sizes = cluster_sizes(table, self.kinds)
-        yield by_segment(sizes.filter(pc.less(sizes.column("at"), self.first_earlier)))
-
-
-class _ApplyMerges(beam.DoFn):
-    def __init__(self, dedup: Dedup, pool: list[str], folder: Path, progress: Progress, take_part: TakePart) -> None:
-        self.weighs, self.pool, self.folder, self.progress, self.take_part = dedup.copies == "weigh", pool, folder, progress, take_part
-
-    def process(self, group: tuple[int, dict[str, Iterable[Any]]]) -> Iterator[Decision]:
-        segment, found = group
-        (path,) = found["path"]
-        merges = None if self.weighs else read_pieces(self.folder, found["pieces"])
-        sizes = sizes_of(read_pieces(self.folder / "sizes", found["sizes"]))
-        merges = (merges.select(MERGE.names) if merges is not None else MERGE.empty_table()).sort_by("at").combine_chunks()
-        rows = (merges.column("at").to_numpy() & np.uint64(0xFFFFFFFF)).astype(np.int64)
-        pool, left = open_segment(Path(self.pool[segment])), open_segment(Path(path))
-        first = 0
-        for sequence in range(left.num_record_batches):
-            batch = pool.get_batch(sequence)
-            low, high = np.searchsorted(rows, [first, first + batch.num_rows])
-            texts = with_cluster_size(left.get_batch(sequence), first, sizes)
-            curated, ledger = self.decide(batch, texts, merges.slice(low, high - low), rows[low:high] - first)
-            yield Decision(tag(curated, segment, sequence), tag(ledger, segment, sequence))
-            first += batch.num_rows
-        self.progress.step()
-
-    def decide(
-        self, batch: pa.RecordBatch, left: pa.RecordBatch, merges: pa.Table, rows: npt.NDArray[np.int64]
-    ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """`rows` of the pool's batch end here; of the others those that take part stay, as they stand in `left`."""
-        if STAYS in left.schema.names:
-            cleaned, taken, found = self.take_part(batch, ("text",))
-            documents = left.drop_columns([STAYS]).take(pa.array(taken))
-        else:
-            documents, taken, found = self.take_part(left)
-            cleaned = documents
-        if found is not None and found.cuts:
-            documents = with_evaluation_cut(documents, batch.column("text").take(pa.array(taken)), cleaned.column("text"))
-        stays = ~np.isin(taken, rows)
-        curated = documents.filter(pa.array(stays))
-        reasons = {} if found is None else dict(zip(("reason", "value", "limit"), eval_reasons(found, self.take_part.evals), strict=True))
-        has_survivor = merges.column("survivor_at").is_valid().to_numpy()
-        ledger = []
-        for outcome, chosen in ((Outcome.MERGED, has_survivor), (Outcome.DROPPED, ~has_survivor)):
-            part = merges.filter(pa.array(chosen))
-            columns = {name: part.column(name).combine_chunks() for name in ("reason", "value", "limit", "survivor_id")}
-            ledger.append(entries(batch.take(pa.array(rows[chosen])), "dedup", outcome, **columns))
-        if found is not None:
-            dropped = pa.array(np.flatnonzero(found.dropped))
-            of_dropped = {name: column.take(dropped) for name, column in reasons.items()}
-            ledger.append(entries(batch.take(dropped), "dedup", Outcome.DROPPED, **of_dropped))
-            count("contamination", **found.counts(self.take_part.evals))
-        of_kept = {name: column.take(pa.array(taken[stays])) for name, column in reasons.items()}
-        merged, *dropped_parts = (part.num_rows for part in ledger)
-        count("dedup", n_in=len(taken) + sum(dropped_parts[1:]), n_out=curated.num_rows, merged=merged, dropped=sum(dropped_parts))
-        return curated, pa.concat_batches([*ledger, entries(curated, "dedup", Outcome.KEPT, **of_kept)])
+    def measure(self, kind: str, better: UInt64s, worse: UInt64s) -> npt.NDArray[np.float64]:
+        """How alike each two are by the measure of the kind."""
+        return self.compare(kind, better, worse)[0]

@@ -116,6 +116,9 @@ def _notices(facts: Facts) -> Iterator[Notice]:
     if crowded := (facts.details("refine").get("dedup") or {}).get("crowded_buckets"):
         text = f"{formats.number_of(crowded, 'bucket')} held more than dedup.minhash.max_comparisons documents; near-duplicates may remain."
         yield Notice(level="notice", text=text, section="duplicates")
+    if apart := (facts.details("refine").get("dedup") or {}).get("same_address_apart"):
+        text = f"{formats.number_of(apart, 'document')} shared an address with a better one but not its text, and stayed."
+        yield Notice(level="notice", text=text, section="duplicates")
     if facts.done("encode") and all(split["split"] != "valid" for split in facts.splits):
         text = "There is no validation split: no document fell into encode.valid_ratio."
         yield Notice(level="notice", text=text, section="tokens")

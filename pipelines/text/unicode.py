@@ -1,8 +1,8 @@
 """Unicode tables for compiled kernels, built from the interpreter's `unicodedata`, and UTF-8 decoding.
 
 Tables cover code points below TABLE_SIZE; everything above is unassigned, private use or variation selectors
-and reads as class 0. Kernels take the tables as arguments: `char_classes()` and `fold_table()` build them once. ASCII is small enough to
-be part of what is compiled.
+and reads as class 0. Kernels take the table as an argument: `char_classes()` builds it once. ASCII is small enough to be part of what is
+compiled.
 """
 
 from __future__ import annotations
@@ -85,30 +85,6 @@ def char_classes() -> npt.NDArray[np.uint8]:
     # Digits of those scripts run together like any number.
     for first, last in ((0x0E50, 0x0E59), (0x0ED0, 0x0ED9), (0x1040, 0x1049), (0x17E0, 0x17E9)):
         table[first : last + 1] &= 0xFF ^ UNSPACED
-    return table
-
-
-@functools.cache
-def fold_table() -> npt.NDArray[np.uint32]:
-    """uint32[TABLE_SIZE]: each code point without case, width and combining marks; 0 for marks, themselves dropped.
-
-    The first character of the case-folded compatibility decomposition: "Á" -> "a", "Ａ" -> "a", "Σ" -> "σ", "的" -> "的".
-    Hangul syllables stay whole.
-    """
-    table = np.arange(TABLE_SIZE, dtype=np.uint32)
-    for code in range(0x80, TABLE_SIZE):
-        if 0xAC00 <= code <= 0xD7A3:
-            continue
-        char = chr(code)
-        category = unicodedata.category(char)
-        if category[0] == "M":
-            # Vowel signs of Indic and South-East Asian scripts carry the word; only nonspacing Latin-like marks go.
-            table[code] = 0 if unicodedata.combining(char) >= 200 else code
-        elif category[0] in "LN":
-            folded = unicodedata.normalize("NFKD", char.casefold())
-            table[code] = ord(folded[0]) if folded else code
-    for code in range(ord("A"), ord("Z") + 1):
-        table[code] = code + 32
     return table
 
 

@@ -107,6 +107,13 @@ def _without_dots(path: str) -> str:
     return "".join(f"/{segment}" for segment in kept)
 
 
+def page_urls(url: pl.Series) -> pl.Series:
+    """The one form of each URL with its fragment, where that is a route which names a page of its own: `#!` or `#/` and a path."""
+    route = url.str.strip_chars().str.extract(r"^[^#]*(#[!/].*)$", 1).str.replace(r"/+$", "")
+    routes = pl.select(pl.when(route.is_in(["#", "#!"])).then(pl.lit("")).otherwise(route.fill_null(""))).to_series()
+    return canonical_urls(url) + routes
+
+
 def url_digests(url: pa.Array, n_bytes: int) -> list[bytes | None]:
     """The first bytes of the sha256 of each URL's one form; None of null."""
     canonical = canonical_urls(pl.Series("url", pl.from_arrow(url), dtype=pl.String))

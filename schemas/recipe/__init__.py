@@ -10,7 +10,7 @@ from __future__ import annotations
 from schemas.recipe.base import Threshold
 from schemas.recipe.clean import CLEANING_STEPS, Clean
 from schemas.recipe.decontaminate import Decontaminate
-from schemas.recipe.dedup import Cuts, Dedup, Lines, MinHash, Sentences, SimHash, Substring, Templates, best_banding
+from schemas.recipe.dedup import Cuts, Dedup, Lines, MinHash, SameAddress, Sentences, SimHash, Substring, Templates, best_banding
 from schemas.recipe.domains import Domains
 from schemas.recipe.filters import (
     ANY_LANGUAGE,
@@ -85,6 +85,7 @@ __all__ = [
     "RefinedWeb",
     "Roots",
     "Safety",
+    "SameAddress",
     "Scrub",
     "Sections",
     "Sentences",

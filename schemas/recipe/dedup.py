@@ -25,6 +25,26 @@ def best_banding(threshold: float, permutations: int) -> tuple[int, int]:
 
 
 @config
+class SameAddress:
+    """Documents of one address: the same page, fetched again."""
+
+    min_jaccard: Threshold = 0.5
+    """Of two with one address, one is merged only if their shingle sets have at least this true Jaccard similarity; "off" asks for none.
+
+    Half leaves room for a date, a counter and a comment. A page whose text is another at the second fetch stays twice, as two texts.
+    """
+
+    @property
+    def limit(self) -> float:
+        """What the similarity must reach."""
+        return self.min_jaccard or 0.0
+
+    def __post_init__(self) -> None:
+        fits = self.min_jaccard is None or 0 < self.min_jaccard <= 1
+        require(fits, "dedup.url.min_jaccard", self.min_jaccard, 'must lie in (0, 1]; "off" merges whatever shares an address')
+
+
+@config
 class MinHash:
     """MinHash-LSH with verified removals."""
 
@@ -69,7 +89,7 @@ class MinHash:
 
 @config
 class SimHash:
-    """64-bit SimHash, with the numbers of ROOTS."""
+    """64-bit SimHash, with the numbers of ROOTS. The value in the ledger is the share of equal bits."""
 
     shingle: int = 6
     """Words (characters in languages written without spaces) per shingle."""
@@ -112,12 +132,12 @@ class Cuts:
 
 @config
 class Lines(Cuts):
-    """Lines that stand elsewhere, compared as CCNet does: lower case, digits as 0, without punctuation."""
+    """Lines that stand elsewhere, compared without case, width, accents and marks of prose; digits and operators count, unlike in CCNet."""
 
     scope: Literal["corpus", "document"] = "corpus"
     """Where copies are looked for."""
     min_chars: int = 1
-    """Lines of fewer compared characters stay."""
+    """Lines of fewer letters and digits stay."""
 
 
 @config
@@ -174,6 +194,7 @@ class Dedup:
 
     Every document has that size in its column `cluster_size`.
     """
+    url: SameAddress = field(default_factory=SameAddress)
     minhash: MinHash = field(default_factory=MinHash)
     simhash: SimHash = field(default_factory=SimHash)
     lines: Lines = field(default_factory=Lines)

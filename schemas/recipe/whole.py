@@ -35,6 +35,10 @@ class Guards:
     """Documents that dedup merged or dropped, by source and by language."""
     max_cluster: Threshold = 0.25
     """Documents that dedup may merge into one, of all that it saw."""
+    max_same_address: Threshold = None
+    """Documents that share an address with a better one and are not like it, of all that kind `url` of dedup compared. They stay, but many
+    of them say that addresses name something else than documents here. Off by default.
+    """
     max_failed: Threshold = 0.90
     """Records that could not be read, by source."""
     max_lost_bytes: Threshold = 0.50

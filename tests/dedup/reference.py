@@ -4,58 +4,61 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from pipelines.text.unicode import LETTER, MARK, NUMBER, TABLE_SIZE, UNSPACED, char_classes, fold_table
+from pipelines.text.fold import folded, mark
+from pipelines.text.unicode import LETTER, MARK, NUMBER, SPACE, TABLE_SIZE, UNSPACED, char_classes
 
 MASK = (1 << 64) - 1
 
 
 def kind_of(char: str) -> int:
+    if char in "ﾞﾟ":
+        return MARK | UNSPACED
     return int(char_classes()[ord(char)]) if ord(char) < TABLE_SIZE else 0
 
 
-def folded_words(text: str) -> list[str]:
-    """Words without case, width and accents; a run of digits is "0"; unspaced characters are words of their own."""
-    words: list[str] = []
-    word, open_word = "", False
-
-    def close() -> None:
-        nonlocal word, open_word
-        if open_word:
-            words.append(word)
-        word, open_word = "", False
-
-    alone = False  # the open word is an unspaced character: only marks may join it
-    previous_number = False
-    for char in text:
+def compared(text: str) -> list[tuple[int, str]]:
+    """(class, what it is compared as) of every character that a reader sees; " " for white space."""
+    found = []
+    for char, following in zip(text, f"{text} "[1:], strict=True):
         kind = kind_of(char)
-        if not kind & (LETTER | NUMBER | MARK):
-            close()
-            previous_number = alone = False
-            continue
-        if alone and not kind & MARK:
-            close()
-            alone = previous_number = False
-        if kind & UNSPACED and not (kind & MARK and open_word):
-            close()
-            word, open_word, alone = chr(fold_table()[ord(char)]), True, True
-            previous_number = False
-            continue
-        if kind & NUMBER:
-            if not previous_number:
-                word += "0"
-            previous_number = True
+        if kind & (LETTER | NUMBER | MARK):
+            found.append((kind, folded(char)))
+        elif kind & SPACE:
+            found.append((kind, " "))
+        elif char in ".,;:!?":
+            prose = following <= " " or following > "\x7f" or following in ".,;:!?\"'`)]}*_"
+            found.append((kind, "" if prose else char))
+        elif kind:
+            found.append((kind, mark(char)))
         else:
-            previous_number = False
-            folded = int(fold_table()[ord(char)])
-            if alone or folded:
-                word += chr(folded)
-        open_word = True
-    close()
-    return words
+            shown = ord(char) >= TABLE_SIZE and not "\U000e0000" <= char <= "\U000e0fff"
+            fold = char if shown else mark(char) if ord(char) < TABLE_SIZE else ""
+            found += [(kind, fold)] if fold else []
+    return found
+
+
+def folded_words(text: str) -> list[str]:
+    """Words without case, width and accents, each with the marks before it; unspaced characters are words of their own."""
+    words: list[str] = []
+    marks, word = "", ""
+    inside = alone = False  # alone: the open word is an unspaced character, which only combining marks join
+    for kind, fold in [*compared(text), (SPACE, " ")]:
+        letter, joins = kind & (LETTER | NUMBER | MARK), kind & MARK
+        if inside and (not letter or (alone and not joins) or (kind & UNSPACED and not joins)):
+            words.append(word)
+            marks, word, inside, alone = "", "", False, False
+        if letter and (inside or not joins or fold or kind & UNSPACED):
+            alone = alone or (not inside and bool(kind & UNSPACED))
+            word, inside = (word if inside else marks) + fold, True
+        elif not letter and fold != " ":
+            marks += fold
+    return words + ([marks] if marks else [])
 
 
 def shingles(text: str, size: int) -> set[tuple[str, ...]]:
     words = folded_words(text)
+    if 0 < len(words) < size:
+        return {tuple(words)}
     return {tuple(words[i : i + size]) for i in range(len(words) - size + 1)}
 
 

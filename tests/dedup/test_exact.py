@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.dedup.exact import LEAST_MORTAL, best_of, compose, content_hashes, merge_equal, salted, url_hashes
+from pipelines.dedup.exact import LEAST_MORTAL, best_of, content_hashes, merge_equal, salted, url_hashes
 from pipelines.dedup.frames import as_frame
 from pipelines.dedup.minhash import ranks
-from pipelines.text.urls import canonical_urls
-from schemas.hops import MERGE
+from pipelines.text.urls import canonical_urls, page_urls
 
 
 @given(st.lists(st.text(), max_size=6), st.integers(0, 6))
@@ -40,6 +39,21 @@ def test_white_space_alone_does_not_make_a_text_another() -> None:
 )
 def test_canonical_url(url: str, canonical: str) -> None:
     assert canonical_urls(pl.Series([url])).item() == canonical
+
+
+@pytest.mark.parametrize(
+    ("url", "page"),
+    [
+        ("http://a.example/book#div24", "a.example/book"),
+        ("http://a.example/#!/user/1/", "a.example#!/user/1"),
+        ("https://a.example/app/#/inbox?x=1", "a.example/app#/inbox?x=1"),
+        ("http://a.example/#/", "a.example"),
+        ("http://a.example/#!", "a.example"),
+        (None, None),
+    ],
+)
+def test_a_fragment_is_part_of_an_address_where_it_is_a_route(url: str | None, page: str | None) -> None:
+    assert page_urls(pl.Series([url], dtype=pl.String)).item() == page
 
 
 def test_a_document_without_url_has_no_url_hash() -> None:
@@ -76,19 +90,6 @@ def test_rows_with_equal_ids_leave_exactly_one() -> None:
     stays, merges = merge_equal(table, "key", "exact")
     assert stays.column("at").to_pylist() == [1]
     assert merges.column("at").to_pylist() == [2]
-
-
-def test_compose_points_at_the_survivor_that_stays() -> None:
-    def merge(at: int, survivor: int, reason: str, value: float) -> dict[str, object]:
-        return {"at": at, "survivor_at": survivor, "survivor_id": bytes([survivor]) * 16, "reason": reason, "value": value, "limit": 0.7}
-
-    before = pa.Table.from_pylist([merge(1, 2, "exact", 1.0), merge(5, 6, "exact", 1.0)], MERGE)
-    now = pa.Table.from_pylist([merge(2, 3, "minhash", 0.8)], MERGE)
-    composed = {m["at"]: m for m in compose(before, now, with_now=True).to_pylist()}
-    assert compose(before, now).to_pylist() == [composed[1], composed[5]]
-    assert {at: m["survivor_at"] for at, m in composed.items()} == {1: 3, 5: 6, 2: 3}
-    assert composed[1]["survivor_id"] == bytes([3]) * 16
-    assert composed[1]["reason"] == "exact"
 
 
 def test_protected_rows_stay_and_their_copies_end_in_them() -> None:

@@ -8,12 +8,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.dedup.minhash import CANDIDATE, band_keys, candidate_pairs, chars_of, detection_probability, lead, may_recur, ranks
-from pipelines.dedup.near.survivors import Survivors, join_components, resolve_stars
+from pipelines.dedup.minhash import CANDIDATE, UInt64s, band_keys, candidate_pairs, chars_of, detection_probability, lead, may_recur, ranks
+from pipelines.dedup.near.survivors import Measure, Survivors, follow_merged, join_components, resolve_stars
 from pipelines.dedup.places import SegmentIndex
 from pipelines.dedup.shingles import permutations, shingle_sets, signatures
 from pipelines.dedup.verify import EDGE, length_class, similarities
@@ -233,6 +234,26 @@ def test_where_an_equal_document_goes_its_equals_go_too() -> None:
     assert [(m["at"], m["survivor_at"]) for m in resolved(pairs, equal_sets=False)] == [(1, 0)]
 
 
+def measure_by(similarity: Similarity) -> Measure:
+    """0.5 where nothing is said."""
+
+    def measure(better: UInt64s, worse: UInt64s) -> npt.NDArray[np.float64]:
+        return np.array([similarity.get(pair, 0.5) for pair in zip(better.tolist(), worse.tolist(), strict=True)])
+
+    return measure
+
+
+def test_one_whose_near_documents_ended_is_measured_against_their_survivor() -> None:
+    """2 and 3 were compared with 1 alone, which ended in 0; 4 is far from 0, and 5 ends in 4, which therefore stays."""
+    near = {(0, 1): 0.8, (1, 2): 0.9, (1, 3): 0.9, (1, 4): 0.9, (4, 5): 0.9}
+    with TemporaryDirectory() as folder:
+        survivors = Survivors(Path(folder) / "survivors", Index([]))
+        resolve_stars(edges(near), survivors, equal_sets=True)
+        follow_merged([edges(near)], survivors, measure_by({(0, 2): 0.75, (0, 3): 0.7, (0, 4): 0.99}), 0.75)
+        merges = [merge for batch in survivors.merges(0.75, "minhash", 512) for merge in batch.to_pylist()]
+    assert [(m["at"], m["survivor_at"], m["value"]) for m in merges] == [(1, 0, 0.8), (2, 0, 0.75), (5, 4, 0.9)]
+
+
 def components(similarity: Similarity, cut: int) -> dict[int, int]:
     """{merged: best of its component}, the slow way."""
     cluster = {at: {at} for at in range(16)}
@@ -249,10 +270,11 @@ def test_components_end_in_their_best_document_however_the_edges_are_parted(simi
     with TemporaryDirectory() as folder:
         survivors = Survivors(Path(folder) / "survivors", Index([]))
         join_components(lambda: (edges(part) for part in parts), survivors)
+        survivors.measure_chains(measure_by(similarity), 2)
         merges = [merge for batch in survivors.merges(0.75, "minhash", 512) for merge in batch.to_pylist()]
     assert {m["at"]: m["survivor_at"] for m in merges} == components(similarity, cut)
     for merge in merges:
-        assert merge["value"] == max(s for pair, s in similarity.items() if merge["at"] in pair)
+        assert merge["value"] == similarity.get((merge["survivor_at"], merge["at"]), 0.5)  # of the survivor, not of who led to it
         assert merge["survivor_id"] == bytes([merge["survivor_at"]]) * 16
 
 

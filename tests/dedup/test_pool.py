@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from benchmarks.deduplicate import deduplicate
+from pipelines.dedup.apply.stage import _ApplyMerges
 from pipelines.dedup.evals.sets import contamination, load_evals
 from pipelines.dedup.pool import TakePart
-from pipelines.dedup.stage import _ApplyMerges
 from pipelines.runtime import Progress
 from schemas.hops import MERGE
 from schemas.recipe import Decontaminate, Dedup

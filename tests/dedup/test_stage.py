@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import unicodedata
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -70,9 +72,9 @@ def test_kinds_run_one_after_the_other_and_survivors_stay(tmp_path: Path) -> Non
             [" ".join(original) + " \n", " ".join(original), "", "one word", ""],
         ],
     )
-    # (1,0) and (1,1) are equal but for white space; both are nearly (0,0), which is longer. Two empty texts are equal.
+    # (1,0) and (1,1) are equal but for white space, and end as one in (0,0), which is longer. Two empty texts are equal.
     found = merges_of(Dedup(), segments, tmp_path / "run")
-    assert found == [(at(1, 0), at(0, 0), "minhash"), (at(1, 1), at(0, 0), "exact"), (at(1, 4), at(1, 2), "exact")]
+    assert found == [(at(1, 0), at(0, 0), "minhash"), (at(1, 1), at(0, 0), "minhash"), (at(1, 4), at(1, 2), "exact")]
 
 
 def test_the_survivor_is_of_the_preferred_source_however_short(tmp_path: Path) -> None:
@@ -111,6 +113,57 @@ def test_documents_that_differ_in_numbers_only_all_follow_the_one_of_them_that_w
     segments = write_segments(tmp_path / "segments", [[longer, *(" ".join(base) + f" {number}" for number in range(100))]])
     found = merges_of(Dedup(), segments, tmp_path / "run")
     assert found == [(at(0, row), at(0, 0), "minhash") for row in range(1, 101)]
+
+
+def drill(sheet: int) -> str:
+    numbers = random.Random(sheet)
+    return "\n".join(f"Problem {n}: What is {numbers.randrange(9999)} times {numbers.randrange(9999)}?" for n in range(40))
+
+
+def function(number: int) -> str:
+    signs = random.Random(number)
+    lines = (
+        f"    value = (left {signs.choice('+-*/%&|^<>')} right) {signs.choice('+-*/%&|^<>')} {signs.choice('+-!~')}scale[{n}]"
+        for n in range(40)
+    )
+    return "\n".join(["def combine(left, right, scale):", *lines])
+
+
+@pytest.mark.parametrize("kinds", [("exact", "minhash"), ("simhash",), ("lines",), ("sentences",)])
+@pytest.mark.parametrize("make", [drill, function])
+def test_texts_that_differ_in_numbers_or_operators_alone_are_told_apart(
+    tmp_path: Path, kinds: tuple[str, ...], make: Callable[[int], str]
+) -> None:
+    segments = write_segments(tmp_path / "segments", [[make(n) for n in range(20)], [make(0) + "\n"]])
+    found = merges_of(Dedup(kinds=kinds), segments, tmp_path / "run")  # type: ignore[arg-type]
+    assert len(found) == 1  # the copy of the first
+    contained = Dedup(minhash=MinHash(bands=40, rows=3, min_containment=0.8))
+    assert len(merges_of(contained, segments, tmp_path / "contained")) == 1
+
+
+def test_pages_that_differ_in_a_date_a_counter_or_a_hidden_value_are_one(tmp_path: Path) -> None:
+    page = " ".join(words(150, "page"))
+    fetched = [f"{page} Posted on {day} May 2021. {views} views. Write to <EMAIL>. {page[:200]}" for day, views in ((3, 12), (18, 904))]
+    segments = write_segments(tmp_path / "segments", [fetched])
+    merges, _ = deduplicate(Dedup(minhash=MinHash(min_jaccard=0.8)), segments, tmp_path / "run")
+    assert 0.8 <= merges.column("value")[0].as_py() < 1.0
+
+
+def test_capitals_width_and_composition_make_no_other_text(tmp_path: Path) -> None:
+    """At similarity 1, in German capitals, half-width kana and decomposed Hangul."""
+    german = " ".join(f"Die Straße {word} heißt groß, und ﬁnden läßt sie sich" for word in words(40, "de"))
+    korean = " ".join(f"한국어 문장 {word} 입니다" for word in words(60, "ko"))
+    kana = " ".join(f"ガス パン {word}" for word in words(80, "ja"))
+    texts = [german, german.upper(), korean, unicodedata.normalize("NFD", korean), kana, kana.replace("ガ", "ｶﾞ").replace("パ", "ﾊﾟ")]
+    merges, _ = deduplicate(Dedup(kinds=("minhash",)), write_segments(tmp_path / "segments", [texts]), tmp_path / "run")
+    assert merges.column("value").to_pylist() == [1.0] * 3
+
+
+def test_short_texts_and_texts_of_marks_alone_are_merged_only_where_they_are_equal(tmp_path: Path) -> None:
+    texts = ["Yes.", "No.", "yes", "😀😀😀", "😢😢😢", "...", "!!!", "+ - *", "* - +", "one two three", "one two four", "Yes."]
+    segments = write_segments(tmp_path / "segments", [texts])
+    with_urls = Dedup(kinds=("url", "exact", "minhash", "simhash"))
+    assert merges_of(with_urls, segments, tmp_path / "run") == [(at(0, 11), at(0, 0), "exact")]
 
 
 def test_protected_documents_stay_and_what_copies_them_ends(tmp_path: Path) -> None:
@@ -171,7 +224,7 @@ def test_every_merge_states_the_true_similarity_and_memory_does_not_matter(tmp_p
         assert similarity >= merge["limit"] == 0.75
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pipelines.dedup.memory.RANGE_SHARE", 1e-5)
-        patch.setattr("pipelines.dedup.near.stage.VERIFY_SHARE", 1e-4)
+        patch.setattr("pipelines.dedup.near.compare.VERIFY_SHARE", 1e-4)
         small, _ = deduplicate(Dedup(memory_mb=64), segments, tmp_path / "small")
     assert small.equals(merges)
 

@@ -6,18 +6,15 @@ import json
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
 import pytest
 
 from benchmarks.deduplicate import deduplicate
-from pipelines.dedup.exact import compose
 from pipelines.dedup.pool import TakePart
-from pipelines.dedup.snapshots.index import read_manifest
+from pipelines.dedup.snapshots.catalogue import read_snapshots
 from pipelines.dedup.stage import steps_of
 from pipelines.run import Engine, Run
 from schemas import recipe as recipes
 from schemas.errors import RecipeError
-from schemas.hops import MERGE
 from schemas.recipe import Decontaminate, Dedup, Templates
 from tests.dedup.spans.test_stage import texts_left, with_urls
 from tests.dedup.test_pool import QUESTION, evals
@@ -149,11 +146,10 @@ def test_the_index_keeps_what_the_run_keeps_after_cuts(tmp_path: Path) -> None:
     texts = [f"{MENU}\n{BODIES[0]}", f"{MENU}\n{BODIES[1]}", f"{MENU}\nshort", MENU]
     first = execute(tmp_path, "first", texts, **settings, **{"dedup.snapshot": "one"})
     assert len(documents(first)) == 2
-    manifest = read_manifest(tmp_path / "index")
-    assert manifest is not None
-    assert manifest.snapshots[0].n_documents == 2
-    assert sorted(manifest.snapshots[0].keys) == ["exact", "minhash"]
-    stored = pl.read_ipc(tmp_path / "index" / manifest.snapshots[0].folder / "documents-*.arrow")
+    (snapshot,) = read_snapshots(tmp_path / "index")
+    assert snapshot.n_documents == 2
+    assert sorted(snapshot.keys) == ["exact", "minhash"]
+    stored = pl.read_ipc(tmp_path / "index" / snapshot.folder / "documents-*.arrow")
     kept = pl.read_ipc(first / "documents" / "*.arrow")
     assert sorted(stored.get_column("doc_id")) == sorted(kept.get_column("doc_id"))
     changed = " ".join(near(BODIES[0].split(), 1, "changed"))
@@ -215,11 +211,3 @@ def test_dedup_sees_the_cut_text_of_documents_that_held_an_item(tmp_path: Path, 
     assert merges.column("reason").to_pylist() == ["lines.min_left"]
     (left,) = (text for text in texts_left(tmp_path, "lines")[0] if text)
     assert left.split() == body.split()
-
-
-def test_where_a_survivor_ends_in_nothing_its_copies_end_for_the_same_reason() -> None:
-    copy = {"at": 1, "survivor_at": 2, "survivor_id": b"2" * 16, "reason": "exact", "value": 1.0, "limit": 1.0}
-    nothing = {"at": 2, "survivor_at": None, "survivor_id": None, "reason": "templates.min_left", "value": 0.0, "limit": 1.0}
-    before, now = (pa.Table.from_pylist([row], MERGE) for row in (copy, nothing))
-    assert compose(before, now, with_now=True).to_pylist() == [nothing | {"at": 1}, nothing]
-    assert compose(now, before).to_pylist() == [nothing]

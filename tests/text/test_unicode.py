@@ -19,7 +19,6 @@ from pipelines.text.unicode import (
     UPPER,
     char_classes,
     decode,
-    fold_table,
 )
 from pipelines.text.view import text_view
 from tests.text.strategies import TEXT, column
@@ -46,18 +45,6 @@ def test_nothing_above_the_table_is_a_letter_or_white_space() -> None:
 @pytest.mark.parametrize(("chars", "unspaced"), [("的々ぁカㄅกກကកㇰｶ𠀀", True), ("aéж한अع๑၁0。、①", False)])
 def test_only_scripts_without_spaces_are_unspaced(chars: str, unspaced: bool) -> None:
     assert [bool(char_classes()[ord(char)] & UNSPACED) for char in chars] == [unspaced] * len(chars)
-
-
-@pytest.mark.parametrize(
-    ("char", "folded"), [("A", "a"), ("Á", "a"), ("Ａ", "a"), ("ß", "s"), ("Σ", "σ"), ("的", "的"), ("한", "한"), ("!", "!")]
-)
-def test_folding_drops_case_width_and_accents(char: str, folded: str) -> None:
-    assert chr(fold_table()[ord(char)]) == folded
-
-
-def test_folding_drops_accents_but_not_vowel_signs() -> None:
-    assert fold_table()[0x301] == 0
-    assert fold_table()[0x93F] == 0x93F  # Devanagari vowel sign i
 
 
 @given(TEXT)

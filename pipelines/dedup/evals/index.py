@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.dedup.shingles import WORD, UInt32s, UInt64s
+from pipelines.dedup.shingles import UInt32s, UInt64s
+from pipelines.text.fold import SEVERAL, WORD, fold_table
 from pipelines.text.hashing import finish, slot_of, table_size
-from pipelines.text.unicode import MARK, SPACE, TABLE_SIZE, UNSPACED, char_classes, decode, fold_table
+from pipelines.text.unicode import MARK, SPACE, TABLE_SIZE, UNSPACED, char_classes, decode
 from pipelines.text.view import text_view
 from schemas.buffers import Bytes, Offsets
 
@@ -131,8 +132,14 @@ def read_letters(data: Bytes, start: int, end: int, classes: Classes, fold: UInt
             begins[n_words] = n_letters
             n_words += 1
             begun = True
-        prefixes[n_letters + 1] = prefixes[n_letters] * _ROLL + np.uint64(folded)
-        n_letters += 1
+        if folded < SEVERAL:
+            prefixes[n_letters + 1] = prefixes[n_letters] * _ROLL + np.uint64(folded)
+            n_letters += 1
+            continue
+        place = folded - SEVERAL
+        for i in range(place + 1, place + 1 + fold[place]):
+            prefixes[n_letters + 1] = prefixes[n_letters] * _ROLL + np.uint64(fold[i])
+            n_letters += 1
     begins[n_words] = n_letters
     return n_words
 

@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.dedup.evals.index import Classes, EvalIndex, Ints, Mask, hash_of, is_marked, longest_of, read_letters
-from pipelines.dedup.shingles import WORD, UInt32s, UInt64s
+from pipelines.dedup.shingles import UInt32s, UInt64s
+from pipelines.text.fold import SEVERAL, WORD, fold_table
 from pipelines.text.hashing import slot_of
-from pipelines.text.unicode import TABLE_SIZE, char_classes, decode, fold_table
+from pipelines.text.unicode import TABLE_SIZE, char_classes, decode
 from pipelines.text.view import text_view
 from schemas.buffers import Bytes, Offsets
 
@@ -169,8 +170,9 @@ def _places(data: Bytes, start: int, end: int, classes: Classes, fold: UInt32s) 
     while at < end:
         code, width = decode(data, at)
         if code < TABLE_SIZE and classes[code] & WORD and fold[code] != 0:
-            places[n_letters] = at - start
-            n_letters += 1
+            n = 1 if fold[code] < SEVERAL else fold[fold[code] - SEVERAL]
+            places[n_letters : n_letters + n] = at - start
+            n_letters += n
         at += width
     return places[:n_letters]
 

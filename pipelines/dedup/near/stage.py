@@ -1,55 +1,50 @@
 """Near-duplicates: SIGNATURE batches -> MERGE batches. Bands propose, true similarity decides, the best of those that are alike stay."""
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby, pairwise
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipelines.dedup.frames import as_frame
-from pipelines.dedup.memory import VERIFY_SHARE, cut_by, memory_share, parts_of, range_share
+from pipelines.dedup.memory import cut_by, parts_of, range_share
 from pipelines.dedup.minhash import CANDIDATE, UInt64s, band_keys, candidate_pairs, chars_of, lead
-from pipelines.dedup.near.survivors import Survivors, join_components, resolve_stars
-from pipelines.dedup.places import SegmentIndex, distinct
+from pipelines.dedup.near.address import merge_alike, with_address_key
+from pipelines.dedup.near.compare import Compare, numbered_sources
+from pipelines.dedup.near.survivors import Floats, Survivors, follow_merged, join_components, resolve_stars
+from pipelines.dedup.places import distinct
 from pipelines.dedup.ranges import places_spread, ranged
-from pipelines.dedup.shingles import shingle_sets
 from pipelines.dedup.simhash import block_keys, near_pairs
 from pipelines.dedup.snapshots.index import Earlier
-from pipelines.dedup.verify import EDGE, length_class, similarities
-from pipelines.runtime import Exchange, Partition, count, most_seen, range_of, read_pieces
-from schemas.buffers import Offsets
+from pipelines.dedup.verify import EDGE, length_class
+from pipelines.runtime import Decision, Exchange, Partition, count, most_seen, range_of, read_pieces
 from schemas.recipe import Dedup, MinHash, SimHash
 
+MEASURED_BYTES: Final = 64  # of a pair of documents that are compared
 EARLIER_SHARE: Final = 8  # of one bucket, so many times max_comparisons earlier documents are looked at
-
-Text = Callable[[pa.Array], pa.Array]
-"""What becomes of texts between the pool and the documents."""
 
 
 class FindNearDuplicates(beam.PTransform):
     """SIGNATURE batches -> MERGE batches."""
 
-    def __init__(self, dedup: Dedup, segments: list[str], folder: Path, n_ranges: int, earlier: Earlier | None, text: Text) -> None:
+    def __init__(self, dedup: Dedup, compare: Compare, folder: Path, n_ranges: int) -> None:
         super().__init__()
-        self.dedup, self.segments, self.folder, self.n_ranges = dedup, segments, folder, n_ranges
-        self.earlier, self.text = earlier, text
+        self.dedup, self.compare, self.folder, self.n_ranges = dedup, compare, folder, n_ranges
 
     def expand(self, rows: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
         """Bands -> candidates -> verified edges -> merges."""
-        files = self.segments + (self.earlier.files if self.earlier else [])
         return (
             rows
             | "bands" >> beam.Map(bands_by_range, config=self.dedup.minhash, n_ranges=self.n_ranges)
-            | "candidates" >> Exchange(self.folder / "bands", ProposePairs(self.dedup, self.n_ranges, self.earlier))
-            | "verify" >> Exchange(self.folder / "pairs", VerifyPairs(self.dedup, self.segments, self.earlier, self.text))
-            | "resolve" >> Resolve(self.dedup, files, self.folder / "edges", "minhash")
+            | "candidates" >> Exchange(self.folder / "bands", ProposePairs(self.dedup, self.n_ranges, self.compare.earlier))
+            | "verify" >> Exchange(self.folder / "pairs", VerifyPairs(self.dedup, self.compare))
+            | "resolve" >> Resolve(self.dedup, self.compare, self.folder / "edges", "minhash")
         )
 
 
@@ -100,75 +95,72 @@ class ProposePairs:
         return ranged(pairs, range_of(places_spread(pairs.column("worse_at")), self.n_ranges))
 
 
-class Shingled(NamedTuple):
-    """Documents in the order of their places, by the sets of their shingles' hashes."""
-
-    source: npt.NDArray[np.int64]
-    """A number for each source; -1 for documents of earlier runs."""
-    hashes: UInt64s
-    offsets: Offsets
-
-
 class VerifyPairs:
     """Exchange reducer: candidate pairs -> edges that reach the limit, by the true similarity of the texts' shingles."""
 
-    def __init__(self, dedup: Dedup, segments: list[str], earlier: Earlier | None, text: Text) -> None:
-        self.config, self.index, self.earlier, self.text = dedup.minhash, SegmentIndex(segments), earlier, text
-        self.most_chars, self.most_bytes = memory_share(dedup, VERIFY_SHARE), range_share(dedup)
+    def __init__(self, dedup: Dedup, compare: Compare) -> None:
+        self.limit, self.compare, self.most_bytes = dedup.minhash.limit, compare, range_share(dedup)
 
     def __call__(self, number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
-        """Read the texts in bounded portions and compare."""
+        """Compare, as many pairs at a time as fit the memory."""
         n_pairs = n_verified = 0
         for part in cut_by(table, "worse_at", self.most_bytes):
             pairs = as_frame(part.drop_columns("range")).unique(("worse_at", "better_at"), keep="any").sort("worse_at", "better_at")
-            n_pairs += pairs.height
-            for portion in _portions(pairs, self.most_chars):
-                edges = self.verified(portion)
-                n_verified += edges.num_rows
-                yield by_length_class(edges)
+            edges = self.verified(pairs)
+            n_pairs, n_verified = n_pairs + pairs.height, n_verified + edges.num_rows
+            yield by_length_class(edges)
         count("dedup", candidate_pairs=n_pairs, verified_pairs=n_verified)
 
     def verified(self, pairs: pl.DataFrame) -> pa.RecordBatch:
         """EDGE rows: those of the pairs that reach the limit."""
-        better, worse = (pairs.get_column(f"{side}_at").to_numpy() for side in ("better", "worse"))
-        places = distinct(np.concatenate([better, worse]))
-        found = self.shingled(places)
-        better, worse = np.searchsorted(places, better), np.searchsorted(places, worse)
-        similarity = similarities(found.hashes, found.offsets, better, worse, self.config.min_containment is not None)
-        reached = np.flatnonzero(similarity >= self.config.limit)
-        columns = [pa.array(pairs.get_column(name).to_numpy()[reached]) for name in CANDIDATE.names]
-        local = found.source[better[reached]] == found.source[worse[reached]]
-        return pa.RecordBatch.from_arrays([*columns, pa.array(similarity[reached]), pa.array(local)], schema=EDGE)
+        columns = [pairs.get_column(name).to_numpy() for name in CANDIDATE.names]
+        similarity, local = self.compare("minhash", columns[0], columns[2])
+        reached = np.flatnonzero(similarity >= self.limit)
+        return pa.RecordBatch.from_arrays([pa.array(column[reached]) for column in (*columns, similarity, local)], schema=EDGE)
 
-    def shingled(self, places: UInt64s) -> Shingled:
-        """The documents at `places`; the shingle sets of earlier ones are read as stored."""
-        n_own = int(np.searchsorted(places, np.uint64(self.earlier.first_place))) if self.earlier else len(places)
-        documents = self.index.take(places[:n_own], ("text", "source"))
-        hashes, offsets = shingle_sets(self.text(documents.column("text")), self.config.shingle)
-        source = numbered_sources(documents)
-        if self.earlier is None or n_own == len(places):
-            return Shingled(source, hashes, offsets)
-        sets = self.earlier.take(places[n_own:], ("shingles",)).column("shingles")
-        ends = offsets[-1] + np.cumsum(pc.list_value_length(sets).to_numpy())
-        source = np.concatenate([source, np.full(len(sets), -1)])
-        return Shingled(source, np.concatenate([hashes, sets.flatten().to_numpy()]), np.concatenate([offsets, ends]))
+
+class MergeAlike:
+    """Exchange reducer: rows with one address -> one is merged into the document that stays and is most like it.
+
+    An address alone removes nothing: rows of a table and chapters of a book may share one, or differ in its fragment. Those that are
+    not alike are counted and stay.
+    """
+
+    def __init__(self, dedup: Dedup, compare: Compare) -> None:
+        self.compare, self.most_bytes = compare, range_share(dedup)
+
+    def __call__(self, number: int, table: pa.Table) -> Iterator[Decision]:
+        """As many addresses at a time as fit the memory; one that does not fit is cut by rank."""
+        for part in cut_by(with_address_key(table), "key", self.most_bytes):
+            pieces = list(cut_by(part, "rank", self.most_bytes)) if part.nbytes > 2 * self.most_bytes else [part]
+            count("dedup", cut_buckets=len(pieces) - 1)
+            for piece in pieces:
+                yield from self.decided(piece.drop_columns(["range", "key"]))
+
+    def decided(self, rows: pa.Table) -> Iterator[Decision]:
+        """What stays, and what is merged."""
+        merges, n_apart = merge_alike(as_frame(rows.select(["url_hash", "rank", "at", "doc_id"])), self.compare)
+        count("dedup", same_address_apart=n_apart)
+        stays = rows.filter(pa.array(~np.isin(rows.column("at").to_numpy(), merges.column("at").to_numpy())))
+        yield Decision(pa.RecordBatch.from_pylist([], rows.schema), merges)
+        for batch in stays.to_batches():
+            yield Decision(batch, merges.slice(0, 0))
 
 
 class FindNearHashes(beam.PTransform):
     """SIGNATURE batches -> MERGE batches: hashes that agree in some blocks meet, and those that are near are resolved like MinHash's."""
 
-    def __init__(self, dedup: Dedup, segments: list[str], folder: Path, n_ranges: int, earlier: Earlier | None) -> None:
+    def __init__(self, dedup: Dedup, compare: Compare, folder: Path, n_ranges: int) -> None:
         super().__init__()
-        self.dedup, self.segments, self.folder, self.n_ranges, self.earlier = dedup, segments, folder, n_ranges, earlier
+        self.dedup, self.compare, self.folder, self.n_ranges = dedup, compare, folder, n_ranges
 
     def expand(self, rows: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
         """Blocks -> near pairs -> merges."""
-        files = self.segments + (self.earlier.files if self.earlier else [])
         return (
             rows
             | "blocks" >> beam.Map(blocks_by_range, config=self.dedup.simhash, n_ranges=self.n_ranges)
-            | "near" >> Exchange(self.folder / "blocks", PairNear(self.dedup, self.segments, self.earlier))
-            | "resolve" >> Resolve(self.dedup, files, self.folder / "edges", "simhash")
+            | "near" >> Exchange(self.folder / "blocks", PairNear(self.dedup, self.compare))
+            | "resolve" >> Resolve(self.dedup, self.compare, self.folder / "edges", "simhash")
         )
 
 
@@ -181,8 +173,8 @@ def blocks_by_range(batch: pa.RecordBatch, config: SimHash, n_ranges: int) -> pa
 class PairNear:
     """Exchange reducer: rows of `block_keys` -> edges between hashes that differ in few bits."""
 
-    def __init__(self, dedup: Dedup, segments: list[str], earlier: Earlier | None) -> None:
-        self.config, self.index, self.earlier = dedup.simhash, SegmentIndex(segments), earlier
+    def __init__(self, dedup: Dedup, compare: Compare) -> None:
+        self.config, self.index, self.earlier = dedup.simhash, compare.index, compare.earlier
         self.most_bytes = range_share(dedup)
 
     def __call__(self, number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
@@ -208,12 +200,6 @@ class PairNear:
         return same
 
 
-def numbered_sources(documents: pa.RecordBatch) -> npt.NDArray[np.int64]:
-    """int64[n]: a number for each source."""
-    numbers: npt.NDArray[np.int64] = documents.column("source").dictionary_encode().indices.to_numpy().astype(np.int64)
-    return numbers
-
-
 def by_length_class(edges: pa.RecordBatch) -> pa.RecordBatch:
     """EDGE rows ranged by the length class of the worse document."""
     rank = edges.column("worse_rank").to_numpy()
@@ -227,14 +213,14 @@ class Resolve(beam.PTransform):
     document lies in a mapped file. It only compares numbers, so a hundred million edges are minutes.
     """
 
-    def __init__(self, dedup: Dedup, files: list[str], folder: Path, kind: str) -> None:
+    def __init__(self, dedup: Dedup, compare: Compare, folder: Path, kind: str) -> None:
         super().__init__()
-        self.dedup, self.files, self.folder, self.kind = dedup, files, folder, kind
+        self.dedup, self.compare, self.folder, self.kind = dedup, compare, folder, kind
 
     def expand(self, edges: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
         """Write the classes, name their pieces to one worker, resolve."""
         pieces = edges | Partition(self.folder) | "in one place" >> beam.Map(under_one_key) | beam.GroupByKey()
-        return pieces | "from the best down" >> beam.ParDo(_Resolve(self.dedup, self.files, self.folder, self.kind))
+        return pieces | "from the best down" >> beam.ParDo(_Resolve(self.dedup, self.compare, self.folder, self.kind))
 
 
 def under_one_key(piece: tuple[int, str]) -> tuple[int, tuple[int, str]]:
@@ -243,8 +229,8 @@ def under_one_key(piece: tuple[int, str]) -> tuple[int, tuple[int, str]]:
 
 
 class _Resolve(beam.DoFn):
-    def __init__(self, dedup: Dedup, files: list[str], folder: Path, kind: str) -> None:
-        self.dedup, self.files, self.folder, self.kind = dedup, files, folder, kind
+    def __init__(self, dedup: Dedup, compare: Compare, folder: Path, kind: str) -> None:
+        self.dedup, self.compare, self.folder, self.kind = dedup, compare, folder, kind
         self.most_bytes = range_share(dedup)
 
     def process(self, group: tuple[int, Iterable[tuple[int, str]]]) -> Iterator[pa.RecordBatch]:
@@ -252,7 +238,7 @@ class _Resolve(beam.DoFn):
         config: MinHash | SimHash = getattr(self.dedup, self.kind)
         # Similarity 1 means the same set or hash, unless it is containment.
         equal_sets = isinstance(config, SimHash) or config.min_containment is None
-        survivors = Survivors(self.folder / "survivors", SegmentIndex(self.files))
+        survivors = Survivors(self.folder / "survivors", self.compare.everything())
         if isinstance(config, MinHash) and config.clusters == "components":
             join_components(lambda: self.parts(pieces), survivors)
         else:
@@ -260,7 +246,13 @@ class _Resolve(beam.DoFn):
                 for part in self.parts(pieces):
                     edges = part.filter(part.column("local")) if local else part
                     resolve_stars(edges, survivors, equal_sets=equal_sets)
+            follow_merged(self.parts(pieces), survivors, self.measure, config.limit)
+        survivors.measure_chains(self.measure, max(1, self.most_bytes // MEASURED_BYTES))
         yield from survivors.merges(config.limit, self.kind, self.most_bytes)
+
+    def measure(self, better: UInt64s, worse: UInt64s) -> Floats:
+        """How alike each two are by the measure of the kind."""
+        return self.compare(self.kind, better, worse)[0]
 
     def parts(self, pieces: list[tuple[int, str]]) -> Iterator[pa.Table]:
         """The edges in parts of about `most_bytes`, better worse documents in earlier parts."""
@@ -280,12 +272,3 @@ class _Resolve(beam.DoFn):
                 n_bytes += table.nbytes
         if held:
             yield pa.concat_tables(held)
-
-
-def _portions(pairs: pl.DataFrame, most_chars: int) -> Iterator[pl.DataFrame]:
-    """Consecutive slices whose texts add up to about `most_chars` at most."""
-    chars = sum(chars_of(pairs.get_column(f"{side}_rank").to_numpy()) for side in ("better", "worse"))
-    portion = np.cumsum(chars) // np.uint64(max(1, most_chars))
-    starts = np.flatnonzero(np.diff(portion.astype(np.int64), prepend=-1))
-    for start, end in pairwise([*starts.tolist(), pairs.height]):
-        yield pairs.slice(start, end - start)

@@ -20,6 +20,8 @@ from pipelines.dedup.places import SegmentIndex
 from schemas.hops import MERGE
 
 Floats = npt.NDArray[np.float64]
+Measure = Callable[[UInt64s, UInt64s], Floats]
+"""(places of the better documents, places of the worse ones) -> how alike each two are."""
 
 _ROW_BYTES: Final = 128  # of a merge with everything that is looked up for it
 
@@ -33,7 +35,9 @@ class Survivors:
         self.of: Rows = self.column("of", np.int64)
         """1 + the survivor's number; 0 for a document that stays."""
         self.value = self.column("value", np.float64)
-        """Similarity to the survivor."""
+        """Similarity to the document that `compared` names."""
+        self.compared: Rows = self.column("compared", np.int64)
+        """1 + the number of the document it was measured against."""
 
     def column(self, name: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
         """Zeros, one per document, in a file of their own; pages that nothing is written to take no room."""
@@ -49,14 +53,25 @@ class Survivors:
         segments = np.searchsorted(self.first_rows, numbers.astype(np.uint64), side="right") - 1
         return (segments.astype(np.uint64) << np.uint64(32)) + numbers.astype(np.uint64) - self.first_rows[segments]
 
+    def ended(self, step: int) -> Iterator[tuple[Rows, Rows]]:
+        """(number, number of the survivor) of the documents that end, in batches of `step` documents at most."""
+        for start in range(0, len(self.of), step):
+            ended = np.flatnonzero(self.of[start : start + step]) + start
+            if len(ended):
+                yield ended, _roots(self.of, ended)
+
+    def measure_chains(self, measure: Measure, step: int) -> None:
+        """State the similarity to the survivor where a document was measured against another one on the way there."""
+        for ended, root in self.ended(step):
+            far = self.compared[ended] != root + 1
+            self.value[ended[far]] = measure(self.places(root[far]), self.places(ended[far]))
+            self.compared[ended[far]] = root[far] + 1
+
     def merges(self, limit: float, reason: str, most_bytes: int) -> Iterator[pa.RecordBatch]:
         """MERGE rows by place, in batches of about `most_bytes` with what they need."""
         step = max(1, most_bytes // _ROW_BYTES)
-        for start in range(0, len(self.of), step):
-            ended = np.flatnonzero(self.of[start : start + step]) + start
-            if not len(ended):
-                continue
-            survivor = self.places(_roots(self.of, ended))
+        for ended, root in self.ended(step):
+            survivor = self.places(root)
             known, where = np.unique(survivor, return_inverse=True)
             n = len(ended)
             columns = {
@@ -81,13 +96,38 @@ def resolve_stars(edges: pa.Table, survivors: Survivors, *, equal_sets: bool) ->
     better, better_rank, worse, worse_rank, similarity = (edges.column(name).to_numpy() for name in names)
     order = np.lexsort((better, better_rank, -similarity, worse, worse_rank))
     numbers = (survivors.numbers(side[order]) for side in (better, worse))
-    _stars(*numbers, similarity[order], equal_sets, survivors.of, survivors.value)
+    _stars(*numbers, similarity[order], equal_sets, survivors.of, survivors.value, survivors.compared)
+
+
+def follow_merged(parts: Iterable[pa.Table], survivors: Survivors, measure: Measure, limit: float) -> None:
+    """Documents that stay since all that are near them ended are measured against the survivor of the nearest one.
+
+    In a large bucket many documents were compared with the best of their kind alone. One that others end in stays.
+    """
+    leads = survivors.column("leads", np.bool_)
+    _mark_leads(survivors.of, leads)
+    for edges in parts:
+        better, worse = _ends(edges, survivors)
+        left = np.flatnonzero((survivors.of[worse] == 0) & (survivors.of[better] != 0) & ~leads[worse])
+        order = left[np.lexsort((better[left], -edges.column("similarity").to_numpy()[left], worse[left]))]
+        nearest = order[np.diff(worse[order], prepend=-1) != 0]
+        number, root = worse[nearest], _roots(survivors.of, better[nearest])
+        similarity = measure(survivors.places(root), survivors.places(number))
+        near = similarity >= limit
+        survivors.of[number[near]] = survivors.compared[number[near]] = root[near] + 1
+        survivors.value[number[near]] = similarity[near]
+
+
+def resolve_pairs(better: Rows, worse: Rows, similarity: Floats, n: int) -> tuple[Rows, Floats]:
+    """(1 + survivor or 0 int64[n], similarity to it float64[n]) of the documents 0 to n - 1, the best first; as `resolve_stars`."""
+    of, value, compared = np.zeros(n, np.int64), np.zeros(n, np.float64), np.zeros(n, np.int64)
+    order = np.lexsort((better, -similarity, worse))
+    _stars(better[order], worse[order], similarity[order], True, of, value, compared)
+    return of, value
 
 
 @numba.njit(cache=True, nogil=True)
-def _stars(
-    better: Rows, worse: Rows, similarity: npt.NDArray[np.float64], equal_sets: bool, of: Rows, value: npt.NDArray[np.float64]
-) -> None:
+def _stars(better: Rows, worse: Rows, similarity: Floats, equal_sets: bool, of: Rows, value: Floats, compared: Rows) -> None:
     for edge in range(len(worse)):
         # Every better document has been decided: its own edges came before.
         if of[worse[edge]] != 0:
@@ -98,10 +138,11 @@ def _stars(
         elif equal_sets and similarity[edge] == 1.0:
             of[worse[edge]] = of[better[edge]]
             value[worse[edge]] = value[better[edge]]
+        compared[worse[edge]] = of[worse[edge]]
 
 
 def join_components(parts: Callable[[], Iterable[pa.Table]], survivors: Survivors) -> None:
-    """Every document ends in the best of its connected component; `value` is its largest similarity to any document it is joined to.
+    """Every document ends in the best of its connected component; `measure_chains` has yet to compare those that no edge joins to it.
 
     Labels are lowered along the edges, batch by batch, until a round lowers none.
     """
@@ -114,10 +155,10 @@ def join_components(parts: Callable[[], Iterable[pa.Table]], survivors: Survivor
             numbers = survivors.numbers(edges.column(f"{side}_at").to_numpy())
             _keep_best(numbers, edges.column(f"{side}_rank").to_numpy(), label, best_rank, best)
     for edges in parts():
-        for side in ("better", "worse"):
-            numbers = survivors.numbers(edges.column(f"{side}_at").to_numpy())
-            ends = may_end(edges.column(f"{side}_rank").to_numpy())
-            _end_in_best(numbers, ends, edges.column("similarity").to_numpy(), label, best, survivors.of, survivors.value)
+        ends, similarity = _ends(edges, survivors), edges.column("similarity").to_numpy()
+        for numbers, others, side in zip(ends, ends[::-1], ("better", "worse"), strict=True):
+            mortal = may_end(edges.column(f"{side}_rank").to_numpy())
+            _end_in_best(numbers, others, mortal, similarity, label, best, survivors.of, survivors.value, survivors.compared)
 
 
 def _ends(edges: pa.Table, survivors: Survivors) -> tuple[Rows, Rows]:
@@ -166,17 +207,28 @@ def _keep_best(numbers: Rows, rank: UInt64s, label: Rows, best_rank: UInt64s, be
 
 
 @numba.njit(cache=True, nogil=True)
+def _mark_leads(of: Rows, leads: npt.NDArray[np.bool_]) -> None:
+    for number in range(len(of)):
+        if of[number] != 0:
+            leads[_root(of, number)] = True
+            leads[of[number] - 1] = True
+
+
+@numba.njit(cache=True, nogil=True)
 def _end_in_best(
     numbers: Rows,
-    ends: npt.NDArray[np.bool_],
+    others: Rows,
+    mortal: npt.NDArray[np.bool_],
     similarity: Floats,
     label: Rows,
     best: Rows,
     of: Rows,
     value: Floats,
+    compared: Rows,
 ) -> None:
     for i in range(len(numbers)):
         survivor = best[_root(label, numbers[i])]
-        if ends[i] and survivor != numbers[i] + 1:
+        if mortal[i] and survivor != numbers[i] + 1:
             of[numbers[i]] = survivor
-            value[numbers[i]] = max(value[numbers[i]], similarity[i])
+            if others[i] + 1 == survivor:
+                value[numbers[i]], compared[numbers[i]] = similarity[i], survivor

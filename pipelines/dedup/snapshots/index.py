@@ -1,11 +1,11 @@
 """Documents of earlier runs, in a folder that a later run dedups against without their texts.
 
-    INDEX/manifest.json                     what the keys were made with; each snapshot's files with their sha256
     INDEX/NAME-DIGEST/documents-00000.arrow  EARLIER rows: signature, address and shingle set of each document that stayed
     INDEX/NAME-DIGEST/keys-KIND-00000.arrow  KEYS rows, ascending through the files of a kind
 
-The sorted shingle hashes are what verification compares, so a copy of an earlier document is measured exactly as one within a run, and
-no text is kept. Keys are looked up by binary search in mapped files: what an addition costs depends on the new documents.
+Which snapshots count, `catalogue.py` says. The sorted shingle hashes are what verification compares, so a copy of an earlier document is
+measured exactly as one within a run, and no text is kept. Keys are looked up by binary search in mapped files: what an addition costs
+depends on the new documents.
 """
 
 from __future__ import annotations
@@ -13,27 +13,23 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import shutil
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from pipelines.dedup.minhash import UInt64s, group_prints
 from pipelines.dedup.places import SegmentIndex, distinct
+from pipelines.dedup.snapshots.catalogue import Snapshot, catalogued, check_settings, claim_settings, enter, is_index, read_snapshots
 from pipelines.dedup.snapshots.lookup import look_up
 from schemas.buffers import fixed_column, fixed_view
 from schemas.errors import IndexFolderError
 from schemas.files import FileEntry, sha256_of, whole_file
 from schemas.hops import ADDRESS
-from schemas.lock import locked
 from schemas.recipe import Dedup
 
-FORMAT: Final = 1
-MANIFEST: Final = "manifest.json"
 KEYS: Final = pa.schema([pa.field("key", pa.uint64(), nullable=False), pa.field("at", pa.uint64(), nullable=False)])
 """A key of a document at (documents file << 32 | row) of its snapshot."""
 _OWN_RANK: Final = np.uint64((1 << 60) - 1)
@@ -55,78 +51,17 @@ def earlier_schema(n_permutations: int) -> pa.Schema:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """What one run added."""
-
-    name: str
-    folder: str
-    n_documents: int
-    documents: tuple[FileEntry, ...]
-    keys: dict[str, tuple[FileEntry, ...]]
-    """By kind, in the order of the keys."""
-    written_ns: dict[str, int] = field(default_factory=dict)
-    """Modification times of the files as they were written: one that kept its own and its size is not read again to be checked."""
-
-    def __post_init__(self) -> None:
-        """ValueError for a folder that is not one of the index's own."""
-        if Path(self.folder).name != self.folder or self.folder.startswith("."):
-            raise ValueError(f"{self.folder!r} is no folder of the index")
-
-    def files(self) -> tuple[FileEntry, ...]:
-        """Every file, paths relative to `folder`."""
-        return self.documents + tuple(file for files in self.keys.values() for file in files)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """INDEX/manifest.json."""
-
-    format: int
-    settings: dict[str, Any]
-    snapshots: tuple[Snapshot, ...] = ()
-
-
-def settings_of(dedup: Dedup) -> dict[str, Any]:
-    """What two runs must agree in to understand each other's keys."""
-    minhash = dedup.minhash
-    banding = {name: getattr(minhash, name) for name in ("bands", "rows", "shingle", "seed")}
-    blocks = {f"simhash {name}": getattr(dedup.simhash, name) for name in ("shingle", "distance", "blocks")}
-    settings = {"kinds": sorted(dedup.document_kinds), "within_source": dedup.scope == "within_source", **banding}
-    return settings | blocks if "simhash" in dedup.kinds else settings
-
-
-def read_manifest(folder: Path) -> Manifest | None:
-    """The index's manifest, or None where there is no index."""
-    path = folder / MANIFEST
-    if not path.is_file():
-        return None
-    try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise IndexFolderError(f"{path} is damaged ({error}); restore it, or make the index again in a new folder") from error
-    if manifest.format != FORMAT:
-        raise IndexFolderError(f"{path} has format {manifest.format}, this version reads {FORMAT}; make the index again in a new folder")
-    return manifest
-
-
 def snapshots_before(dedup: Dedup) -> tuple[Snapshot, ...]:
     """The snapshots that a run dedups against: all but one of its own name, which it would replace."""
     if not dedup.index:
         return ()
     folder = Path(dedup.index)
-    manifest = read_manifest(folder)
-    if manifest is None:
+    if not is_index(folder):
         if not dedup.snapshot:
             raise IndexFolderError(f"dedup.index: {folder} holds no index; name one, or let this run make it by dedup.snapshot = NAME")
         return ()
-    wanted = settings_of(dedup)
-    for name, value in manifest.settings.items():
-        if value != wanted.get(name):
-            raise IndexFolderError(
-                f"{folder} was made with dedup {name} = {value!r}, not {wanted.get(name)!r}; use the same, or another index"
-            )
-    return tuple(snapshot for snapshot in manifest.snapshots if snapshot.name != dedup.snapshot)
+    check_settings(folder, dedup)
+    return tuple(snapshot for snapshot in read_snapshots(folder) if snapshot.name != dedup.snapshot)
 
 
 def describe_index(dedup: Dedup) -> tuple[str, ...]:
@@ -135,19 +70,19 @@ def describe_index(dedup: Dedup) -> tuple[str, ...]:
 
 
 def check_files(folder: Path, snapshots: tuple[Snapshot, ...]) -> None:
-    """Raise IndexFolderError naming the first file that is not what the manifest says."""
+    """Raise IndexFolderError naming the first file that is not what its snapshot says."""
     for snapshot in snapshots:
         for file in snapshot.files():
             path = folder / snapshot.folder / file.path
             if not path.is_file():
-                raise IndexFolderError(f"{path} is missing; restore it, or remove snapshot {snapshot.name!r} from {folder / MANIFEST}")
+                raise IndexFolderError(f"{path} is missing; restore it, or remove {catalogued(folder, snapshot)}")
             n_bytes, written_ns = path.stat().st_size, path.stat().st_mtime_ns
             if n_bytes == file.n_bytes and written_ns == snapshot.written_ns.get(file.path):
                 continue
             if n_bytes != file.n_bytes or sha256_of(path) != file.sha256:
                 raise IndexFolderError(
                     f"{path} is not the file that was written ({n_bytes} bytes, {file.n_bytes} expected; its sha256 differs); "
-                    f"restore it, or remove snapshot {snapshot.name!r} from {folder / MANIFEST}"
+                    f"restore it, or remove {catalogued(folder, snapshot)}"
                 )
 
 
@@ -235,41 +170,35 @@ def hash_keys(hashes: pa.Array) -> UInt64s:
 
 
 def add_snapshot(dedup: Dedup, staged: Path, files: list[FileEntry]) -> Snapshot:
-    """Move what a run staged into the index and name it in the manifest, which is the moment from which it counts.
+    """Copy what a run staged into the index and enter it in the catalogue, which is the moment from which it counts.
 
-    `files` are the entries of everything in `staged`. A snapshot of the same name is replaced.
+    `files` are the entries of everything in `staged`. A snapshot of the same name is replaced. Runs that add at once need not know of
+    each other: nothing that another one writes is changed.
     """
     folder = Path(dedup.index)
-    folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder, wait_s=60):  # another run may add to the same index
-        return _add_snapshot(dedup, folder, staged, files)
-
-
-def _add_snapshot(dedup: Dedup, folder: Path, staged: Path, files: list[FileEntry]) -> Snapshot:
-    manifest = read_manifest(folder) or Manifest(format=FORMAT, settings=settings_of(dedup))
+    claim_settings(folder, dedup)
     files = [dataclasses.replace(file, path=Path(file.path).name) for file in files]
     digest = hashlib.sha256("".join(sorted(file.sha256 for file in files)).encode()).hexdigest()[:12]
     target = folder / f"{dedup.snapshot}-{digest}"
+    for file in files:
+        with whole_file(target / file.path) as temporary:
+            shutil.copyfile(staged / file.path, temporary)
     documents = tuple(file for file in files if file.path.startswith("documents-"))
-    keys: dict[str, tuple[FileEntry, ...]] = {
-        kind: tuple(file for file in files if file.path.startswith(f"keys-{kind}-")) for kind in dedup.document_kinds
-    }
-    n_documents = sum(file.n_rows or 0 for file in documents)
-    written_ns: dict[str, int] = {}
-    if not target.is_dir():
-        partial = folder / f".{target.name}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(staged, partial)
-        partial.rename(target)
-        written_ns = {file.path: (target / file.path).stat().st_mtime_ns for file in files}
     snapshot = Snapshot(
-        name=dedup.snapshot, folder=target.name, n_documents=n_documents, documents=documents, keys=keys, written_ns=written_ns
+        name=dedup.snapshot,
+        folder=target.name,
+        n_documents=sum(file.n_rows or 0 for file in documents),
+        documents=documents,
+        keys={kind: tuple(file for file in files if file.path.startswith(f"keys-{kind}-")) for kind in dedup.document_kinds},
+        written_ns={file.path: (target / file.path).stat().st_mtime_ns for file in files},
     )
-    others = tuple(other for other in manifest.snapshots if other.name != dedup.snapshot)
-    with whole_file(folder / MANIFEST) as temporary:
-        new = Manifest(format=FORMAT, settings=manifest.settings, snapshots=(*others, snapshot))
-        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(new), indent=2) + b"\n")
-    for replaced in manifest.snapshots:
-        if replaced.name == dedup.snapshot and replaced.folder != target.name:
-            shutil.rmtree(folder / replaced.folder, ignore_errors=True)
+    replaced = enter(folder, snapshot)
+    counting = {other.name: other.folder for other in read_snapshots(folder)}
+    if counting.get(snapshot.name) != target.name:
+        raise IndexFolderError(
+            f"{folder}: another run replaced snapshot {snapshot.name!r} while this one added it; give one of them another dedup.snapshot"
+        )
+    if replaced is not None and replaced.folder not in counting.values():
+        shutil.rmtree(folder / replaced.folder, ignore_errors=True)
+    check_files(folder, (snapshot,))
     return snapshot

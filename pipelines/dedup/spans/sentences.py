@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.dedup.spans.lines import line_table
 from pipelines.dedup.spans.units import Ints, Units, begin, end_key, normal_key
+from pipelines.text.fold import compared_table
 from pipelines.text.lines import line_end
 from pipelines.text.unicode import SPACE, TABLE_SIZE, char_classes, decode
 from pipelines.text.view import text_view
@@ -48,13 +48,13 @@ def sentence_units(text: pa.Array, config: Sentences) -> Units:
     """Each run of `config.span` sentences of a text, from the first one's begin to the last one's end."""
     rows, starts, ends = sentence_bounds(text)
     data, offsets = text_view(text)
-    return Units(*_spans(data, offsets, rows, starts, ends, config.span, line_table(), char_classes()))
+    return Units(*_spans(data, offsets, rows, starts, ends, config.span, compared_table()))
 
 
 def sentence_bounds(text: pa.Array) -> tuple[Ints, Ints, Ints]:
     """(row, start, end) of every sentence, in bytes of the row's text; those without a letter or number are left out."""
     data, offsets = text_view(text)
-    return _sentences(data, offsets, mark_table(), line_table(), char_classes())
+    return _sentences(data, offsets, mark_table(), compared_table(), char_classes())
 
 
 @numba.njit(cache=True, nogil=True)
@@ -80,7 +80,7 @@ def _sentence_end(data, at, stop, marks, classes):  # type: ignore[no-untyped-de
 
 
 @numba.njit(cache=True, nogil=True)
-def _sentences(data, offsets, marks, normal, classes):  # type: ignore[no-untyped-def]
+def _sentences(data, offsets, marks, compared, classes):  # type: ignore[no-untyped-def]
     most = offsets[-1] - offsets[0]
     rows, starts, ends = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
     n = 0
@@ -95,7 +95,7 @@ def _sentences(data, offsets, marks, normal, classes):  # type: ignore[no-untype
                     continue
                 last = _sentence_end(data, at, end, marks, classes)
                 key, check = begin()
-                if normal_key(data, at, last, normal, classes, key, check)[2]:
+                if normal_key(data, at, last, compared, key, check)[2]:
                     rows[n], starts[n], ends[n] = row, at - offsets[row], last - offsets[row]
                     n += 1
                 at = last
@@ -104,7 +104,7 @@ def _sentences(data, offsets, marks, normal, classes):  # type: ignore[no-untype
 
 
 @numba.njit(cache=True, nogil=True)
-def _spans(data, offsets, rows, starts, ends, size, normal, classes):  # type: ignore[no-untyped-def]
+def _spans(data, offsets, rows, starts, ends, size, compared):  # type: ignore[no-untyped-def]
     most = max(0, len(rows) - size + 1)
     firsts = np.empty(most, np.int64)
     keys, checks = np.empty(most, np.uint64), np.empty(most, np.uint64)
@@ -116,7 +116,7 @@ def _spans(data, offsets, rows, starts, ends, size, normal, classes):  # type: i
             continue
         base = offsets[row]
         key, check = begin()
-        key, check, _ = normal_key(data, base + starts[first], base + ends[last], normal, classes, key, check)
+        key, check, _ = normal_key(data, base + starts[first], base + ends[last], compared, key, check)
         firsts[n] = first
         keys[n], checks[n] = end_key(key, check)
         n += 1

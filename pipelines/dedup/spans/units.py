@@ -13,6 +13,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.text.fold import LOW, SEVERAL, WORD, mark_at
 from pipelines.text.hashing import SEED, add_code, finish
 from pipelines.text.unicode import SPACE, TABLE_SIZE, decode
 from schemas.buffers import Bytes
@@ -48,34 +49,33 @@ class Units:
 
 
 @numba.njit(cache=True, nogil=True)
-def normal_key(
-    data: Bytes, start: int, end: int, normal: UInt32s, classes: npt.NDArray[np.uint8], key: np.uint64, check: np.uint64
-) -> tuple[np.uint64, np.uint64, int]:
-    """(key, check, characters) of a span as `normal` writes it, white space made one space and none at the ends.
+def normal_key(data: Bytes, start: int, end: int, compared: UInt32s, key: np.uint64, check: np.uint64) -> tuple[np.uint64, np.uint64, int]:
+    """(key, check, letters and digits) of a span as `compared_table` folds it, white space made one space and none at the ends.
 
-    `key` and `check` go on from those given; they are not yet finished. No characters: there is nothing but punctuation.
+    `key` and `check` go on from those given; they are not yet finished.
     """
     n = 0
-    pending = False
+    begun = pending = False
     at = start
     while at < end:
         code, width = decode(data, at)
+        entry = compared[code] if code < TABLE_SIZE else np.uint32(0)
+        kind = entry >> np.uint32(24)
+        first = np.int64(entry & LOW) if kind & WORD else np.int64(mark_at(data, at, end, code, entry))
         at += width
-        if code < TABLE_SIZE:
-            if classes[code] & SPACE:
-                pending = n > 0
-                continue
-            code = int(normal[code])
-            if code == 0:
-                continue
-        if pending:
-            key = add_code(key, _SPACE_CODE)
-            check = add_check(check, _SPACE_CODE)
-            n += 1
-            pending = False
-        key = add_code(key, code)
-        check = add_check(check, code)
-        n += 1
+        if kind & SPACE:
+            pending = begun
+        elif first != 0:
+            if pending:
+                key, check = add_code(key, _SPACE_CODE), add_check(check, _SPACE_CODE)
+                pending = False
+            begun = True
+            n += kind & WORD != 0
+            if entry < SEVERAL:
+                key, check = add_code(key, first), add_check(check, first)
+            else:
+                for i in range(first + 1, first + 1 + np.int64(compared[first])):
+                    key, check = add_code(key, compared[i]), add_check(check, compared[i])
     return key, check, n
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import shutil
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from benchmarks.deduplicate import deduplicate
-from pipelines.dedup.snapshots.index import Manifest, describe_index, open_index, read_manifest
+from pipelines.dedup.snapshots.catalogue import FORMAT, OldManifest, Settings, read_snapshots, settings_of
+from pipelines.dedup.snapshots.index import add_snapshot, describe_index, open_index
 from schemas.errors import IndexFolderError, RecipeError
-from schemas.files import sha256_of
+from schemas.files import entry, sha256_of
 from schemas.recipe import Dedup, MinHash
 from tests.dedup.reference import jaccard, shingles
 from tests.dedup.test_stage import at, near, words, write_segments
@@ -58,10 +62,9 @@ def test_what_a_run_adds_is_met_by_the_next_and_replaced_by_one_of_its_name(tmp_
     for _ in range(2):  # done again, as by a resume, it does not meet itself
         merges, _ = deduplicate(config(tmp_path, "two"), segments, tmp_path / "run-b")
         assert [m["at"] for m in merges.to_pylist()] == [0]
-    manifest = read_manifest(tmp_path / "index")
-    assert manifest is not None
-    assert [(s.name, s.n_documents) for s in manifest.snapshots] == [("one", 120), ("two", 5)]
-    assert len(list((tmp_path / "index").iterdir())) == 3
+    assert [(s.name, s.n_documents) for s in read_snapshots(tmp_path / "index")] == [("one", 120), ("two", 5)]
+    assert len(list((tmp_path / "index").iterdir())) == 2 + 2
+    assert sorted(path.name for path in (tmp_path / "index" / "snapshots").iterdir()) == ["one.00001.json", "two.00002.json"]
     merges, _ = deduplicate(config(tmp_path), write_segments(tmp_path / "c", [[fresh[4], texts[1][0]]]), tmp_path / "run-c")
     assert [m["survivor_id"] for m in merges.to_pylist()] == [b"0000-00000000005", b"0001-00000000000"]
 
@@ -114,14 +117,75 @@ def test_an_index_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     add_first(tmp_path)
     with pytest.raises(IndexFolderError, match="rows = 8, not 4"):
         open_index(config(tmp_path, minhash=MinHash(rows=4)), 1)
-    manifest = tmp_path / "index" / "manifest.json"
-    manifest.write_bytes(msgspec.json.encode(Manifest(format=99, settings={})))
+    settings = tmp_path / "index" / "index.json"
+    settings.write_bytes(msgspec.json.encode(Settings(format=99, settings={})))
     with pytest.raises(IndexFolderError, match="format 99"):
         open_index(config(tmp_path), 1)
-    manifest.write_text("{")
-    with pytest.raises(IndexFolderError, match=r"manifest\.json is damaged"):
+    settings.write_text("{")
+    with pytest.raises(IndexFolderError, match=r"index\.json is damaged"):
         open_index(config(tmp_path), 1)
     with pytest.raises(RecipeError, match=r"dedup\.snapshot"):
         Dedup(snapshot="name")
     with pytest.raises(RecipeError, match=r"dedup\.snapshot"):
         Dedup(index="index", snapshot="../name")
+
+
+def as_format_1(folder: Path, dedup: Dedup) -> None:
+    """What the index was before: one manifest names all snapshots."""
+    old = OldManifest(format=1, settings=settings_of(dedup), snapshots=read_snapshots(folder))
+    (folder / "manifest.json").write_bytes(msgspec.json.encode(old))
+    (folder / "index.json").unlink()
+    shutil.rmtree(folder / "snapshots")
+
+
+def test_an_index_of_the_old_shingles_is_refused_and_one_of_exact_copies_goes_on(tmp_path: Path) -> None:
+    add_first(tmp_path)
+    as_format_1(tmp_path / "index", config(tmp_path))
+    with pytest.raises(IndexFolderError, match=r"manifest\.json is of an index of format 1.*make the index again in a new folder"):
+        open_index(config(tmp_path), 1)
+    exact = tmp_path / "exact"
+    texts = add_first(exact, kinds=("exact",))
+    as_format_1(exact / "index", config(exact, kinds=("exact",)))
+    second = write_segments(exact / "b", [[texts[0][3], "fresh"]])
+    merges, _ = deduplicate(config(exact, "two", kinds=("exact",)), second, exact / "run-b")
+    assert [m["survivor_id"] for m in merges.to_pylist()] == [b"0000-00000000003"]
+    assert [(s.name, s.n_documents) for s in read_snapshots(exact / "index")] == [("one", 120), ("two", 1)]
+
+
+def add_at_once(folder: Path, name: str, barrier: Any, failed: Any) -> None:
+    """One of several processes that add a snapshot of their own."""
+    staged = folder / f"staged-{name}"
+    staged.mkdir()
+    (staged / "documents-00000.arrow").write_text(name)
+    barrier.wait()
+    try:
+        add_snapshot(config(folder, name.partition("-")[0], kinds=("exact",)), staged, [entry(staged / "documents-00000.arrow", staged, 1)])
+    except IndexFolderError:
+        failed.put(name)
+
+
+@pytest.mark.parametrize("names", [[f"s{n}" for n in range(8)], [f"same-{n}" for n in range(8)]])
+def test_runs_that_add_at_once_all_count_or_say_so(tmp_path: Path, names: list[str]) -> None:
+    context = multiprocessing.get_context("spawn")
+    barrier, failed = context.Barrier(len(names)), context.Queue()
+    processes = [context.Process(target=add_at_once, args=(tmp_path, name, barrier, failed)) for name in names]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * len(names)
+    found = read_snapshots(tmp_path / "index")
+    assert [snapshot.name for snapshot in found] == sorted({name.partition("-")[0] for name in names})
+    for snapshot in found:
+        assert (tmp_path / "index" / snapshot.folder / "documents-00000.arrow").is_file()
+    assert not list((tmp_path / "index").rglob("*.partial"))
+
+
+def test_runs_with_other_settings_cannot_both_begin_an_index(tmp_path: Path) -> None:
+    staged = tmp_path / "staged"
+    staged.mkdir()
+    add_snapshot(config(tmp_path, "one", kinds=("exact",)), staged, [])
+    with pytest.raises(IndexFolderError, match="kinds"):
+        add_snapshot(config(tmp_path, "two", kinds=("url",)), staged, [])
+    assert [snapshot.name for snapshot in read_snapshots(tmp_path / "index")] == ["one"]
+    assert msgspec.json.decode((tmp_path / "index" / "index.json").read_bytes())["format"] == FORMAT

