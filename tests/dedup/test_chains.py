@@ -121,9 +121,8 @@ def test_an_address_alone_merges_nothing(tmp_path: Path) -> None:
     page = "Opening hours of the town library: every day but Sunday from nine to six, and on request. Read on {} by a visitor from {}."
     texts = [" ".join(words(80, ("chapter", n))) for n in range(40)]
     texts += [page.format("Monday 3 May 2021", "Rome"), page.format("Friday 8 June 2022", "Rome"), "Not found.", "not found", "Moved"]
-    urls: list[str | None] = (
-        [f"http://a.example/book#div{n}" for n in range(40)] + ["http://a.example/hours"] * 2 + ["http://a.example/gone"] * 3
-    )
+    urls: list[str | None] = [f"http://a.example/book#div{n}" for n in range(40)]
+    urls += ["http://a.example/hours"] * 2 + ["http://a.example/gone"] * 3
     segments = write_segments(tmp_path / "segments", [texts])
     with_urls(segments, [urls])
     merges, counters = deduplicate(Dedup(kinds=("url",)), segments, tmp_path / "run")
