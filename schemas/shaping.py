@@ -66,6 +66,7 @@ MADE_OF: Final = {
     "refine": (
         "pipelines.caps",
         "pipelines.dedup.stage",
+        "pipelines.dedup.apply.stage",
         "pipelines.dedup.evals.stage",
         "pipelines.dedup.snapshots.stage",
         "pipelines.dedup.forecast",

@@ -67,7 +67,7 @@ class Page:
 CHANGED_RIVER = RIVER.replace("four villages", "five villages") + "\nVisitors are welcome to read the notebooks in the library."
 
 PAGES = (
-    Page(url="http://site.example/river", body=page(RIVER), outcome="merged", stage="dedup", reason="exact"),
+    Page(url="http://site.example/river", body=page(RIVER), outcome="merged", stage="dedup", reason="minhash"),
     Page(url="http://mirror.example/river", body=page(RIVER.replace("\n", "  \n")), outcome="merged", stage="dedup", reason="minhash"),
     Page(url="http://site.example/river-2", body=page(CHANGED_RIVER), outcome="kept", stage="dedup"),
     Page(url="http://site.example/bread", body=page(BREAD + "\n" + CONTACT), outcome="kept", stage="dedup"),
