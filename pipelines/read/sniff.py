@@ -47,7 +47,10 @@ def content_of(path: Path) -> Content:
 def is_json_lines(path: Path) -> bool:
     """Whether a file that is called JSON Lines can be: it is empty or damaged, or one of its first lines is or begins an object."""
     with path.open("rb") as file:
-        head = decoded_head(file, _HEAD_BYTES).removeprefix(_BOM).lstrip()
+        head = decoded_head(file, _HEAD_BYTES)
+    if _is_archive(head):
+        return False
+    head = head.removeprefix(_BOM).lstrip()
     if path.suffix.lower() in _COMPRESSED and _BINARY.search(head, 0, _LOOK_BYTES):
         return True  # what follows the damaged start is looked for by those who read it
     if not head or head.startswith(b"["):
@@ -90,11 +93,18 @@ def _chained(stored: bytes, new_decoder: Callable[[], Any]) -> bytes:
 
 def _json_content(head: bytes) -> Content:
     """Whether text is JSON Lines, other JSON or neither: at least half of its lines are objects, and one of them can be read."""
+    if _is_archive(head):
+        return "unknown"
     lines = [line for line in head.split(b"\n") if line.strip()]
     objects = [line for line in lines if _OBJECT_START.match(line)]
     if objects and 2 * len(objects) >= len(lines) and (len(lines) == 1 or any(map(_is_object, objects))):
         return "jsonl"
     return "json" if head.lstrip()[:1] in (b"{", b"[") else "unknown"
+
+
+def _is_archive(head: bytes) -> bool:
+    """Whether this is a tar or zip archive, whose members may hold lines of JSON but not where its own headers lie."""
+    return head[257:262] == b"ustar" or head.startswith(b"PK\x03\x04")
 
 
 def _is_object(line: bytes) -> bool:

@@ -217,6 +217,8 @@ def test_a_file_without_a_telling_name_is_known_by_its_first_bytes(folder: Path)
     Path("d/warc.bz2").write_bytes(bz2.compress(b"WARC/1.0\r\n"))
     Path("d/array.json").write_bytes(b'[{"text": "a"},\n{"text": "b"}]')
     Path("d/inner.json").write_bytes(b'{\n"rows": [\n{"text": "a"}\n]}')
+    Path("d/rows.tar.gz").write_bytes(gzip.compress(tar_of(rows)))
+    Path("d/rows.zip").write_bytes(zip_of(rows))
     Path("d/page.html").write_bytes(b'<pre>\n{"text": "a"}\n</pre>\n<p>')
     found = plan_all({"web": Source(path=("d",))}, Path("run"))
     assert {file.removeprefix("d/"): split.format for split in found.splits for file in split.files} == {
@@ -232,7 +234,7 @@ def test_a_file_without_a_telling_name_is_known_by_its_first_bytes(folder: Path)
         "pages.cdx.gz.1": "warc",
         "warc.bz2": "warc",
     }
-    assert found.passed_over["web"] == {".json (not JSON Lines)": 2, ".html": 1}
+    assert found.passed_over["web"] == {".json (not JSON Lines)": 2, ".html": 1, ".tar.gz": 1, ".zip": 1}
     assert files("d/rows.json") == [("jsonl", ("d/rows.json",))]
     assert files("d", format="parquet") == [("parquet", ("d/part-0000",))]
 
