@@ -43,12 +43,18 @@ def items(path: Path) -> list[tuple[str, str, list[str]]]:
         ([{"role": "user", "content": Q1}, {"role": "assistant", "content": "Two."}, {"role": "user", "content": Q2}], [Q1, Q2]),
         ([{"from": "human", "value": Q1}, {"from": "gpt", "value": "Two."}], [Q1]),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": {}}, {"type": "text", "text": Q1}]}], [Q1]),
+        ([{"role": "user", "content": [{"type": "text", "text": "Look."}, {"type": "text", "text": Q1}]}], [f"Look.\n{Q1}"]),
         ([{"role": "user", "parts": [{"text": Q1}]}], [Q1]),
+        ([{"role": "User", "content": Q1}, {"role": "Assistant", "content": "Two."}], [Q1]),
+        ([{"role": "prompter", "text": Q1}, {"role": "assistant", "text": "Two."}], [Q1]),
+        ([{"from": "human", "value": Q1, "text": "shown otherwise"}], [Q1]),
         ([{"content": Q1}], [Q1]),
         ({"messages": [{"role": "user", "content": Q1}]}, [Q1]),
         (json.dumps([{"role": "user", "content": Q1}]), [Q1]),
         (json.dumps({"text": Q1}), [Q1]),
         ('{"no json', ['{"no json']),
+        ('{"n": 5}', ['{"n": 5}']),
+        (Q1.encode(), [Q1]),
         ([], []),
         ({}, []),
         (None, []),
@@ -89,6 +95,7 @@ FOUND = [("bees", "7", [Q1]), ("a", "1", [Q2])]
         ("a.jsonl", LINES),
         ("a.ndjson", b"\xef\xbb\xbf" + LINES),
         ("a.jsonl.gz", gzip.compress(LINES)),
+        ("a.JSONL.GZ", gzip.compress(LINES)),
         ("a.jsonl.bz2", bz2.compress(LINES)),
         ("a.jsonl.xz", lzma.compress(LINES)),
         ("a.jsonl.zst", zstandard.compress(LINES)),
@@ -129,6 +136,12 @@ def test_options_come_from_other_columns(tmp_path: Path) -> None:
     pq.write_table(pa.table({"question": [Q1], "choices": [["two", "ten"]], "answer": [1]}), tmp_path / "a.parquet")
     (item,) = read_items(tmp_path / "a.parquet", COLUMNS).items
     assert (item.questions[0].stem, item.questions[0].options) == (Q1, ("two", "ten"))
+
+
+def test_options_come_from_the_object_that_has_the_question() -> None:
+    choices = [{"label": "A", "text": "two"}, {"label": "B", "text": "ten"}]
+    (question,) = questions_of({"question": {"stem": Q1, "choices": choices}}, COLUMNS)
+    assert (question.stem, question.options) == (Q1, ("two", "ten"))
 
 
 def test_text_has_an_item_a_line_compressed_or_not(tmp_path: Path) -> None:
