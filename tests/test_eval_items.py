@@ -6,6 +6,8 @@ import bz2
 import gzip
 import json
 import lzma
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +45,18 @@ def items(path: Path) -> list[tuple[str, str, list[str]]]:
         ([{"role": "user", "content": Q1}, {"role": "assistant", "content": "Two."}, {"role": "user", "content": Q2}], [Q1, Q2]),
         ([{"from": "human", "value": Q1}, {"from": "gpt", "value": "Two."}], [Q1]),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": {}}, {"type": "text", "text": Q1}]}], [Q1]),
+        ([{"role": "user", "content": [{"type": "text", "text": "Look."}, {"type": "text", "text": Q1}]}], [f"Look.\n{Q1}"]),
         ([{"role": "user", "parts": [{"text": Q1}]}], [Q1]),
+        ([{"role": "User", "content": Q1}, {"role": "Assistant", "content": "Two."}], [Q1]),
+        ([{"role": "prompter", "text": Q1}, {"role": "assistant", "text": "Two."}], [Q1]),
+        ([{"from": "human", "value": Q1, "text": "shown otherwise"}], [Q1]),
         ([{"content": Q1}], [Q1]),
         ({"messages": [{"role": "user", "content": Q1}]}, [Q1]),
         (json.dumps([{"role": "user", "content": Q1}]), [Q1]),
         (json.dumps({"text": Q1}), [Q1]),
         ('{"no json', ['{"no json']),
+        ('{"n": 5}', ['{"n": 5}']),
+        (Q1.encode(), [Q1]),
         ([], []),
         ({}, []),
         (None, []),
@@ -89,6 +97,7 @@ FOUND = [("bees", "7", [Q1]), ("a", "1", [Q2])]
         ("a.jsonl", LINES),
         ("a.ndjson", b"\xef\xbb\xbf" + LINES),
         ("a.jsonl.gz", gzip.compress(LINES)),
+        ("a.JSONL.GZ", gzip.compress(LINES)),
         ("a.jsonl.bz2", bz2.compress(LINES)),
         ("a.jsonl.xz", lzma.compress(LINES)),
         ("a.jsonl.zst", zstandard.compress(LINES)),
@@ -105,6 +114,13 @@ def test_every_file_that_can_be_a_source_can_be_an_evaluation_set(tmp_path: Path
     assert items(tmp_path / name) == FOUND
 
 
+def test_json_over_several_lines_may_be_one_item_and_of_lists_the_longest_counts(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(ROWS[0], indent=1))
+    assert items(tmp_path / "a.json") == FOUND[:1]
+    (tmp_path / "a.json").write_text(json.dumps({"authors": [{"text": "somebody"}], "rows": ROWS, "tags": ["x", "y", "z"]}, indent=1))
+    assert items(tmp_path / "a.json") == FOUND
+
+
 def test_a_long_zstd_window_is_read(tmp_path: Path) -> None:
     parameters = zstandard.ZstdCompressionParameters(window_log=31, enable_ldm=True)
     packer = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
@@ -118,6 +134,11 @@ def test_parquet_has_the_same_shapes(tmp_path: Path, prompt: Any) -> None:
     assert items(tmp_path / "a.parquet") == [("a", "3", [Q1])]
 
 
+def test_parquet_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"question": [Q1]}), tmp_path / "a.bin")
+    assert items(tmp_path / "a.bin") == [("a", "0", [Q1])]
+
+
 def test_a_column_that_nobody_asks_for_does_not_matter_in_parquet(tmp_path: Path) -> None:
     interval = pa.array([b"x" * 12], pa.binary(12))
     pq.write_table(pa.table({"question": [Q1], "wait": interval, "m": [Q2.encode()]}), tmp_path / "a.parquet")
@@ -129,6 +150,12 @@ def test_options_come_from_other_columns(tmp_path: Path) -> None:
     pq.write_table(pa.table({"question": [Q1], "choices": [["two", "ten"]], "answer": [1]}), tmp_path / "a.parquet")
     (item,) = read_items(tmp_path / "a.parquet", COLUMNS).items
     assert (item.questions[0].stem, item.questions[0].options) == (Q1, ("two", "ten"))
+
+
+def test_options_come_from_the_object_that_has_the_question() -> None:
+    choices = [{"label": "A", "text": "two"}, {"label": "B", "text": "ten"}]
+    (question,) = questions_of({"question": {"stem": Q1, "choices": choices}}, COLUMNS)
+    assert (question.stem, question.options) == (Q1, ("two", "ten"))
 
 
 def test_text_has_an_item_a_line_compressed_or_not(tmp_path: Path) -> None:
@@ -158,6 +185,29 @@ def test_items_that_are_too_short_are_counted_and_none_but_such_is_an_error(tmp_
     ]
 
 
+@pytest.mark.parametrize("name", ["a.txt", "a.json", "a.jsonl"])
+@pytest.mark.parametrize(
+    ("pack", "at"),  # a byte of the checksum; None: where the CRC-32 of the content is
+    [
+        (gzip.compress, None),
+        (zstandard.ZstdCompressor(write_checksum=True).compress, -1),
+        (bz2.compress, 10),
+        (lambda content: lzma.compress(content, check=lzma.CHECK_CRC32), None),
+    ],
+)
+def test_nothing_of_a_packed_file_is_an_item_unless_its_checksum_is_right(
+    tmp_path: Path, name: str, pack: Callable[[bytes], bytes], at: int | None
+) -> None:
+    content = {"a.txt": f"{Q1}\n".encode(), "a.json": json.dumps(ROWS, indent=1).encode(), "a.jsonl": LINES}[name]
+    packed = bytearray(pack(content))
+    (tmp_path / name).write_bytes(packed)
+    assert items(tmp_path / name)
+    packed[packed.rindex(zlib.crc32(content).to_bytes(4, "little")) if at is None else at] ^= 1
+    (tmp_path / name).write_bytes(packed)
+    with pytest.raises(InputError, match=rf"{name} cannot be read as an evaluation set \((?:gzip|zstd|bzip2|xz)_damaged\)"):
+        read_items(tmp_path / name, COLUMNS)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -168,6 +218,7 @@ def test_items_that_are_too_short_are_counted_and_none_but_such_is_an_error(tmp_
         ),
         ("a.jsonl", b"", r"a\.jsonl: no row has text"),
         ("a.jsonl.gz", gzip.compress(LINES * 100)[:-9], r"a\.jsonl\.gz cannot be read as an evaluation set"),
+        ("a.PARQUET", b"No table.\n", r"a\.PARQUET cannot be read as an evaluation set \(not_parquet\)"),
         ("a.parquet", b"PAR1 but not", r"a\.parquet cannot be read as an evaluation set \(unreadable_file\)"),
         ("a.txt", b"caf\xe9 " * 9, r"a\.txt cannot be read as an evaluation set \(not UTF-8\)"),
     ],

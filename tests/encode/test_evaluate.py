@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.encode.evaluate import evaluate
+from pipelines.encode.evaluate import BARELY, evaluate
 from pipelines.report.tokenizers import tables
 from schemas.recipe import Tokenizer
 from tokenizer import bpe
@@ -64,3 +64,18 @@ def test_batches_without_a_document_change_nothing(folder: Path) -> None:
     assert evaluate({"e": folder / "english"}, [none, some, none]) == [expected]
     assert expected["total"]["n_documents"] == 2
     assert evaluate({"e": folder / "english"}, [none]) == evaluate({"e": folder / "english"}, [])
+
+
+def test_tokens_that_are_never_or_barely_used_are_counted_without_special_ones(folder: Path) -> None:
+    """Capitals are no part of any merge: one is used as often as is not barely, another once less."""
+    (report,) = evaluate({"e": folder / "english"}, [batch([("a", "en", "Q" * BARELY + "Z" * (BARELY - 1))])])
+    n_special = len(Tokenizer().special_tokens)
+    assert (report["n_unused"], report["n_barely_used"]) == (report["vocab_size"] - n_special - 2, 1)
+    assert report["single_byte_ratio"] == 1.0
+
+
+def test_how_numbers_are_cut_is_seen_on_numbers(tmp_path: Path) -> None:
+    config = Tokenizer(vocab_size=258, pattern="gpt2", special_tokens=("<s>",))
+    bpe.save(bpe.train([pa.array(["77,77"] * 20, pa.large_string())], config), tmp_path / "tokenizer.json")
+    (report,) = evaluate({"pairs": tmp_path / "tokenizer.json"}, [])
+    assert report["digits"] == "up to 2 digits in a token"

@@ -64,6 +64,26 @@ def test_what_is_no_text_has_a_reason(tmp_path: Path, content: bytes, unread: Un
     assert read_file(tmp_path / "a.txt", "a.txt", None, LIMIT) == unread
 
 
+@pytest.mark.parametrize(
+    ("packed", "at", "reason"),
+    [
+        (gzip.compress(b"text"), -8, "gzip_damaged"),  # a byte of the checksum
+        (zstandard.ZstdCompressor(write_checksum=True).compress(b"text"), -1, "zstd_damaged"),
+        (bz2.compress(b"text"), 10, "bzip2_damaged"),
+        (lzma.compress(b"text", check=lzma.CHECK_CRC32), -24, "xz_damaged"),
+    ],
+)
+def test_a_text_file_whose_checksum_is_wrong_is_no_document(tmp_path: Path, packed: bytes, at: int, reason: str) -> None:
+    (tmp_path / "a.txt").write_bytes(packed)
+    assert isinstance(read_file(tmp_path / "a.txt", "a.txt", None, LIMIT), Document)
+    changed = bytearray(packed)
+    changed[at] ^= 1
+    (tmp_path / "a.txt").write_bytes(changed)
+    unread = read_file(tmp_path / "a.txt", "a.txt", None, LIMIT)
+    assert isinstance(unread, Unread)
+    assert (unread.reason, unread.lost_bytes > 0) == (reason, True)
+
+
 def test_a_text_file_of_several_members_is_one_document_and_says_if_nothing_confirms_it(tmp_path: Path) -> None:
     cases: tuple[tuple[str, bytes, Meta], ...] = (
         ("a.txt.gz", gzip.compress(b"one ") + gzip.compress(b"two"), {"charset": "utf-8"}),

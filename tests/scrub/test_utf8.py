@@ -113,9 +113,11 @@ def cut_within_a_character(text: pa.Array, *_: object) -> pa.Array:
     return pa.LargeStringArray.from_buffers(len(whole), pa.py_buffer(offsets), pa.py_buffer(b"".join(whole)))
 
 
-def test_the_room_of_the_filters_proves_what_its_steps_leave(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(c4, "clean", lambda text, *_: (cut_within_a_character(text), np.zeros((len(SIGNALS["c4"]), len(text)))))
-    room = MeasureDoFn(recipe_of(["c4"]))
+@pytest.mark.parametrize("keep_dropped", [True, False])
+def test_the_room_of_the_filters_proves_what_its_steps_leave(monkeypatch: pytest.MonkeyPatch, keep_dropped: bool) -> None:
+    nothing_measured = np.full((len(SIGNALS["c4"]), 1), np.nan)
+    monkeypatch.setattr(c4, "clean", lambda text, *_: (cut_within_a_character(text), nothing_measured))
+    room = MeasureDoFn(recipe_of(["c4"], **{"filters.keep_dropped": keep_dropped}))
     room.setup()
     with pytest.raises(TextError, match="filters: raw_text of document 00"):
         list(room.process(documents(["secret é"])))
