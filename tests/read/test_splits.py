@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import os
 import pickle
 import re
+import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +202,22 @@ def test_what_is_named_and_not_read_is_counted_by_ending(folder: Path) -> None:
         ".json (not JSON Lines)": 1,
         "broken links and special files": 2,
     }
+
+
+def tar_of(content: bytes) -> bytes:
+    stored = io.BytesIO()
+    member = tarfile.TarInfo("rows.jsonl")
+    member.size = len(content)
+    with tarfile.open(fileobj=stored, mode="w") as archive:
+        archive.addfile(member, io.BytesIO(content))
+    return stored.getvalue()
+
+
+def zip_of(content: bytes) -> bytes:
+    stored = io.BytesIO()
+    with zipfile.ZipFile(stored, "w") as archive:
+        archive.writestr("rows.jsonl", content)
+    return stored.getvalue()
 
 
 def test_a_file_without_a_telling_name_is_known_by_its_first_bytes(folder: Path) -> None:
