@@ -17,7 +17,7 @@ model: setup
 	$(BIN)/python -m pipelines.filters.fetch_model
 
 demo: model
-	$(BIN)/python -m pipelines.demo --out demo-run
+	$(BIN)/python -m pipelines.commands.demo --out demo-run
 
 test: model
 	$(BIN)/python -m pytest -n auto --maxprocesses 4

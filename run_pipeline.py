@@ -22,7 +22,7 @@ from schemas.file_names import check_folder_name, printable, well_formed
 from schemas.lock import locked
 
 if TYPE_CHECKING:
-    from pipelines.takedown_preview import Preview
+    from pipelines.takedown.preview import Preview
 
 ABOUT = "Turn crawled pages, archives, books and code into clean, deduplicated, privacy-scrubbed, tokenized shards."
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=ABOUT)
@@ -71,16 +71,16 @@ def run(
     check_workers(workers)
     chosen = recipes.load(recipe, settings or ())
     folder = out or (Path(recipe) if (Path(recipe) / "run.json").is_file() else Path("runs") / chosen.name)
+    from pipelines.driver.run import Engine, Run
+    from pipelines.engine.runners import check_runner
     from pipelines.report.summary import summary
-    from pipelines.run import Engine, Run
-    from pipelines.runners import check_runner
 
     options = tuple(beam_options or ())
     check_runner(runner, options)
     if dry_run:
         planned = Run(chosen, folder, Engine(), tell=lambda stage, done, total: None)
         planned.check(resume=resume)
-        from pipelines.dry_run import forecast
+        from pipelines.commands.dry_run import forecast
         from pipelines.report.dry_run import bad_file_lines, plan_table
 
         found = forecast(chosen, folder)
@@ -110,9 +110,9 @@ def refilter(
 ) -> None:
     """Decide again about the documents of a run, with other limits: ledger and documents as of a whole run with them."""
     check_workers(workers)
-    from pipelines.refilter import refilter as decide_again
+    from pipelines.driver.refilter import refilter as decide_again
+    from pipelines.driver.run import Engine
     from pipelines.report.summary import summary
-    from pipelines.run import Engine
 
     with stage_bars() as bars:
         decide_again(folder, settings or [], Engine(workers=workers, say=bars.say), bars.tell)
@@ -138,8 +138,8 @@ def takedown(
     max_documents: Annotated[int, typer.Option(min=0, help="More than so many are not removed unless their number is given.")] = 100,
 ) -> None:
     """Remove documents from a finished run, after showing how many: from every file that holds something of them, with a certificate."""
-    from pipelines.takedown import asked_for
-    from pipelines.takedown import takedown as take_down
+    from pipelines.takedown.takedown import asked_for
+    from pipelines.takedown.takedown import takedown as take_down
     from schemas.certificate import certificate_path, pending_path
 
     asked = asked_for(url or (), host or (), email_hash or (), phone_hash or (), doc_id or ())
@@ -258,7 +258,7 @@ def train_classifier(
 ) -> None:
     """Train a fastText classifier of quality and measure it on documents that it did not see."""
     config = recipes.section(recipes.ClassifierTraining, settings or ())
-    from pipelines.train import train_classifier as train
+    from pipelines.commands.train import train_classifier as train
 
     trained = train(positive, negative, config, out)
     table = Table(title=f"{out}: {trained.n_trained} documents trained on, {trained.n_held_out} held out, AUC {trained.auc:.4f}")
@@ -295,8 +295,8 @@ def train_tokenizer(
     chosen = {"vocab_size": vocab_size, "pattern": pattern}
     short = [f"{key}={value}" for key, value in chosen.items() if value is not None]
     config = recipes.section(recipes.Tokenizer, [*short, *(settings or ())])
+    from pipelines.commands.train import train_tokenizer as train
     from pipelines.report.tokenizers import tables
-    from pipelines.train import train_tokenizer as train
 
     for table in tables(train(given, config, seed, out, compare or ())):
         show(table)
@@ -325,7 +325,7 @@ def encode(
     if not given:
         raise InputError("encode has nothing to read; name files, folders or globs with --input")
     config = recipes.section(recipes.Encode, settings or ())
-    from pipelines.encode_files import encode_files
+    from pipelines.commands.encode_files import encode_files
 
     check_folder_name(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -370,8 +370,8 @@ def train_ngrams(
 ) -> None:
     """Train an n-gram model for perplexities, and propose the cut-offs of CCNet's buckets."""
     config = recipes.section(recipes.NgramTraining, settings or ())
-    from pipelines.train import perplexities
-    from pipelines.train import train_ngrams as train
+    from pipelines.commands.train import perplexities
+    from pipelines.commands.train import train_ngrams as train
 
     estimated = train(paths, config, out)
     table = Table("n", "n-grams", "D1", "D2", "D3+", title=f"{out}")
@@ -397,7 +397,7 @@ def calibrate(
     out: Annotated[Path | None, typer.Option(help="Also write the proposed section to this TOML file.")] = None,
 ) -> None:
     """Propose a language's limits from a sample of its documents, and show what they rest on."""
-    from pipelines.calibrate import DEFAULT_RULES, calibrate_files
+    from pipelines.commands.calibrate import DEFAULT_RULES, calibrate_files
     from pipelines.filters.calibrate import as_toml
     from pipelines.report.calibration import calibration_table, says
     from schemas.files import whole_file

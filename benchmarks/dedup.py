@@ -32,7 +32,7 @@ from benchmarks.measure import Cost, cost_of_process, finish, measured, print_co
 from pipelines.dedup.minhash import detection_probability
 from pipelines.dedup.shingles import permutations, shingle_sets, signatures
 from pipelines.dedup.verify import similarities
-from pipelines.runtime import open_segment
+from pipelines.engine.segments import open_segment
 from schemas.recipe import MinHash
 
 CONFIG: Final = MinHash(bands=14, rows=8, shingle=5)

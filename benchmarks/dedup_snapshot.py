@@ -20,7 +20,7 @@ import typer
 from benchmarks.dedup_scale import write_segments
 from benchmarks.deduplicate import deduplicate
 from benchmarks.measure import finish, measured, print_costs
-from pipelines.runtime import open_segment
+from pipelines.engine.segments import open_segment
 from schemas.recipe import Dedup
 
 

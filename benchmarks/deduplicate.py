@@ -10,7 +10,10 @@ from pipelines.dedup.pool import TakePart
 from pipelines.dedup.snapshots.index import add_snapshot, open_index
 from pipelines.dedup.snapshots.stage import StageSnapshot
 from pipelines.dedup.stage import Deduplicate
-from pipelines.runtime import Exchange, Progress, ReportFiles, open_segment, read_report, run_graph
+from pipelines.engine.exchange import Exchange
+from pipelines.engine.execute import run_graph
+from pipelines.engine.progress import Progress
+from pipelines.engine.segments import ReportFiles, open_segment, read_report
 from schemas.hops import MERGE
 from schemas.recipe import Dedup
 

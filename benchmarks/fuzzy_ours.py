@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from benchmarks.corpus import documents
 from benchmarks.deduplicate import deduplicate
-from pipelines.runtime import open_segment
+from pipelines.engine.segments import open_segment
 from schemas.hops import SCRUBBED
 from schemas.recipe import Dedup, MinHash
 

@@ -19,12 +19,12 @@ import typer
 from benchmarks.measure import Cost, finish, measured, print_costs
 from pipelines.dedup.exact import content_hashes
 from pipelines.dedup.shingles import permutations, signatures
+from pipelines.driver.run import Engine, Run
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.language import identify
 from pipelines.filters.warm import warm
 from pipelines.read.reader import read_split
 from pipelines.read.splits import plan
-from pipelines.run import Engine, Run
 from pipelines.scrub.scrub import scrub_batch
 from schemas import recipe as recipes
 from schemas.recipe import Recipe

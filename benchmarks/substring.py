@@ -28,7 +28,7 @@ from benchmarks.deduplicate import deduplicate
 from benchmarks.measure import finish, measured, print_costs
 from pipelines.dedup.minhash import ranks
 from pipelines.dedup.spans.cut import settle
-from pipelines.runtime import open_segment
+from pipelines.engine.segments import open_segment
 from pipelines.text.words import Places, split_on_space
 from schemas.hops import CUT, SCRUBBED
 from schemas.recipe import Dedup, Substring

@@ -62,16 +62,22 @@ READS: Final = {
 
 MADE_OF: Final = {
     "crawl": ("pipelines.crawl.crawler",),
-    "collect": ("pipelines.read.stage", "pipelines.filters.stage", "pipelines.scrub.stage", "pipelines.scrub.density", "pipelines.guards"),
+    "collect": (
+        "pipelines.read.stage",
+        "pipelines.filters.stage",
+        "pipelines.scrub.stage",
+        "pipelines.scrub.density",
+        "pipelines.driver.guards",
+    ),
     "refine": (
-        "pipelines.caps",
+        "pipelines.driver.caps",
         "pipelines.dedup.stage",
         "pipelines.dedup.apply.stage",
         "pipelines.dedup.evals.stage",
         "pipelines.dedup.snapshots.stage",
         "pipelines.dedup.forecast",
         "pipelines.filters.stage",
-        "pipelines.guards",
+        "pipelines.driver.guards",
         "pipelines.scrub.stage",
         "pipelines.scrub.density",
     ),
@@ -82,7 +88,7 @@ MADE_OF: Final = {
 }
 """By stage the modules that do its work; what they import counts, too, and so do the driver and the graphs of all stages."""
 
-_DRIVER: Final = ("pipelines.run", "pipelines.graph")
+_DRIVER: Final = ("pipelines.driver.run", "pipelines.driver.graph")
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _OWN: Final = ("pipelines", "schemas", "tokenizer")
 _DISTRIBUTIONS: Final = {"grpc": "grpcio", "stdnum": "python-stdnum"}

@@ -318,7 +318,7 @@ def test_the_recipes_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 def test_a_run_that_is_stopped_by_hand_says_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, warc: Path
 ) -> None:
-    from pipelines.run import Run
+    from pipelines.driver.run import Run
 
     def stop(self: Run, *, resume: bool) -> None:
         raise KeyboardInterrupt

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from pipelines.run import Engine, Run
+from pipelines.driver.run import Engine, Run
 from schemas import recipe as recipes
 from schemas.errors import ConservationError, EmptyCorpusError, GuardError, InputError, OutputError, TokenizerError
 from schemas.recipe import Recipe

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-from pipelines.encode_files import encode_files
+from pipelines.commands.encode_files import encode_files
 from pipelines.pretrain.shards import open_shards
 from schemas.errors import TokenizerError
 from schemas.recipe import Encode, Tokenizer

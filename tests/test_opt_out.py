@@ -9,14 +9,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipelines.driver.refilter import refilter
+from pipelines.driver.run import Engine, Run
 from pipelines.read import missing
-from pipelines.refilter import refilter
-from pipelines.run import Engine, Run
 from schemas.errors import InputError, RecipeError
 from schemas.recipe import Recipe, parse
 from tests.site import PAGES
+from tests.takedown.test_takedown import assert_sound
 from tests.test_end_to_end import execute, ledger, site_recipe
-from tests.test_takedown import assert_sound
 
 EMAIL = "jane.doe@bakery-school.org"
 BREAD, SHORT = (next(at for at, page in enumerate(PAGES) if page.url.endswith(name)) for name in ("/bread", "/short"))
@@ -114,5 +114,5 @@ def test_a_url_column_that_no_record_has_stops_the_run(tmp_path: Path, monkeypat
     monkeypatch.setattr(missing, "_SAMPLE_ROWS", 2)  # so that it is known after reading only
     with pytest.raises(InputError, match=r"sources\.web\.url_column = 'uri': no record has it; columns found: text, link"):
         collected(recipe, tmp_path / "again")
-    monkeypatch.setattr("pipelines.run.check_seen", lambda sources, splits, seen: None)
+    monkeypatch.setattr("pipelines.driver.run.check_seen", lambda sources, splits, seen: None)
     assert collected(recipe, tmp_path / "unchecked")[1][0].startswith("sources.web.url_column = 'uri': none of the first records has it")

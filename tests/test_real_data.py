@@ -11,10 +11,10 @@ import pytest
 import zstandard
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
+from pipelines.driver.run import Engine, Run
 from pipelines.filters.chain import FilterChain
 from pipelines.read.reader import read_split
 from pipelines.read.splits import plan
-from pipelines.run import Engine, Run
 from schemas import recipe as recipes
 from schemas.recipe import Recipe
 from tests.dedup.reference import jaccard, shingles

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from pipelines.dry_run import forecast
+from pipelines.commands.dry_run import forecast
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.model import cached_path
 from pipelines.filters.warm import warm

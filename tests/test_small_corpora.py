@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from pipelines.commands.train import train_tokenizer
+from pipelines.driver.run import Engine, Run
 from pipelines.encode.shards import FORMAT
-from pipelines.run import Engine, Run
-from pipelines.train import train_tokenizer
 from schemas import recipe as recipes
 from schemas.errors import EmptyCorpusError, TokenizerError
 from schemas.recipe import Tokenizer

@@ -24,7 +24,11 @@ from pipelines.dedup.sign import Signer
 from pipelines.dedup.snapshots.index import Earlier, hash_keys
 from pipelines.dedup.spans.rewrite import Mend, unchanged
 from pipelines.dedup.spans.stage import CutSpans, Job
-from pipelines.runtime import Decision, Exchange, Progress, count, ended, open_segment, passed, range_of
+from pipelines.engine.counters import count
+from pipelines.engine.decision import Decision, ended, passed
+from pipelines.engine.exchange import Exchange, range_of
+from pipelines.engine.progress import Progress
+from pipelines.engine.segments import open_segment
 from schemas.hops import signature_schema
 from schemas.recipe import Dedup
 

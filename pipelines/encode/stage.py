@@ -13,7 +13,10 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from pipelines.encode.sample import Group, drawn
 from pipelines.encode.shards import cut, ranges, shard_counts, shuffled, write_shard
-from pipelines.runtime import Exchange, Progress, count, open_segment
+from pipelines.engine.counters import count
+from pipelines.engine.exchange import Exchange
+from pipelines.engine.progress import Progress
+from pipelines.engine.segments import open_segment
 from schemas.files import entry, whole_file
 from schemas.recipe import Encode, Tokenizer
 from schemas.sampling import hash_ids, in_share

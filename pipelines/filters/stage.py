@@ -7,9 +7,13 @@ from typing import Any, Final
 import apache_beam as beam
 import pyarrow as pa
 
+from pipelines.engine.coder import give_back
+from pipelines.engine.counters import count, count_outcomes
+from pipelines.engine.decision import Decision
+from pipelines.engine.progress import Progress
+from pipelines.engine.segments import open_segment, place_of, retag, tag
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.decide import Decider, Judge, tally
-from pipelines.runtime import Decision, Progress, count, count_outcomes, give_back, open_segment, place_of, retag, tag
 from pipelines.text.utf8 import prove_utf8
 from schemas.hops import LEDGER
 from schemas.recipe import Recipe

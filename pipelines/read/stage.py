@@ -6,10 +6,13 @@ from typing import Final
 
 import apache_beam as beam
 
+from pipelines.engine.counters import count, count_outcomes
+from pipelines.engine.decision import Decision
+from pipelines.engine.progress import Progress
+from pipelines.engine.segments import tag
 from pipelines.read.columns import Seen
 from pipelines.read.reader import read_split
 from pipelines.read.splits import Split
-from pipelines.runtime import Decision, Progress, count, count_outcomes, tag
 from schemas.recipe import Recipe
 
 LOST_BYTES = "lost bytes"

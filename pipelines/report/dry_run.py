@@ -9,10 +9,10 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.commands.dry_run import Forecast, Outlook
 from pipelines.dedup.evals.sets import left_out, load_evals
 from pipelines.dedup.minhash import detection_probability
 from pipelines.dedup.snapshots.index import snapshots_before
-from pipelines.dry_run import Forecast, Outlook
 from pipelines.report.formats import count, number_of, passed_over, seconds, share, shortened, size
 from schemas.recipe import Recipe, Tokenizer, shown
 

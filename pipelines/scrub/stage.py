@@ -6,7 +6,10 @@ from typing import NamedTuple
 import apache_beam as beam
 import pyarrow as pa
 
-from pipelines.runtime import Decision, count, count_outcomes, give_back, retag
+from pipelines.engine.coder import give_back
+from pipelines.engine.counters import count, count_outcomes
+from pipelines.engine.decision import Decision
+from pipelines.engine.segments import retag
 from pipelines.scrub.opt_out import Lists, admit
 from pipelines.scrub.scrub import scrub_again, verify_clean
 from pipelines.text.utf8 import prove_utf8

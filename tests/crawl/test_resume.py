@@ -247,7 +247,7 @@ def test_ctrl_c_of_the_command_says_how_to_go_on(site: Site, stopper: Stopper, t
 
 def test_the_crawl_of_a_run_goes_on_source_by_source(site: Site, tmp_path: Path) -> None:
     """The first source is finished and the second half done when the run is stopped."""
-    from pipelines.run import Engine, Run
+    from pipelines.driver.run import Engine, Run
     from schemas import recipe as recipes
 
     crawls = {name: {"crawl": msgspec.to_builtins(site.config("/", f"/{at}"))} for name, at in (("one", 0), ("two", 39))}

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.dedup.clusters import cluster_sizes, with_cluster_size
-from pipelines.runtime import open_segment
+from pipelines.engine.segments import open_segment
 from schemas.errors import RecipeError
 from schemas.hops import MERGE
 from schemas.recipe import Dedup

@@ -13,7 +13,7 @@ from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.apply.stage import _ApplyMerges
 from pipelines.dedup.evals.sets import contamination, load_evals
 from pipelines.dedup.pool import TakePart
-from pipelines.runtime import Progress
+from pipelines.engine.progress import Progress
 from schemas.hops import MERGE
 from schemas.recipe import Decontaminate, Dedup
 from tests.dedup.test_stage import at, words, write_segments

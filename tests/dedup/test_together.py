@@ -12,7 +12,7 @@ from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.pool import TakePart
 from pipelines.dedup.snapshots.catalogue import read_snapshots
 from pipelines.dedup.stage import steps_of
-from pipelines.run import Engine, Run
+from pipelines.driver.run import Engine, Run
 from schemas import recipe as recipes
 from schemas.errors import RecipeError
 from schemas.recipe import Decontaminate, Dedup, Templates

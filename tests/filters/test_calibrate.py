@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import run_pipeline
-from pipelines.calibrate import calibrate_files
+from pipelines.commands.calibrate import calibrate_files
 from pipelines.filters.calibrate import N_BINS, as_toml, calibrate, histogram, propose, rounded
 from pipelines.filters.language import identify
 from pipelines.filters.limits import Languages

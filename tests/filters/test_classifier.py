@@ -13,9 +13,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.commands.train import train_classifier
 from pipelines.filters import classifier
 from pipelines.filters.classifier import figures, labelled, measure, pareto_margin, sampled
-from pipelines.train import train_classifier
 from schemas.errors import InputError, ModelError, RecipeError
 from schemas.recipe import ClassifierTraining, Quality, section
 from tests.filters.helpers import chain_of, documents, outcome

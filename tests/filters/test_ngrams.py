@@ -17,13 +17,13 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.commands.train import perplexities, train_ngrams
 from pipelines.filters import ngram_score
 from pipelines.filters.ngram_counts import MARKS, count_ngrams, count_words, merge
 from pipelines.filters.ngram_score import buckets, load, perplexity
 from pipelines.filters.ngram_train import FALLBACK, Estimated, discounts_of, train
 from pipelines.filters.normal import normalise
 from pipelines.text.vocabulary import Vocabulary
-from pipelines.train import perplexities, train_ngrams
 from schemas.errors import InputError, ModelError, RecipeError
 from schemas.recipe import NgramTraining
 from tests.filters.helpers import chain_of, documents, outcome

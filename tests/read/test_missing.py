@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.files import Files
+from pipelines.commands.files import Files
+from pipelines.commands.train import documents
 from pipelines.read import missing
 from pipelines.read.columns import Seen
 from pipelines.read.missing import check_sample, check_seen
 from pipelines.read.reader import read_split
 from pipelines.read.splits import plan
-from pipelines.train import documents
 from schemas.errors import InputError
 from schemas.recipe import Read, Source
 

@@ -17,7 +17,11 @@ from pipelines.dedup.pool import TakePart
 from pipelines.dedup.ranges import by_segment
 from pipelines.dedup.spans.rewrite import STAYS
 from pipelines.dedup.stage import Segment, by_place
-from pipelines.runtime import Decision, Exchange, Partition, Progress, count, open_segment, read_pieces, tag
+from pipelines.engine.counters import count
+from pipelines.engine.decision import Decision
+from pipelines.engine.exchange import Exchange, Partition, read_pieces
+from pipelines.engine.progress import Progress
+from pipelines.engine.segments import open_segment, tag
 from schemas.hops import MERGE
 from schemas.ledger import Outcome, entries
 from schemas.recipe import Dedup

@@ -13,7 +13,9 @@ from pipelines.dedup.evals.matches import gram_documents
 from pipelines.dedup.evals.sets import load_evals
 from pipelines.dedup.memory import ranges_for
 from pipelines.dedup.pool import Keeps
-from pipelines.runtime import Exchange, Progress, open_segment, range_of
+from pipelines.engine.exchange import Exchange, range_of
+from pipelines.engine.progress import Progress
+from pipelines.engine.segments import open_segment
 from schemas.files import entry, whole_file
 from schemas.recipe import Recipe
 

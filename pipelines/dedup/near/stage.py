@@ -23,7 +23,9 @@ from pipelines.dedup.ranges import places_spread, ranged
 from pipelines.dedup.simhash import block_keys, near_pairs
 from pipelines.dedup.snapshots.index import Earlier
 from pipelines.dedup.verify import EDGE, length_class
-from pipelines.runtime import Decision, Exchange, Partition, count, most_seen, range_of, read_pieces
+from pipelines.engine.counters import count, most_seen
+from pipelines.engine.decision import Decision
+from pipelines.engine.exchange import Exchange, Partition, range_of, read_pieces
 from schemas.recipe import Dedup, MinHash, SimHash
 
 MEASURED_BYTES: Final = 64  # of a pair of documents that are compared

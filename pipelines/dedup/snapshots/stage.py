@@ -17,7 +17,9 @@ from pipelines.dedup.shingles import shingle_sets
 from pipelines.dedup.sign import Signer
 from pipelines.dedup.simhash import block_keys
 from pipelines.dedup.snapshots.index import KEYS, earlier_schema, hash_keys
-from pipelines.runtime import Decision, Exchange, Partition, ended, open_segment, passed, range_of, read_pieces
+from pipelines.engine.decision import Decision, ended, passed
+from pipelines.engine.exchange import Exchange, Partition, range_of, read_pieces
+from pipelines.engine.segments import open_segment
 from schemas.files import entry, whole_file
 from schemas.recipe import Dedup
 

@@ -23,7 +23,11 @@ from pipelines.dedup.spans.rewrite import Mend, rewrite, rewritten_schema, with_
 from pipelines.dedup.spans.substring import anchor_table, anchors, window_units
 from pipelines.dedup.spans.templates import count_lines, frequent_lines, host_hashes, template_keys, template_units
 from pipelines.dedup.spans.units import UInt64s, Units
-from pipelines.runtime import Decision, Exchange, Partition, Progress, count, ended, open_segment, passed, range_of, read_pieces
+from pipelines.engine.counters import count
+from pipelines.engine.decision import Decision, ended, passed
+from pipelines.engine.exchange import Exchange, Partition, range_of, read_pieces
+from pipelines.engine.progress import Progress
+from pipelines.engine.segments import open_segment
 from schemas.files import whole_file
 from schemas.hops import CUT, MERGE
 from schemas.recipe import Dedup

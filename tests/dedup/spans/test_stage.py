@@ -13,7 +13,7 @@ import pytest
 from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.minhash import ranks
 from pipelines.dedup.spans.rewrite import STAYS, rewrite
-from pipelines.runtime import open_segment
+from pipelines.engine.segments import open_segment
 from schemas.hops import CUT
 from schemas.recipe import Dedup, Lines, Sentences, Substring, Templates
 from tests.dedup.spans import reference

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.run import Engine, Run
+from pipelines.driver.run import Engine, Run
 from schemas import recipe as recipes
 
 BODY = "Subject {word} begins {word}s with {word} words."

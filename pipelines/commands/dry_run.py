@@ -1,0 +1,114 @@
+"""What a run would do with its sources: every file is opened, and a sample of each source is read, judged and scrubbed."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+import pyarrow as pa
+
+from pipelines.driver import graph
+from pipelines.driver.guards import check_files
+from pipelines.filters.chain import FilterChain
+from pipelines.filters.warm import warm
+from pipelines.read.missing import check_sample
+from pipelines.read.sample import Sample, sample_source
+from pipelines.read.splits import Plan, plan_all
+from pipelines.scrub.opt_out import Lists, admit
+from schemas.hops import DOCUMENT
+from schemas.recipe import Recipe
+
+NO_LANGUAGE: Final = "not identified"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a sample of a source shows, and what may be expected of the whole."""
+
+    sample: Sample
+    n_records: int
+    """Read for the sample."""
+    unread: Counter[str]
+    """Records that gave no document, by reason."""
+    dropped: Counter[str]
+    """Documents that a rule or list drops, by the first."""
+    languages: Counter[str]
+    """Of the documents that stay."""
+    n_foreseen: float
+    """Records of the whole."""
+    n_documents: float
+    """That may stay of the whole, before copies are merged."""
+    n_text_bytes: float
+    """Of them."""
+    seconds: float
+    """Of one worker to read, judge and scrub the whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a run would do: its splits, and the outlook of each source that is not crawled first."""
+
+    plan: Plan
+    outlooks: dict[str, Outlook]
+
+    def check(self, recipe: Recipe, say: Callable[[str], None]) -> None:
+        """InputError or GuardError where the run would end with one for its files or columns."""
+        bad = [
+            {"source": name, "origin_file": file, "reason": reason, "origin_offset": 0}
+            for name, outlook in self.outlooks.items()
+            for file, reason in outlook.sample.bad_files
+        ]
+        schema = {"source": pl.String, "origin_file": pl.String, "reason": pl.String, "origin_offset": pl.Int64}
+        without_column = {
+            name: recipe.sources[name]
+            for name, outlook in self.outlooks.items()
+            if (seen := outlook.sample.seen).rows and not (seen.text and (seen.url or recipe.sources[name].url_column is None))
+        }
+        check_sample(without_column, self.plan.splits, say)
+        check_files(pl.DataFrame(bad, schema), self.plan.n_files(), recipe.guards)
+
+
+def forecast(recipe: Recipe, folder: Path) -> Forecast:
+    """Look into the sources that are there; InputError where a path names nothing."""
+    sources = {name: source for name, source in recipe.sources.items() if not source.crawl}
+    plan = plan_all(sources, folder)
+    warm(recipe)
+    _judge(recipe, pa.RecordBatch.from_pylist([], DOCUMENT))
+    outlooks = {}
+    for name, source in sources.items():
+        start = time.process_time()
+        sample = sample_source(name, source, plan.splits, recipe.read)
+        outlooks[name] = _outlook(recipe, sample, start)
+    return Forecast(plan, outlooks)
+
+
+def _outlook(recipe: Recipe, sample: Sample, start: float) -> Outlook:
+    found = sample.found
+    ended, kept = _judge(recipe, found.documents)
+    stands_for = [sample.stands_for[name] for name in kept.column("origin_file").to_pylist()]
+    read = (name for batch in (found.documents, found.failures) for name in batch.column("origin_file").to_pylist())
+    n_foreseen = sum(sample.stands_for[name] for name in read)
+    return Outlook(
+        sample=sample,
+        n_records=found.n_records,
+        unread=Counter(found.failures.column("reason").to_pylist()),
+        dropped=Counter(ended.column("reason").to_pylist()),
+        languages=Counter(lang or NO_LANGUAGE for lang in kept.column("lang").to_pylist()),
+        n_foreseen=n_foreseen,
+        n_documents=sum(stands_for),
+        n_text_bytes=sum(n * len(text.encode()) for n, text in zip(stands_for, kept.column("text").to_pylist(), strict=True)),
+        seconds=(time.process_time() - start) * n_foreseen / max(1, found.n_records),
+    )
+
+
+def _judge(recipe: Recipe, documents: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """(LEDGER rows of what a rule or list drops, the documents that stay)."""
+    admitted = admit(FilterChain.of(recipe).measure(documents), Lists.of(recipe.opt_out), recipe.scrub)
+    decider = graph.decider_of(recipe)
+    ended = pa.concat_batches([admitted.left_out, decider.dropped(admitted.documents)])
+    return ended, admitted.documents.filter(pa.array(decider.keeps(admitted.documents)))

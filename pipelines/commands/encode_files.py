@@ -1,0 +1,92 @@
+"""Encoding from files with any tokenizer.json: the shards of a run, without the rest of a run."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pipelines.commands.files import Files
+from pipelines.driver import graph
+from pipelines.encode.shards import index_of, named_shards, write_index
+from pipelines.engine.execute import run_graph
+from pipelines.engine.progress import Progress, watch_progress
+from pipelines.engine.segments import read_report
+from schemas.errors import EmptyCorpusError, OutputError, TokenizerError
+from schemas.files import sha256_of, whole_file
+from schemas.hops import tokens_schema
+from schemas.ledger import check_stage
+from schemas.recipe import Encode
+from tokenizer import bpe
+
+TOKENIZER_FILE: Final = "tokenizer/tokenizer.json"
+BYTES_PER_RANGE: Final = 200_000_000
+"""Of input files: about what a range of the shuffled line is made of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """What came of it."""
+
+    index: dict[str, Any]
+    """What shards/index.json states."""
+    n_failed: int
+    """Records that hold no document."""
+    encoder: str
+    """`fast`, or `tokenizers` for the reason below."""
+    encoder_reason: str
+
+
+def encode_files(
+    paths: Sequence[str],
+    tokenizer: Path,
+    out: Path,
+    config: Encode,
+    *,
+    end_of_text: str | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> Encoded:
+    """The documents of these files as OUT/shards, in the order and with the split that a run gives them, and OUT/tokenizer.
+
+    `end_of_text` is the token that separates documents; None takes "<|endoftext|>" where the tokenizer has it. `tell` is called with
+    the parts done and all parts.
+    """
+    if (out / "shards").exists():
+        raise OutputError(f"{out / 'shards'} is there already; name another folder with --out, or delete it")
+    encoder = bpe.Encoder(tokenizer)
+    end = encoder.tokenizer.token_to_id(end_of_text or "<|endoftext|>")
+    if end_of_text and end is None:
+        raise TokenizerError(f"{tokenizer} has no token {end_of_text!r} to end documents with")
+    files = Files(paths)
+    kept = out / TOKENIZER_FILE
+    with whole_file(kept) as temporary:
+        shutil.copyfile(tokenizer, temporary)
+    schema = tokens_schema(encoder.vocab_size, {"tokenizer": sha256_of(kept), "scrub": "taken as given"})
+    n_bytes = sum(file.stat().st_size for part in files.parts for file in ([part] if isinstance(part, Path) else map(Path, part.files)))
+    n_ranges = max(1, math.ceil(n_bytes / BYTES_PER_RANGE))
+    work = out / "work"
+    progress = Progress(work / "encode.progress")
+    with watch_progress(progress, lambda done: tell(done, len(files.parts))):
+        ran = run_graph(
+            lambda pipeline: graph.encode(
+                pipeline, files.read, files.parts, config, (), seed, kept, schema, n_ranges, out, work / "encode.json", progress
+            ),
+            runner="local",
+            workers=workers,
+        )
+    reported = read_report(work / "encode.json")
+    shutil.rmtree(work)
+    counted = ran.counters.get("encode", {})
+    check_stage("encode", counted.get("n_in", 0), sum(file.n_rows or 0 for file in reported), 0)
+    if not reported:
+        raise EmptyCorpusError(f"no document stands in {', '.join(paths)}; name other files")
+    named = {"path": TOKENIZER_FILE, "sha256": sha256_of(kept), "vocab_size": encoder.vocab_size, "end_of_text": end}
+    index = index_of(named_shards(reported, out), out, named, str(encoder.id_type))
+    write_index(out / "shards" / "index.json", index)
+    n_failed = ran.counters.get("read", {}).get("failed", 0)
+    return Encoded(index=index, n_failed=n_failed, encoder=encoder.path, encoder_reason=encoder.reason)

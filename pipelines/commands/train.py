@@ -1,0 +1,94 @@
+"""Training from files: the read room's documents go to the trainers of the models that filters use, and of tokenizers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from pipelines.commands.files import Files
+from pipelines.encode.counting import count_columns
+from pipelines.encode.evaluate import EVALUATED_BYTES, evaluate
+from pipelines.encode.sample import drawn, group_sizes, shares
+from pipelines.filters import classifier, ngram_train
+from pipelines.filters.classifier import Trained, labelled, sampled
+from pipelines.filters.ngram_score import load, perplexity
+from pipelines.filters.ngram_train import Estimated
+from pipelines.filters.normal import normalise
+from pipelines.read.missing import check_named
+from pipelines.read.reader import read_whole
+from pipelines.read.splits import plan
+from schemas.errors import EmptyCorpusError, InputError
+from schemas.recipe import ClassifierTraining, NgramTraining, Read, Source, Tokenizer
+from tokenizer import bpe
+
+SOURCE: Final = "training"
+"""The name of the source that documents read by path come from."""
+
+
+def train_classifier(positive: Sequence[str], negative: Sequence[str], config: ClassifierTraining, out: Path) -> Trained:
+    """The quality classifier of these files, written to `out`. No more than twice `max_documents` of either label are held."""
+    held = pl.DataFrame()
+    for paths, is_positive in ((positive, True), (negative, False)):
+        for batch in documents(paths):
+            held = pl.concat([held, labelled(batch, config, positive=is_positive)])
+            if held.height > 4 * config.max_documents:
+                held = sampled(held, config)
+    return classifier.train(sampled(held, config), config, out)
+
+
+def train_ngrams(paths: Sequence[str], config: NgramTraining, out: Path) -> Estimated:
+    """The n-gram model of these files as an ARPA file, `out`."""
+
+    def columns() -> Iterator[pa.Array]:
+        return (normalise(batch.column("raw_text"), zero_digits=config.zero_digits) for batch in documents(paths))
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    return ngram_train.train(columns, config, out)
+
+
+def perplexities(paths: Sequence[str], model: Path, *, zero_digits: bool) -> npt.NDArray[np.float64]:
+    """The perplexity of every document of these files that has a word."""
+    loaded = load(str(model))
+    lines = (normalise(batch.column("raw_text"), zero_digits=zero_digits) for batch in documents(paths))
+    found = np.concatenate([np.zeros(0), *(perplexity(column, loaded) for column in lines)])
+    return found[~np.isnan(found)]
+
+
+def train_tokenizer(paths: Sequence[str], config: Tokenizer, seed: int, out: Path, compare: Sequence[Path]) -> list[dict[str, Any]]:
+    """The tokenizer of these files as OUT/tokenizer.json, and what it and those to compare it with make of a part of them."""
+    sizes = group_sizes(texts(paths))
+    if not sizes:
+        raise EmptyCorpusError(f"no document stands in {', '.join(paths)}; name other files")
+    path = out / "tokenizer.json"
+    taken = shares(sizes, config.sample_bytes, config.alpha)
+    columns = (drawn(batch, taken, seed, "tokenizer").column("text") for batch in texts(paths))
+    bpe.save(bpe.train_from_counts(count_columns(columns, config), config) if config.model == "bpe" else bpe.train(columns, config), path)
+    measured = shares(sizes, EVALUATED_BYTES, 1.0)
+    tokenizers = {"this one": path, **{str(other): other for other in compare}}
+    return evaluate(tokenizers, (drawn(batch, measured, seed, "evaluation") for batch in texts(paths)))
+
+
+def texts(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Batches of the documents of files, with source, language and text."""
+    files = Files(paths)
+    return (batch for part in files.parts for batch in files.read(part))
+
+
+def documents(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """DOCUMENT batches of files, folders and globs; records that hold no document are passed over."""
+    source = Source(path=tuple(paths))
+    try:
+        splits = plan({SOURCE: source}, Path())
+    except InputError as error:
+        raise InputError(str(error).removeprefix(f"sources.{SOURCE}.path = ")) from None
+    check_named(source, splits)
+    for split in splits:
+        for found in read_whole(split, source, Read()):
+            if found.documents.num_rows:
+                yield found.documents

@@ -1,0 +1,76 @@
+"""Deciding anew about a run: other limits over the same measurements, from the pool and without the sources.
+
+Only what decides may change, and whatever comes after it; what a rule measures or cuts needs a run of its own. The ledger and the
+documents are then what a whole run with the new settings would have made. Tokenizer, shards, model and report of the old
+decision are deleted: `run DIR --resume` makes them anew.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipelines.driver.measuring import measured_otherwise
+from pipelines.driver.run import Engine, Run, Tell
+from schemas import recipe as recipes
+from schemas.certificate import check_none_pending
+from schemas.errors import OutputError, RecipeError
+from schemas.files import sha256_of
+from schemas.lock import locked
+from schemas.manifest import StageRecord, changed_versions, read_marker, read_run
+from schemas.recipe import Recipe
+from schemas.shaping import STAGES
+
+
+def refilter(folder: Path, settings: list[str], engine: Engine, tell: Tell) -> Recipe:
+    """Decide about every document of a run again, with these `section.key=value` settings over its recipe; the new recipe.
+
+    Raises RecipeError for a setting that would change what is measured, OutputError where the run kept no pool.
+    """
+    with locked(folder):
+        check_none_pending(folder)
+        data = read_run(folder)["recipe"]
+        old = recipes.parse(data)
+        for setting in settings:
+            recipes.apply_setting(data, setting)
+        new = recipes.parse(data)
+        check_same_measurements(old, new)
+        run = Run(new, folder, engine, tell)
+        run.records = {stage: _marker(folder, stage) for stage in ("crawl", "collect")}
+        _check_pool(run)
+        for change in changed_versions(run.records["collect"].versions, run.versions["collect"]):
+            engine.say(f"the documents keep the measurements of an earlier version: {change}")
+        run.forget(STAGES[STAGES.index("refine") :])
+        tell("decide", 0, None)
+        run.records["collect"] = run.decide_again(run.records["collect"])
+        tell("decide", 1, 1)
+        tell("refine", 0, None)
+        run.records["refine"] = run.bring_up_to_date("refine")
+        tell("refine", 1, 1)
+        run.write_state(complete=False)
+    return new
+
+
+def check_same_measurements(old: Recipe, new: Recipe) -> None:
+    """Raise RecipeError, naming the settings, if the new recipe reads, measures, cuts or scrubs otherwise."""
+    if changed := measured_otherwise(old, new):
+        raise RecipeError(
+            f"refilter cannot change {', '.join(changed)}: that changes what is read, measured, cut or scrubbed, not only what is decided. "
+            "Run the recipe with these settings into a new folder"
+        )
+
+
+def _marker(folder: Path, stage: str) -> StageRecord:
+    marker = read_marker(folder, stage)
+    if marker is None:
+        raise OutputError(f"{folder}: the stage {stage!r} has not been finished; finish the run with --resume first")
+    return marker
+
+
+def _check_pool(run: Run) -> None:
+    """Every file of the pool is there as it was written."""
+    if not run.recipe.filters.keep_dropped:
+        raise OutputError(f"{run.folder} was made with filters.keep_dropped = false: nothing is left to decide about; run the recipe again")
+    for file in run.pool():
+        path = run.folder / file.path
+        if not path.is_file() or sha256_of(path) != file.sha256:
+            raise OutputError(f"{path} is missing or not as the run wrote it; run the recipe again into a new folder")

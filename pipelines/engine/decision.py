@@ -1,0 +1,22 @@
+"""What a room makes of a batch: documents that go on, and ledger rows of those that end."""
+
+from typing import NamedTuple
+
+import pyarrow as pa
+
+
+class Decision(NamedTuple):
+    """What a room made of a batch: documents that go on, and ledger rows of those that end here."""
+
+    passed: pa.RecordBatch
+    ended: pa.RecordBatch
+
+
+def passed(decision: Decision) -> pa.RecordBatch:
+    """The documents that go on."""
+    return decision.passed
+
+
+def ended(decision: Decision) -> pa.RecordBatch:
+    """The ledger rows of those that end here."""
+    return decision.ended

@@ -1,0 +1,80 @@
+"""Running a graph to its end, on any runner: its counters and its cost, or the error that a worker raised."""
+
+import os
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+
+import schemas.errors
+from pipelines.engine.counters import counters_of
+from pipelines.engine.runners import options_of, refused, runner_of
+from pipelines.engine.stopwatch import stopwatch
+from pipelines.engine.workers import watch_workers
+from schemas.errors import MENDABLE, CorpusmillError, OutputError
+
+AnyOptions = TypeVar("AnyOptions", bound=PipelineOptions)
+
+
+class Ran(NamedTuple):
+    """What a finished graph cost and counted."""
+
+    counters: dict[str, dict[str, int]]
+    wall_s: float
+    cpu_s: float
+
+
+def run_graph(
+    build: Callable[[beam.Pipeline], None],
+    *,
+    runner: str,
+    workers: int,
+    beam_options: tuple[str, ...] = (),
+    say: Callable[[str], None] = lambda line: None,
+) -> Ran:
+    """Build a pipeline with `build`, run it to its end and return its counters by room; `say` is called with what a user should know.
+
+    An error that a worker raised on purpose comes out as what it was, wherever it was raised.
+    """
+    with stopwatch() as watch:
+        options = _Options(list(options_of(runner, workers, beam_options)))
+        try:
+            pipeline = beam.Pipeline(runner=runner_of(runner, workers), options=options)
+            build(pipeline)
+            with watch_workers(say):
+                result = pipeline.run()
+                result.wait_until_finish()
+        except Exception as error:
+            raised = _raised_on_purpose(error) or (refused(runner, error) if runner != "local" else None)
+            if raised is None:
+                raise
+            raise raised from None
+    return Ran(counters_of(result), watch.wall_s, watch.cpu_s)
+
+
+class _Options(PipelineOptions):
+    """Options whose views are made once: Beam asks for several a transform, and to make one is to build and run an argument parser."""
+
+    def view_as(self, cls: type[AnyOptions]) -> AnyOptions:
+        """The options of that class; views share their values."""
+        views: dict[type, Any] = self.__dict__.setdefault("views", {})
+        if cls not in views:
+            views[cls] = super().view_as(cls)
+        view: AnyOptions = views[cls]
+        return view
+
+
+def _raised_on_purpose(error: BaseException) -> CorpusmillError | None:
+    """The CorpusmillError behind what Beam raised: in process the error itself, from a worker process its printed trace."""
+    if isinstance(error, CorpusmillError):
+        return type(error)(re.sub(r" \[while running .*", "", str(error), flags=re.DOTALL))
+    found = re.findall(r"schemas\.errors\.(\w+): (.+?)(?: \[while running|\n|\\n|\Z)", str(error))
+    if found:
+        return getattr(schemas.errors, found[-1][0])(found[-1][1])
+    if refused := re.search(r"\[Errno (\d+)\]", str(error)):
+        number = int(refused[1])
+        if number in MENDABLE:
+            return OutputError(f"a file could not be read or written: {os.strerror(number)}; mend that and go on with --resume")
+    return None
