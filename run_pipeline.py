@@ -20,6 +20,7 @@ from schemas import recipe as recipes
 from schemas.errors import MENDABLE, CorpusmillError, InputError, RecipeError, RequestError
 from schemas.file_names import check_folder_name, printable, well_formed
 from schemas.lock import locked
+from schemas.stages import STAGES, StageName, stage_of
 
 if TYPE_CHECKING:
     from pipelines.takedown.preview import Preview
@@ -42,16 +43,9 @@ NOT_PASSED, WRONG, INTERRUPTED = 1, 2, 130
 """Exit statuses besides 0: the model did not pass validation, an error that the user can mend, stopped by hand."""
 MOST_WORKERS, WORKERS_PER_CORE = 32, 4
 
-STAGE_TITLES = {
-    "crawl": "crawl",
-    "collect": "read, filter and scrub",
-    "decide": "decide again",
-    "refine": "dedup",
-    "tokenizer": "train the tokenizer",
-    "encode": "encode and shuffle",
-    "validate": "train the model",
-    "report": "write the report",
-}
+DECIDE = "decide"
+"""What `refilter` does before dedup; it is no stage of its own."""
+STAGE_TITLES: dict[str, str] = {**{stage.name: stage.title for stage in STAGES}, DECIDE: "decide again"}
 
 
 @app.command()
@@ -71,7 +65,8 @@ def run(
     check_workers(workers)
     chosen = recipes.load(recipe, settings or ())
     folder = out or (Path(recipe) if (Path(recipe) / "run.json").is_file() else Path("runs") / chosen.name)
-    from pipelines.driver.run import Engine, Run
+    from pipelines.driver.context import Engine
+    from pipelines.driver.run import Run
     from pipelines.engine.runners import check_runner
     from pipelines.report.summary import summary
 
@@ -99,7 +94,7 @@ def run(
         Console(stderr=True).print(f"stopped; the same command with --resume goes on in {folder}", highlight=False)
         raise typer.Exit(INTERRUPTED) from None
     console.print(summary(folder))
-    end_unless_passed(next(record.details for record in records if record.stage == "validate"))
+    end_unless_passed(next(record.details for record in records if record.stage == StageName.VALIDATE))
 
 
 @app.command()
@@ -110,8 +105,8 @@ def refilter(
 ) -> None:
     """Decide again about the documents of a run, with other limits: ledger and documents as of a whole run with them."""
     check_workers(workers)
+    from pipelines.driver.context import Engine
     from pipelines.driver.refilter import refilter as decide_again
-    from pipelines.driver.run import Engine
     from pipelines.report.summary import summary
 
     with stage_bars() as bars:
@@ -209,7 +204,7 @@ def crawl(
     try:
         with locked(out), stage_bars() as bars:
             report = run_crawl(
-                config, out, resume=resume, on_page=lambda progress: bars.tell("crawl", progress.n_fetched, config.max_pages)
+                config, out, resume=resume, on_page=lambda progress: bars.tell(StageName.CRAWL, progress.n_fetched, config.max_pages)
             )
     except KeyboardInterrupt:
         Console(stderr=True).print(f"stopped; the same command with --resume goes on in {out}", highlight=False, soft_wrap=True)
@@ -232,12 +227,14 @@ def validate(folder: Folder, settings: Settings = None) -> None:
     for setting in settings or ():
         recipes.apply_setting(data, setting)
     recipe = recipes.parse(data)
-    if changed := [key for key in keys_that_differ(before, recipe.as_dict()) if not reads("validate", key)]:
+    if changed := [key for key in keys_that_differ(before, recipe.as_dict()) if not reads(stage_of(StageName.VALIDATE), key)]:
         raise RecipeError(
             f"validate does not read {', '.join(changed)}; `run {folder} --resume --set KEY=VALUE` does again what a setting changes"
         )
     with locked(folder), stage_bars() as bars:
-        metrics = run_validate(folder, recipe.pretrain, recipe.seed, on_step=lambda step, steps, loss: bars.tell("validate", step, steps))
+        metrics = run_validate(
+            folder, recipe.pretrain, recipe.seed, on_step=lambda step, steps, loss: bars.tell(StageName.VALIDATE, step, steps)
+        )
     console.print(
         f"trained on {metrics['n_trained_tokens']:,} tokens in {metrics['train_s']:.0f} s on {metrics['device']}: validation loss "
         f"{metrics['first_loss']:.3f} -> {metrics['loss']:.3f} nats per token (token frequencies alone: {metrics['unigram_loss']:.3f})",
@@ -338,7 +335,7 @@ def encode(
             end_of_text=end_of_text,
             seed=seed,
             workers=workers,
-            tell=lambda n, total: bars.tell("encode", n, total),
+            tell=lambda n, total: bars.tell(StageName.ENCODE, n, total),
         )
     table = Table("split", "shards", "documents", "tokens", title=f"{out / 'shards'}")
     for split in ("train", "valid"):

@@ -19,7 +19,8 @@ import typer
 from benchmarks.measure import Cost, finish, measured, print_costs
 from pipelines.dedup.exact import content_hashes
 from pipelines.dedup.shingles import permutations, signatures
-from pipelines.driver.run import Engine, Run
+from pipelines.driver.context import Engine
+from pipelines.driver.run import Run
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.language import identify
 from pipelines.filters.warm import warm

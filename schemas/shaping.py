@@ -1,4 +1,4 @@
-"""The stages of a run, and what shapes the output of each besides the files that it reads: settings, code and libraries.
+"""What shapes the output of a stage besides the files that it reads: settings, code and libraries.
 
 A marker states both, so that a resume can tell which stages a changed setting or another version affects.
 """
@@ -19,100 +19,35 @@ from typing import Any, Final
 
 from schemas.files import sha256_of
 from schemas.recipe import Recipe
+from schemas.stages import STAGES, Stage, StageName
 
-STAGES: Final = ("crawl", "collect", "refine", "tokenizer", "encode", "validate", "report")
-
-READS: Final = {
-    "crawl": ("sources.*.crawl",),
-    "collect": (
-        "seed",
-        "sources",
-        "read",
-        "clean",
-        "filters",
-        "opt_out",
-        "scrub",
-        "-scrub.special_tokens",
-        "-scrub.max_host_values_per_1000_chars",
-        "guards",
-        "-guards.max_merged",
-        "-guards.max_cluster",
-    ),
-    "refine": (
-        "seed",
-        "sources.*.rules",
-        "sources.*.clean",
-        "clean",
-        "filters",
-        "domains",
-        "decontaminate",
-        "dedup",
-        "scrub",
-        "-scrub.special_tokens",
-        "guards",
-        "-guards.max_filtered",
-        "-guards.max_failed",
-    ),
-    "tokenizer": ("seed", "tokenizer", "dedup.protected", "scrub.special_tokens", "scrub.kinds"),
-    "encode": ("seed", "encode", "dedup.protected", "tokenizer.special_tokens", "scrub"),
-    "validate": ("seed", "pretrain"),
-    "report": ("*",),
-}
-"""By stage the settings that it reads; "*" stands for any one key, and "-" takes settings out again."""
-
-MADE_OF: Final = {
-    "crawl": ("pipelines.crawl.crawler",),
-    "collect": (
-        "pipelines.read.stage",
-        "pipelines.filters.stage",
-        "pipelines.scrub.stage",
-        "pipelines.scrub.density",
-        "pipelines.driver.guards",
-    ),
-    "refine": (
-        "pipelines.driver.caps",
-        "pipelines.dedup.stage",
-        "pipelines.dedup.apply.stage",
-        "pipelines.dedup.evals.stage",
-        "pipelines.dedup.snapshots.stage",
-        "pipelines.dedup.forecast",
-        "pipelines.filters.stage",
-        "pipelines.driver.guards",
-        "pipelines.scrub.stage",
-        "pipelines.scrub.density",
-    ),
-    "tokenizer": ("pipelines.encode.stage", "pipelines.encode.evaluate", "pipelines.scrub.scrub", "tokenizer.bpe"),
-    "encode": ("pipelines.encode.stage", "pipelines.scrub.scrub", "tokenizer.bpe"),
-    "validate": ("pipelines.pretrain.loop",),
-    "report": ("pipelines.report.page",),
-}
-"""By stage the modules that do its work; what they import counts, too, and so do the driver and the graphs of all stages."""
-
-_DRIVER: Final = ("pipelines.driver.run", "pipelines.driver.graph")
+_DRIVER: Final = ("pipelines.driver.run", "pipelines.driver.markers")
+"""What all stages are made of, besides their own module and what it imports."""
 _ROOT: Final = Path(__file__).resolve().parents[1]
+NOT_OF_THE_CORPUS: Final = (StageName.VALIDATE, StageName.REPORT)
 _OWN: Final = ("pipelines", "schemas", "tokenizer")
 _DISTRIBUTIONS: Final = {"grpc": "grpcio", "stdnum": "python-stdnum"}
 """Libraries whose distribution has another name than their module."""
 
 
-def settings_of(recipe: Recipe, *stages: str) -> dict[str, Any]:
+def settings_of(recipe: Recipe, *stages: Stage) -> dict[str, Any]:
     """What the stages read of the recipe, as nested plain values; all keys of a section in its order."""
     plain = recipe.as_dict()
     found: dict[str, Any] = {}
-    for pattern in (pattern for stage in stages for pattern in READS[stage] if not pattern.startswith("-")):
+    for pattern in (pattern for stage in stages for pattern in stage.settings if not pattern.startswith("-")):
         _copy(plain, found, pattern.split("."))
     for stage in stages:
-        for pattern in (pattern[1:] for pattern in READS[stage] if pattern.startswith("-")):
+        for pattern in (pattern[1:] for pattern in stage.settings if pattern.startswith("-")):
             if not any(reads(other, pattern) for other in stages):
                 section, _, key = pattern.partition(".")
                 found[section].pop(key, None)
     return found
 
 
-def reads(stage: str, key: str) -> bool:
+def reads(stage: Stage, key: str) -> bool:
     """Whether the stage reads this dotted setting."""
     parts = key.split(".")
-    matching = [pattern for pattern in READS[stage] if _begins(pattern.removeprefix("-").split("."), parts)]
+    matching = [pattern for pattern in stage.settings if _begins(pattern.removeprefix("-").split("."), parts)]
     return bool(matching) and not any(pattern.startswith("-") for pattern in matching)
 
 
@@ -137,12 +72,12 @@ def digest_of(settings: dict[str, Any]) -> str:
 
 def corpus_digest(recipe: Recipe) -> str:
     """sha256 of the settings that shape the shards; a setting of the model or a description is none of them."""
-    return digest_of(settings_of(recipe, *STAGES[: STAGES.index("validate")]))
+    return digest_of(settings_of(recipe, *(stage for stage in STAGES if stage.name not in NOT_OF_THE_CORPUS)))
 
 
-def versions_of(stage: str) -> dict[str, str]:
+def versions_of(stage: Stage) -> dict[str, str]:
     """What the stage runs on: the digest of its own code, Python, Python's Unicode tables, and each library that the code imports."""
-    modules = sorted({module for entry in MADE_OF[stage] for module in _closure(entry)})
+    modules = sorted(_closure(stage.module))
     code = hashlib.sha256()
     for path in sorted({*(_file(module) for module in (*modules, *_DRIVER)), *_data_beside(modules)}):
         code.update(f"{path.relative_to(_ROOT)} {sha256_of(path)}\n".encode())

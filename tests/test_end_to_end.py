@@ -13,7 +13,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from pipelines.driver.run import Engine, Run
+from pipelines.driver.context import Engine
+from pipelines.driver.run import Run
 from schemas import recipe as recipes
 from schemas.errors import ConservationError, EmptyCorpusError, GuardError, InputError, OutputError, TokenizerError
 from schemas.recipe import Recipe

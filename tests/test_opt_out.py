@@ -9,11 +9,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipelines.driver.context import Engine
 from pipelines.driver.refilter import refilter
-from pipelines.driver.run import Engine, Run
+from pipelines.driver.run import Run
 from pipelines.read import missing
 from schemas.errors import InputError, RecipeError
 from schemas.recipe import Recipe, parse
+from schemas.stages import StageName, stage_of
 from tests.site import PAGES
 from tests.takedown.test_takedown import assert_sound
 from tests.test_end_to_end import execute, ledger, site_recipe
@@ -84,8 +86,8 @@ def collected(recipe: Recipe, folder: Path) -> tuple[list[str], list[str]]:
     said: list[str] = []
     run = Run(recipe, folder, Engine(say=said.append), lambda stage, done, total: None)
     folder.mkdir()
-    for stage in ("crawl", "collect"):
-        run.records[stage] = run.bring_up_to_date(stage)
+    for name in (StageName.CRAWL, StageName.COLLECT):
+        run.records[name] = run.bring_up_to_date(stage_of(name))
     return ledger(folder).get_column("reason").to_list(), said
 
 
@@ -114,5 +116,5 @@ def test_a_url_column_that_no_record_has_stops_the_run(tmp_path: Path, monkeypat
     monkeypatch.setattr(missing, "_SAMPLE_ROWS", 2)  # so that it is known after reading only
     with pytest.raises(InputError, match=r"sources\.web\.url_column = 'uri': no record has it; columns found: text, link"):
         collected(recipe, tmp_path / "again")
-    monkeypatch.setattr("pipelines.driver.run.check_seen", lambda sources, splits, seen: None)
+    monkeypatch.setattr("pipelines.driver.stages.collect.check_seen", lambda sources, splits, seen: None)
     assert collected(recipe, tmp_path / "unchecked")[1][0].startswith("sources.web.url_column = 'uri': none of the first records has it")

@@ -11,7 +11,8 @@ import pytest
 import zstandard
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
-from pipelines.driver.run import Engine, Run
+from pipelines.driver.context import Engine
+from pipelines.driver.run import Run
 from pipelines.filters.chain import FilterChain
 from pipelines.read.reader import read_split
 from pipelines.read.splits import plan

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from pipelines.commands.train import train_tokenizer
-from pipelines.driver.run import Engine, Run
+from pipelines.driver.context import Engine
+from pipelines.driver.run import Run
 from pipelines.encode.shards import FORMAT
 from schemas import recipe as recipes
 from schemas.errors import EmptyCorpusError, TokenizerError

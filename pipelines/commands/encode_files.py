@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipelines.commands.files import Files
-from pipelines.driver import graph
+from pipelines.driver.stages.encode import build
 from pipelines.encode.shards import index_of, named_shards, write_index
-from pipelines.engine.execute import run_graph
+from pipelines.encode.stage import ShardJob
+from pipelines.engine.execute import Ran, run_graph
 from pipelines.engine.progress import Progress, watch_progress
 from pipelines.engine.segments import read_report
+from schemas import layout
 from schemas.errors import EmptyCorpusError, OutputError, TokenizerError
-from schemas.files import sha256_of, whole_file
+from schemas.files import FileEntry, sha256_of, whole_file
 from schemas.hops import tokens_schema
 from schemas.ledger import check_stage
 from schemas.recipe import Encode
 from tokenizer import bpe
 
-TOKENIZER_FILE: Final = "tokenizer/tokenizer.json"
 BYTES_PER_RANGE: Final = 200_000_000
 """Of input files: about what a range of the shuffled line is made of."""
 
@@ -63,30 +64,37 @@ def encode_files(
     if end_of_text and end is None:
         raise TokenizerError(f"{tokenizer} has no token {end_of_text!r} to end documents with")
     files = Files(paths)
-    kept = out / TOKENIZER_FILE
+    kept = out / layout.TOKENIZER_FILE
     with whole_file(kept) as temporary:
         shutil.copyfile(tokenizer, temporary)
-    schema = tokens_schema(encoder.vocab_size, {"tokenizer": sha256_of(kept), "scrub": "taken as given"})
     n_bytes = sum(file.stat().st_size for part in files.parts for file in ([part] if isinstance(part, Path) else map(Path, part.files)))
-    n_ranges = max(1, math.ceil(n_bytes / BYTES_PER_RANGE))
-    work = out / "work"
-    progress = Progress(work / "encode.progress")
-    with watch_progress(progress, lambda done: tell(done, len(files.parts))):
-        ran = run_graph(
-            lambda pipeline: graph.encode(
-                pipeline, files.read, files.parts, config, (), seed, kept, schema, n_ranges, out, work / "encode.json", progress
-            ),
-            runner="local",
-            workers=workers,
-        )
-    reported = read_report(work / "encode.json")
-    shutil.rmtree(work)
+    job = ShardJob(
+        read=files.read,
+        documents=files.parts,
+        config=config,
+        seed=seed,
+        tokenizer=kept,
+        schema=tokens_schema(encoder.vocab_size, {"tokenizer": sha256_of(kept), "scrub": "taken as given"}),
+        n_ranges=max(1, math.ceil(n_bytes / BYTES_PER_RANGE)),
+    )
+    ran, reported = run_job(job, out, workers, tell)
     counted = ran.counters.get("encode", {})
     check_stage("encode", counted.get("n_in", 0), sum(file.n_rows or 0 for file in reported), 0)
     if not reported:
         raise EmptyCorpusError(f"no document stands in {', '.join(paths)}; name other files")
-    named = {"path": TOKENIZER_FILE, "sha256": sha256_of(kept), "vocab_size": encoder.vocab_size, "end_of_text": end}
+    named = {"path": layout.TOKENIZER_FILE, "sha256": sha256_of(kept), "vocab_size": encoder.vocab_size, "end_of_text": end}
     index = index_of(named_shards(reported, out), out, named, str(encoder.id_type))
     write_index(out / "shards" / "index.json", index)
     n_failed = ran.counters.get("read", {}).get("failed", 0)
     return Encoded(index=index, n_failed=n_failed, encoder=encoder.path, encoder_reason=encoder.reason)
+
+
+def run_job(job: ShardJob, out: Path, workers: int, tell: Callable[[int, int], None]) -> tuple[Ran, list[FileEntry]]:
+    """Run the graph; what it counted and the shards that it wrote."""
+    work = out / layout.WORK
+    report, progress = work / "encode.json", Progress(work / "encode.progress")
+    with watch_progress(progress, lambda done: tell(done, len(job.documents))):
+        ran = run_graph(lambda pipeline: build(pipeline, job, out, work, report, progress), runner="local", workers=workers)
+    files = read_report(report)
+    shutil.rmtree(work)
+    return ran, files

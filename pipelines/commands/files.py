@@ -13,11 +13,12 @@ from pipelines.engine.counters import count
 from pipelines.engine.segments import open_segment
 from pipelines.read.missing import check_named
 from pipelines.read.reader import read_whole
-from pipelines.read.splits import Split, plan
+from pipelines.read.splits import plan
 from schemas.errors import InputError
 from schemas.file_names import printable
 from schemas.hops import ADDRESS
 from schemas.recipe import Read, Source
+from schemas.splits import Split
 
 COLUMNS: Final = ("doc_id", "source", "lang", "text", *(field.name for field in ADDRESS))
 

@@ -5,7 +5,7 @@ They judge what all other rules keep, after `collect` and before dedup. What the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,11 +15,15 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from pipelines.engine.segments import open_segment
+from pipelines.engine.segments import batches_of
 from pipelines.filters import domain_share
 from pipelines.scrub import density
+from schemas.files import FileEntry, entry, whole_file
+from schemas.hops import LEDGER
 from schemas.ledger import Outcome, entries
+from schemas.manifest import Counts
 from schemas.recipe import Recipe
 
 STAGE: Final = "caps"
@@ -80,13 +84,22 @@ class Caps:
         return entries(batch.take(rows), STAGE, Outcome.DROPPED, **given)
 
 
+@dataclass(frozen=True, slots=True)
+class Capped:
+    """What stays after the caps, how many, and the ledger files of what does not."""
+
+    keeps: Keeps
+    counts: Counts
+    files: list[FileEntry]
+
+
 def caps_of(recipe: Recipe, pool: list[Path], before: Keeps) -> Caps | None:
     """What the recipe's caps say about the documents of the pool that `before` keeps; None where it has none."""
     max_share, max_density = recipe.domains.max_share, recipe.scrub.max_host_values_per_1000_chars
     if max_share is None and max_density is None:
         return None
     counts, hosts = [], []
-    for whole in batches_of(pool):
+    for whole in (batch for path in pool for batch in batches_of(path)):
         batch = whole.filter(pa.array(before(whole)))
         if max_share is not None:
             weight = pc.utf8_length(batch.column("text")).to_numpy().astype(np.int64)
@@ -97,11 +110,17 @@ def caps_of(recipe: Recipe, pool: list[Path], before: Keeps) -> Caps | None:
     return Caps(before, recipe.seed, max_share, _shares(counts, max_share), max_density, _dense(hosts, max_density))
 
 
-def batches_of(pool: list[Path]) -> Iterator[pa.RecordBatch]:
-    """The batches of all files."""
-    for path in pool:
-        reader = open_segment(path)
-        yield from (reader.get_batch(index) for index in range(reader.num_record_batches))
+def apply_caps(recipe: Recipe, pool: list[Path], before: Keeps, n_kept: int, ledger: Path) -> Capped:
+    """What the caps leave of the `n_kept` documents of the pool that `before` keeps, and a ledger file of the others."""
+    caps = caps_of(recipe, pool, before)
+    if caps is None:
+        return Capped(before, Counts(n_in=n_kept, n_out=n_kept), [])
+    rows = pa.Table.from_batches([caps.dropped(batch) for path in pool for batch in batches_of(path)], LEDGER)
+    path = ledger / "caps-00000.parquet"
+    with whole_file(path) as temporary:
+        pq.write_table(rows, temporary, compression="zstd")
+    counts = Counts(n_in=n_kept, n_out=n_kept - rows.num_rows, dropped=rows.num_rows)
+    return Capped(caps, counts, [entry(path, ledger.parent, rows.num_rows)])
 
 
 def _shares(counts: list[pl.DataFrame], max_share: float | None) -> pl.DataFrame:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipelines.driver.context import Engine, RunContext, Tell
+from pipelines.driver.decide_again import DECIDE, decide_again
 from pipelines.driver.measuring import measured_otherwise
-from pipelines.driver.run import Engine, Run, Tell
+from pipelines.driver.run import Run
 from schemas import recipe as recipes
 from schemas.certificate import check_none_pending
 from schemas.errors import OutputError, RecipeError
@@ -18,7 +20,7 @@ from schemas.files import sha256_of
 from schemas.lock import locked
 from schemas.manifest import StageRecord, changed_versions, read_marker, read_run
 from schemas.recipe import Recipe
-from schemas.shaping import STAGES
+from schemas.stages import StageName, following, stage_of
 
 
 def refilter(folder: Path, settings: list[str], engine: Engine, tell: Tell) -> Recipe:
@@ -35,17 +37,19 @@ def refilter(folder: Path, settings: list[str], engine: Engine, tell: Tell) -> R
         new = recipes.parse(data)
         check_same_measurements(old, new)
         run = Run(new, folder, engine, tell)
-        run.records = {stage: _marker(folder, stage) for stage in ("crawl", "collect")}
-        _check_pool(run)
-        for change in changed_versions(run.records["collect"].versions, run.versions["collect"]):
+        records, collect, refine = run.records, StageName.COLLECT, StageName.REFINE
+        for stage in (StageName.CRAWL, collect):
+            records[stage] = _marker(folder, stage)
+        _check_pool(run.context)
+        for change in changed_versions(records[collect].versions, run.markers.versions[collect]):
             engine.say(f"the documents keep the measurements of an earlier version: {change}")
-        run.forget(STAGES[STAGES.index("refine") :])
-        tell("decide", 0, None)
-        run.records["collect"] = run.decide_again(run.records["collect"])
-        tell("decide", 1, 1)
-        tell("refine", 0, None)
-        run.records["refine"] = run.bring_up_to_date("refine")
-        tell("refine", 1, 1)
+        run.forget(following(collect))
+        tell(DECIDE, 0, None)
+        records[collect] = decide_again(run.context, records[collect])
+        tell(DECIDE, 1, 1)
+        tell(refine, 0, None)
+        records[refine] = run.bring_up_to_date(stage_of(refine))
+        tell(refine, 1, 1)
         run.write_state(complete=False)
     return new
 
@@ -59,18 +63,20 @@ def check_same_measurements(old: Recipe, new: Recipe) -> None:
         )
 
 
-def _marker(folder: Path, stage: str) -> StageRecord:
+def _marker(folder: Path, stage: StageName) -> StageRecord:
     marker = read_marker(folder, stage)
     if marker is None:
-        raise OutputError(f"{folder}: the stage {stage!r} has not been finished; finish the run with --resume first")
+        raise OutputError(f"{folder}: the stage {str(stage)!r} has not been finished; finish the run with --resume first")
     return marker
 
 
-def _check_pool(run: Run) -> None:
+def _check_pool(context: RunContext) -> None:
     """Every file of the pool is there as it was written."""
-    if not run.recipe.filters.keep_dropped:
-        raise OutputError(f"{run.folder} was made with filters.keep_dropped = false: nothing is left to decide about; run the recipe again")
-    for file in run.pool():
-        path = run.folder / file.path
+    if not context.recipe.filters.keep_dropped:
+        raise OutputError(
+            f"{context.folder} was made with filters.keep_dropped = false: nothing is left to decide about; run the recipe again"
+        )
+    for file in context.pool():
+        path = context.folder / file.path
         if not path.is_file() or sha256_of(path) != file.sha256:
             raise OutputError(f"{path} is missing or not as the run wrote it; run the recipe again into a new folder")

@@ -1,6 +1,7 @@
 """Curated documents -> pre-token counts, and -> token shards in globally shuffled order. It demands `text` and never sees `raw_text`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pipelines.encode.shards import cut, ranges, shard_counts, shuffled, write_s
 from pipelines.engine.counters import count
 from pipelines.engine.exchange import Exchange
 from pipelines.engine.progress import Progress
-from pipelines.engine.segments import open_segment
+from pipelines.engine.segments import batches_of
 from schemas.files import entry, whole_file
 from schemas.recipe import Encode, Tokenizer
 from schemas.sampling import hash_ids, in_share
@@ -50,7 +51,7 @@ class _Count(beam.DoFn):
         self.add, self.counter = counting(self.config), PretokenCounter()
 
     def process(self, path: str) -> Iterator[pa.RecordBatch]:
-        for whole in curated(Path(path)):
+        for whole in batches_of(Path(path)):
             batch = drawn(whole, self.shares, self.seed, "tokenizer")
             self.add(self.counter, batch.column("text"))
             count("tokenizer", n_documents=batch.num_rows, n_bytes=pc.sum(pc.binary_length(batch.column("text"))).as_py() or 0)
@@ -81,28 +82,30 @@ class AddCounts:
         yield msgspec.json.encode(entry(path, self.run, counts.num_rows)).decode()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardJob:
+    """What shards are made of, and how."""
+
+    read: Callable[[Any], Iterator[pa.RecordBatch]]
+    """What makes batches with `text` of an entry of `documents`."""
+    documents: Sequence[Any]
+    config: Encode
+    held_out: tuple[str, ...] = ()
+    """Sources whose documents are all of the validation split."""
+    seed: int
+    tokenizer: Path
+    schema: pa.Schema
+    n_ranges: int
+    """Parts of the shuffled line."""
+
+
 class EncodeShards(beam.PTransform):
-    """What `read` takes -> FileEntry lines of the shards, under provisional names.
+    """An entry of `job.documents` -> FileEntry lines of the shards, under provisional names."""
 
-    Documents of the sources in `held_out` are all of the validation split.
-    """
-
-    def __init__(
-        self,
-        read: Callable[[Any], Iterator[pa.RecordBatch]],
-        encode: Encode,
-        held_out: tuple[str, ...],
-        seed: int,
-        tokenizer: Path,
-        schema: pa.Schema,
-        run: Path,
-        folder: Path,
-        n_ranges: int,
-        progress: Progress,
-    ) -> None:
+    def __init__(self, job: ShardJob, run: Path, folder: Path, progress: Progress) -> None:
         super().__init__()
-        self.tokens = _Encode(read, encode, held_out, seed, tokenizer, n_ranges, progress)
-        self.shards = WriteShards(encode, schema, run, n_ranges)
+        self.tokens = _Encode(job, progress)
+        self.shards = WriteShards(job.config, job.schema, run, job.n_ranges)
         self.folder = folder
 
     def expand(self, documents: beam.PCollection[Any]) -> beam.PCollection[str]:
@@ -110,26 +113,10 @@ class EncodeShards(beam.PTransform):
         return documents | beam.Reshuffle() | "encode" >> beam.ParDo(self.tokens) | "shuffle" >> Exchange(self.folder, self.shards, str)
 
 
-def curated(path: Path) -> Iterator[pa.RecordBatch]:
-    """The batches of a file of curated documents."""
-    reader = open_segment(path)
-    return (reader.get_batch(index) for index in range(reader.num_record_batches))
-
-
 class _Encode(beam.DoFn):
-    def __init__(
-        self,
-        read: Callable[[Any], Iterator[pa.RecordBatch]],
-        encode: Encode,
-        held_out: tuple[str, ...],
-        seed: int,
-        tokenizer: Path,
-        n_ranges: int,
-        progress: Progress,
-    ) -> None:
-        self.read = read
-        self.encode, self.seed, self.tokenizer, self.n_ranges, self.progress = encode, seed, tokenizer, n_ranges, progress
-        self.held_out = pa.array(held_out, pa.large_string())
+    def __init__(self, job: ShardJob, progress: Progress) -> None:
+        self.read, self.encode, self.seed, self.tokenizer, self.n_ranges = job.read, job.config, job.seed, job.tokenizer, job.n_ranges
+        self.held_out, self.progress = pa.array(job.held_out, pa.large_string()), progress
 
     def setup(self) -> None:
         self.encoder = Encoder(self.tokenizer)

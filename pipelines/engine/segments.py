@@ -153,3 +153,9 @@ def read_report(path: Path) -> list[FileEntry]:
 def open_segment(path: Path) -> pa.ipc.RecordBatchFileReader:
     """A segment file, memory-mapped: its batches are views of the file."""
     return pa.ipc.open_file(pa.memory_map(os.fspath(path)))
+
+
+def batches_of(path: Path) -> Iterator[pa.RecordBatch]:
+    """The batches of a segment file, in order."""
+    reader = open_segment(path)
+    return (reader.get_batch(index) for index in range(reader.num_record_batches))

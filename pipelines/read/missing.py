@@ -11,9 +11,9 @@ from pipelines.read.columns import Columns, Seen, names_in, url_of, values_at
 from pipelines.read.parquet import open_table
 from pipelines.read.records import Rejected, Unread
 from pipelines.read.rows import json_rows
-from pipelines.read.splits import Split
 from schemas.errors import InputError
 from schemas.recipe import Source
+from schemas.splits import Split
 
 _ROW_FORMATS: Final = ("jsonl", "parquet")
 _SAMPLE_FILES: Final = 20

@@ -23,13 +23,13 @@ from pipelines.read.parquet import read_parquet
 from pipelines.read.records import FILE_REASONS, Address, Document, Item, Rejected, Unread, failed
 from pipelines.read.rows import read_jsonl
 from pipelines.read.sniff import content_of, is_json_lines
-from pipelines.read.splits import Split
 from pipelines.read.warc import Record, read_records
 from schemas.errors import InputError
 from schemas.file_names import printable
 from schemas.hops import DOCUMENT, LEDGER, MAX_BATCH_BYTES, MAX_BATCH_ROWS
 from schemas.ledger import Outcome
 from schemas.recipe import Read, Source
+from schemas.splits import Split
 
 _DOC_ID_BYTES: Final = 16
 _COMPRESSED: Final = (".gz", ".zst", ".bz2", ".xz")

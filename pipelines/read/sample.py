@@ -24,10 +24,10 @@ from pipelines.read.reader import Found, found_in, read_items
 from pipelines.read.records import FILE_REASONS, Address, Document, Rejected, Unread
 from pipelines.read.rows import json_rows
 from pipelines.read.sniff import content_of, decoded_head
-from pipelines.read.splits import Split
 from schemas.file_names import printable
 from schemas.ledger import Outcome
 from schemas.recipe import Read, Source
+from schemas.splits import Split
 
 SAMPLE_FILES: Final = 16
 SAMPLE_RECORDS: Final = 64

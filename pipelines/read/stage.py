@@ -12,8 +12,8 @@ from pipelines.engine.progress import Progress
 from pipelines.engine.segments import tag
 from pipelines.read.columns import Seen
 from pipelines.read.reader import read_split
-from pipelines.read.splits import Split
 from schemas.recipe import Recipe
+from schemas.splits import Split
 
 LOST_BYTES = "lost bytes"
 """Counts by source the bytes of damaged files of which it is not known how many records they held."""

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from pipelines.report import formats
 from pipelines.report.facts import Facts
+from schemas.stages import StageName
 
 NEAR_CEILING: Final = 0.8
 """A guard is mentioned from this share of its limit on."""
@@ -40,7 +41,7 @@ def _problems(facts: Facts) -> Iterator[Notice]:
         why = f" It was stopped in {facts.run['stopped']}" if facts.run.get("stopped") else ""
         text = f"The run is not complete: stage {stage} has not finished. Run it with --resume to go on from there.{why}"
         yield Notice(level="problem", text=text, section="funnel")
-    if facts.done("refine"):
+    if facts.done(StageName.REFINE):
         n_read, n_listed = facts.counts["read"]["n_in"], facts.n_records()
         if n_read != n_listed or not all(row.balances for row in facts.sources):
             text = f"The ledger does not balance: {formats.count(n_read)} records were read, {formats.count(n_listed)} are in it."
@@ -110,19 +111,19 @@ def _notices(facts: Facts) -> Iterator[Notice]:
                 f"{files.name} reads {formats.number_of(files.n_files, 'file')} and passed over {formats.passed_over(files.passed_over)}."
             )
             yield Notice(level="notice", text=text, section="reading")
-    for name, n_lost in sorted((facts.details("collect").get("lost_bytes") or {}).items()):
+    for name, n_lost in sorted((facts.details(StageName.COLLECT).get("lost_bytes") or {}).items()):
         text = f"{formats.size(n_lost)} of the files of source {name} are damaged; it is not known how many records they held."
         yield Notice(level="notice", text=text, section="reading")
-    if crowded := (facts.details("refine").get("dedup") or {}).get("crowded_buckets"):
+    if crowded := (facts.details(StageName.REFINE).get("dedup") or {}).get("crowded_buckets"):
         text = f"{formats.number_of(crowded, 'bucket')} held more than dedup.minhash.max_comparisons documents; near-duplicates may remain."
         yield Notice(level="notice", text=text, section="duplicates")
-    if apart := (facts.details("refine").get("dedup") or {}).get("same_address_apart"):
+    if apart := (facts.details(StageName.REFINE).get("dedup") or {}).get("same_address_apart"):
         text = f"{formats.number_of(apart, 'document')} shared an address with a better one but not its text, and stayed."
         yield Notice(level="notice", text=text, section="duplicates")
-    if facts.done("encode") and all(split["split"] != "valid" for split in facts.splits):
+    if facts.done(StageName.ENCODE) and all(split["split"] != "valid" for split in facts.splits):
         text = "There is no validation split: no document fell into encode.valid_ratio."
         yield Notice(level="notice", text=text, section="tokens")
-    if facts.done("validate") and not facts.metrics:
+    if facts.done(StageName.VALIDATE) and not facts.metrics:
         yield Notice(level="notice", text="No model was trained on the shards (pretrain.enabled = false).", section="model")
     if spikes := facts.metrics.get("spikes"):
         text = f"The training loss jumped {formats.number_of(len(spikes), 'time')}, first at step {spikes[0]}."
@@ -142,7 +143,7 @@ def _found_nothing(facts: Facts) -> Iterator[Notice]:
         text = f"{len(facts.silent_rules)} of {len(facts.rules)} rules never fired: {_silent(facts)}."
         yield Notice(level="notice", text=text, section="rules")
     if facts.refined:
-        work = facts.details("refine").get("dedup") or {}
+        work = facts.details(StageName.REFINE).get("dedup") or {}
         if none := [kind for kind, n in facts.merges if not n and not work.get(f"{kind}_cut_documents")]:
             yield Notice(level="notice", text=f"No duplicates of kind {_names(none)} were found.", section="duplicates")
         if facts.redacted and not any(n for _, n, _ in facts.redacted):

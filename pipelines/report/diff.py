@@ -19,6 +19,7 @@ from pipelines.report.comparable import other_rules, why_not
 from pipelines.report.facts import UP_TO_FILTERS, WAITING, Facts
 from pipelines.report.rows import SourceRow, total
 from schemas.ledger import ADDRESS_NAMES
+from schemas.stages import StageName
 
 MOST_EXAMPLES: Final = 3
 """Ids and file names that are given of a group."""
@@ -126,7 +127,7 @@ class Difference:
 def difference(before: Path, after: Path) -> Difference:
     """Compare two runs; OutputError where a folder is none."""
     a, b = Facts(before), Facts(after)
-    reach: Reach = "end" if a.refined and b.refined else "filters" if a.done("collect") and b.done("collect") else "nothing"
+    reach: Reach = "end" if a.refined and b.refined else "filters" if a.done(StageName.COLLECT) and b.done(StageName.COLLECT) else "nothing"
     against = why_not(a, b)
     results, not_compared = _comparable(side_by_side(_results(a), _results(b)), against)
     rules = other_rules(a, b)
@@ -196,7 +197,7 @@ def _results(facts: Facts) -> dict[str, Any]:
     everything = _sizes(total(facts.sources), facts)
     per_token = facts.n_bytes / facts.n_tokens if facts.n_tokens else None
     split_tokens = {split["split"]: split["n_tokens"] for split in facts.splits}
-    tokenizer, metrics = facts.details("tokenizer"), facts.metrics
+    tokenizer, metrics = facts.details(StageName.TOKENIZER), facts.metrics
     return {
         **everything,
         **{f"tokens, {name}": split_tokens.get(name) for name in ("train", "valid")},

@@ -26,16 +26,17 @@ from schemas.hops import LEDGER
 from schemas.ledger import ADDRESS_NAMES
 from schemas.manifest import read_run
 from schemas.recipe import Recipe
+from schemas.stages import StageName
 
-STAGES: Final = ("crawl", "collect", "refine", "tokenizer", "encode", "validate")
+REPORTED_STAGES: Final = tuple(name for name in StageName if name != StageName.REPORT)
 ROOMS: Final = {
-    "read": "collect",
-    "opt_out": "collect",
-    "takedown": "collect",
-    "filters": "collect",
-    "caps": "refine",
-    "dedup": "refine",
-    "encode": "encode",
+    "read": StageName.COLLECT,
+    "opt_out": StageName.COLLECT,
+    "takedown": StageName.COLLECT,
+    "filters": StageName.COLLECT,
+    "caps": StageName.REFINE,
+    "dedup": StageName.REFINE,
+    "encode": StageName.ENCODE,
 }
 """Each room that counts records, and the stage that it belongs to."""
 ON_REQUEST: Final = ("opt_out", "takedown")
@@ -69,7 +70,9 @@ class Facts:
             self.recipe: Recipe = recipes.parse(self.run["recipe"])
         except RecipeError as error:
             raise OutputError(f"{folder / 'run.json'}: {error} (the run was made by another version of corpusmill)") from error
-        self.stages: dict[str, dict[str, Any]] = {stage["stage"]: stage for stage in self.run["stages"] if stage["stage"] in STAGES}
+        self.stages: dict[str, dict[str, Any]] = {
+            stage["stage"]: stage for stage in self.run["stages"] if stage["stage"] in REPORTED_STAGES
+        }
         self.counts: dict[str, dict[str, int]] = {room: n for stage in self.stages.values() for room, n in stage["counts"].items()}
         self.wall_s = sum(stage["wall_s"] for stage in self.stages.values())
         self.cpu_s = sum(stage["cpu_s"] for stage in self.stages.values())
@@ -85,7 +88,7 @@ class Facts:
     @property
     def stopped_before(self) -> str | None:
         """The first stage that has not finished, if any."""
-        return next((stage for stage in STAGES if stage not in self.stages), None)
+        return next((stage for stage in REPORTED_STAGES if stage not in self.stages), None)
 
     @cached_property
     def files(self) -> list[dict[str, Any]]:
@@ -115,7 +118,7 @@ class Facts:
         """
         by = ("source", "lang", "stage", "outcome", "reason")
         fates = _typed(self.ledger.group_by(by).agg(pl.len().alias("n")), FATES)
-        if not self.done("refine") and fates.get_column("n").sum() != self.counts.get("read", {}).get("n_in"):
+        if not self.done(StageName.REFINE) and fates.get_column("n").sum() != self.counts.get("read", {}).get("n_in"):
             fates = pl.concat([fates.filter(pl.col("stage").is_in(UP_TO_FILTERS)), self._waiting()])
         return fates.sort(by)
 
@@ -135,8 +138,8 @@ class Facts:
     @cached_property
     def refined(self) -> bool:
         """Whether every record has come to its end, even where the run was stopped for it."""
-        return self.done("refine") or (
-            self.done("collect") and not self.n_records(outcome=WAITING) and self.n_records() == self.counts["read"]["n_in"]
+        return self.done(StageName.REFINE) or (
+            self.done(StageName.COLLECT) and not self.n_records(outcome=WAITING) and self.n_records() == self.counts["read"]["n_in"]
         )
 
     def n_records(self, **where: str) -> int:
@@ -158,11 +161,11 @@ class Facts:
     @cached_property
     def source_files(self) -> list[FilesRow]:
         """The files of each source; empty until they have been read."""
-        return [FilesRow(name=name, **files) for name, files in self.details("collect").get("files", {}).items()]
+        return [FilesRow(name=name, **files) for name, files in self.details(StageName.COLLECT).get("files", {}).items()]
 
     def _source(self, name: str, size: dict[str, int], token: dict[str, int]) -> SourceRow:
         config = self.recipe.sources[name]
-        encoded = self.done("encode")
+        encoded = self.done(StageName.ENCODE)
         return SourceRow(
             name=name,
             source_class=config.source_class,
@@ -187,7 +190,7 @@ class Facts:
         judged = dict(
             self.fates.filter(~pl.col("stage").is_in(["read", *ON_REQUEST])).group_by("source").agg(pl.col("n").sum()).iter_rows()
         )
-        failing, alone = (self.details("collect").get(name) for name in ("failing", "failing_alone"))
+        failing, alone = (self.details(StageName.COLLECT).get(name) for name in ("failing", "failing_alone"))
         return [
             RuleRow(
                 rule=rule,
@@ -202,7 +205,7 @@ class Facts:
     @property
     def silent_rules(self) -> list[RuleRow]:
         """Rules that nothing fails although they had something to judge."""
-        return [row for row in self.rules if not row.fired and row.n_judged and self.done("collect")]
+        return [row for row in self.rules if not row.fired and row.n_judged and self.done(StageName.COLLECT)]
 
     @cached_property
     def cut_lines(self) -> list[tuple[str, int]]:
@@ -311,7 +314,7 @@ class Facts:
     @cached_property
     def measured(self) -> pl.LazyFrame:
         """Every document that was read, with its signals; the curated ones where the run kept no others."""
-        paths = sorted((self.folder / "pool").glob("*.arrow")) if self.done("collect") else []
+        paths = sorted((self.folder / "pool").glob("*.arrow")) if self.done(StageName.COLLECT) else []
         return pl.scan_ipc(paths) if paths else self.documents
 
     @cached_property
@@ -345,7 +348,7 @@ class Facts:
     def index(self) -> dict[str, Any]:
         """shards/index.json, or one without shards where there is none yet."""
         empty: dict[str, Any] = {"shards": []}
-        return (_json(self.folder / "shards" / "index.json") or empty) if self.done("encode") else empty
+        return (_json(self.folder / "shards" / "index.json") or empty) if self.done(StageName.ENCODE) else empty
 
     @property
     def splits(self) -> list[dict[str, Any]]:
@@ -361,7 +364,7 @@ class Facts:
     @property
     def n_tokens(self) -> int | None:
         """Tokens in all shards."""
-        return int(self.tokens.get_column("n_tokens").sum()) if self.done("encode") else None
+        return int(self.tokens.get_column("n_tokens").sum()) if self.done(StageName.ENCODE) else None
 
     @property
     def n_bytes(self) -> int:
@@ -380,7 +383,7 @@ class Facts:
                 n_documents=documents,
                 n_chars=chars,
                 n_bytes=n_bytes,
-                n_tokens=tokens.get(lang, {}).get("n_tokens", 0) if self.done("encode") else None,
+                n_tokens=tokens.get(lang, {}).get("n_tokens", 0) if self.done(StageName.ENCODE) else None,
                 share=chars / n_chars if n_chars else 0.0,
             )
             for lang, documents, chars, n_bytes in rows.sort("n_chars", "lang", descending=[True, False]).iter_rows()

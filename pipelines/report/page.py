@@ -17,11 +17,12 @@ from markupsafe import Markup, escape
 
 from pipelines.report import formats, plots, statements
 from pipelines.report.attention import attention
-from pipelines.report.facts import NO_LANGUAGE, ON_REQUEST, ROOMS, STAGES, Facts
+from pipelines.report.facts import NO_LANGUAGE, ON_REQUEST, REPORTED_STAGES, ROOMS, Facts
 from pipelines.report.rows import total
 from pipelines.report.rules import ANY_OTHER, Limit
 from schemas.files import whole_file
 from schemas.recipe import shown, variants_of
+from schemas.stages import STAGES
 
 HERE: Final = Path(__file__).parent
 
@@ -39,14 +40,6 @@ SECTIONS: Final = {
     "model": "Model",
     "time": "Time",
     "provenance": "Recipe, versions and files",
-}
-STAGE_TITLES: Final = {
-    "crawl": "crawl",
-    "collect": "read and filter",
-    "refine": "dedup",
-    "tokenizer": "tokenizer",
-    "encode": "encode and shuffle",
-    "validate": "train the model",
 }
 FATES: Final = {
     "kept": "n_kept",
@@ -104,8 +97,8 @@ def render(facts: Facts, template: str) -> str:
         sections=SECTIONS,
         shown=shown,
         rooms={room: stage for room, stage in ROOMS.items() if room not in ON_REQUEST or facts.counts.get(room, {}).get("dropped")},
-        stages=STAGES,
-        stage_titles=STAGE_TITLES,
+        stages=REPORTED_STAGES,
+        stage_titles={stage.name: stage.title for stage in STAGES},
         fates=FATES,
         total=total(facts.sources),
         variants=[

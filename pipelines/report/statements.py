@@ -11,6 +11,7 @@ from pipelines.report.facts import Facts
 from pipelines.report.formats import count, number_of, ratio, share
 from schemas.certificate import FOLDER, Certificate
 from schemas.recipe import PII_KINDS
+from schemas.stages import StageName
 
 BEYOND_PATTERNS: Final = {"names": None, "postal addresses": "postal_address"}
 """Personal data that no pattern tells, and the kind that finds some of it."""
@@ -49,9 +50,9 @@ def _takedown(certificate: Certificate) -> Iterator[str]:
 
 def reading(facts: Facts) -> list[str]:
     """What was read beside the records that the ledger lists."""
-    found = facts.details("collect")
+    found = facts.details(StageName.COLLECT)
     said = []
-    if facts.done("collect") and not facts.n_records(stage="read"):
+    if facts.done(StageName.COLLECT) and not facts.n_records(stage="read"):
         said.append("Every record yielded a document." if facts.n_records() else "No record was read.")
     if passed := found.get("passed_over_records"):
         kinds = ", ".join(f"{kind} {count(n)}" for kind, n in passed.items())
@@ -113,7 +114,7 @@ def _near_duplicates(facts: Facts) -> str:
 
 def contamination(facts: Facts) -> list[str]:
     """What was done against evaluation items."""
-    sets = facts.details("refine").get("contamination") or {}
+    sets = facts.details(StageName.REFINE).get("contamination") or {}
     if not sets:
         return []
     n_items, n_found = (sum(one[name] for one in sets.values()) for name in ("items", "found"))
@@ -178,7 +179,7 @@ def _where(facts: Facts) -> Iterator[str]:
 
 def tokenizer(facts: Facts) -> str:
     """Where the tokenizer comes from."""
-    config, found = facts.recipe.tokenizer, facts.details("tokenizer")
+    config, found = facts.recipe.tokenizer, facts.details(StageName.TOKENIZER)
     n = f"{count(found.get('vocab_size'))} tokens"
     if config.path:
         return f"{n}, taken from {Path(config.path).name} as it was"
@@ -190,7 +191,7 @@ def model(facts: Facts) -> list[str]:
     """What the small model showed."""
     metrics = facts.metrics
     if not metrics:
-        return ["No model was trained on the shards."] if facts.done("validate") else []
+        return ["No model was trained on the shards."] if facts.done(StageName.VALIDATE) else []
     held_out = "the validation split" if metrics.get("valid") == "held out" else "the end of the training split, which was held out"
     if metrics.get("bits_per_byte") is None:
         ended = (

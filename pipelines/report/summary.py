@@ -14,10 +14,11 @@ from rich.text import Text
 
 from pipelines.report import formats
 from pipelines.report.attention import Notice, attention
-from pipelines.report.facts import STAGES, Facts
+from pipelines.report.facts import REPORTED_STAGES, Facts
 from pipelines.report.rows import SourceRow, total
 from pipelines.report.statements import on_request
 from schemas.recipe import shown
+from schemas.stages import StageName
 
 MOST_SOURCES: Final = 6
 MOST_NOTICES: Final = 6
@@ -81,17 +82,17 @@ def _outcome(facts: Facts) -> Table:
             text += f", {files.n_failed} could not be read" if files.n_failed else ""
             text += f"; passed over: {formats.passed_over(files.passed_over)}" if files.passed_over else ""
             table.add_row("files", Text(text, overflow="fold"))
-    if passed_over := facts.details("collect").get("passed_over_records"):
+    if passed_over := facts.details(StageName.COLLECT).get("passed_over_records"):
         kinds = ", ".join(f"{kind} {formats.count(n)}" for kind, n in passed_over.items())
         table.add_row("passed over", f"WARC records that are no pages: {kinds}")
     if facts.n_tokens is not None:
         splits = ", ".join(f"{split['split']} {formats.count(split['n_tokens'])}" for split in facts.splits)
         table.add_row("tokens", f"{formats.count(facts.n_tokens)} ({splits})")
-    if facts.done("tokenizer"):
-        vocab_size = formats.count(facts.details("tokenizer").get("vocab_size"))
+    if facts.done(StageName.TOKENIZER):
+        vocab_size = formats.count(facts.details(StageName.TOKENIZER).get("vocab_size"))
         tokenizer = facts.recipe.tokenizer
         origin = "taken by path" if tokenizer.path else "extended here" if tokenizer.extend else "trained here"
-        if reason := facts.details("encode").get("encoder_reason"):
+        if reason := facts.details(StageName.ENCODE).get("encoder_reason"):
             origin += f", encoded by the `tokenizers` library since {reason}"
         per_token = f", {facts.n_bytes / facts.n_tokens:.2f} bytes per token" if facts.n_tokens else ""
         table.add_row("tokenizer", f"{vocab_size} tokens, {origin}{per_token}")
@@ -110,8 +111,8 @@ def _outcome(facts: Facts) -> Table:
 
 
 def _times(facts: Facts) -> Columns:
-    times = [f"{stage} {formats.seconds(facts.stages[stage]['wall_s'])}" for stage in STAGES if facts.done(stage)]
-    if missing := [stage for stage in STAGES if not facts.done(stage)]:
+    times = [f"{stage} {formats.seconds(facts.stages[stage]['wall_s'])}" for stage in REPORTED_STAGES if facts.done(stage)]
+    if missing := [stage for stage in REPORTED_STAGES if not facts.done(stage)]:
         times.append(f"not run yet: {', '.join(missing)}")
     return Columns([Text(time, style="dim") for time in times], padding=(0, 2))
 

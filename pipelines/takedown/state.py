@@ -15,7 +15,6 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from pipelines.driver import graph
 from pipelines.encode.shards import write_index
 from pipelines.scrub.index import Asked, matching
 from pipelines.takedown.blank_records import write_blanked
@@ -23,6 +22,7 @@ from pipelines.takedown.preview import Preview, preview_of
 from pipelines.takedown.redirects import led_to
 from pipelines.takedown.remove_rows import removed_rows, write_ledger, write_without
 from schemas import certificate as certificates
+from schemas import layout
 from schemas import recipe as recipes
 from schemas.certificate import RewrittenFile
 from schemas.errors import OutputError, RequestError
@@ -31,14 +31,12 @@ from schemas.hops import LEDGER
 from schemas.ledger import Outcome, check_stage
 from schemas.manifest import Counts, StageRecord, lines_of, marker_path, read_marker, read_run, write_marker, write_run
 from schemas.recipe import Recipe
-from schemas.shaping import STAGES
+from schemas.stages import StageName
 
 STAGE: Final = "takedown"
-SHARDS: Final = "shards"
-CRAWL: Final = "crawl"
 _BEFORE_RULES: Final = ("read", "opt_out", STAGE)
 """Rooms whose counts stay as they are, or are made anew."""
-_HOLDERS: Final = (graph.POOL, graph.DOCUMENTS, SHARDS, graph.AUDIT_FOLDER, graph.INDEX_FOLDER, graph.LEDGER_FOLDER)
+_HOLDERS: Final = (layout.POOL, layout.DOCUMENTS, layout.SHARDS, layout.SCRUB_AUDIT, layout.INDEX, layout.LEDGER)
 """Folders whose files have rows by document."""
 
 
@@ -58,12 +56,12 @@ class NewState:
     def read(cls, folder: Path) -> NewState:
         """OutputError where not even the ledger is complete."""
         state = read_run(folder)
-        found = {stage: read_marker(folder, stage) for stage in STAGES}
-        records = {stage: record for stage, record in found.items() if record is not None}
-        for stage in ("collect", "refine"):
+        found = {stage: read_marker(folder, stage) for stage in StageName}
+        records: dict[str, StageRecord] = {stage: record for stage, record in found.items() if record is not None}
+        for stage in (StageName.COLLECT, StageName.REFINE):
             if stage not in records:
-                raise OutputError(f"{folder}: the stage {stage!r} has not been finished; finish the run with --resume first")
-        if not any(file.path.startswith(f"{graph.INDEX_FOLDER}/") for file in records["collect"].outputs):
+                raise OutputError(f"{folder}: the stage {str(stage)!r} has not been finished; finish the run with --resume first")
+        if not any(file.path.startswith(f"{layout.INDEX}/") for file in records[StageName.COLLECT].outputs):
             raise OutputError(f"{folder} has no index of its documents, since an older version made it; run the recipe into a new folder")
         return cls(folder, state, recipes.parse(state["recipe"]), dict(records), records, {})
 
@@ -81,16 +79,16 @@ class NewState:
         if (asked.email_hashes or asked.phone_hashes) and not self.recipe.opt_out.index_values:
             raise RequestError(f"{self.folder} keeps no hashes of values (opt_out.index_values = false); give --url or --doc-id")
         if asked.urls:
-            archives = [self.folder / file.path for file in self.files(CRAWL)]
+            archives = [self.folder / file.path for file in self.files(layout.CRAWL)]
             asked = dataclasses.replace(asked, urls=(*asked.urls, *led_to(archives, asked.urls)))
         named: dict[bytes, str] = {}
         hosts = []
-        for file in self.files(graph.INDEX_FOLDER):
+        for file in self.files(layout.INDEX):
             index = pl.read_parquet(self.folder / file.path)
             named = dict(matching(index, asked).iter_rows()) | named
             hosts.append(index.select("doc_id", "host"))
         columns = ["doc_id", "source", "outcome", "survivor_id"]
-        ledger = pl.concat([pl.read_parquet(self.folder / file.path, columns=columns) for file in self.files(graph.LEDGER_FOLDER)])
+        ledger = pl.concat([pl.read_parquet(self.folder / file.path, columns=columns) for file in self.files(layout.LEDGER)])
         ledger = ledger.filter(pl.col("doc_id").is_not_null())
         if with_copies:
             named = dict.fromkeys(_survivors_of(ledger, named), "copy") | named
@@ -106,9 +104,9 @@ class NewState:
                 if path.suffix == ".json" or not removed_rows(path, ids).num_rows:
                     continue
                 self.check_as_written(file)
-                if folder == graph.LEDGER_FOLDER:
+                if folder == layout.LEDGER:
                     ledger.append(removed_rows(path, ids, *LEDGER.names))
-                n_rows = write_without(path, self.staging / file.path, ids, keep_empty=folder != SHARDS)
+                n_rows = write_without(path, self.staging / file.path, ids, keep_empty=folder != layout.SHARDS)
                 self.replaced(file, dataclasses.replace(entry(self.staging / file.path, self.staging), n_rows=n_rows))
         removed = pa.concat_tables(ledger)
         self.blank_crawled(pl.DataFrame(removed))
@@ -121,7 +119,7 @@ class NewState:
 
     def blank_crawled(self, ledger: pl.DataFrame) -> None:
         """Make every WARC file of the run's own crawls anew that one of the records came from."""
-        for file in self.files(CRAWL):
+        for file in self.files(layout.CRAWL):
             offsets = ledger.filter(pl.col("origin_file") == file.path).get_column("origin_offset").to_list()
             if offsets:
                 self.check_as_written(file)
@@ -139,12 +137,12 @@ class NewState:
 
     def add_ledger(self, table: pa.Table, number: int) -> None:
         """Make the ledger file of what is removed; it belongs to `collect`, which no later decision does again."""
-        path = self.staging / graph.LEDGER_FOLDER / f"takedown-{number:04d}.parquet"
+        path = self.staging / layout.LEDGER / f"takedown-{number:04d}.parquet"
         write_ledger(table, path)
         new = entry(path, self.staging, table.num_rows)
-        collect = self.records["collect"]
+        collect = self.records[StageName.COLLECT]
         outputs = tuple(sorted((*collect.outputs, new), key=lambda file: file.path))
-        self.records["collect"] = dataclasses.replace(collect, outputs=outputs)
+        self.records[StageName.COLLECT] = dataclasses.replace(collect, outputs=outputs)
         self.rewritten[new.path] = RewrittenFile(path=new.path, sha256_before=None, sha256_after=new.sha256, n_rows_after=new.n_rows)
 
     def update_counts(self, ledger: pl.DataFrame, ids: pa.Array) -> None:
@@ -152,7 +150,7 @@ class NewState:
         ends = {(stage, outcome): n for stage, outcome, n in ledger.group_by("stage", "outcome").len().iter_rows()}
         kept = sum(n for (_, outcome), n in ends.items() if outcome == Outcome.KEPT)
         left = ledger.height
-        for stage in ("collect", "refine"):
+        for stage in (StageName.COLLECT, StageName.REFINE):
             record = self.records[stage]
             counts = {}
             for room, before in record.counts.items():
@@ -164,19 +162,19 @@ class NewState:
                 counts[room] = _less(before, n_in=left, n_out=passed, **gone)
                 left = passed
             self.records[stage] = dataclasses.replace(record, counts=counts)
-        in_documents = sum(removed_rows(self.folder / file.path, ids).num_rows for file in self.files(graph.DOCUMENTS))
+        in_documents = sum(removed_rows(self.folder / file.path, ids).num_rows for file in self.files(layout.DOCUMENTS))
         check_stage("takedown", left, kept, 0)
         check_stage("takedown from documents", kept, in_documents, 0)
         self.count_takedown(ledger.height)
-        refine = self.records["refine"]
+        refine = self.records[StageName.REFINE]
         details = refine.details | {"redacted": self.redacted_without(ids)}
-        self.records["refine"] = dataclasses.replace(refine, details=details)
-        if "encode" in self.records:
+        self.records[StageName.REFINE] = dataclasses.replace(refine, details=details)
+        if StageName.ENCODE in self.records:
             self.update_shards(ids, kept)
 
     def count_takedown(self, n: int) -> None:
         """The room that all takedowns together are, behind opting out."""
-        collect = self.records["collect"]
+        collect = self.records[StageName.COLLECT]
         passed = collect.counts["opt_out"].n_out
         n += collect.counts.get(STAGE, Counts()).dropped
         counts = {}
@@ -185,13 +183,13 @@ class NewState:
                 counts[room] = before
             if room == "opt_out":
                 counts[STAGE] = Counts(n_in=passed, n_out=passed - n, dropped=n)
-        self.records["collect"] = dataclasses.replace(collect, counts=counts)
+        self.records[StageName.COLLECT] = dataclasses.replace(collect, counts=counts)
 
     def redacted_without(self, ids: pa.Array) -> dict[str, int]:
         """Values replaced in the documents that are left, by kind."""
-        redacted = dict(self.before["refine"].details["redacted"])
+        redacted = dict(self.before[StageName.REFINE].details["redacted"])
         columns = [f"n_redacted_{kind}" for kind in redacted]
-        for file in self.files(graph.DOCUMENTS):
+        for file in self.files(layout.DOCUMENTS):
             gone = removed_rows(self.folder / file.path, ids, *columns)
             for kind, column in zip(redacted, columns, strict=True):
                 redacted[kind] -= int(gone.column(column).to_numpy().sum()) if gone.num_rows else 0
@@ -199,15 +197,15 @@ class NewState:
 
     def update_shards(self, ids: pa.Array, kept: int) -> None:
         """index.json and the record of `encode`."""
-        path = f"{SHARDS}/index.json"
+        path = f"{layout.SHARDS}/index.json"
         index = msgspec.json.decode((self.folder / path).read_bytes())
-        shards = [file.path for file in self.files(SHARDS) if file.path != path]
+        shards = [file.path for file in self.files(layout.SHARDS) if file.path != path]
         gone = {shard: removed_rows(self.folder / shard, ids, "source", "n_tokens") for shard in shards}
         check_stage("takedown from shards", kept, sum(table.num_rows for table in gone.values()), 0)
         for shard in index["shards"]:
-            table = gone[f"{SHARDS}/{shard['path']}"]
+            table = gone[f"{layout.SHARDS}/{shard['path']}"]
             if table.num_rows:
-                new = self.staging / SHARDS / shard["path"]
+                new = self.staging / layout.SHARDS / shard["path"]
                 shard["n_documents"] -= table.num_rows
                 shard["n_tokens"] -= int(table.column("n_tokens").to_numpy().astype(np.int64).sum())
                 shard["n_bytes"], shard["sha256"] = new.stat().st_size, sha256_of(new)
@@ -220,12 +218,12 @@ class NewState:
         self.n_tokens = int(removed.get_column("n_tokens").cast(pl.Int64).sum())
         if removed.height:
             write_index(self.staging / path, index)
-            (old,) = (file for file in self.files(SHARDS) if file.path == path)
+            (old,) = (file for file in self.files(layout.SHARDS) if file.path == path)
             self.replaced(old, entry(self.staging / path, self.staging))
-        encode = self.records["encode"]
+        encode = self.records[StageName.ENCODE]
         counts = encode.counts | {"encode": _less(encode.counts["encode"], n_in=kept, n_out=kept)}
         details = encode.details | {"n_tokens": encode.details["n_tokens"] - self.n_tokens, "sources": index["sources"]}
-        self.records["encode"] = dataclasses.replace(encode, counts=counts, details=details)
+        self.records[StageName.ENCODE] = dataclasses.replace(encode, counts=counts, details=details)
 
     def write_state(self) -> None:
         """Markers, each stage's inputs being the outputs of those before as they are now, and run.json."""
@@ -234,8 +232,8 @@ class NewState:
             for stage, record in self.before.items()
             for old, new in zip(lines_of(record.outputs), lines_of(_same_files(record, self.records[stage])), strict=True)
         }
-        fresh = [line for line in lines_of(self.records["collect"].outputs) if line not in lines.values()]
-        collected = set(lines_of(self.before["collect"].outputs))
+        fresh = [line for line in lines_of(self.records[StageName.COLLECT].outputs) if line not in lines.values()]
+        collected = set(lines_of(self.before[StageName.COLLECT].outputs))
         for stage, record in list(self.records.items()):
             inputs = [lines.get(line, line) for line in record.inputs]
             if collected & set(record.inputs):
@@ -244,10 +242,10 @@ class NewState:
         for stage, record in self.records.items():
             if record != self.before[stage]:
                 write_marker(self.staging, record)
-                self.late(marker_path(Path(), stage), final=stage != "report")
+                self.late(marker_path(Path(), stage), final=stage != StageName.REPORT)
         write_state_file(self.staging, self.state, list(self.records.values()))
-        self.late(Path("run.json"), final="report" not in self.records)
-        for file in self.records["report"].outputs if "report" in self.records else ():
+        self.late(Path("run.json"), final=StageName.REPORT not in self.records)
+        for file in self.records[StageName.REPORT].outputs if StageName.REPORT in self.records else ():
             self.rewritten[file.path] = RewrittenFile(path=file.path, sha256_before=file.sha256, sha256_after=None)
 
     def late(self, path: Path, *, final: bool) -> None:

@@ -24,6 +24,7 @@ from pipelines.takedown.preview import Preview
 from pipelines.takedown.state import STAGE, NewState, write_state_file
 from pipelines.text.domains import is_domain
 from schemas import certificate as certificates
+from schemas import layout
 from schemas.certificate import Certificate, RemovedDocument, Request
 from schemas.errors import CorpusmillError, RequestError
 from schemas.files import entry, sha256_of
@@ -32,7 +33,7 @@ from schemas.ledger import Outcome
 from schemas.lock import locked
 from schemas.manifest import marker_path, read_marker, read_run, write_marker
 from schemas.recipe import Recipe, Scrub
-from schemas.shaping import STAGES
+from schemas.stages import StageName
 
 
 def asked_for(
@@ -159,15 +160,19 @@ def commit(folder: Path) -> Certificate:
 
 def _report_again(folder: Path) -> dict[str, str]:
     """Digests of the files that depend on the report, after it was written again; run.json and the marker state them."""
-    record = read_marker(folder, "report")
+    record = read_marker(folder, StageName.REPORT)
     if record is not None:
         from pipelines.report.page import write_report  # noqa: PLC0415 - heavy
 
         record = dataclasses.replace(record, outputs=tuple(entry(path, folder) for path in write_report(folder)))
         write_marker(folder, record)
-        records = [found for found in (read_marker(folder, stage) for stage in STAGES) if found is not None]
+        records = [found for found in (read_marker(folder, stage) for stage in StageName) if found is not None]
         write_state_file(folder, read_run(folder), records)
-    late = [folder / "run.json", marker_path(folder, "report"), *(folder / file.path for file in (record.outputs if record else ()))]
+    late = [
+        folder / "run.json",
+        marker_path(folder, StageName.REPORT),
+        *(folder / file.path for file in (record.outputs if record else ())),
+    ]
     return {str(path.relative_to(folder)): sha256_of(path) for path in late if path.is_file()}
 
 
@@ -207,11 +212,11 @@ def _scrubbed(texts: Sequence[str]) -> Iterable[str]:
 def _not_touched(folder: Path, recipe: Recipe) -> dict[str, str]:
     """Places that may still hold something of the documents."""
     found = {"sources": "they are not this run's; name the documents in opt_out lists for runs to come"}
-    if (folder / "crawl").is_dir():
+    if (folder / layout.CRAWL).is_dir():
         found["crawl/"] = "other pages may link or redirect to the documents; the records of these are blank"
     if recipe.tokenizer.path is None and (folder / "tokenizer").is_dir():
         found["tokenizer/"] = "counts over a sample of the documents chose its tokens"
-    if (folder / "validation").is_dir():
+    if (folder / layout.VALIDATION).is_dir():
         found["validation/"] = "its model was trained on the documents"
     if recipe.dedup.index:
         found[f"dedup.index {recipe.dedup.index}"] = "hashes of the documents, by which later runs leave out their copies"

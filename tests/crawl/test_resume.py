@@ -247,8 +247,10 @@ def test_ctrl_c_of_the_command_says_how_to_go_on(site: Site, stopper: Stopper, t
 
 def test_the_crawl_of_a_run_goes_on_source_by_source(site: Site, tmp_path: Path) -> None:
     """The first source is finished and the second half done when the run is stopped."""
-    from pipelines.driver.run import Engine, Run
+    from pipelines.driver.context import Engine
+    from pipelines.driver.run import Run
     from schemas import recipe as recipes
+    from schemas.stages import StageName, stage_of
 
     crawls = {name: {"crawl": msgspec.to_builtins(site.config("/", f"/{at}"))} for name, at in (("one", 0), ("two", 39))}
     recipe = recipes.parse({"name": "crawled", "sources": crawls})
@@ -261,10 +263,10 @@ def test_the_crawl_of_a_run_goes_on_source_by_source(site: Site, tmp_path: Path)
             raise Stopped
 
     with pytest.raises(Stopped):
-        Run(recipe, tmp_path, Engine(), tell).bring_up_to_date("crawl")
+        Run(recipe, tmp_path, Engine(), tell).bring_up_to_date(stage_of(StageName.CRAWL))
     assert (tmp_path / "crawl" / "one" / ACCOUNT).is_file()
     assert not (tmp_path / "crawl" / "two" / ACCOUNT).is_file()
-    record = Run(recipe, tmp_path, Engine(), lambda stage, done, total: None).bring_up_to_date("crawl")
+    record = Run(recipe, tmp_path, Engine(), lambda stage, done, total: None).bring_up_to_date(stage_of(StageName.CRAWL))
     assert [file.path for file in record.outputs] == ["crawl/one/crawl-00000.warc.gz", "crawl/two/crawl-00000.warc.gz"]
     assert all(counts["fetched"] == N + 1 for counts in record.details.values())
     asked = Counter(site.paths())

@@ -12,7 +12,8 @@ from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.pool import TakePart
 from pipelines.dedup.snapshots.catalogue import read_snapshots
 from pipelines.dedup.stage import steps_of
-from pipelines.driver.run import Engine, Run
+from pipelines.driver.context import Engine
+from pipelines.driver.run import Run
 from schemas import recipe as recipes
 from schemas.errors import RecipeError
 from schemas.recipe import Decontaminate, Dedup, Templates

@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from pipelines.driver.context import Engine
 from pipelines.driver.refilter import refilter
-from pipelines.driver.run import Engine
 from schemas.errors import OutputError, RecipeError
 from schemas.files import sha256_of
 from tests.test_end_to_end import Interrupted, execute, site_recipe

@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipelines.driver.run import Engine, Run
+from pipelines.driver.context import Engine
+from pipelines.driver.markers import module_of
+from pipelines.driver.run import Run
 from pipelines.scrub import stand_ins
 from schemas import recipe as recipes
 from schemas import shaping
@@ -20,9 +22,11 @@ from schemas.errors import InputError, OutputError, TokenizerError
 from schemas.files import sha256_of
 from schemas.manifest import StageRecord, write_run
 from schemas.recipe import Recipe
-from schemas.shaping import STAGES, reads, settings_of
+from schemas.shaping import reads, settings_of
+from schemas.stages import STAGES, Stage, StageName
 from tests.test_end_to_end import execute, site_recipe
 
+NAMES = tuple(StageName)
 CORPUS = ("pool", "ledger", "scrub_audit", "index", "documents", "tokenizer", "shards")
 
 
@@ -50,7 +54,7 @@ def resumed(recipe: Recipe, out: Path) -> tuple[list[str], list[str]]:
     before = {path.stem: path.stat().st_mtime_ns for path in (out / "stages").iterdir()}
     Run(recipe, out, Engine(say=said.append), lambda stage, done, total: None).execute(resume=True)
     after = {path.stem: path.stat().st_mtime_ns for path in (out / "stages").iterdir()}
-    return [stage for stage in STAGES if after[stage] != before.get(stage)], said
+    return [name for name in NAMES if after[name] != before.get(name)], said
 
 
 @pytest.mark.parametrize(
@@ -69,7 +73,7 @@ def test_a_changed_setting_does_again_the_stages_that_read_it_and_those_after(
     site: Path, finished: Path, changes: dict[str, Any], first: str, said: str
 ) -> None:
     again, messages = resumed(site_recipe(site, **changes), finished)
-    assert again == list(STAGES[STAGES.index(first) :])
+    assert again == list(NAMES[NAMES.index(first) :])
     assert f"{first} is done again, and what comes after it: {said}" in messages[0]
     if first != "report":
         execute(site_recipe(site, **changes), finished.parent / "fresh")
@@ -90,7 +94,7 @@ def test_limits_decide_again_about_what_was_read_even_without_the_sources(site: 
     finally:
         if gone:
             (site / "away").rename(warc)
-    assert again == list(STAGES[1:])
+    assert again == list(NAMES[1:])
     assert messages[0].startswith("collect decides again about the documents that were read: filters.gopher_quality.min_words")
     assert pool == {path.name: path.stat().st_mtime_ns for path in (finished / "pool").iterdir()}
     assert corpus(finished) == corpus(finished.parent / "fresh")
@@ -128,7 +132,7 @@ def test_a_pool_that_was_used_up_is_read_again_where_dedup_needs_it(site: Path, 
     assert resumed(site_recipe(site, **lean, **{"encode.valid_ratio": 0.5}), tmp_path / "lean")[0] == ["encode", "validate", "report"]
     changes = {**lean, "dedup.kinds": ["exact"]}
     again, messages = resumed(site_recipe(site, **changes), tmp_path / "lean")
-    assert again == list(STAGES[1:])
+    assert again == list(NAMES[1:])
     assert "work/pool/segment-00000.arrow is missing" in messages[0]
     execute(site_recipe(site, **changes), tmp_path / "fresh")
     assert corpus(tmp_path / "lean") == corpus(tmp_path / "fresh")
@@ -150,7 +154,7 @@ def test_after_a_takedown_nothing_is_read_again(site: Path, finished: Path) -> N
 def test_another_key_of_pseudonyms_reads_again(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two keys in one corpus would give one person two names."""
     recipe = site_recipe(site, **{"scrub.modes.email": "pseudonym"})
-    for number, (key, again) in enumerate((("a" * 32, None), ("a" * 32, []), ("b" * 32, list(STAGES[1:])))):
+    for number, (key, again) in enumerate((("a" * 32, None), ("a" * 32, []), ("b" * 32, list(NAMES[1:])))):
         monkeypatch.setenv("CORPUSMILL_SCRUB_KEY", key)
         stand_ins._key.cache_clear()
         if number:
@@ -175,7 +179,7 @@ def test_another_version_of_a_library_does_again_the_stages_that_use_it(
     assert again == ["tokenizer", "encode", "validate", "report"]
     assert f"tokenizers changed from {honest('tokenizers')} to 9.9" in messages[0]
     monkeypatch.setattr(shaping, "_version", lambda name: "9.9" if name == "trafilatura" else honest(name))
-    assert resumed(site_recipe(site), finished)[0] == list(STAGES[1:])
+    assert resumed(site_recipe(site), finished)[0] == list(NAMES[1:])
     state = json.loads((finished / "run.json").read_text())
     assert {stage["stage"]: stage["versions"].get("trafilatura") for stage in state["stages"]}["collect"] == "9.9"
     assert "settings" not in state["stages"][0]
@@ -188,7 +192,7 @@ def test_run_json_says_which_stage_ran_on_which_version(site: Path, finished: Pa
     versions = json.loads((finished / "run.json").read_text())["versions"]
     assert versions["matplotlib"] == "9.9"
     assert versions["polars"] == honest("polars")
-    records = [msgspec.convert(json.loads((finished / "stages" / f"{stage}.json").read_text()), StageRecord) for stage in STAGES]
+    records = [msgspec.convert(json.loads((finished / "stages" / f"{stage}.json").read_text()), StageRecord) for stage in NAMES]
     mixed = [dataclasses.replace(record, versions=record.versions | {"numpy": record.stage[0]}) for record in records[1:3]]
     write_run(finished, site_recipe(site), mixed, workers=1, runner="local", complete=True, stopped=None)
     assert json.loads((finished / "run.json").read_text())["versions"]["numpy"] == "c (collect); r (refine)"
@@ -201,7 +205,7 @@ def test_changed_code_does_again_the_stages_that_are_made_of_it(site: Path, fini
     assert again == ["report"]
     assert messages == ["report is done again, and what comes after it: corpusmill's own code changed"]
     monkeypatch.setattr(shaping, "sha256_of", lambda path: "0" if path.parts[-2:] == ("dedup", "minhash.py") else honest(path))
-    assert resumed(site_recipe(site), finished)[0] == list(STAGES[2:])
+    assert resumed(site_recipe(site), finished)[0] == list(NAMES[2:])
 
 
 def test_a_marker_of_an_earlier_version_does_not_hold(site: Path, finished: Path) -> None:
@@ -214,41 +218,12 @@ def test_a_marker_of_an_earlier_version_does_not_hold(site: Path, finished: Path
     assert "an earlier version of corpusmill made it" in messages[0]
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_library_that_shapes_a_stage_has_a_version(stage: str) -> None:
-    modules = {module for entry in shaping.MADE_OF[stage] for module in shaping._closure(entry)}
-    libraries = {library for module in modules for library in shaping._imports(module)[1]}
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_every_library_that_shapes_a_stage_has_a_version(stage: Stage) -> None:
+    libraries = {library for module in shaping._closure(stage.module) for library in shaping._imports(module)[1]}
     optional = {"jieba", "torch", "datasets"}
     without = {name for name in libraries - optional if shaping._version(shaping._DISTRIBUTIONS.get(name, name.replace("_", "-"))) is None}
     assert not without
-
-
-def test_the_graphs_of_a_stage_use_only_modules_that_count_for_it() -> None:
-    """A room that graph.py newly uses in a stage must be named in MADE_OF, or its code could change unnoticed."""
-    import ast
-
-    root = Path(shaping.__file__).parents[1]
-    tree = ast.parse((root / "pipelines" / "graph.py").read_text("utf-8"))
-    origin = {
-        alias.asname or alias.name: node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
-    }
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-
-    def used(function: str, seen: set[str]) -> set[str]:
-        names = {node.id for node in ast.walk(functions[function]) if isinstance(node, ast.Name)} - seen
-        more = {name for name in names if name in functions and name != function}
-        return {origin[name] for name in names if name in origin} | {one for name in more for one in used(name, seen | {function})}
-
-    of_stage = {
-        "collect": ("collect", "decide_again"),
-        "refine": ("refine", "find_common_grams", "forecast_refine"),
-        "tokenizer": ("count_pretokens",),
-        "encode": ("encode",),
-    }
-    for stage, names in of_stage.items():
-        counted = {module for entry in shaping.MADE_OF[stage] for module in shaping._closure(entry)}
-        own = {module for name in names for module in used(name, set()) if module.split(".")[0] in ("pipelines", "tokenizer", "schemas")}
-        assert own <= counted, stage
 
 
 # --- The table of what each stage reads ------------------------------------------------------------------------------
@@ -286,7 +261,7 @@ class Recorder:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.stage = ""
-        self.read: dict[str, set[str]] = {stage: set() for stage in STAGES}
+        self.read: dict[str, set[str]] = {name: set() for name in NAMES}
         for kind, where in sections().items():
             monkeypatch.setattr(kind, "__getattribute__", self.reader(where, {f.name for f in dataclasses.fields(kind)}))
 
@@ -342,13 +317,13 @@ def test_no_stage_reads_a_setting_that_it_does_not_declare(
     recipe = site_recipe(site, **changes, **(more | indexed if changes is WIDE else {}))
     recorder = Recorder(monkeypatch)
     for stage in STAGES:
-        monkeypatch.setattr(Run, f"do_{stage}", recorder.noting(stage, getattr(Run, f"do_{stage}")))
+        monkeypatch.setattr(module_of(stage), "run", recorder.noting(stage.name, module_of(stage).run))
     execute(recipe, tmp_path / "out")
     assert {"seed", "filters.rules"} <= recorder.read["collect"] | recorder.read["refine"]
     assert "tokenizer.vocab_size" in recorder.read["tokenizer"]
     for stage in STAGES:
-        undeclared = {key for key in recorder.read[stage] if not reads(stage, key) and not is_section(key)}
-        assert not undeclared, f"{stage} reads {sorted(undeclared)}"
+        undeclared = {key for key in recorder.read[stage.name] if not reads(stage, key) and not is_section(key)}
+        assert not undeclared, f"{stage.name} reads {sorted(undeclared)}"
 
 
 def is_section(key: str) -> bool:
@@ -356,7 +331,7 @@ def is_section(key: str) -> bool:
 
 
 def test_every_setting_is_read_by_a_stage_before_the_report() -> None:
-    """A new section must be added to READS, or changing it would have no effect on a resume."""
+    """A new section must be added to the table of stages, or changing it would have no effect on a resume."""
     recipe = recipes.load("demo", ["sources.web.crawl.seeds=http://a.example/", "sources.web.path=x"])
     plain = recipe.as_dict()
     for section, value in plain.items():

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.driver.run import Engine, Run
+from pipelines.driver.context import Engine
+from pipelines.driver.run import Run
 from pipelines.engine import runners
 from pipelines.engine.runners import check_runner, refused
 from schemas.errors import RunnerError

@@ -11,9 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.read.reader import read_split
-from pipelines.read.splits import Split, plan_all
+from pipelines.read.splits import plan_all
 from schemas.hops import DOCUMENT
 from schemas.recipe import Read, Source
+from schemas.splits import Split
 from tests.fuzz.damage import Damaged, damaged
 from tests.fuzz.files import File, file_of
 from tests.fuzz.texts import Text

@@ -19,10 +19,10 @@ import pytest
 from pipelines.read import reader
 from pipelines.read.reader import doc_id, read_split, read_whole
 from pipelines.read.records import FILE_REASONS, Address, Document, Item
-from pipelines.read.splits import Split
 from schemas.errors import InputError
 from schemas.hops import DOCUMENT, LEDGER
 from schemas.recipe import Read, Source
+from schemas.splits import Split
 from tests.read.archives import PARAGRAPH, http, members, page, read_file, reasons, record
 
 

@@ -21,10 +21,11 @@ import zstandard
 
 from pipelines.read import splits
 from pipelines.read.inputs import glob_pattern
-from pipelines.read.splits import Split, describe_inputs, plan, plan_all
+from pipelines.read.splits import describe_inputs, plan, plan_all
 from schemas import recipe as recipes
 from schemas.errors import InputError
 from schemas.recipe import Source
+from schemas.splits import Split
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ import pyarrow as pa
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
+from pipelines.driver.context import Engine
 from pipelines.driver.refilter import refilter
-from pipelines.driver.run import Engine, Run
+from pipelines.driver.run import Run
 from pipelines.pretrain.shards import open_shards
 from pipelines.read.warc import Record, read_records
 from pipelines.report.facts import Facts
@@ -32,7 +33,7 @@ from schemas.ledger import check_run
 from schemas.lock import locked
 from schemas.manifest import read_marker
 from schemas.recipe import Recipe
-from schemas.shaping import STAGES
+from schemas.stages import StageName
 from tests.crawl.site import links, redirecting, running_site
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -169,7 +170,7 @@ def test_only_the_affected_files_of_a_run_of_many_shards_change(site: Path, done
     changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     (shard,) = (path for path in changed if path.endswith(".arrow") and path.startswith("shards/"))
     own = {"documents/documents-00001.arrow", "pool/segment-00001.arrow", "index/index-00001.parquet", "ledger/refine-00001.parquet"}
-    state = {"shards/index.json", "run.json", "README.md", "report/index.html", *(f"stages/{stage}.json" for stage in STAGES[1:])}
+    state = {"shards/index.json", "run.json", "README.md", "report/index.html", *(f"stages/{stage}.json" for stage in tuple(StageName)[1:])}
     new = {"ledger/takedown-0001.parquet", "takedown/0001.json"}
     assert changed == {shard, *own, *state, *new}
     assert {file.path for file in certificate.files} == changed - {"takedown/0001.json"}

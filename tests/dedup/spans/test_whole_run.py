@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.driver.run import Engine, Run
+from pipelines.driver.context import Engine
+from pipelines.driver.run import Run
 from schemas import recipe as recipes
 
 BODY = "Subject {word} begins {word}s with {word} words."

@@ -1,0 +1,155 @@
+"""Sources -> read -> measure -> scrub -> decide -> the pool, and the ledger of what ends here. Raw text is not written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apache_beam as beam
+import polars as pl
+
+from pipelines.driver.context import Graph, RunContext, StageResult, balance, pool_folder
+from pipelines.driver.guards import check_files, check_filters, check_lost, check_reading, failed_files
+from pipelines.driver.pool import density_rules, kept_documents, pool_schema
+from pipelines.engine.decision import ended, passed
+from pipelines.engine.execute import Ran
+from pipelines.engine.segments import ReportFiles, WriteSegments
+from pipelines.filters.stage import FAILING, FAILING_ALONE, Decide, DecideAgain, Measure
+from pipelines.filters.warm import warm
+from pipelines.read.missing import advice, check_sample, check_seen, row_splits
+from pipelines.read.splits import describe_inputs, input_bytes, plan_all
+from pipelines.read.stage import LOST_BYTES, PASSED_OVER, ReadSplits, seen_in
+from pipelines.scrub.audit import AUDIT
+from pipelines.scrub.index import INDEX
+from pipelines.scrub.opt_out import Lists
+from pipelines.scrub.stage import ScrubDocuments, audit_of, index_of, left_out
+from pipelines.scrub.stand_ins import fingerprint_of_key, key_of
+from schemas import layout
+from schemas.errors import EmptyCorpusError
+from schemas.files import FileEntry
+from schemas.hops import LEDGER
+from schemas.ledger import check_stage
+from schemas.manifest import Counts
+from schemas.splits import Split
+from schemas.stages import StageName
+
+
+def inputs(context: RunContext) -> tuple[str, ...]:
+    """The files of the sources, which are looked up here, and the key of pseudonyms."""
+    context.plan = plan_all(context.recipe.sources, context.folder)
+    return (*describe_inputs(context.plan.splits), *fingerprint_of_key(context.recipe.scrub))
+
+
+def build(graph: Graph, splits: list[Split]) -> None:
+    """The graph: every record is seen once."""
+    recipe, run = graph.recipe, graph.run
+    read = graph.pipeline | "splits" >> beam.Create(splits) | "read" >> ReadSplits(recipe, graph.progress)
+    measured = read | "documents" >> beam.Map(passed) | "measure" >> Measure(recipe)
+    scrubbed = measured | "scrub" >> ScrubDocuments(recipe.scrub, recipe.opt_out)
+    decided = scrubbed | "decide" >> Decide(recipe, density_rules(recipe))
+    ledger = layout.LEDGER
+    files = (
+        scrubbed | "audited" >> beam.Map(audit_of) | "audit" >> WriteSegments(run, layout.SCRUB_AUDIT, "audit", AUDIT, ".parquet"),
+        scrubbed | "indexed" >> beam.Map(index_of) | "index" >> WriteSegments(run, layout.INDEX, "index", INDEX, ".parquet"),
+        scrubbed | "left out" >> beam.Map(left_out) | "opt-out ledger" >> WriteSegments(run, ledger, "opt_out", LEDGER, ".parquet"),
+        decided | "pool" >> beam.Map(passed) | "segments" >> WriteSegments(run, pool_folder(recipe), "segment", pool_schema(recipe)),
+        read | "unread" >> beam.Map(ended) | "read ledger" >> WriteSegments(run, ledger, "read", LEDGER, ".parquet"),
+        decided | "dropped" >> beam.Map(ended) | "filter ledger" >> WriteSegments(run, ledger, "filters", LEDGER, ".parquet"),
+    )
+    files | "files" >> beam.Flatten() | "report" >> ReportFiles(graph.report)
+
+
+def build_decide_again(graph: Graph, segments: list[str]) -> None:
+    """The graph that decides anew about a finished run: the pool's signals -> the ledger of what is dropped by a rule."""
+    paths = graph.pipeline | "segments" >> beam.Create(segments)
+    dropped = paths | "decide" >> DecideAgain(graph.recipe, density_rules(graph.recipe), graph.progress)
+    dropped | "ledger" >> WriteSegments(graph.run, layout.LEDGER, "filters", LEDGER, ".parquet") | "report" >> ReportFiles(graph.report)
+
+
+def run(context: RunContext) -> StageResult:
+    """Read, measure and scrub every record, and decide by what was measured."""
+    recipe, splits = context.recipe, context.plan.splits
+    warm(recipe)
+    key_of(recipe.scrub)  # a missing key or list is an error before anything is read
+    Lists.of(recipe.opt_out)
+    check_sample(recipe.sources, splits, context.engine.say)
+    ran, files = context.graph(StageName.COLLECT, len(splits), lambda graph: build(graph, splits))
+    counts = balance(ran, "read", "opt_out", "filters")
+    check_rows(context, ran, files, counts)
+    pool = [file for file in files if file.path.startswith(f"{context.pool_folder}/")]
+    unreadable = check_columns(context, ran)
+    lost = {name: n for name, n in ran.counters.get(LOST_BYTES, {}).items() if n}
+    check_lost(context.ledger, lost, input_bytes(splits), recipe.guards.max_lost_bytes)
+    check_kept(context, pool, counts)
+    details: dict[str, Any] = {
+        "n_splits": len(splits),
+        "files": files_of_sources(context),
+        "lost_bytes": lost,
+        "passed_over_records": dict(sorted(ran.counters.get(PASSED_OVER, {}).items())),
+    }
+    if unreadable:
+        details["unreadable_columns"] = unreadable
+    if recipe.filters.keep_dropped:
+        return StageResult(outputs=files, counts=counts, details=details | failing(ran))
+    outputs = [file for file in files if file not in pool]
+    return StageResult(outputs=outputs, intermediates=pool, counts=counts, details=details)
+
+
+def check_rows(context: RunContext, ran: Ran, files: list[FileEntry], counts: dict[str, Counts]) -> None:
+    """ConservationError unless the files have a row for every record that was counted."""
+    n_ended = sum(c.dropped + c.failed for c in counts.values())
+    n_scrubbed = ran.counters.get("scrub", {}).get("n_out", 0)
+
+    def n_rows(folder: str) -> int:
+        return sum(file.n_rows or 0 for file in files if file.path.startswith(f"{folder}/"))
+
+    check_stage("files of collect", n_ended + n_scrubbed, n_rows(layout.LEDGER) + n_rows(context.pool_folder), 0)
+    check_stage("index", n_scrubbed, n_rows(layout.INDEX), 0)
+
+
+def check_columns(context: RunContext, ran: Ran) -> dict[str, dict[str, int]]:
+    """Raise if no record of a source has a column that the recipe names. Returns by source in how many files which could not be read.
+
+    Says where opt-out lists of addresses had nothing to look at.
+    """
+    recipe, splits, say = context.recipe, context.plan.splits, context.engine.say
+    seen = {name: seen_in(ran.counters, name) for name in recipe.sources}
+    check_seen(recipe.sources, splits, seen)
+    for name, found in seen.items():
+        if found.unreadable:
+            say(f"sources.{name}: columns that could not be read: {', '.join(sorted(found.unreadable))}")
+        if (recipe.opt_out.urls or recipe.opt_out.hosts) and found.rows and not found.url and row_splits(name, splits):
+            found_nothing = f"sources.{name}: no record has a URL, so opt_out.urls and opt_out.hosts find nothing there"
+            say(f"{found_nothing}; {advice(name, 'url_column', splits)}")
+    return {name: dict(sorted(found.unreadable.items())) for name, found in seen.items() if found.unreadable}
+
+
+def files_of_sources(context: RunContext) -> dict[str, dict[str, Any]]:
+    """By source: how many files are read, how many of them could not be, and how many were named and are not read, by ending."""
+    failed = dict(failed_files(context.ledger).group_by("source").agg(pl.col("origin_file").n_unique()).iter_rows())
+    return {
+        name: {"n_files": n, "n_failed": failed.get(name, 0), "passed_over": context.plan.passed_over[name]}
+        for name, n in context.plan.n_files().items()
+    }
+
+
+def check_kept(context: RunContext, pool: list[FileEntry], counts: dict[str, Counts]) -> None:
+    """Raise if the rules keep nothing, or less of a source or language than the guards allow."""
+    recipe, ledger = context.recipe, context.ledger
+    if not counts["read"].n_in:
+        raise EmptyCorpusError(f"no record stands in the files of {', '.join(recipe.sources)}; check the sources")
+    check_files(failed_files(ledger), context.plan.n_files(), recipe.guards)
+    kept = kept_documents(recipe, [context.folder / file.path for file in pool])
+    check_reading(ledger, kept, recipe.guards)
+    check_filters(ledger, kept, recipe.guards)
+    if kept.is_empty():
+        reasons = pl.scan_parquet(ledger / "*.parquet").group_by("reason").len("n").sort("n", descending=True).head(5).collect()
+        raise EmptyCorpusError(
+            f"no document is left of {counts['read'].n_in} records after reading and filtering; most frequent reasons: "
+            + ", ".join(f"{reason} ({n})" for reason, n in reasons.iter_rows())
+            + f". See {ledger}; loosen those rules or check the sources"
+        )
+
+
+def failing(ran: Ran) -> dict[str, dict[str, int]]:
+    """By rule, how many documents fail it, and how many it alone."""
+    return {name: dict(sorted(ran.counters.get(name, {}).items())) for name in (FAILING, FAILING_ALONE)}

@@ -1,0 +1,172 @@
+"""The pool -> dedup -> documents, and the ledger of what is merged and what is kept. Every signature must exist before copies are merged.
+
+Text never passes a shuffle: dedup sends back which rows of which pool file end where.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import apache_beam as beam
+import pyarrow as pa
+
+from pipelines.dedup.apply.stage import ApplyMerges
+from pipelines.dedup.clusters import CLUSTER_SIZE
+from pipelines.dedup.evals.decontaminate import EVALUATION_CUT, cuts_items
+from pipelines.dedup.evals.sets import contamination, describe_evals, left_out, load_evals
+from pipelines.dedup.evals.stage import FindCommonGrams
+from pipelines.dedup.forecast import Cost, compared, folder_bytes, forecast, lines_of
+from pipelines.dedup.pool import Keeps, TakePart
+from pipelines.dedup.snapshots.index import add_snapshot, describe_index, open_index
+from pipelines.dedup.snapshots.stage import StageSnapshot
+from pipelines.dedup.spans.rewrite import cut_fields
+from pipelines.dedup.stage import Deduplicate, steps_of
+from pipelines.driver.caps import apply_caps
+from pipelines.driver.context import Graph, RunContext, StageResult, balance, columns_of
+from pipelines.driver.guards import check_addresses, check_merges
+from pipelines.driver.pool import decider_of, pool_schema
+from pipelines.engine.decision import ended, passed
+from pipelines.engine.execute import Ran
+from pipelines.engine.segments import ReportFiles, WriteSegments
+from pipelines.scrub.stage import mend
+from schemas import layout
+from schemas.files import FileEntry
+from schemas.hops import LEDGER
+from schemas.ledger import check_run, check_stage
+from schemas.manifest import Counts
+from schemas.recipe import Recipe
+from schemas.stages import StageName
+
+SNAPSHOT: Final = "work/refine/snapshot"
+"""What goes into the dedup index when the stage is done."""
+
+
+class Pool(NamedTuple):
+    """What the stage works on."""
+
+    segments: list[Path]
+    n_documents: int
+    """How many of their documents take part."""
+    take_part: TakePart
+    """Which."""
+
+
+def inputs(context: RunContext) -> tuple[str, ...]:
+    """The evaluation sets, and the snapshots of earlier runs."""
+    return describe_evals(context.recipe.decontaminate) + describe_index(context.recipe.dedup)
+
+
+def build(graph: Graph, pool: Pool) -> None:
+    """The graph: documents that take part are merged or kept."""
+    recipe, dedup, run, work = graph.recipe, graph.recipe.dedup, graph.run, graph.work
+    paths = [str(path) for path in pool.segments]
+    earlier, again = open_index(dedup, len(paths)), partial(mend, scrub=recipe.scrub)
+    numbered = graph.pipeline | "segments" >> beam.Create(list(enumerate(paths)))
+    left = numbered | "dedup" >> Deduplicate(dedup, paths, pool.n_documents, work, graph.progress, pool.take_part, earlier, again)
+    refined = left | "apply merges" >> ApplyMerges(dedup, paths, pool.n_documents, work / "merges", graph.progress, pool.take_part)
+    curated = refined | "curated" >> beam.Map(passed)
+    if cuts_items(recipe.decontaminate):  # what is joined may read as a private value
+        curated = curated | "mend" >> beam.Map(mend, scrub=recipe.scrub)
+    files = [
+        curated | "documents" >> WriteSegments(run, layout.DOCUMENTS, "documents", documents_schema(recipe)),
+        refined | "merged" >> beam.Map(ended) | "ledger" >> WriteSegments(run, layout.LEDGER, "refine", LEDGER, ".parquet"),
+    ]
+    if dedup.snapshot:
+        kept = pool.take_part.left_by(dedup)
+        files.append(left | "snapshot" >> StageSnapshot(dedup, kept, pool.n_documents, run, SNAPSHOT, work / "snapshot-keys"))
+    files | "files" >> beam.Flatten() | "report" >> ReportFiles(graph.report)
+
+
+def build_common_grams(graph: Graph, segments: list[Path], keeps: Keeps) -> None:
+    """The pool's rows that `keeps` keeps -> the n-grams of evaluation sets that are in too many of them to be evidence."""
+    paths = graph.pipeline | "segments" >> beam.Create([str(path) for path in segments])
+    common = FindCommonGrams(graph.recipe, keeps, len(segments), graph.run, graph.work / "grams", graph.progress)
+    paths | "common" >> common | "report" >> ReportFiles(graph.report)
+
+
+def documents_schema(recipe: Recipe) -> pa.Schema:
+    """The documents: the pool's columns, how much was cut of each text, and how many copies each stands for."""
+    of_items = [EVALUATION_CUT] if cuts_items(recipe.decontaminate) else []
+    return pa.schema([*pool_schema(recipe), *cut_fields(recipe.dedup), CLUSTER_SIZE, *of_items])
+
+
+def run(context: RunContext) -> StageResult:
+    """Merge copies; the documents that stay are the corpus."""
+    recipe, folder = context.recipe, context.folder
+    segments = [folder / file.path for file in context.pool()]
+    n_kept = context.records[StageName.COLLECT].counts["filters"].n_out
+    capped = apply_caps(recipe, segments, decider_of(recipe).keeps, n_kept, context.ledger)
+    pool = Pool(segments, capped.counts.n_out, TakePart(capped.keeps, recipe.decontaminate, common_grams(context, segments, capped.keeps)))
+    foreseen = forecast(recipe.dedup, segments, pool.n_documents, pool.take_part)
+    for line in lines_of(foreseen, recipe.dedup):
+        context.engine.say(line)
+    ran, files = context.graph(StageName.REFINE, steps_of(recipe.dedup) * len(segments), lambda graph: build(graph, pool))
+    staged = [file for file in files if file.path.startswith(f"{SNAPSHOT}/")]
+    files = [file for file in files if file not in staged]
+    counts = balance(ran, "dedup")
+    check_rows(context, counts["dedup"], capped.counts, files)
+    check_merges(context.ledger, recipe.guards)
+    check_addresses(ran.counters.get("dedup", {}).get("same_address_apart", 0), pool.n_documents, recipe.guards)
+    check_run(context.ledger, context.records[StageName.COLLECT].counts["read"].n_in)
+    happened = cost_of(ran, counts["dedup"], folder / layout.WORK / "refine")
+    details = {
+        "redacted": redacted(recipe, [folder / file.path for file in files if file.path.startswith(f"{layout.DOCUMENTS}/")]),
+        "dedup": {name: n for name, n in ran.counters.get("dedup", {}).items() if name not in Counts.__slots__},
+        "dedup_cost": compared(foreseen, happened, recipe.dedup),
+        **contaminated(recipe, ran),
+    }
+    if staged:
+        snapshot = add_snapshot(recipe.dedup, folder / SNAPSHOT, staged)
+        details["snapshot"] = {"name": snapshot.name, "folder": snapshot.folder, "n_documents": snapshot.n_documents}
+    if capped.files:
+        counts = {"caps": capped.counts, **counts}
+    return StageResult(outputs=[*files, *capped.files], counts=counts, details=details)
+
+
+def common_grams(context: RunContext, segments: list[Path], keeps: Keeps) -> tuple[Path, ...]:
+    """Files of the n-grams of evaluation sets that are no evidence, where the recipe wants them counted."""
+    config = context.recipe.decontaminate
+    if not config.paths or config.max_documents is None:
+        return ()
+    _, files = context.graph(StageName.REFINE, len(segments), lambda graph: build_common_grams(graph, segments, keeps))
+    return tuple(context.folder / file.path for file in files)
+
+
+def check_rows(context: RunContext, dedup: Counts, caps: Counts, files: list[FileEntry]) -> None:
+    """ConservationError unless what the filters kept went through caps and dedup, and the files have a row for all of it."""
+    check_stage("filters to caps", context.records[StageName.COLLECT].counts["filters"].n_out, caps.n_in, 0)
+    check_stage("caps to dedup", caps.n_out, dedup.n_in, 0)
+    check_stage("files of refine", dedup.n_in + dedup.n_out, sum(file.n_rows or 0 for file in files), 0)
+
+
+def redacted(recipe: Recipe, documents: list[Path]) -> dict[str, int]:
+    """By kind, how many private values were redacted in the documents."""
+    names = [field.name for field in pool_schema(recipe) if field.name.startswith("n_redacted_")]
+    sums = columns_of(documents, *names).sum().row(0, named=True) if names else {}
+    return {name.removeprefix("n_redacted_"): n or 0 for name, n in sums.items()}
+
+
+def cost_of(ran: Ran, dedup: Counts, work: Path) -> Cost:
+    """What deduplication cost."""
+    seen = ran.counters.get("dedup cost", {})
+    return Cost(
+        n_documents=dedup.n_in,
+        signature_bytes=seen.get("signature_bytes", 0),
+        band_bytes=seen.get("band_bytes", 0),
+        disk_bytes=folder_bytes(work),
+        largest_bucket=seen.get("largest_bucket", 0),
+        cpu_s=round(ran.cpu_s, 1),
+    )
+
+
+def contaminated(recipe: Recipe, ran: Ran) -> dict[str, Any]:
+    """What was found of evaluation sets; empty where the recipe names none."""
+    if not recipe.decontaminate.paths:
+        return {}
+    evals = load_evals(recipe.decontaminate)
+    return {
+        "contamination": contamination(ran.counters.get("contamination", {}), evals),
+        "evaluation_items_left_out": left_out(evals, recipe.decontaminate),
+    }

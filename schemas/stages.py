@@ -1,0 +1,131 @@
+"""The one table of a run's stages: what each is called, reads and owns. What a stage does is in `pipelines/driver/stages/NAME.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class StageName(StrEnum):
+    """The names of stages, in markers, run.json, progress and messages."""
+
+    CRAWL = "crawl"
+    COLLECT = "collect"
+    REFINE = "refine"
+    TOKENIZER = "tokenizer"
+    ENCODE = "encode"
+    VALIDATE = "validate"
+    REPORT = "report"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One stage of a run."""
+
+    name: StageName
+    title: str
+    """What a progress bar calls it."""
+    settings: tuple[str, ...]
+    """The settings that it reads; "*" stands for any one key, and "-" takes settings out again."""
+    after: tuple[StageName, ...] = ()
+    """The stages whose files it reads."""
+    files_named_in: tuple[str, ...] = ()
+    """Sections of the recipe that may name further files which it reads."""
+    adds_inputs: bool = False
+    """Whether its module has a function `inputs` that says what else it reads."""
+    owns: tuple[str, ...] = ()
+    """What is deleted before the stage starts, so that nothing of an earlier try is taken for its own."""
+    leaves_work: bool = False
+    """Whether DIR/work serves the next stage, and is not deleted when this one is done."""
+
+    @property
+    def module(self) -> str:
+        """The module that does the work; it and what it imports are the code whose digest the stage's marker states."""
+        return f"pipelines.driver.stages.{self.name}"
+
+
+STAGES: Final = (
+    Stage(name=StageName.CRAWL, title="crawl", settings=("sources.*.crawl",), owns=("crawl",), leaves_work=True),
+    Stage(
+        name=StageName.COLLECT,
+        title="read, filter and scrub",
+        settings=(
+            "seed",
+            "sources",
+            "read",
+            "clean",
+            "filters",
+            "opt_out",
+            "scrub",
+            "-scrub.special_tokens",
+            "-scrub.max_host_values_per_1000_chars",
+            "guards",
+            "-guards.max_merged",
+            "-guards.max_cluster",
+        ),
+        files_named_in=("opt_out", "filters", "scrub"),
+        adds_inputs=True,
+        owns=("work", "pool", "ledger", "scrub_audit", "index"),
+        leaves_work=True,
+    ),
+    Stage(
+        name=StageName.REFINE,
+        title="dedup",
+        settings=(
+            "seed",
+            "sources.*.rules",
+            "sources.*.clean",
+            "clean",
+            "filters",
+            "domains",
+            "decontaminate",
+            "dedup",
+            "scrub",
+            "-scrub.special_tokens",
+            "guards",
+            "-guards.max_filtered",
+            "-guards.max_failed",
+        ),
+        after=(StageName.COLLECT,),
+        files_named_in=("dedup",),
+        adds_inputs=True,
+        owns=("work/refine", "documents", "ledger/refine-*.parquet", "ledger/caps-*.parquet"),
+    ),
+    Stage(
+        name=StageName.TOKENIZER,
+        title="train the tokenizer",
+        settings=("seed", "tokenizer", "dedup.protected", "scrub.special_tokens", "scrub.kinds"),
+        after=(StageName.REFINE,),
+        files_named_in=("tokenizer",),
+        owns=("work/tokenizer", "tokenizer"),
+    ),
+    Stage(
+        name=StageName.ENCODE,
+        title="encode and shuffle",
+        settings=("seed", "encode", "dedup.protected", "tokenizer.special_tokens", "scrub"),
+        after=(StageName.REFINE, StageName.TOKENIZER),
+        owns=("work/encode", "shards"),
+    ),
+    # It owns nothing: a checkpoint in validation/ may be gone on with.
+    Stage(name=StageName.VALIDATE, title="train the model", settings=("seed", "pretrain"), after=(StageName.ENCODE,), leaves_work=True),
+    Stage(
+        name=StageName.REPORT,
+        title="write the report",
+        settings=("*",),
+        after=tuple(name for name in StageName if name != StageName.REPORT),
+        owns=("report", "README.md"),
+        leaves_work=True,
+    ),
+)
+
+
+def stage_of(name: StageName) -> Stage:
+    """The table's row of a stage."""
+    return STAGES[list(StageName).index(name)]
+
+
+def following(name: StageName) -> tuple[StageName, ...]:
+    """The stages that come after this one, in order."""
+    names = tuple(StageName)
+    return names[names.index(name) + 1 :]
