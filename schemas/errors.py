@@ -23,8 +23,11 @@ Anything else that is raised is a bug and ends the run with its traceback.
 
 from __future__ import annotations
 
+import base64
 import errno
-from typing import Final
+import json
+import re
+from typing import Any, Final
 
 MENDABLE: Final = (
     errno.EACCES,
@@ -40,8 +43,24 @@ MENDABLE: Final = (
 """What a file system may refuse through no fault of the program; shown as one message, too."""
 
 
+_HANDED_OVER: Final = "corpusmill-error:"
+
+
 class CorpusmillError(Exception):
     """The root of all errors that are the user's to mend."""
+
+    _tagged_with_step = True
+    """Beam raises such an error as it is; any other it makes anew, with the name of the step in its message."""
+
+    @property
+    def __notes__(self) -> list[str]:
+        """The error as data, in the one place where a printed traceback has room for it: so a worker process hands it to the driver."""
+        data = json.dumps([type(self).__name__, *self.as_arguments()])
+        return [_HANDED_OVER + base64.b64encode(data.encode()).decode()]
+
+    def as_arguments(self) -> tuple[Any, ...]:
+        """What makes the error again; plain values."""
+        return self.args
 
 
 class RecipeError(CorpusmillError):
@@ -80,8 +99,11 @@ class UnfilledError(TokenizerError):
     """Text that fills fewer tokens than the recipe promises."""
 
     def __init__(self, message: str, n_filled: int) -> None:
-        super().__init__(message)
+        super().__init__(message, n_filled)
         self.n_filled = n_filled
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class PrivacyError(CorpusmillError):
@@ -106,3 +128,22 @@ class RunnerError(CorpusmillError):
 
 class GuardError(CorpusmillError):
     """A stage removed more of a source or language than the recipe allows."""
+
+
+def handed_over(trace: str) -> CorpusmillError | None:
+    """The error in the traceback that a worker process printed: the last one, from which the others followed; None if it is a bug."""
+    found = re.findall(re.escape(_HANDED_OVER) + r"([A-Za-z0-9+/=]+)", trace)
+    if not found:
+        return None
+    name, *arguments = json.loads(base64.b64decode(found[-1]))
+    return _kinds()[name](*arguments)
+
+
+def _kinds() -> dict[str, type[CorpusmillError]]:
+    """Every class of the tree, by name."""
+    kinds, waiting = {CorpusmillError.__name__: CorpusmillError}, [CorpusmillError]
+    while waiting:
+        below = waiting.pop().__subclasses__()
+        kinds |= {kind.__name__: kind for kind in below}
+        waiting += below
+    return kinds

@@ -8,12 +8,11 @@ from typing import Any, NamedTuple, TypeVar
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-import schemas.errors
 from pipelines.engine.counters import counters_of
 from pipelines.engine.runners import options_of, refused, runner_of
 from pipelines.engine.stopwatch import stopwatch
 from pipelines.engine.workers import watch_workers
-from schemas.errors import MENDABLE, CorpusmillError, OutputError
+from schemas.errors import MENDABLE, CorpusmillError, OutputError, handed_over
 
 AnyOptions = TypeVar("AnyOptions", bound=PipelineOptions)
 
@@ -67,12 +66,11 @@ class _Options(PipelineOptions):
 
 
 def _raised_on_purpose(error: BaseException) -> CorpusmillError | None:
-    """The CorpusmillError behind what Beam raised: in process the error itself, from a worker process its printed trace."""
+    """The CorpusmillError behind what Beam raised: in process the error itself, from a worker process what it handed over."""
     if isinstance(error, CorpusmillError):
-        return type(error)(re.sub(r" \[while running .*", "", str(error), flags=re.DOTALL))
-    found = re.findall(r"schemas\.errors\.(\w+): (.+?)(?: \[while running|\n|\\n|\Z)", str(error))
-    if found:
-        return getattr(schemas.errors, found[-1][0])(found[-1][1])
+        return error
+    if found := handed_over(str(error)):
+        return found
     if refused := re.search(r"\[Errno (\d+)\]", str(error)):
         number = int(refused[1])
         if number in MENDABLE:

@@ -22,7 +22,7 @@ from pipelines.engine.exchange import Exchange, range_of
 from pipelines.engine.execute import _Options, run_graph
 from pipelines.engine.progress import Progress
 from pipelines.engine.segments import ReportFiles, WriteSegments, open_segment, read_report, tag
-from schemas.errors import InputError, OutputError
+from schemas.errors import CorpusmillError, InputError, OutputError, UnfilledError
 
 SCHEMA = pa.schema([pa.field("range", pa.uint32()), pa.field("value", pa.large_string())])
 
@@ -101,6 +101,35 @@ def raise_input_error(number: int) -> int:
 def test_an_error_raised_on_purpose_comes_out_as_itself(workers: int) -> None:
     with pytest.raises(InputError, match=r"^a\.parquet is no Parquet file \(really\); give another path$"):
         run_graph(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(raise_input_error), runner="local", workers=workers)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    "error",
+    [
+        OutputError("two\nlines, a literal \\n, [while running 'this'] and schemas.errors.Foo: this"),
+        UnfilledError("only 3 tokens", 3, 257),
+    ],
+    ids=["any text", "more than a message"],
+)
+def test_an_error_comes_out_of_a_worker_whole(error: CorpusmillError, workers: int) -> None:
+    with pytest.raises(type(error)) as raised:
+        run_graph(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(raise_error, error=error), runner="local", workers=workers)
+    assert (str(raised.value), raised.value.args) == (str(error), error.args)
+
+
+def raise_error(number: int, error: CorpusmillError) -> int:
+    raise error
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_bug_that_speaks_of_an_error_stays_a_bug(workers: int) -> None:
+    with pytest.raises((RuntimeError, KeyError), match="schemas.errors.Foo"):
+        run_graph(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(fail), runner="local", workers=workers)
+
+
+def fail(number: int) -> int:
+    raise KeyError("schemas.errors.Foo: no error of ours")
 
 
 def fill_the_disk(number: int) -> int:
