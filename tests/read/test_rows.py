@@ -192,6 +192,16 @@ def test_a_line_that_goes_over_members_is_one_line_and_is_lost_with_either(tmp_p
     assert "bad_json" not in {row["reason"] for row in failures}
 
 
+def test_a_whole_row_beside_damage_is_read_though_no_line_end_is_left(tmp_path: Path) -> None:
+    damaged = bytearray(gzip.compress(b'{"text": "lost"}\n'))
+    damaged[-8] ^= 1
+    members = [gzip.compress(b'{"text": "before"}'), bytes(damaged), gzip.compress(b'{"text": "after"}')]
+    (tmp_path / "a.jsonl.gz").write_bytes(b"".join(members))
+    documents, failures = read_file(tmp_path / "a.jsonl.gz")
+    assert [row["raw_text"] for row in documents] == ["before", "after"]
+    assert [row["reason"] for row in failures] == ["gzip_damaged"]
+
+
 def test_rows_whose_member_has_no_checksum_say_so(tmp_path: Path) -> None:
     frames = [zstandard.ZstdCompressor(write_checksum=is_checked).compress(b'{"text": "a", "n": 1}\n') for is_checked in (True, False)]
     (tmp_path / "a.jsonl.zst").write_bytes(b"".join(frames))
