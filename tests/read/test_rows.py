@@ -202,6 +202,37 @@ def test_a_whole_row_beside_damage_is_read_though_no_line_end_is_left(tmp_path: 
     assert [row["reason"] for row in failures] == ["gzip_damaged"]
 
 
+def test_of_rows_after_damage_only_the_first_may_have_lost_its_beginning(tmp_path: Path) -> None:
+    damaged = bytearray(gzip.compress(b'{"text": "lost"}\n'))
+    damaged[-8] ^= 1
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(damaged + gzip.compress(b'of a row"}\n{"text": "after"}\nno row\n'))
+    documents, failures = read_file(path)
+    assert [row["raw_text"] for row in documents] == ["after"]
+    assert [row["reason"] for row in failures] == ["gzip_damaged", "bad_json"]
+    path.write_bytes(damaged + gzip.compress(b"x" * 2000 + b'"}\n{"text": "after"}\n' + b"x" * 2000))
+    _, failures = read_file(path, Read(max_record_bytes=1000))
+    assert [row["reason"] for row in failures] == ["gzip_damaged", "too_large"]
+
+
+def test_damaged_members_that_follow_each_other_are_a_row_each(tmp_path: Path) -> None:
+    damaged = [bytearray(gzip.compress(b'{"text": "lost %d"}\n' % number)) for number in range(3)]
+    for member in damaged:
+        member[-8] ^= 1
+    (tmp_path / "a.jsonl.gz").write_bytes(b"".join(damaged) + gzip.compress(b'{"text": "after"}\n'))
+    documents, failures = read_file(tmp_path / "a.jsonl.gz")
+    assert [row["raw_text"] for row in documents] == ["after"]
+    assert [row["value"] for row in failures] == [len(member) for member in damaged]
+
+
+def test_lines_that_come_again_in_a_damaged_member_are_counted_once(tmp_path: Path) -> None:
+    """A decoder that has lost its way repeats what it has read."""
+    damaged = bytearray(gzip.compress(b'{"text": "a"}\n{"text": "b"}\n' * 50))
+    damaged[-8] ^= 1
+    (tmp_path / "a.jsonl.gz").write_bytes(damaged)
+    assert [row["reason"] for row in read_file(tmp_path / "a.jsonl.gz")[1]] == ["gzip_damaged"] * 2
+
+
 def test_rows_whose_member_has_no_checksum_say_so(tmp_path: Path) -> None:
     frames = [zstandard.ZstdCompressor(write_checksum=is_checked).compress(b'{"text": "a", "n": 1}\n') for is_checked in (True, False)]
     (tmp_path / "a.jsonl.zst").write_bytes(b"".join(frames))
