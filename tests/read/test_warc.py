@@ -161,6 +161,17 @@ def test_a_record_in_a_member_without_checksum_is_confirmed_by_its_digest_or_say
     assert [each[1].reason for each in found if not isinstance(each, Record)] == ["digest_mismatch"]
 
 
+@pytest.mark.parametrize("checked", [(True, False), (False, True), (True, True)])
+def test_a_record_that_goes_over_frames_is_checked_if_all_of_them_are(tmp_path: Path, checked: tuple[bool, bool]) -> None:
+    stored = pages(1)[0]
+    halves = stored[: len(stored) // 2], stored[len(stored) // 2 :]
+    frames = [zstandard.ZstdCompressor(write_checksum=is_checked).compress(half) for is_checked, half in zip(checked, halves, strict=True)]
+    (tmp_path / "a.warc.zst").write_bytes(b"".join(frames))
+    (found,) = read_records(tmp_path / "a.warc.zst", "a.warc.zst", LIMIT)
+    assert isinstance(found, Record)
+    assert found.lacks_checksum != all(checked)
+
+
 def test_a_damaged_first_frame_stops_nothing(tmp_path: Path) -> None:
     for pack, name in ((gzip.compress, "gzip"), (zstandard.ZstdCompressor(write_checksum=True).compress, "zstd")):
         packed = [bytearray(pack(each)) for each in pages(4)]

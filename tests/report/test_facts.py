@@ -144,6 +144,16 @@ def test_a_kind_that_cut_text_has_found_duplicates(tmp_path: Path) -> None:
     assert [text for text in texts if "duplicates of kind" in text] == ["No duplicates of kind substring were found."]
 
 
+def test_documents_that_share_an_address_but_no_text_are_mentioned(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    state = json.loads((folder / "run.json").read_text())
+    (refine,) = (stage for stage in state["stages"] if stage["stage"] == "refine")
+    refine["details"]["dedup"]["same_address_apart"] = 3
+    (folder / "run.json").write_text(json.dumps(state))
+    texts = [notice.text for notice in attention(Facts(folder))]
+    assert "3 documents shared an address with a better one but not its text, and stayed." in texts
+
+
 def test_crowded_buckets_missing_licences_and_robots_directives_are_mentioned(facts: Facts) -> None:
     texts = [notice.text for notice in attention(facts)]
     assert "26 of 32 rules never fired: 12 of gopher_repetition, 8 of gopher_quality, 2 of c4, 4 of fineweb." in texts
