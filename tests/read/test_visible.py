@@ -80,6 +80,10 @@ def test_joiners_and_letters_behind_an_escaped_space_stay(text: str, shown: str)
     assert extracted(f"<p>{before}<i>{alone}</i>{after}</p>") == shown
 
 
+def test_a_title_of_one_character_is_that_character() -> None:
+    assert extract("<title>行</title><p>a</p>", "resiliparse").title == "行"
+
+
 def test_a_noncharacter_of_the_page_does_not_come_out() -> None:
     assert extracted("<p>a\ufdd0b<b>行</b></p>") == "ab行"
 
@@ -124,3 +128,8 @@ def test_a_date_that_is_hidden_stays_hidden(attribute: str) -> None:
 @pytest.mark.parametrize("html", ["<details><summary>Sum</summary>det</details>", "<fieldset><LEGEND class=a>Sum</LEGEND>det</fieldset>"])
 def test_headings_of_boxes_are_lines_of_their_own(html: str) -> None:
     assert extracted(html).split("\n") == ["Sum", "det"]
+
+
+def test_recipes_with_trafilatura_have_the_page_as_it_is() -> None:
+    html = "<details><summary>Sum</summary>det</details><p><ruby>漢<rt>かん</rt></ruby>, on <time>5 May</time> written.</p>"
+    assert extracted(html, "trafilatura").split("\n") == ["Sum", "det", "漢, on written."]
