@@ -115,8 +115,8 @@ def cut_within_a_character(text: pa.Array, *_: object) -> pa.Array:
 
 @pytest.mark.parametrize("keep_dropped", [True, False])
 def test_the_room_of_the_filters_proves_what_its_steps_leave(monkeypatch: pytest.MonkeyPatch, keep_dropped: bool) -> None:
-    nothing_measured = np.full((len(SIGNALS["c4"]), 1), np.nan)
-    monkeypatch.setattr(c4, "clean", lambda text, *_: (cut_within_a_character(text), nothing_measured))
+    within_limits = np.array([[9.0 if name == "sentences" else 0.0] for name in SIGNALS["c4"]])
+    monkeypatch.setattr(c4, "clean", lambda text, *_: (cut_within_a_character(text), within_limits))
     room = MeasureDoFn(recipe_of(["c4"], **{"filters.keep_dropped": keep_dropped}))
     room.setup()
     with pytest.raises(TextError, match="filters: raw_text of document 00"):
