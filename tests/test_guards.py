@@ -59,6 +59,14 @@ def test_a_cluster_of_just_its_share_a_small_corpus_and_off_pass(tmp_path: Path)
     check_merges(tmp_path, Guards(max_cluster=0.01, min_documents=201))
 
 
+def test_a_share_of_copies_stops_the_run_above_its_limit_from_the_least_number_of_documents_on(tmp_path: Path) -> None:
+    write_ledger(tmp_path, 200, [51])
+    with pytest.raises(GuardError, match=r"50 of 200 documents of source=web .*max_merged = 0\.24"):
+        check_merges(tmp_path, Guards(max_merged=0.24, max_cluster=None, min_documents=200))
+    check_merges(tmp_path, Guards(max_merged=0.25, max_cluster=None, min_documents=200))
+    check_merges(tmp_path, Guards(max_merged=0.24, max_cluster=None, min_documents=201))
+
+
 def write_failures(folder: Path, *failures: tuple[str, str, str, int]) -> None:
     """(source, file, reason, offset) of rows that reading left."""
     rows = [
