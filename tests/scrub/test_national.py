@@ -71,6 +71,8 @@ def test_numbers_of_persons_are_found(text: str, expected: str) -> None:
         "35-209900-176148-1",
         "routing number 021000022",
         "AB123456C is a part",
+        "AB 123456 C is a part",
+        "OO 12 34 56 D",
         "the passport 2024 edition",
         "a licence plate is needed",
         "born on the 4th of July",

@@ -94,6 +94,7 @@ def test_private_documentation_and_dotted_numbers_stay(text: str) -> None:
         ("地址2a00:1450:4001:081b:0000:0000:0000:200e。", "地址<IPV6>。"),
         ("[2606:4700:4700::1111]:443", "[<IPV6>]:443"),
         ("2606:4700::/32", "<IPV6>/32"),
+        ("IPv6:2606:4700:4700::1111", "IPv6:<IPV6>"),
     ],
 )
 def test_global_ipv6_is_found(text: str, expected: str) -> None:
