@@ -111,6 +111,7 @@ def test_global_ipv6_is_found(text: str, expected: str) -> None:
         "std::vector a::b dead::beef",
         "x2a00:1450:4001:81b::200e",
         "2a00:1450:4001:81b::200eg",
+        "2a00:1450:4001:81b::200e_x",
         "2a00::1::2",
         "Python 3000::",
     ],
