@@ -117,6 +117,7 @@ def test_chunks_without_end_count_as_far_as_they_go_and_a_body_without_chunks_as
     assert unchunk(b"0" * 40 + b"5\r\nabcde\r\n0\r\n\r\n") == b"abcde"
     assert unchunk(b"5\nabcde\n3\nfgh\n0\n\n") == b"abcdefgh"  # as some servers end lines
     assert unchunk(b"5\r\nabcde3\r\nfgh0\r\n\r\n") == b"abcdefgh"
+    assert unchunk(b"5\r\nabcde\r\n0\r\nX-Trailer: 1\r\n\r\n") == b"abcde"
     assert unchunk(b"fffffffffffffff\r\nabcde") == b"abcde"
     assert unchunk(b"ffffffffffffffff\r\nabcde") == b"ffffffffffffffff\r\nabcde"
     assert reason(unchunk, b"5\r\nabcde\r\nzz\r\nmore") == ("failed", "bad_transfer_encoding")

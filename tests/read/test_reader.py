@@ -19,6 +19,7 @@ import pytest
 from pipelines.read import reader
 from pipelines.read.reader import doc_id, read_split, read_whole
 from pipelines.read.records import FILE_REASONS, Address, Document, Item
+from pipelines.read.sniff import content_of
 from pipelines.read.splits import Split
 from schemas.errors import InputError
 from schemas.hops import DOCUMENT, LEDGER
@@ -209,6 +210,11 @@ def test_an_empty_file_of_json_lines_holds_no_record(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     Path("a.jsonl").touch()
     assert rows_of("a.jsonl") == ([], [])
+
+
+def test_a_byte_order_mark_hides_no_json_lines(tmp_path: Path) -> None:
+    (tmp_path / "rows").write_bytes(b'\xef\xbb\xbf{"text": "a"}\n')
+    assert content_of(tmp_path / "rows") == "jsonl"
 
 
 def test_a_file_of_another_format_than_its_name_says_is_read_by_its_first_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

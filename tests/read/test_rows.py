@@ -62,6 +62,7 @@ def test_columns_go_by_the_names_that_the_source_gives_them(tmp_path: Path) -> N
         ({"metadata": {"url": "http://a.example/"}}, "http://a.example/"),
         ({"meta": {"url": "http://a.example/"}}, "http://a.example/"),
         ({"url": None, "metadata": {"url": "http://a.example/"}}, "http://a.example/"),
+        ({"url": "", "metadata": {"url": "http://a.example/"}}, "http://a.example/"),
         ({"url": "http://b.example/", "metadata": {"url": "http://a.example/"}}, "http://b.example/"),
         ({"metadata.url": "http://b.example/", "metadata": {"url": "http://a.example/"}}, "http://b.example/"),
         ({"metadata": '{"url": "http://a.example/"}'}, "http://a.example/"),

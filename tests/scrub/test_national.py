@@ -21,6 +21,7 @@ EVERY = Scrub(kinds=PII_KINDS)
         ("NIR 2 95 10 99 126 111 93", "NIR <FR_NIR>"),
         ("mi DNI es 54362315K.", "mi DNI es <ES_DNI>."),
         ("DNI 54362315-K", "DNI <ES_DNI>"),
+        ("NI number AB 123456 C", "NI number <UK_NINO>"),
         ("NIE X2482300W", "NIE <ES_DNI>"),
         ("codice RCCMNL83S18D969H,", "codice <IT_FISCAL_CODE>,"),
         ("BSN 1112.22.333", "BSN <NL_BSN>"),
