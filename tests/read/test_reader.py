@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import io
 import json
 import lzma
@@ -24,6 +25,32 @@ from schemas.errors import InputError
 from schemas.hops import DOCUMENT, LEDGER
 from schemas.recipe import Read, Source
 from tests.read.archives import PARAGRAPH, http, members, page, read_file, reasons, record
+
+
+@pytest.mark.parametrize(
+    ("coding", "in_warc", "said"),
+    [
+        ("gzip", "", "unspecified"),
+        ("gzip", "WARC-Truncated: disconnect\r\n", "disconnect"),
+        ("", "WARC-Segment-Number: 1\r\n", "segment"),
+        ("chunked", "", "unspecified"),
+    ],
+)
+def test_a_page_of_which_only_the_beginning_is_there_says_so(tmp_path: Path, coding: str, in_warc: str, said: str) -> None:
+    body = page("".join(f"<p>Sentence number {i * 7919 % 997} of this page says how high the tide was.</p>" for i in range(200)))
+    if coding == "gzip":
+        block = http(gzip.compress(body, mtime=0)[:-300], extra="Content-Encoding: gzip\r\n")
+    elif coding:
+        block = http(b"%x\r\n%b" % (len(body) + 100, body), extra="Transfer-Encoding: chunked\r\n")
+    else:
+        block = http(body)
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(b"".join(members([record("http://a.example/", block, extra=in_warc)])))
+    ((document,), failures) = read_file(path)
+    assert failures == []
+    assert document["raw_text"].startswith("Sentence number 0 of this page says")
+    assert document["raw_text"].count("\n") > 100
+    assert json.loads(document["meta"])["truncated"] == said
 
 
 def test_a_response_becomes_a_document_with_all_that_is_known(tmp_path: Path) -> None:
