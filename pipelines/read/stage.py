@@ -13,7 +13,7 @@ from pipelines.runtime import Decision, Progress, count, count_outcomes, tag
 from schemas.recipe import Recipe
 
 LOST_BYTES = "lost bytes"
-"""Counts by source the bytes of damaged files of which it is not known how many records they held."""
+"""Counts by source the bytes that cannot be read and of which it is not known how many records they held."""
 PASSED_OVER = "passed over"
 """Counts by kind the WARC records that are no input."""
 COLUMNS: Final = "columns of"

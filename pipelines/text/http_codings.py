@@ -1,6 +1,6 @@
 """Bodies as they came over HTTP -> the bytes that a browser shows, never more of them than asked for.
 
-Servers state wrong codings; what is stated is believed only where the bytes agree. Of a body that ends too early, what came before is taken.
+Servers state wrong codings; what is stated is believed only where the bytes agree. Of a body that is cut, the beginning is taken.
 """
 
 from __future__ import annotations

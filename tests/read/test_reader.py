@@ -151,6 +151,23 @@ def test_records_passed_over_and_bytes_lost_are_counted_once_by_batches(tmp_path
     assert sum((batch.passed_over for batch in found), Counter()) == {"request": 2, "metadata": 1}
 
 
+@pytest.mark.parametrize(
+    ("format_", "content", "reason"),
+    [
+        ("jsonl", b"no line of JSON\n" * 5000 + b'{"text": "words"}\n' * 100, "not_json_lines"),
+        ("warc", b"<html>Service unavailable</html>", "not_a_warc"),
+        ("parquet", b"PAR1 and nothing of it", "unreadable_file"),
+        ("parquet", b"no Parquet", "not_parquet"),
+    ],
+)
+def test_a_file_that_cannot_be_read_stands_for_all_of_its_bytes(tmp_path: Path, format_: str, content: bytes, reason: str) -> None:
+    """One large file among many small ones is more than its share of the files."""
+    (tmp_path / "a").write_bytes(content)
+    split = Split(index=0, source="web", format=format_, files=(str(tmp_path / "a"),))
+    (found,) = read_split(split, Source(), Read())
+    assert (found.failures["reason"].to_pylist(), found.lost_bytes) == ([reason], len(content))
+
+
 def test_a_file_of_nothing_but_records_that_are_no_input_is_counted(tmp_path: Path) -> None:
     (tmp_path / "a.warc").write_bytes(record("http://a.example/", b"x", kind="warcinfo"))
     split = Split(index=0, source="web", format="warc", files=(str(tmp_path / "a.warc"),))
