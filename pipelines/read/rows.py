@@ -124,7 +124,7 @@ def _lines_of(run: Iterable[Part], max_bytes: int) -> Iterator[tuple[bytes | int
 
     def pieces() -> Iterator[bytes]:
         nonlocal present
-        for present in run:  # noqa: B007 - read below
+        for present in run:
             yield from present.pieces()
 
     for line in _lines(pieces(), max_bytes):
