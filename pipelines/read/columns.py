@@ -58,6 +58,8 @@ class Seen:
     """Rows that have the text column, whatever it holds."""
     url: int = 0
     """Rows that have the URL column or, where the recipe names none, a URL."""
+    addresses: int = 0
+    """Rows that hold a URL."""
     unreadable: Counter[str] = field(default_factory=Counter)
     """Columns that nobody asked for and that could not be read, by the number of files."""
 

@@ -67,7 +67,8 @@ def _rows(stored: Iterable[Part], max_bytes: int) -> Iterator[list[Row | Unread]
                 yield unfinished
             unfinished, is_after_damage = [], True
             for part in run:
-                yield from ([unread] for unread in _unread_lines(part, max_bytes))
+                for unread in _unread_lines(part, max_bytes):
+                    yield [unread]
             continue
         for line, part in _lines_of(run, max_bytes):
             rows = _parse_line(line, part, max_bytes)
@@ -120,7 +121,7 @@ def _is_row(line: bytes) -> bool:
 
 def _lines_of(run: Iterable[Part], max_bytes: int) -> Iterator[tuple[bytes | int, Part]]:
     """(line, the part that it ends in) of intact parts that follow each other."""
-    present: Part | None = None
+    present = Part(0, 0)
 
     def pieces() -> Iterator[bytes]:
         nonlocal present
@@ -128,7 +129,7 @@ def _lines_of(run: Iterable[Part], max_bytes: int) -> Iterator[tuple[bytes | int
             yield from present.pieces()
 
     for line in _lines(pieces(), max_bytes):
-        yield line, present  # type: ignore[misc] - a line is of some part
+        yield line, present
 
 
 def _lines(pieces: Iterable[bytes], max_bytes: int) -> Iterator[bytes | int]:
@@ -238,6 +239,7 @@ def read_row(row: Row, columns: Columns, seen: Seen) -> Document | Unread:
     """The document that a row of plain values is, or why it is none."""
     url = url_of(row, columns.url)
     seen.rows += 1
+    seen.addresses += url is not None
     seen.url += url is not None or (columns.url is not None and any(True for _ in values_at(row, columns.url)))
     try:
         text = _text_at(row, columns.text, seen)

@@ -45,7 +45,7 @@ class _Read(beam.DoFn):
             count(PASSED_OVER, **found.passed_over)
             if found.n_records:
                 yield Decision(tag(found.documents, split.index, sequence), tag(found.failures, split.index, sequence))
-        count(f"{COLUMNS} {split.source}", rows=seen.rows, text=seen.text, url=seen.url)
+        count(f"{COLUMNS} {split.source}", rows=seen.rows, text=seen.text, url=seen.url, addresses=seen.addresses)
         count(f"{UNREADABLE} {split.source}", **{f"column {name}": n for name, n in seen.unreadable.items()})
         self.progress.step()
 
