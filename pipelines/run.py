@@ -421,7 +421,8 @@ class Run:
         for name, found in seen.items():
             if found.unreadable:
                 self.engine.say(f"sources.{name}: columns that could not be read: {', '.join(sorted(found.unreadable))}")
-            if (self.recipe.opt_out.urls or self.recipe.opt_out.hosts) and found.rows and not found.url and row_splits(name, self.splits):
+            is_asked = self.recipe.opt_out.urls or self.recipe.opt_out.hosts or self.recipe.sources[name].url_column
+            if is_asked and found.rows and not found.addresses and row_splits(name, self.splits):
                 found_nothing = f"sources.{name}: no record has a URL, so opt_out.urls and opt_out.hosts find nothing there"
                 self.engine.say(f"{found_nothing}; {advice(name, 'url_column', self.splits)}")
         return {name: dict(sorted(found.unreadable.items())) for name, found in seen.items() if found.unreadable}

@@ -213,7 +213,9 @@ def test_a_source_of_which_most_bytes_are_damaged_stops_the_run_whatever_the_row
     log = gzip.compress(record("metadata://gnu.org/software/wget/warc/wget.log", b"a log of words", kind="resource"))
     archive.write_bytes(log + (site / "site.warc.gz").read_bytes() + b"\x1f\x8b\x08" + random.Random(1).randbytes(2 << 20))
     recipe = site_recipe(site, **{"sources.web.path": str(archive)})
-    with pytest.raises(GuardError, match=r"of source=web \(99\.\d%\) are damaged.*guards\.max_lost_bytes = 0\.5\. Reasons: .*gzip_damaged"):
+    with pytest.raises(
+        GuardError, match=r"of source=web \(99\.\d%\) could not be read.*guards\.max_lost_bytes = 0\.5\. Reasons: .*gzip_damaged"
+    ):
         execute(recipe, tmp_path / "stopped")
     execute(site_recipe(site, **{"sources.web.path": str(archive), "guards.max_lost_bytes": "off"}), tmp_path / "run")
     stages = {stage["stage"]: stage for stage in json.loads((tmp_path / "run" / "run.json").read_text())["stages"]}

@@ -176,6 +176,32 @@ def test_an_id_may_be_zero_and_what_is_no_plain_value_is_no_id(tmp_path: Path) -
     assert items(tmp_path / "a.jsonl") == [("a", "0", [Q1]), ("bees", "0", [Q2])]
 
 
+def test_a_table_has_an_item_a_row_and_no_answers_in_it(tmp_path: Path) -> None:
+    """As TruthfulQA, GPQA and C-Eval are published; a line as text would hold answers, and no document with the question be found."""
+    rows = 'id,Question,Best Answer,A,B\n1,"Who rowed, and why?\nSay it.",Nobody,the ferryman,the keeper\n2,What is it?,Tea,,\n'
+    for name, content in (
+        ("a.csv", rows.encode()),
+        ("a.CSV.gz", gzip.compress(b"\xef\xbb\xbf" + rows.encode().replace(b"\n", b"\r\n"))),
+        ("a.tsv", rows.replace("rowed, and", "rowed: and").replace(",", "\t").replace("rowed: and", "rowed, and").encode()),
+    ):
+        (tmp_path / name).write_bytes(content)
+        items = read_items(tmp_path / name, COLUMNS).items
+        assert [(item.id, *(question.stem.split() for question in item.questions)) for item in items] == [
+            ("1", ["Who", "rowed,", "and", "why?", "Say", "it."]),
+            ("2", ["What", "is", "it?"]),
+        ], name
+        assert items[0].questions[0].options == ("the ferryman", "the keeper")
+    (tmp_path / "mmlu.csv").write_text("What is it?,Tea,Coffee,A\n")
+    with pytest.raises(InputError, match=r"first line names none of the columns.*What is it\?, Tea"):
+        read_items(tmp_path / "mmlu.csv", COLUMNS)
+
+
+def test_an_object_on_one_line_that_has_no_text_may_hold_the_items(tmp_path: Path) -> None:
+    (tmp_path / "bbh.json").write_text(json.dumps({"canary": "words", "examples": [{"input": "Who?"}, {"input": "Why?"}]}))
+    found = read_items(tmp_path / "bbh.json", COLUMNS)
+    assert [item.questions[0].stem for item in found.items] == ["Who?", "Why?"]
+
+
 def test_rows_without_text_are_counted_by_reason(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(LINES + b'{"question": []}\n{"other": 1}\n{\n')
     found: Items = read_items(tmp_path / "a.jsonl", COLUMNS)

@@ -128,7 +128,7 @@ def write_reading(folder: Path, values: list[float]) -> None:
 def test_bytes_lost_above_their_share_stop_the_run_however_few_rows_stand_for_them(tmp_path: Path) -> None:
     write_reading(tmp_path, [7.0, 900_000.0])
     expected = (
-        r"1200000 of 2000000 bytes of source=web \(60\.0%\) are damaged.*guards\.max_lost_bytes = 0\.5\. "
+        r"1200000 of 2000000 bytes of source=web \(60\.0%\) could not be read.*guards\.max_lost_bytes = 0\.5\. "
         r"Reasons: gzip_damaged 2\. Examples: 1\.jsonl\.gz:0 gzip_damaged value=900000\.0; 0\.jsonl\.gz:0"
     )
     with pytest.raises(GuardError, match=expected):

@@ -111,7 +111,7 @@ def _notices(facts: Facts) -> Iterator[Notice]:
             )
             yield Notice(level="notice", text=text, section="reading")
     for name, n_lost in sorted((facts.details("collect").get("lost_bytes") or {}).items()):
-        text = f"{formats.size(n_lost)} of the files of source {name} are damaged; it is not known how many records they held."
+        text = f"{formats.size(n_lost)} of the files of source {name} could not be read; it is not known how many records they held."
         yield Notice(level="notice", text=text, section="reading")
     if crowded := (facts.details("refine").get("dedup") or {}).get("crowded_buckets"):
         text = f"{formats.number_of(crowded, 'bucket')} held more than dedup.minhash.max_comparisons documents; near-duplicates may remain."

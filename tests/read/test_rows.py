@@ -15,7 +15,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.recipe import Read
+from pipelines.read.reader import read_split
+from pipelines.read.splits import Split
+from schemas.recipe import Read, Source
 from tests.read.archives import read_file, reasons
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
@@ -287,3 +289,33 @@ def test_byte_order_marks_of_files_put_together_are_no_part_of_a_row(tmp_path: P
     documents, failures = read_file(tmp_path / "a.jsonl")
     assert [document["raw_text"] for document in documents] == ["one", "two"]
     assert failures == []
+
+
+@pytest.mark.parametrize("between", [b"", b" ", b"\r", b"\0\0", b"\r\r\xef\xbb\xbf"])
+def test_objects_that_follow_each_other_in_a_line_are_a_record_each(tmp_path: Path, between: bytes) -> None:
+    """Line ends of old systems, or none at all, as programs write that append objects to a file."""
+    objects = [json.dumps({"text": f'words {i} }}{{ "é"'}, ensure_ascii=False).encode() for i in range(5)]
+    (tmp_path / "a.jsonl").write_bytes(b'{"text": "first"}\n' + between.join(objects) + between)
+    documents, failures = read_file(tmp_path / "a.jsonl")
+    assert failures == []
+    assert [(row["origin_offset"], row["part"], row["raw_text"]) for row in documents] == [
+        (0, 0, "first"),
+        *((1, i, f'words {i} }}{{ "é"') for i in range(5)),
+    ]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_line_that_may_have_held_many_records_stands_for_its_bytes(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    """What cannot be counted is guarded by bytes: of the file as stored, whatever its compression."""
+    good, many = b'{"text": "words"}\n' * 100, b'{"text": "words"},' * 100 + b"\n"
+    for content, reason, limit, share in (
+        (good + many, "bad_json", 1 << 20, 0.5),
+        (good + b'{"text": "' + b"x" * 1790 + b'"}\n', "too_large", 1000, 0.5),
+        (good + b'{"text": "words}\n', "bad_json", 1 << 20, 0.0),  # certainly one
+    ):
+        path = tmp_path / "a.jsonl"
+        path.write_bytes(pack(content))
+        split = Split(index=0, source="web", format="jsonl", files=(str(path),))
+        (found,) = read_split(split, Source(), Read(max_record_bytes=limit))
+        assert (found.documents.num_rows, found.failures["reason"].to_pylist()) == (100, [reason])
+        assert found.lost_bytes == pytest.approx(share * path.stat().st_size, rel=0.02)

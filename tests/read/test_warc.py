@@ -88,6 +88,20 @@ def test_what_crawlers_keep_for_themselves_is_passed_over_and_counted(tmp_path: 
     assert passed_over == Counter(f"{kind} {to}" for to in addresses.values() if to)
 
 
+def test_responses_of_name_servers_and_registries_are_passed_over_and_exchanges_are_not(tmp_path: Path) -> None:
+    """Heritrix writes `dns:` and `whois:` as responses that are no HTTP; a custom scheme may name a page that was fetched by HTTP."""
+    of_others = [
+        record(f"{scheme}:a.example", b"Registrant: words", kind="response").replace(b"application/http; msgtype=response", b"text/plain")
+        for scheme in ("dns", "whois")
+    ]
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(b"".join(members([*of_others, record("hard:1", http(page())), record("http://a.example/", http(page()))])))
+    passed_over: Counter[str] = Counter()
+    found = list(read_records(path, "a.warc.gz", LIMIT, passed_over=passed_over))
+    assert [each.headers["warc-target-uri"] for each in found if isinstance(each, Record)] == ["hard:1", "http://a.example/"]
+    assert passed_over == {"response dns:": 1, "response whois:": 1}
+
+
 def test_a_page_twin_that_is_damaged_has_no_row(tmp_path: Path) -> None:
     twin = gzip.compress(record("urn:text:http://a.example/", random.Random(1).randbytes(9000), kind="resource"), mtime=0)
     stored = members(pages(1))[0] + twin[:-500] + members(pages(1))[0]
