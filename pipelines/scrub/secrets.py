@@ -37,7 +37,9 @@ PRIVATE_KEY: Final = (
 """What may be a private key in PEM, however its lines are written: in comments, quoted, indented, in strings. `find_private_key` looks."""
 _PEM_END: Final = b"-----END "
 _BASE64_LINE: Final = re.compile(rb"[A-Za-z0-9+/=]{16,}")
-_CUT_OFF: Final = re.compile(rb"-----BEGIN [^-]+-----(?:[^A-Za-z0-9+/]{1,40}[A-Za-z0-9+/=]{40,200}){1,400}(?:[^A-Za-z0-9+/]{1,40}[A-Za-z0-9+/]{1,79}={1,2})?")
+_CUT_OFF: Final = re.compile(
+    rb"-----BEGIN [^-]+-----(?:[^A-Za-z0-9+/]{1,40}[A-Za-z0-9+/=]{40,200}){1,400}(?:[^A-Za-z0-9+/]{1,40}[A-Za-z0-9+/]{1,79}={1,2})?"
+)
 
 _BASE58: Final = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _PLACE: Final = {byte: place for place, byte in enumerate(_BASE58)}

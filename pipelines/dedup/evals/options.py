@@ -38,6 +38,13 @@ _STOCK_WORDS: Final = 26
 """A question of fewer words that so many items ask is a stock one, in whatever language."""
 
 
+_ASKED: Final = re.compile(
+    r"(?i)\A\s*(?:question|problem|query|q|问题|問題|题目|질문|вопрос|frage|pregunta|domanda|pergunta)\s?\d{0,4}\s?[:：]\s*(?=\S)"
+)
+_TO_ANSWER: Final = re.compile(r"(?i)(?<=\S)\s*\n\s*(?:answer|a|答案|答|답|ответ|antwort|réponse|respuesta|risposta|resposta)\s?[:：]\s*\Z")
+"""What prompts put around a question; copies of it elsewhere do without."""
+
+
 class Question(NamedTuple):
     """What is asked, and what may be answered; no options where it is none of multiple choice."""
 
@@ -50,11 +57,12 @@ class Question(NamedTuple):
 def question_of(text: str, fields: Mapping[str, Any] | None = None) -> Question:
     """The options of a text are those that it spells out, or else those in the fields of its row."""
     stem, options = split_options(text)
+    stem = _ASKED.sub("", _TO_ANSWER.sub("", stem))
     if options:
         return Question(text, stem, options)
     found = options_in(fields or {})
     labelled = "\n".join([text, *(f"{letter}. {option}" for letter, option in zip(_LETTERS, found, strict=False))])
-    return Question(labelled, text, found) if found else Question(text, text, ())
+    return Question(labelled, stem, found) if found else Question(text, stem, ())
 
 
 def options_in(fields: Mapping[str, Any]) -> tuple[str, ...]:
@@ -99,7 +107,8 @@ def _texts(value: Any) -> tuple[str, ...]:
 def texts_of(question: Question, min_words: int, n_sharing: int = 1) -> list[str]:
     """The texts any of which is the item: as it is given first. `n_sharing` items ask the same of different options."""
     if not question.options:
-        return [question.text]
+        bare = question.stem != question.text and _is_evidence(question.stem, min_words)
+        return [question.text, question.stem] if bare else [question.text]
     is_stock = n_sharing >= _STOCK_ITEMS and n_words(question.stem) < _STOCK_WORDS
     if not is_stock and _is_evidence(question.stem, min_words):
         return [question.text, question.stem]

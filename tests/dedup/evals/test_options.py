@@ -72,13 +72,24 @@ def test_a_text_without_options_is_left_whole(text: str) -> None:
     assert split_options(text) == (text, ())
 
 
-@pytest.mark.parametrize("labels", ["①②③④", "АБВГ", "абвг", "ΑΒΓΔ", "أبجد", "אבגד", "가나다라", "アイウエ", "甲乙丙丁", "कखगघ", "กขคง", "１２３４", "१२३४"])
+@pytest.mark.parametrize(
+    "labels", ["①②③④", "АБВГ", "абвг", "ΑΒΓΔ", "أبجد", "אבגד", "가나다라", "アイウエ", "甲乙丙丁", "कखगघ", "กขคง", "１２３４", "१२३४"]
+)
 @pytest.mark.parametrize("mark", ["({}) ", "{}) ", "{}. "])
 def test_options_are_split_off_whatever_script_their_labels_are_in(labels: str, mark: str) -> None:
     text = "\n".join([STEM, *(mark.format(label) + option for label, option in zip(labels, FOUR, strict=True))])
     if labels == "①②③④":
         text = text.replace(mark[-2], "").replace("(", "")
     assert split_options(text) == (STEM, FOUR)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"Question: {STEM}\nAnswer:", f"Q: {STEM}\nA:", f"问题：{STEM}\n答案：", f"Question: {STEM}\nA. {FOUR[0]}\nB. {FOUR[1]}\nAnswer:"],
+)
+def test_a_question_is_looked_for_without_the_words_that_a_prompt_puts_around_it(text: str) -> None:
+    assert texts_of(question_of(text), 8)[:2] == [text, STEM]
+    assert texts_of(question_of("Question: which?\nAnswer:"), 8) == ["Question: which?\nAnswer:"]
 
 
 def test_the_last_list_of_options_counts() -> None:
