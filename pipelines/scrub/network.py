@@ -213,7 +213,7 @@ _PLACE_CUE: Final = re.compile(r"\b(?:lat|l(?:on|ng)|gps|geo|coord|position|loca
 def find_gps(window: Window) -> Iterator[Span]:
     """A pair of decimal degrees with four places or more, told apart from other decimals by their range.
 
-    One of a row of numbers, or of two numbers below 1, needs a word that calls it a place.
+    One of a row of numbers, of two numbers below 1, or of one number twice needs a word that calls it a place.
     """
     if not re.fullmatch(rb"\d{1,2}\.\d{4,15}", window.value):
         return
@@ -221,7 +221,8 @@ def find_gps(window: Window) -> Iterator[Span]:
     if not match or window.before[-1:].isalnum() or window.before[-1:] == b".":
         return
     latitude, longitude = float(window.value), float(match[1])
-    is_row = _NUMBER_BEFORE.search(window.before) or _NUMBER_AFTER.match(window.after[match.end() :]) or max(latitude, longitude) < 1
+    is_row = _NUMBER_BEFORE.search(window.before) or _NUMBER_AFTER.match(window.after[match.end() :])
+    is_row = is_row or max(latitude, longitude) < 1 or latitude == longitude
     if latitude <= 90 and longitude <= 180 and (not is_row or _PLACE_CUE.search(words(window.before))):
         yield -(window.before[-1:] == b"-"), len(window.value) + match.end()
 

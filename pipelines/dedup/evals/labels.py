@@ -99,8 +99,8 @@ def split_options(text: str) -> tuple[str, tuple[str, ...]]:
     if listed := _BULLETS.match(text):
         stem, entries = (listed[1], listed[2]) if listed[2] else (listed[3], listed[4])
         return stem.strip(), tuple(entry.strip() for entry in _BULLET.findall(entries))
-    if (joined := _IN_ONE_LINE.match(text)) and len(options := re.split(r"\s*[,;|]\s*", joined[2])) > 1:
-        return joined[1].strip(), tuple(options)
+    if (joined := _IN_ONE_LINE.match(text)) and len(parts := re.split(r"\s*[,;|]\s*", joined[2])) > 1:
+        return joined[1].strip(), tuple(parts)
     return text, ()
 
 
