@@ -221,8 +221,8 @@ def find_gps(window: Window) -> Iterator[Span]:
     if not match or window.before[-1:].isalnum() or window.before[-1:] == b".":
         return
     latitude, longitude = float(window.value), float(match[1])
-    is_row = _NUMBER_BEFORE.search(window.before) or _NUMBER_AFTER.match(window.after[match.end() :])
-    is_row = is_row or max(latitude, longitude) < 1 or latitude == longitude
+    beside = _NUMBER_BEFORE.search(window.before) or _NUMBER_AFTER.match(window.after[match.end() :])
+    is_row = bool(beside) or max(latitude, longitude) < 1 or latitude == longitude
     if latitude <= 90 and longitude <= 180 and (not is_row or _PLACE_CUE.search(words(window.before))):
         yield -(window.before[-1:] == b"-"), len(window.value) + match.end()
 
