@@ -83,7 +83,7 @@ _BULLETS: Final = re.compile(
     rf"(?is)\A(.*?)\n\s*(?:answer )?(?:options|choices|选项|選項|選択肢|보기)\s*[:：]\s*\n((?:{_ENTRY}\S[^\n]*(?:\n|\Z)){{2,}})"
     rf"|\A(.*[?？؟])\s*\n((?:[ \t]*(?:[-*•–]|choice:)[ \t]*\S[^\n]*(?:\n|\Z)){{3,}})"
 )
-_BULLET: Final = re.compile(rf"(?im)^{_ENTRY}(\S.*)$")
+_BULLET: Final = re.compile(rf"(?im)^{_ENTRY}(\S.*)")
 _IN_ONE_LINE: Final = re.compile(r"(?is)\A(.*)\n\s*(?:answer )?(?:options|choices)\s*[:：][ \t]*([^\n]+)\s*\Z")
 
 
