@@ -28,7 +28,7 @@ from pipelines.dedup.evals.sets import contamination, describe_evals, left_out, 
 from pipelines.dedup.forecast import Cost, compared, folder_bytes
 from pipelines.dedup.forecast import lines_of as lines_of_forecast
 from pipelines.dedup.pool import TakePart
-from pipelines.dedup.snapshots.index import add_snapshot, describe_index, snapshots_before
+from pipelines.dedup.snapshots.index import add_snapshot, describe_index, snapshots_before, take_back
 from pipelines.dedup.stage import steps_of
 from pipelines.encode.counting import parts_of
 from pipelines.encode.evaluate import EVALUATED_BYTES, evaluate
@@ -223,6 +223,7 @@ class Run:
         if marker:
             self.engine.say(f"{stage} is done again, and what comes after it: {_listed(changes)}")
             self.forget(STAGES[STAGES.index(stage) :] if self.shaped_otherwise(stage, marker) else (stage,))
+            inputs = self.inputs_of(stage)  # an index that the run has left lacks its snapshot
         if marker or stage != "crawl":  # what a crawl that was stopped has fetched is gone on with
             self.clear(stage)
         if stage == "refine":
@@ -273,6 +274,8 @@ class Run:
 
     def forget(self, stages: tuple[str, ...]) -> None:
         """Delete what the stages made, their markers first, so that nothing of another recipe is taken for this one's."""
+        if "refine" in stages:
+            self.leave_index()
         for stage in reversed(stages):
             marker_path(self.folder, stage).unlink(missing_ok=True)
         withdraw(self.folder, stages)
@@ -280,6 +283,17 @@ class Run:
             self.clear(stage)
         if "validate" in stages:
             shutil.rmtree(self.folder / "validation", ignore_errors=True)
+
+    def leave_index(self) -> None:
+        """Take the snapshot that this run added out of its index, unless the recipe replaces it: the run would meet its own documents."""
+        marker = read_marker(self.folder, "refine")
+        snapshot = marker.details.get("snapshot") if marker else None
+        if not marker or not snapshot:
+            return
+        index, dedup = marker.settings["dedup"]["index"], self.recipe.dedup
+        is_replaced = (index, snapshot["name"]) == (dedup.index, dedup.snapshot)
+        if not is_replaced and take_back(Path(index), snapshot["name"], snapshot["folder"]):
+            self.engine.say(f"{index}: snapshot {snapshot['name']!r}, which this run had added, is taken out")
 
     def clear(self, stage: str) -> None:
         """Delete the stage's files."""
@@ -373,12 +387,13 @@ class Run:
         check_stage("index", n_scrubbed, n_rows[graph.INDEX_FOLDER], 0)
         pool = [file for file in files if file.path.startswith(graph.pool_folder(self.recipe))]
         unreadable = self.check_columns(ran)
-        lost = {name: n for name, n in ran.counters.get(LOST_BYTES, {}).items() if n}
-        check_lost(self.folder / graph.LEDGER_FOLDER, lost, input_bytes(self.splits), self.recipe.guards.max_lost_bytes)
+        lost, sizes = {name: n for name, n in ran.counters.get(LOST_BYTES, {}).items() if n}, input_bytes(self.splits)
+        check_lost(self.folder / graph.LEDGER_FOLDER, lost, sizes, self.recipe.guards.max_lost_bytes)
         self.check_kept(pool, counts)
         details: dict[str, Any] = {
             "n_splits": len(self.splits),
             "files": self.files_of_sources(),
+            "input_bytes": dict(sizes),
             "lost_bytes": lost,
             "passed_over_records": dict(sorted(ran.counters.get(PASSED_OVER, {}).items())),
         }
@@ -536,9 +551,15 @@ class Run:
             bpe.train(columns, config)
         except UnfilledError as error:
             if error.n_filled < CLEARLY_UNFILLED * config.asked_size:
-                raise TokenizerError(f"{error}. This was found before dedup, which may leave less text") from None
+                raise TokenizerError(f"{self.with_remedy(error)}. This was found before dedup, which may leave less text") from None
         except TokenizerError:  # told when the corpus is known
             return
+
+    def with_remedy(self, error: UnfilledError) -> str:
+        """The message with the command that goes on with fewer tokens; what was read and merged is kept."""
+        if not error.n_fits:
+            return str(error)
+        return f"{error}. To go on with what was done: run {self.folder} --resume --set tokenizer.vocab_size={error.n_fits}"
 
     def common_grams(self, segments: list[Path], keeps: Keeps) -> tuple[Path, ...]:
         """Files of the n-grams of evaluation sets that are no evidence, where the recipe wants them counted."""
@@ -569,6 +590,13 @@ class Run:
 
     def do_tokenizer(self) -> Done:
         """Train on a sample, or take the given file; then measure it on the documents."""
+        try:
+            return self.make_tokenizer()
+        except UnfilledError as error:
+            raise TokenizerError(self.with_remedy(error)) from None
+
+    def make_tokenizer(self) -> Done:
+        """The tokenizer's file, and what it is worth."""
         path, config = self.folder / TOKENIZER_FILE, self.tokenizer_config
         sizes = group_sizes(self.texts())
         details: dict[str, Any] = {}

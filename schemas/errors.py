@@ -77,11 +77,11 @@ class TokenizerError(CorpusmillError):
 
 
 class UnfilledError(TokenizerError):
-    """Text that fills fewer tokens than the recipe promises."""
+    """Text that fills `n_filled` tokens, fewer than the recipe promises; `n_fits` is the largest size that it fills, 0 where none does."""
 
-    def __init__(self, message: str, n_filled: int) -> None:
+    def __init__(self, message: str, n_filled: int, n_fits: int) -> None:
         super().__init__(message)
-        self.n_filled = n_filled
+        self.n_filled, self.n_fits = n_filled, n_fits
 
 
 class PrivacyError(CorpusmillError):

@@ -37,6 +37,7 @@ READS: Final = {
         "guards",
         "-guards.max_merged",
         "-guards.max_cluster",
+        "-guards.max_same_address",
     ),
     "refine": (
         "seed",
@@ -52,6 +53,8 @@ READS: Final = {
         "guards",
         "-guards.max_filtered",
         "-guards.max_failed",
+        "-guards.max_failed_files",
+        "-guards.max_lost_bytes",
     ),
     "tokenizer": ("seed", "tokenizer", "dedup.protected", "scrub.special_tokens", "scrub.kinds"),
     "encode": ("seed", "encode", "dedup.protected", "tokenizer.special_tokens", "scrub"),

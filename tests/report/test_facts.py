@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from pipelines.report.facts import Facts
 from pipelines.report.histograms import N_BINS, histogram_of, histograms
 from pipelines.report.rules import configured_rules
 from schemas import recipe as recipes
+from schemas.recipe import Guards
 from tests.report.fixture import make_run, site_recipe
+from tests.report.test_statements import change_details
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +100,20 @@ def test_guards_are_measured_as_they_judge(facts: Facts) -> None:
     assert shares["guards.max_failed_files"] == ("source web", 3, 0.0)
     assert shares["guards.max_filtered"] == ("language en", 239, 52 / 239)
     assert shares["guards.max_merged"] == ("source web", 205, 30 / 205)
+
+
+def test_every_guard_of_the_recipe_is_in_the_table(facts: Facts) -> None:
+    names = {field.name for field in dataclasses.fields(Guards)} - {"min_documents"}
+    assert sorted(row.key for row in facts.guards) == sorted(f"guards.{name}" for name in names)
+
+
+def test_damaged_bytes_and_shared_addresses_are_measured_as_their_guards_judge(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    change_details(folder, "collect", input_bytes={"web": 4 << 20, "代码": 100}, lost_bytes={"web": 1 << 20, "代码": 100})
+    facts = change_details(folder, "refine", dedup={"same_address_apart": 14})
+    rows = {row.key: (row.group, row.n, row.share) for row in facts.guards}
+    assert rows["guards.max_lost_bytes"] == ("source web (bytes)", 4 << 20, 0.25)
+    assert rows["guards.max_same_address"] == ("documents unlike another of their address", 280, 14 / 280)
 
 
 def test_files_that_failed_or_were_passed_over_in_number_are_mentioned(facts: Facts) -> None:
