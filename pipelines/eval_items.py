@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import polars as pl
+
 from pipelines.dedup.evals.options import FIELDS as OPTION_FIELDS
 from pipelines.dedup.evals.options import Question, question_of
 from pipelines.read.columns import names_in, value_at
@@ -32,6 +34,7 @@ _ASKED_BY: Final = frozenset({"user", "human", "prompter"})
 _MAX_BYTES: Final = 1 << 30
 _COMPRESSION: Final = re.compile(r"\.(?:gz|zst|bz2|xz)\Z", re.IGNORECASE)
 _JSON: Final = re.compile(r"\.(?:jsonl|ndjson|json)\Z", re.IGNORECASE)
+_TABLE: Final = re.compile(r"\.(?:csv|tsv)\Z", re.IGNORECASE)
 _NAMED_FIELDS: Final = 40
 _OF_ROWS: Final = frozenset({"bad_json", "too_large"})
 """Why single rows cannot be read; every other reason is the file's."""
@@ -144,13 +147,15 @@ def _from_json(text: str) -> Any:
 
 
 def _rows(path: Path, name: str, columns: Sequence[str]) -> Iterator[tuple[int, Row | Unread]]:
-    """(number, row or why it cannot be read): Parquet by its first bytes, JSON by name, text otherwise."""
+    """(number, row or why it cannot be read): Parquet by its first bytes, JSON and tables by name, text otherwise."""
     with path.open("rb") as file:
         is_parquet = file.read(4) == b"PAR1"
     if is_parquet or name.lower().endswith((".parquet", ".pq")):
         yield from _parquet_rows(path, {"set", "id", *columns, *OPTION_FIELDS})
     elif _JSON.search(name):
-        yield from _json_rows(path)
+        yield from _json_rows(path, columns)
+    elif _TABLE.search(name):
+        yield from _table_rows(path, name, columns)
     else:
         yield from _text_rows(path)
 
@@ -164,12 +169,34 @@ def _parquet_rows(path: Path, asked: Collection[str]) -> Iterator[tuple[int, Row
     yield from table.rows({name for name in asked if table.has(name)})
 
 
-def _json_rows(path: Path) -> Iterator[tuple[int, Row | Unread]]:
-    """The lines; or, where the first one is no row, the entries of an array that the whole file is, or of the longest one in its object."""
+def _json_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, Row | Unread]]:
+    """The lines; or, where the first one is no row or the only one without text, the entries of an array that the whole file is, or of
+    the longest one in its object.
+    """
     rows = list(json_rows(path, _MAX_BYTES))
-    if rows and isinstance(rows[0][1], Unread) and rows[0][1].reason == "bad_json" and (entries := _entries(_content(path))):
+    first = rows[0][1] if rows else {}
+    is_bad = first.reason == "bad_json" if isinstance(first, Unread) else len(rows) == 1 and not any(questions_of(first, columns))
+    if is_bad and (entries := _entries(_content(path))):
         rows = list(enumerate(entries))
     yield from rows
+
+
+def _table_rows(path: Path, name: str, columns: Sequence[str]) -> Iterator[tuple[int, Row | Unread]]:
+    """The rows of a table with commas or tabs between its cells, by the names in its first line, whatever the case of their letters."""
+    separator = "\t" if name.lower().endswith("tsv") else ","
+    try:
+        table = pl.read_csv(_content(path), separator=separator, infer_schema=False, truncate_ragged_lines=True)
+    except pl.exceptions.PolarsError:
+        yield 0, Unread(Outcome.FAILED, "not a table in UTF-8")
+        return
+    known = {column.lower(): column for column in columns}
+    names = {each: known.get(each.strip().lower(), each) for each in table.columns}
+    if not set(columns) & set(names.values()):
+        raise InputError(
+            f"{path}: its first line names none of the columns {', '.join(columns)}; it is {', '.join(table.columns)[:500]!r}. "
+            "Name the column with the text in decontaminate.columns, or put the names of the columns into the first line"
+        )
+    yield from ((number, {names[each]: cell for each, cell in row.items()}) for number, row in enumerate(table.iter_rows(named=True)))
 
 
 def _entries(content: bytes) -> list[Row]:

@@ -53,7 +53,7 @@ class CorpusmillError(Exception):
     """Beam raises such an error as it is; any other it makes anew, with the name of the step in its message."""
 
     @property
-    def __notes__(self) -> list[str]:
+    def __notes__(self) -> list[str]:  # type: ignore[override] # made when it is printed, not before
         """The error as data, in the one place where a printed traceback has room for it: so a worker process hands it to the driver."""
         data = json.dumps([type(self).__name__, *self.as_arguments()])
         return [_HANDED_OVER + base64.b64encode(data.encode()).decode()]
@@ -96,11 +96,11 @@ class TokenizerError(CorpusmillError):
 
 
 class UnfilledError(TokenizerError):
-    """Text that fills fewer tokens than the recipe promises."""
+    """Text that fills `n_filled` tokens, fewer than the recipe promises; `n_fits` is the largest size that it fills, 0 where none does."""
 
-    def __init__(self, message: str, n_filled: int) -> None:
-        super().__init__(message, n_filled)
-        self.n_filled = n_filled
+    def __init__(self, message: str, n_filled: int, n_fits: int) -> None:
+        super().__init__(message, n_filled, n_fits)
+        self.n_filled, self.n_fits = n_filled, n_fits
 
     def __str__(self) -> str:
         return str(self.args[0])

@@ -197,6 +197,16 @@ def test_a_guard_stops_a_run_that_loses_too_much(site: Path) -> None:
         execute(site_recipe(site, **{"guards.max_filtered": 0.3, "guards.min_documents": 5}), site / "guard")
 
 
+def test_addresses_that_many_documents_share_stop_a_run_whose_recipe_says_so(tmp_path: Path) -> None:
+    lines = [{"text": f"{number} {word}" * 9, "url": "http://a.example/"} for number, word in enumerate("abcdef")]
+    rows = tmp_path / "a.jsonl"
+    rows.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    changes = {"sources.web.path": str(rows), "sources.web.rules": [], "guards.min_documents": 5, "guards.max_same_address": 0.5}
+    changes |= {"dedup.kinds": ["url"], "tokenizer.vocab_size": 257, "tokenizer.pad_to_multiple": 1}
+    with pytest.raises(GuardError, match=r"5 of 6 documents \(83\.3%\) share an address"):
+        execute(site_recipe(tmp_path, **changes), tmp_path / "guard")
+
+
 def test_a_source_of_which_most_bytes_are_damaged_stops_the_run_whatever_the_rows_say(site: Path, done: Path, tmp_path: Path) -> None:
     """One row stands for what nobody can count."""
     assert done.is_dir()
@@ -204,7 +214,9 @@ def test_a_source_of_which_most_bytes_are_damaged_stops_the_run_whatever_the_row
     log = gzip.compress(record("metadata://gnu.org/software/wget/warc/wget.log", b"a log of words", kind="resource"))
     archive.write_bytes(log + (site / "site.warc.gz").read_bytes() + b"\x1f\x8b\x08" + random.Random(1).randbytes(2 << 20))
     recipe = site_recipe(site, **{"sources.web.path": str(archive)})
-    with pytest.raises(GuardError, match=r"of source=web \(99\.\d%\) are damaged.*guards\.max_lost_bytes = 0\.5\. Reasons: .*gzip_damaged"):
+    with pytest.raises(
+        GuardError, match=r"of source=web \(99\.\d%\) could not be read.*guards\.max_lost_bytes = 0\.5\. Reasons: .*gzip_damaged"
+    ):
         execute(recipe, tmp_path / "stopped")
     execute(site_recipe(site, **{"sources.web.path": str(archive), "guards.max_lost_bytes": "off"}), tmp_path / "run")
     stages = {stage["stage"]: stage for stage in json.loads((tmp_path / "run" / "run.json").read_text())["stages"]}

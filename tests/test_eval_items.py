@@ -105,6 +105,7 @@ FOUND = [("bees", "7", [Q1]), ("a", "1", [Q2])]
         ("a.json", LINES),
         ("a.json", json.dumps(ROWS).encode()),
         ("a.json", json.dumps(ROWS, indent=1).encode()),
+        ("a.json", b"\xef\xbb\xbf" + json.dumps(ROWS, indent=1).encode()),
         ("a.json.gz", gzip.compress(json.dumps({"canary": "x", "examples": ROWS}, indent=1).encode())),
         ("a.jsonl", LINES.replace(b'"id": 7', b'"score": NaN, "id": 7')),
     ],
@@ -161,6 +162,44 @@ def test_options_come_from_the_object_that_has_the_question() -> None:
 def test_text_has_an_item_a_line_compressed_or_not(tmp_path: Path) -> None:
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress(f"{Q1}\n\n{Q2}\n".encode()))
     assert items(tmp_path / "a.txt.gz") == [("a", "0", [Q1]), ("a", "2", [Q2])]
+    assert not read_items(tmp_path / "a.txt.gz", COLUMNS).without_text  # a blank line is no row
+
+
+def test_a_byte_order_mark_is_no_part_of_a_line_of_text(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbf" + f"{Q1}\n".encode())
+    assert items(tmp_path / "a.txt") == [("a", "0", [Q1])]
+
+
+def test_an_id_may_be_zero_and_what_is_no_plain_value_is_no_id(tmp_path: Path) -> None:
+    rows = [{"question": Q1, "id": {"n": 1}, "set": ["bees"]}, {"question": Q2, "id": 0, "set": "bees"}]
+    (tmp_path / "a.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert items(tmp_path / "a.jsonl") == [("a", "0", [Q1]), ("bees", "0", [Q2])]
+
+
+def test_a_table_has_an_item_a_row_and_no_answers_in_it(tmp_path: Path) -> None:
+    """As TruthfulQA, GPQA and C-Eval are published; a line as text would hold answers, and no document with the question be found."""
+    rows = 'id,Question,Best Answer,A,B\n1,"Who rowed, and why?\nSay it.",Nobody,the ferryman,the keeper\n2,What is it?,Tea,,\n'
+    for name, content in (
+        ("a.csv", rows.encode()),
+        ("a.CSV.gz", gzip.compress(b"\xef\xbb\xbf" + rows.encode().replace(b"\n", b"\r\n"))),
+        ("a.tsv", rows.replace("rowed, and", "rowed: and").replace(",", "\t").replace("rowed: and", "rowed, and").encode()),
+    ):
+        (tmp_path / name).write_bytes(content)
+        items = read_items(tmp_path / name, COLUMNS).items
+        assert [(item.id, *(question.stem.split() for question in item.questions)) for item in items] == [
+            ("1", ["Who", "rowed,", "and", "why?", "Say", "it."]),
+            ("2", ["What", "is", "it?"]),
+        ], name
+        assert items[0].questions[0].options == ("the ferryman", "the keeper")
+    (tmp_path / "mmlu.csv").write_text("What is it?,Tea,Coffee,A\n")
+    with pytest.raises(InputError, match=r"first line names none of the columns.*What is it\?, Tea"):
+        read_items(tmp_path / "mmlu.csv", COLUMNS)
+
+
+def test_an_object_on_one_line_that_has_no_text_may_hold_the_items(tmp_path: Path) -> None:
+    (tmp_path / "bbh.json").write_text(json.dumps({"canary": "words", "examples": [{"input": "Who?"}, {"input": "Why?"}]}))
+    found = read_items(tmp_path / "bbh.json", COLUMNS)
+    assert [item.questions[0].stem for item in found.items] == ["Who?", "Why?"]
 
 
 def test_rows_without_text_are_counted_by_reason(tmp_path: Path) -> None:
@@ -172,6 +211,13 @@ def test_rows_without_text_are_counted_by_reason(tmp_path: Path) -> None:
         f"{tmp_path / 'a.jsonl'}: 1 row has no text that can be looked for (bad_json)",
         f"{tmp_path / 'a.jsonl'}: 2 rows have no text that can be looked for (no text)",
     ]
+
+
+def test_a_row_that_is_too_large_costs_itself_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.eval_items._MAX_BYTES", 200)
+    (tmp_path / "a.jsonl").write_bytes(json.dumps({"question": Q1 * 9}).encode() + b"\n" + LINES)
+    found = read_items(tmp_path / "a.jsonl", COLUMNS)
+    assert (len(found.items), found.without_text) == (2, {"too_large": 1})
 
 
 def test_items_that_are_too_short_are_counted_and_none_but_such_is_an_error(tmp_path: Path) -> None:

@@ -109,6 +109,15 @@ def test_lists_of_addresses_that_had_nothing_to_look_at_are_told_of(tmp_path: Pa
     assert collected(rows_recipe(tmp_path, rows, url_column="link"), tmp_path / "again")[0] == ["opt_out.url", "opt_out.host"]
 
 
+def test_a_url_column_that_is_empty_in_every_record_is_told_of(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [{"text": f"Some words of page {url}.", "uri": None, "link": url} for url in URLS]
+    reasons, said = collected(rows_recipe(tmp_path, rows, url_column="uri"), tmp_path / "run")
+    assert (reasons, len(said)) == ([], 1)
+    assert said[0].startswith(
+        "sources.web: no record has a URL, so opt_out.urls and opt_out.hosts find nothing there; columns found: text, uri"
+    )
+
+
 def test_a_url_column_that_no_record_has_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = rows_recipe(tmp_path, [{"text": f"Some words of page {url}.", "link": url} for url in URLS], url_column="uri")
     with pytest.raises(InputError, match=r"sources\.web\.url_column = 'uri': no record has it; columns found: text, link"):

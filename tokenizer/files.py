@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections import Counter
@@ -85,12 +86,16 @@ def _kind_of(path: Path, content: bytes, error: Exception) -> str:
     """What the file looks like instead, or where the library stopped."""
     if path.suffix == ".model":
         return "it looks like a SentencePiece model; convert it, as `transformers` does when it saves a fast tokenizer"
+    if content.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "it begins with a byte order mark; save it as UTF-8 without one"
     if _TIKTOKEN.match(content):
         return "it looks like a tiktoken file of ranks; convert it, as `transformers` does when it saves a fast tokenizer"
     try:
         document = json.loads(content)
     except ValueError:
         return "it is not JSON"
+    except RecursionError:
+        return "it is nested too deeply"
     if not isinstance(document, dict) or "model" not in document:
         return "it is JSON without a model; give the tokenizer.json that holds vocabulary, merges and rules together"
     return str(error).removeprefix("Cannot instantiate Tokenizer from buffer: ")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from schemas.errors import TokenizerError
+from schemas.errors import TokenizerError, UnfilledError
 from schemas.recipe import Tokenizer as TokenizerConfig
 
 UNKNOWN = {"wordpiece": "[UNK]", "unigram": "<unk>"}
@@ -43,9 +43,12 @@ def train_with_the_library(columns: Iterable[pa.Array], config: TokenizerConfig)
     n_found = tokenizer.get_vocab_size()
     fits = n_found < n_tokens and config.vocab_size is None and n_found % config.pad_to_multiple == 0
     if n_found != n_tokens and not fits:
-        raise TokenizerError(
+        n_fits = n_found if n_found % config.pad_to_multiple == 0 else 0
+        raise UnfilledError(
             f"tokenizer.vocab_size = {n_tokens}: the sample makes {n_found} tokens of a {config.model} vocabulary; "
-            "ask for as many, leave it out to learn as many as the text fills, or give other text"
+            "ask for as many, leave it out to learn as many as the text fills, or give other text",
+            n_found,
+            n_fits,
         )
     return tokenizer
 

@@ -169,6 +169,7 @@ def _learn(words: Callable[[], Words], tokens: Tokens, n_tokens: int, config: To
             f"tokenizer.vocab_size = {n_tokens}: the sample fills only {n_found} tokens (pairs seen at least {config.min_frequency} "
             f"times); {fits}, leave it out to learn as many as the text fills, or give more text",
             n_found,
+            n_fits if n_fits >= n_first else 0,
         )
     return found if n_fits == n_found else learned(n_fits)
 

@@ -12,10 +12,10 @@ from typing import Final
 
 from protego import Protego
 
-from pipelines.crawl.content import TooLargeError, UndecodableError
 from pipelines.crawl.fetch import Exchange, Failure, Fetcher
 from pipelines.crawl.state import Span, State
 from pipelines.crawl.urls import canonical, origin_of
+from pipelines.text.http_codings import TooLongError, UndecodableError
 from schemas.errors import RecipeError
 
 MAX_ROBOTS_BYTES: Final = 500 * 1024
@@ -112,9 +112,12 @@ def judge(answer: Exchange | Failure) -> tuple[bytes, Failure | None]:
     if not answer.ok:
         return b"", None
     try:
-        return answer.decoded_body(MAX_ROBOTS_BYTES), None
-    except (UndecodableError, TooLargeError) as error:
+        rules = answer.decoded_body(MAX_ROBOTS_BYTES)
+    except (UndecodableError, TooLongError) as error:
         return b"", Failure("robots_unavailable", f"robots.txt cannot be unpacked: {error or 'too large'}")
+    if rules.is_cut:  # the rule that forbids may be in what is missing
+        return b"", Failure("robots_unavailable", "robots.txt ends too early")
+    return rules.body, None
 
 
 def parse(content: bytes) -> Protego:

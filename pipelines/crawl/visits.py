@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipelines.crawl.budget import Budget
-from pipelines.crawl.content import TooLargeError, UndecodableError
 from pipelines.crawl.fetch import GIVEN_UP, Exchange, Failure, Fetcher
 from pipelines.crawl.frontier import Found, Frontier, Rules
 from pipelines.crawl.links import HTML_TYPES, extract_links
 from pipelines.crawl.robots import Policy, RobotsBook, product_token
 from pipelines.crawl.state import Span, State, Target, Visit
 from pipelines.crawl.urls import origin_of
+from pipelines.text.http_codings import TooLongError, UndecodableError
 from schemas.recipe import Crawl
 
 WINDOW_PER_SLOT: Final = 4
@@ -152,8 +152,8 @@ class Crawler:
         if page.content_type not in HTML_TYPES:
             return "fetched", "", []
         try:
-            html = page.decoded_body(limit)
-        except TooLargeError:
+            html = page.decoded_body(limit).body
+        except TooLongError:
             return "too_large", f"unpacks to more than {limit} bytes", []
         except UndecodableError as error:
             return "undecodable", str(error), []

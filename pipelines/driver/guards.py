@@ -48,7 +48,7 @@ def check_reading(ledger: Path, kept: pl.DataFrame, guards: Guards) -> None:
 
 
 def check_lost(ledger: Path, lost: dict[str, int], sizes: dict[str, int], limit: float | None) -> None:
-    """By source: bytes, as stored, that are damaged, whatever records they held; sources of less than a MiB are not judged."""
+    """By source: bytes, as stored, that could not be read, whatever records they held; sources of less than a MiB are not judged."""
     shares = {name: n / sizes[name] for name, n in lost.items() if sizes.get(name, 0) >= LEAST_BYTES}
     worst = max(shares, key=lambda name: (shares[name], name), default=None)
     if limit is None or worst is None or shares[worst] <= limit:
@@ -57,7 +57,7 @@ def check_lost(ledger: Path, lost: dict[str, int], sizes: dict[str, int], limit:
     rows = _rows(ledger, "read").filter(failed).sort("value", "origin_file", descending=[True, False], nulls_last=True)
     reasons = rows.group_by("reason").len("n").sort("n", "reason", descending=[True, False]).head(N_EXAMPLES)
     raise GuardError(
-        f"{lost[worst]} of {sizes[worst]} bytes of source={worst} ({shares[worst]:.1%}) are damaged and cannot be read, more than "
+        f"{lost[worst]} of {sizes[worst]} bytes of source={worst} ({shares[worst]:.1%}) could not be read, more than "
         f"guards.max_lost_bytes = {limit}. Reasons: {', '.join(f'{reason} {n}' for reason, n in reasons.iter_rows())}. Examples: "
         + "; ".join(_example(row) for row in rows.head(N_EXAMPLES).iter_rows(named=True))
         + '. Replace or exclude the files; raise guards.max_lost_bytes (or set it to "off") if the rest is enough.'

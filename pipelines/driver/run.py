@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.dedup.evals.sets import left_out, load_evals
-from pipelines.dedup.snapshots.index import snapshots_before
+from pipelines.dedup.snapshots.index import snapshots_before, take_back
 from pipelines.driver.context import Engine, RunContext, StageResult, Tell, listed
 from pipelines.driver.decide_again import decide_again
 from pipelines.driver.markers import Markers, module_of, record_of
@@ -108,6 +108,7 @@ class Run:
             say(f"{stage.name} is done again, and what comes after it: {listed(changes)}")
             later = following(stage.name) if self.markers.shaped_otherwise(stage, marker) else ()
             self.forget((stage.name, *later))
+            inputs = self.markers.inputs(stage)  # an index that the run has left lacks its snapshot
         if marker or stage.name != StageName.CRAWL:  # what a crawl that was stopped has fetched is gone on with
             self.clear(stage.name)
         return self.do(stage, inputs)
@@ -139,6 +140,8 @@ class Run:
 
     def forget(self, stages: tuple[StageName, ...]) -> None:
         """Delete what the stages made, their markers first, so that nothing of another recipe is taken for this one's."""
+        if StageName.REFINE in stages:
+            self.leave_index()
         for name in reversed(stages):
             marker_path(self.context.folder, name).unlink(missing_ok=True)
         withdraw(self.context.folder, stages)
@@ -146,6 +149,17 @@ class Run:
             self.clear(name)
         if StageName.VALIDATE in stages:
             shutil.rmtree(self.context.folder / layout.VALIDATION, ignore_errors=True)
+
+    def leave_index(self) -> None:
+        """Take the snapshot that this run added out of its index, unless the recipe replaces it: the run would meet its own documents."""
+        marker = self.markers.read(StageName.REFINE)
+        snapshot = marker.details.get("snapshot") if marker else None
+        if not marker or not snapshot:
+            return
+        index, dedup = marker.settings["dedup"]["index"], self.context.recipe.dedup
+        is_replaced = (index, snapshot["name"]) == (dedup.index, dedup.snapshot)
+        if not is_replaced and take_back(Path(index), snapshot["name"], snapshot["folder"]):
+            self.context.engine.say(f"{index}: snapshot {snapshot['name']!r}, which this run had added, is taken out")
 
     def clear(self, name: StageName) -> None:
         """Delete the stage's files."""

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipelines.driver.context import RunContext
 from pipelines.driver.pool import decider_of
-from pipelines.driver.stages.tokenizer import config_of
+from pipelines.driver.stages.tokenizer import config_of, with_remedy
 from pipelines.engine.segments import batches_of
 from schemas.errors import TokenizerError, UnfilledError
 from tokenizer import bpe
@@ -37,6 +37,6 @@ def foresee_vocabulary(context: RunContext) -> None:
         bpe.train(columns, config)
     except UnfilledError as error:
         if error.n_filled < CLEARLY_UNFILLED * config.asked_size:
-            raise TokenizerError(f"{error}. This was found before dedup, which may leave less text") from None
+            raise TokenizerError(f"{with_remedy(error, context.folder)}. This was found before dedup, which may leave less text") from None
     except TokenizerError:  # the stage says so when the corpus is known
         return

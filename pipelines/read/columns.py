@@ -58,6 +58,8 @@ class Seen:
     """Rows that have the text column, whatever it holds."""
     url: int = 0
     """Rows that have the URL column or, where the recipe names none, a URL."""
+    addresses: int = 0
+    """Rows that hold a URL."""
     unreadable: Counter[str] = field(default_factory=Counter)
     """Columns that nobody asked for and that could not be read, by the number of files."""
 
@@ -82,18 +84,23 @@ def value_at(row: Mapping[str, Any], name: str) -> Any:
 def url_of(row: Mapping[str, Any], url: str | None) -> str | None:
     """The first place that holds a string which is not empty."""
     for value in _values(row, _URL_ROOTS) if url is None else values_at(row, url):
-        if isinstance(value, str) and value:
-            return value
+        if text := _string(value):
+            return text
     return None
 
 
 def licence_of(row: Mapping[str, Any]) -> str | None:
     """What the first place that names licences holds: a string, or a list of them joined by ", "."""
     for value in _values(row, _LICENCE_ROOTS):
-        names = [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str) and each]
+        names = [name for each in (value if isinstance(value, list) else [value]) if (name := _string(each))]
         if names:
             return ", ".join(names)
     return None
+
+
+def _string(value: Any) -> str | None:
+    """The value as a string, if it is one or its bytes, as writers store it who leave the column without the type."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value if isinstance(value, str) else None
 
 
 def _values(row: Mapping[str, Any], places: tuple[tuple[str, str], ...]) -> Iterator[Any]:

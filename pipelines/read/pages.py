@@ -27,7 +27,7 @@ def _document(record: Record, read: Read) -> Document:
         raise dropped("empty_body")
     kind = content_kind(payload.body, content_type, record.headers.get("warc-identified-payload-type", ""))
     meta: Meta = {"content_type": essence(content_type)}
-    if truncated := record.headers.get("warc-truncated"):
+    if truncated := _why_truncated(record.headers, payload):
         meta["truncated"] = truncated
     if record.lacks_checksum:
         meta["no_checksum"] = True
@@ -67,6 +67,13 @@ def _payload(record: Record, max_bytes: int) -> Payload:
     content_type = record.headers.get("content-type", "")
     is_http = record.headers["warc-type"].lower() == "response" and essence(content_type) in ("application/http", "")
     return parse_http(record.block, max_bytes) if is_http else Payload({"content-type": content_type}, record.block)
+
+
+def _why_truncated(headers: dict[str, str], payload: Payload) -> str | None:
+    """Why there is only a beginning of the page, in the words of WARC-Truncated or "segment" of a record that others continue."""
+    if stated := headers.get("warc-truncated"):
+        return stated
+    return "segment" if "warc-segment-number" in headers else "unspecified" if payload.is_cut else None
 
 
 def _charset_meta(decoded: Decoded) -> Meta:

@@ -105,11 +105,11 @@ def _roots(name: str) -> Iterator[str]:
 
 
 def _wanted_by_arrow(schema: pa.Schema, asked: Collection[str]) -> list[str]:
-    wanted = {field.name: None for field in schema if field.name in asked or _is_plain(field.type)}
+    kinds = {field.name: field.type for field in schema}  # of columns of one name the last, as of members of an object
+    wanted = {name: None for name, kind in kinds.items() if name in asked or _is_plain(kind)}
     for name in sorted(asked):
         for root in _roots(name):
-            if root in schema.names:
-                kind = schema.field(root).type
+            if (kind := kinds.get(root)) is not None:
                 if pa.types.is_struct(kind) or pa.types.is_map(kind):
                     wanted.setdefault(name if pa.types.is_struct(kind) else root)
                 break

@@ -27,11 +27,17 @@ class Part:
         """The first bytes of the content."""
         self.first_bytes = b""
         """The first bytes as stored."""
+        self.content_bytes = end - offset
+        """Bytes of the content, once it has been decoded."""
 
     @property
     def n_bytes(self) -> int:
         """Bytes of the file as stored."""
         return self.end - self.offset
+
+    def stored_bytes(self, n_decoded: int) -> int:
+        """How many bytes of the file so many of the content take, about."""
+        return min(self.n_bytes, n_decoded * self.n_bytes // max(1, self.content_bytes))
 
     def pieces(self) -> Iterator[bytes]:
         """The content piece by piece, as far as it can be decoded."""
@@ -59,6 +65,7 @@ class CheckedPart(Part):
                         self._held = None
         except Damaged as damage:
             self.damage = damage
+        self.content_bytes = n_bytes
 
     def pieces(self) -> Iterator[bytes]:
         """The content piece by piece, as far as it can be decoded."""

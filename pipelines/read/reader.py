@@ -44,7 +44,7 @@ class Found:
     documents: pa.RecordBatch
     failures: pa.RecordBatch
     lost_bytes: int
-    """Bytes of damaged files, as stored, of which it is not known how many records they held."""
+    """Bytes that cannot be read, as stored, of which it is not known how many records they held."""
     passed_over: Counter[str]
     """WARC records that are no input, by kind."""
 
@@ -95,13 +95,23 @@ def read_items(path: Path, name: str, format_: str, source: Source, read: Read, 
     try:
         for address, item in _records(path, name, _format_in(path, format_, source.format), source, read, seen, passed_over):
             following = address.offset + 1
-            yield address, item
+            yield address, _with_bytes(item, path) if isinstance(item, Unread) else item
     except Rejected as rejected:
-        yield Address(following), rejected.unread
+        yield Address(following), _with_bytes(rejected.unread, path)
     except OSError as error:
         if error.errno in _NOT_OF_THE_FILE:
             raise
-        yield Address(following), Unread(Outcome.FAILED, "unreadable_file")
+        yield Address(following), _with_bytes(Unread(Outcome.FAILED, "unreadable_file"), path)
+
+
+def _with_bytes(unread: Unread, path: Path) -> Unread:
+    """What says that a file cannot be read stands for all of its bytes."""
+    if unread.reason not in FILE_REASONS or unread.lost_bytes:
+        return unread
+    try:
+        return unread._replace(lost_bytes=path.stat().st_size)
+    except OSError:
+        return unread
 
 
 def _format_in(path: Path, format_: str, stated: str) -> str:

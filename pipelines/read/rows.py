@@ -1,6 +1,7 @@
 """JSON Lines: one line is one record, its offset the number of the line, counted from 0; and what makes a row a document.
 
-Blank lines are no records but count as lines. Of the other columns, numbers, truth values and short strings go to `meta`. Text may be a
+Blank lines are no records but count as lines. Where objects follow each other in a line, as with line ends of other systems or none, each
+is a record. Of the other columns, numbers, truth values and short strings go to `meta`. Text may be a
 string or a list of strings, its paragraphs.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -25,12 +27,17 @@ from schemas.ledger import Outcome
 Row = dict[str, Any]
 _MAX_META_CHARS: Final = 256
 _MAX_SEEN: Final = 1 << 16
+_SEVERAL: Final = re.compile(rb"\}[\s\x1e\0,]*(?:\xef\xbb\xbf)?\{")
+_BETWEEN: Final = re.compile("[\\s\x1e\0\ufeff]*")
 
 
 def read_jsonl(path: Path, columns: Columns, max_bytes: int, seen: Seen, max_window: int = MAX_WINDOW_BYTES) -> Iterator[Item]:
     """Every line that is not blank, as a document or the reason why it is none."""
+    before, part = -1, 0
     for number, row in json_rows(path, max_bytes, max_window):
-        yield Address(number), row if isinstance(row, Unread) else read_row(row, columns, seen)
+        part = part + 1 if number == before else 0
+        before = number
+        yield Address(number, part), row if isinstance(row, Unread) else read_row(row, columns, seen)
 
 
 def json_rows(path: Path, max_bytes: int, max_window: int = MAX_WINDOW_BYTES) -> Iterator[tuple[int, Row | Unread]]:
@@ -39,47 +46,45 @@ def json_rows(path: Path, max_bytes: int, max_window: int = MAX_WINDOW_BYTES) ->
     Every line of a damaged part is a row, and the last one stands for the bytes of the part.
     """
     with path.open("rb") as file:
-        for number, row in enumerate(_rows(parts(file, path.name, max_window, _begins_like_a_row), max_bytes)):
-            if row is not None:
-                yield number, row
+        for number, rows in enumerate(_rows(parts(file, path.name, max_window, _begins_like_a_row), max_bytes)):
+            yield from ((number, row) for row in rows)
 
 
 def _begins_like_a_row(part: Part) -> bool:
     return not part.damage or part.head.startswith(b"{")
 
 
-def _rows(stored: Iterable[Part], max_bytes: int) -> Iterator[Row | Unread | None]:
-    """What each line is, None for a blank one.
+def _rows(stored: Iterable[Part], max_bytes: int) -> Iterator[list[Row | Unread]]:
+    """What each line holds, nothing for a blank one.
 
     A line beside damage may have lost an end: it is believed if it is a whole JSON object, which neither end of one is.
     """
     is_after_damage = False
-    unfinished: Row | Unread | None = None
+    unfinished: list[Row | Unread] = []
     for is_damaged, run in groupby(stored, lambda part: part.damage is not None):
         if is_damaged:
-            if unfinished is not None and not _may_be_cut(unfinished):
+            if unfinished and not _may_be_cut(unfinished):
                 yield unfinished
-            unfinished, is_after_damage = None, True
+            unfinished, is_after_damage = [], True
             for part in run:
-                yield from _unread_lines(part, max_bytes)
+                for unread in _unread_lines(part, max_bytes):
+                    yield [unread]
             continue
-        for line, lacks_checksum in _lines_of(run, max_bytes):
-            item = None if line is not None and line.isspace() else _parse_line(line, max_bytes)
-            if lacks_checksum and isinstance(item, dict):
-                item["no_checksum"] = True
-            if is_after_damage and _may_be_cut(item):
-                item = None
+        for line, part in _lines_of(run, max_bytes):
+            rows = _parse_line(line, part, max_bytes)
+            if is_after_damage and _may_be_cut(rows):
+                rows = []
             is_after_damage = False
-            if line is not None and not line.endswith(b"\n"):
-                unfinished = item
+            if isinstance(line, bytes) and not line.endswith(b"\n"):
+                unfinished = rows
             else:
-                yield item
-    if unfinished is not None:
+                yield rows
+    if unfinished:
         yield unfinished
 
 
-def _may_be_cut(item: Row | Unread | None) -> bool:
-    return isinstance(item, Unread) and item.reason in ("bad_json", "too_large")
+def _may_be_cut(rows: list[Row | Unread]) -> bool:
+    return any(isinstance(row, Unread) and row.reason in ("bad_json", "too_large") for row in rows)
 
 
 def _unread_lines(part: Part, max_bytes: int) -> Iterator[Unread]:
@@ -91,10 +96,11 @@ def _unread_lines(part: Part, max_bytes: int) -> Iterator[Unread]:
     n_rows, is_after_row = 0, True
     seen: set[bytes] = set()
     for line in _lines(part.pieces(), max_bytes):
-        digest = hashlib.blake2b(line or b"", digest_size=8).digest()
-        if (line is not None and line.isspace()) or digest in seen:
+        content = line if isinstance(line, bytes) else b""
+        digest = hashlib.blake2b(content, digest_size=8).digest()
+        if content.isspace() or digest in seen:
             continue
-        is_row = line is not None and _is_row(line)
+        is_row = _is_row(content)
         n_rows += is_row or is_after_row
         is_after_row = is_row
         if len(seen) == _MAX_SEEN:
@@ -113,22 +119,21 @@ def _is_row(line: bytes) -> bool:
     return True
 
 
-def _lines_of(run: Iterable[Part], max_bytes: int) -> Iterator[tuple[bytes | None, bool]]:
-    """(line, whether the part that it ends in lacks a checksum) of intact parts that follow each other."""
-    lacks_checksum = False
+def _lines_of(run: Iterable[Part], max_bytes: int) -> Iterator[tuple[bytes | int, Part]]:
+    """(line, the part that it ends in) of intact parts that follow each other."""
+    present = Part(0, 0)
 
     def pieces() -> Iterator[bytes]:
-        nonlocal lacks_checksum
-        for part in run:
-            lacks_checksum = part.lacks_checksum
-            yield from part.pieces()
+        nonlocal present
+        for present in run:
+            yield from present.pieces()
 
     for line in _lines(pieces(), max_bytes):
-        yield line, lacks_checksum
+        yield line, present
 
 
-def _lines(pieces: Iterable[bytes], max_bytes: int) -> Iterator[bytes | None]:
-    """The lines of a stream with their line ends; None for one longer than `max_bytes`, which is never held."""
+def _lines(pieces: Iterable[bytes], max_bytes: int) -> Iterator[bytes | int]:
+    """The lines of a stream with their line ends; of one longer than `max_bytes`, which is never held, its length."""
     held: list[bytes] = []
     n_held = 0
     for piece in pieces:
@@ -138,21 +143,34 @@ def _lines(pieces: Iterable[bytes], max_bytes: int) -> Iterator[bytes | None]:
             held.append(first)
         if not others:
             continue
-        yield b"".join(held) + b"\n" if n_held <= max_bytes else None
+        yield b"".join(held) + b"\n" if n_held <= max_bytes else n_held
         for line in others[:-1]:
-            yield line + b"\n" if len(line) <= max_bytes else None
+            yield line + b"\n" if len(line) <= max_bytes else len(line)
         held, n_held = [others[-1]], len(others[-1])
     if n_held:
-        yield b"".join(held) if n_held <= max_bytes else None
+        yield b"".join(held) if n_held <= max_bytes else n_held
 
 
-def _parse_line(line: bytes | None, max_bytes: int) -> Row | Unread:
+def _parse_line(line: bytes | int, part: Part, max_bytes: int) -> list[Row | Unread]:
+    """The object that a line is, or several that follow each other; else why it cannot be read.
+
+    Where nobody knows how many records it held, that stands for its bytes.
+    """
+    if isinstance(line, int):
+        return [Unread(Outcome.FAILED, "too_large", None, max_bytes, part.stored_bytes(line))]
+    if line.isspace():
+        return []
     try:
-        if line is None:
-            raise failed("too_large", None, max_bytes)
-        return _parse(line)
+        rows = [_parse(line)]
     except Rejected as rejected:
-        return rejected.unread
+        rows = _objects(line)
+        if not rows:
+            n_lost = part.stored_bytes(len(line)) if _SEVERAL.search(line) else 0
+            return [rejected.unread._replace(lost_bytes=n_lost)]
+    if part.lacks_checksum:
+        for row in rows:
+            row["no_checksum"] = True
+    return [*rows]
 
 
 def _parse(line: bytes) -> Row:
@@ -161,6 +179,22 @@ def _parse(line: bytes) -> Row:
     if not isinstance(row, dict):
         raise failed("bad_json")
     return row
+
+
+def _objects(line: bytes) -> list[Row]:
+    """The objects that a line is made of, with nothing but separators between them; none if it is anything else."""
+    if not _SEVERAL.search(line):
+        return []
+    text, at, rows = line.decode("utf-8", "replace"), 0, list[Row]()
+    while (at := _BETWEEN.match(text, at).end()) < len(text):  # type: ignore[union-attr]
+        try:
+            row, at = _LENIENT.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return []
+        if not isinstance(row, dict):
+            return []
+        rows.append(_well_formed(row))
+    return rows
 
 
 def parse_json(data: bytes) -> Any:
@@ -184,6 +218,9 @@ def _integer(digits: str) -> int | float:
         return float(digits)
 
 
+_LENIENT: Final = json.JSONDecoder(strict=False, parse_int=_integer)
+
+
 def _well_formed(value: Any) -> Any:
     """The value with every lone surrogate in it replaced."""
     if isinstance(value, str):
@@ -202,6 +239,7 @@ def read_row(row: Row, columns: Columns, seen: Seen) -> Document | Unread:
     """The document that a row of plain values is, or why it is none."""
     url = url_of(row, columns.url)
     seen.rows += 1
+    seen.addresses += url is not None
     seen.url += url is not None or (columns.url is not None and any(True for _ in values_at(row, columns.url)))
     try:
         text = _text_at(row, columns.text, seen)

@@ -16,7 +16,7 @@ from schemas.recipe import Recipe
 from schemas.splits import Split
 
 LOST_BYTES = "lost bytes"
-"""Counts by source the bytes of damaged files of which it is not known how many records they held."""
+"""Counts by source the bytes that cannot be read and of which it is not known how many records they held."""
 PASSED_OVER = "passed over"
 """Counts by kind the WARC records that are no input."""
 COLUMNS: Final = "columns of"
@@ -48,7 +48,7 @@ class _Read(beam.DoFn):
             count(PASSED_OVER, **found.passed_over)
             if found.n_records:
                 yield Decision(tag(found.documents, split.index, sequence), tag(found.failures, split.index, sequence))
-        count(f"{COLUMNS} {split.source}", rows=seen.rows, text=seen.text, url=seen.url)
+        count(f"{COLUMNS} {split.source}", rows=seen.rows, text=seen.text, url=seen.url, addresses=seen.addresses)
         count(f"{UNREADABLE} {split.source}", **{f"column {name}": n for name, n in seen.unreadable.items()})
         self.progress.step()
 

@@ -176,14 +176,15 @@ def _stream_records(stream: Stream, max_bytes: int) -> Iterator[_Found]:
 def _kind_passed_over(headers: dict[str, str]) -> str | None:
     """What kind of record that is no input this is: a page, a file that was asked for or text that an archive extracted is input.
 
-    Crawlers keep their logs and arguments, and a page's text, picture and metrics, as resources under addresses of their own schemes.
-    What is damaged counts as input unless its header says otherwise.
+    Crawlers keep their logs and arguments, a page's text, picture and metrics, and what name servers and registries answered, under
+    addresses of other schemes. What is damaged counts as input unless its header says otherwise.
     """
     kind = _only(headers, "warc-type").lower()
     if kind in _OTHER_TYPES:
         return kind
     scheme = _SCHEME.match(headers.get("warc-target-uri", ""))
-    if kind in ("resource", "conversion") and scheme and scheme[1].lower() not in _PAGE_SCHEMES:
+    is_exchange = kind == "response" and headers.get("content-type", "").lower().startswith("application/http")
+    if kind in _INPUT_TYPES and not is_exchange and scheme and scheme[1].lower() not in _PAGE_SCHEMES:
         return f"{kind} {scheme[1].lower()}:"
     return None
 

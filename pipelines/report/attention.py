@@ -53,7 +53,7 @@ def _problems(facts: Facts) -> Iterator[Notice]:
         yield Notice(level="problem", text=f"The model did not pass: {reasons}.", section="model")
     for row in facts.guards:
         if row.limit is not None and row.group and row.share > row.limit:
-            text = f"{row.group} lost {formats.share(row.share)}, more than {row.key} = {row.limit:g} allows."
+            text = f"{row.group} {row.did} {formats.share(row.share)}, more than {row.key} = {row.limit:g} allows."
             yield Notice(level="problem", text=text, section="guards")
 
 
@@ -100,7 +100,7 @@ def _loss(share: float, text: str, section: str) -> Notice:
 def _notices(facts: Facts) -> Iterator[Notice]:
     for guard in facts.guards:
         if guard.limit and guard.group and NEAR_CEILING * guard.limit <= guard.share <= guard.limit:
-            text = f"{guard.group} lost {formats.share(guard.share)}, near {guard.key} = {guard.limit:g}."
+            text = f"{guard.group} {guard.did} {formats.share(guard.share)}, near {guard.key} = {guard.limit:g}."
             yield Notice(level="notice", text=text, section="guards")
     for files in facts.source_files:
         if files.n_failed:
@@ -112,7 +112,7 @@ def _notices(facts: Facts) -> Iterator[Notice]:
             )
             yield Notice(level="notice", text=text, section="reading")
     for name, n_lost in sorted((facts.details(StageName.COLLECT).get("lost_bytes") or {}).items()):
-        text = f"{formats.size(n_lost)} of the files of source {name} are damaged; it is not known how many records they held."
+        text = f"{formats.size(n_lost)} of the files of source {name} could not be read; it is not known how many records they held."
         yield Notice(level="notice", text=text, section="reading")
     if crowded := (facts.details(StageName.REFINE).get("dedup") or {}).get("crowded_buckets"):
         text = f"{formats.number_of(crowded, 'bucket')} held more than dedup.minhash.max_comparisons documents; near-duplicates may remain."

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
+from pipelines.driver.guards import LEAST_BYTES
 from pipelines.read.records import FILE_REASONS
 from pipelines.report.histograms import Histogram, histogram_of, histograms
 from pipelines.report.rows import Cluster, CutRow, CutShare, FilesRow, GuardRow, LanguageRow, RuleRow, SourceRow
@@ -283,6 +284,8 @@ class Facts:
             _nearest("max_filtered", guards.max_filtered, entered, filtered, ("source", "lang"), guards.min_documents),
             _nearest("max_merged", guards.max_merged, stayed.filter(self.refined), merged, ("source", "lang"), guards.min_documents),
             self._largest_cluster(guards.max_cluster),
+            self._same_address(guards.max_same_address),
+            self._lost_bytes(guards.max_lost_bytes),
         ]
 
     def _largest_cluster(self, limit: float | None) -> GuardRow:
@@ -293,6 +296,22 @@ class Facts:
             return row
         largest = self.clusters[0]
         return replace(row, group=f"cluster of {largest.survivor_id}", n=n, share=(largest.n_merged + 1) / n)
+
+    def _same_address(self, limit: float | None) -> GuardRow:
+        """The share of all documents that dedup saw which have the address of another, and not its text."""
+        row = GuardRow(key="guards.max_same_address", limit=limit, group=None)
+        n, apart = self.n_records(stage="dedup"), (self.details("refine").get("dedup") or {}).get("same_address_apart", 0)
+        if not self.done("refine") or n < self.recipe.guards.min_documents:
+            return row
+        return replace(row, group="documents unlike another of their address", did="are", n=n, share=apart / n)
+
+    def _lost_bytes(self, limit: float | None) -> GuardRow:
+        """The source of which the largest share of bytes is damaged."""
+        sizes, lost = (self.details("collect").get(name) or {} for name in ("input_bytes", "lost_bytes"))
+        rows = [(lost.get(name, 0) / size, name) for name, size in sizes.items() if size >= LEAST_BYTES]
+        share, worst = max(rows, key=lambda row: row[0], default=(0.0, None))
+        group = f"source {worst} (bytes)" if worst else None
+        return GuardRow(key="guards.max_lost_bytes", limit=limit, group=group, n=sizes.get(worst, 0), share=share)
 
     def _worst_files(self, limit: float | None) -> GuardRow:
         """The source that could not read the largest share of its files."""

@@ -149,6 +149,8 @@ class GuardRow:
     group: str | None
     n: int = 0
     share: float = 0.0
+    did: str = "lost"
+    """What the group and the share say together."""
 
 
 def total(sources: list[SourceRow]) -> SourceRow:

@@ -58,7 +58,7 @@ def reading(facts: Facts) -> list[str]:
         kinds = ", ".join(f"{kind} {count(n)}" for kind, n in passed.items())
         said.append(f"Records of archives that hold no page are not counted: {kinds}.")
     for source, n in (found.get("lost_bytes") or {}).items():
-        said.append(f"Of {source} {number_of(n, 'byte')} are damaged; how many records they held is not known.")
+        said.append(f"Of {source} {number_of(n, 'byte')} could not be read; how many records they held is not known.")
     return said
 
 

@@ -48,7 +48,7 @@ from pipelines.scrub.network import (
 from pipelines.scrub.phones import find_cn_mobile, find_phone
 from pipelines.scrub.phrases import Phrase
 from pipelines.scrub.places import Place
-from pipelines.scrub.secrets import KEY_HINTS, find_crypto_address, find_key, find_secret
+from pipelines.scrub.secrets import KEY_HINTS, find_crypto_address, find_key, find_private_key, find_secret
 
 Mask = npt.NDArray[np.bool_]
 Picks = Callable[[Candidates], Mask]
@@ -146,7 +146,7 @@ def _whole(window: Window, place: Place) -> Iterator[tuple[int, int]]:
 _SOCIAL: Final = _shapes(shape(3, 2, 4), shape(9))
 _DNI: Final = _either(_words(shape(8, 1), word(1, 7, 1)), _shapes(shape(7), shape(8), shape(2, 3, 3)))
 KINDS: Final[dict[str, Kind]] = {
-    "private_key": Kind(phrases.PRIVATE_KEYS, _whole, "PEM"),
+    "private_key": Kind(phrases.PRIVATE_KEYS, _alone(find_private_key), "PEM, base64"),
     "secret": Kind(_form(KEY), _alone(find_secret), "format of the service"),
     "url_credentials": Kind(_form(AT), _alone(find_url_credentials), "URL"),
     "email": Kind(_form(AT), _alone(find_email), "public suffix list"),

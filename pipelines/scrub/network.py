@@ -205,12 +205,25 @@ def find_mac(window: Window) -> Iterator[Span]:
         yield 0, len(window.value)
 
 
+_NUMBER_BEFORE: Final = re.compile(rb"\d[ \t]*[,;|\t ][ \t]*[-+]?\Z")
+_NUMBER_AFTER: Final = re.compile(rb"[ \t]*[,;|\t ][ \t]*[-+]?\.?\d")
+_PLACE_CUE: Final = re.compile(r"\b(?:lat|l(?:on|ng)|gps|geo|coord|position|location)|坐标|经纬|座標|координат", re.IGNORECASE)
+
+
 def find_gps(window: Window) -> Iterator[Span]:
-    """A pair of decimal degrees with four places or more, told apart from other decimals by their range."""
+    """A pair of decimal degrees with four places or more, told apart from other decimals by their range.
+
+    One of a row of numbers, of two numbers below 1, or of one number twice needs a word that calls it a place.
+    """
     if not re.fullmatch(rb"\d{1,2}\.\d{4,15}", window.value):
         return
     match = re.match(rb"\s?[,;]\s?-?(\d{1,3}\.\d{4,15})(?!\d|\.\d)", window.after)
-    if match and float(window.value) <= 90 and float(match[1]) <= 180 and not window.before[-1:].isalnum() and window.before[-1:] != b".":
+    if not match or window.before[-1:].isalnum() or window.before[-1:] == b".":
+        return
+    latitude, longitude = float(window.value), float(match[1])
+    beside = _NUMBER_BEFORE.search(window.before) or _NUMBER_AFTER.match(window.after[match.end() :])
+    is_row = bool(beside) or max(latitude, longitude) < 1 or latitude == longitude
+    if latitude <= 90 and longitude <= 180 and (not is_row or _PLACE_CUE.search(words(window.before))):
         yield -(window.before[-1:] == b"-"), len(window.value) + match.end()
 
 

@@ -47,6 +47,7 @@ _HIDDEN: Final = (
     *range(0x200B, 0x2010),  # zero-width space, joiners, marks of direction
     *range(0x202A, 0x202F),
     *range(0x2060, 0x2070),  # word joiner, invisible operators, isolates
+    *(0x115F, 0x1160, 0x3164, 0xFFA0),  # fillers of Hangul
     0x180E,
     0x20E3,  # the key around a digit
     *range(0xFE00, 0xFE10),  # variation selectors

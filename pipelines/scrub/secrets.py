@@ -30,13 +30,16 @@ _KEYS: Final = re.compile(
     rb"|shp(?:at|ca|pa|ss)_[0-9A-Fa-f]{32}|GOCSPX-[A-Za-z0-9_-]{28})(?![A-Za-z0-9_])"  # JFrog, DigitalOcean, Shopify, Google
 )
 _EXAMPLE: Final = re.compile(rb"example|x{6}|0{8}|1234567890?abc", re.IGNORECASE)
-_PEM_LINES: Final = rb"(?:(?!-)[A-Za-z0-9+/=:,. \t-]{0,120}(?:\r?\n|\\n)){1,200}?"
-_PEM_IN_ONE_LINE: Final = rb"[ \t][A-Za-z0-9+/=:,. \t]{1,24000}+"  # of a title, or where lines were joined
 PRIVATE_KEY: Final = (
-    rb"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:(?:\r?\n|\\n)(?:%b)|%b)-----END [A-Z0-9 ]{1,40}-----"
-    % (_PEM_LINES, _PEM_IN_ONE_LINE)
+    rb"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
+    rb"(?:[^-]|-(?!----(?:BEGIN|END) )){0,24000}+(?:-----END [A-Z0-9 ]{1,40}-----)?"
 )
-"""The text of a private key in PEM, the ends of its lines written as \\n too, or as spaces."""
+"""What may be a private key in PEM, however its lines are written: in comments, quoted, indented, in strings. `find_private_key` looks."""
+_PEM_END: Final = b"-----END "
+_BASE64_LINE: Final = re.compile(rb"[A-Za-z0-9+/=]{16,}")
+_CUT_OFF: Final = re.compile(
+    rb"-----BEGIN [^-]+-----(?:[^A-Za-z0-9+/]{1,40}[A-Za-z0-9+/=]{40,200}){1,400}(?:[^A-Za-z0-9+/]{1,40}[A-Za-z0-9+/]{1,79}={1,2})?"
+)
 
 _BASE58: Final = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _PLACE: Final = {byte: place for place, byte in enumerate(_BASE58)}
@@ -56,6 +59,19 @@ def find_secret(window: Window) -> Iterator[Span]:
     match = _KEYS.match(window.value)
     if match and not (window.before[-1:].isalnum() or _EXAMPLE.search(match[0])):
         yield match.span()
+
+
+def find_private_key(window: Window) -> Iterator[Span]:
+    """From BEGIN to END if base64 makes up most of what stands between; where END is missing, BEGIN and the lines of base64 after it."""
+    value = window.value
+    end = value.rfind(_PEM_END)
+    if end < 0:
+        if match := _CUT_OFF.match(value):
+            yield match.span()
+        return
+    between = value[value.index(b"KEY") : end]
+    if 2 * sum(len(line) for line in _BASE64_LINE.findall(between)) >= sum(len(word) for word in between.split()):
+        yield 0, len(value)
 
 
 def find_crypto_address(window: Window) -> Iterator[Span]:

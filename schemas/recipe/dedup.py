@@ -81,7 +81,8 @@ class MinHash:
             bands, rows = best_banding(self.threshold, self.permutations)
             object.__setattr__(self, "bands", bands)
             object.__setattr__(self, "rows", rows)
-        require(0 < self.limit <= 1, "dedup.minhash.min_containment", self.min_containment, "must lie in (0, 1]")
+        least = self.min_containment
+        require(least is None or 0 < least <= 1, "dedup.minhash.min_containment", least, "must lie in (0, 1]")
         for name in ("bands", "rows", "shingle", "max_comparisons"):
             require(getattr(self, name) > 0, f"dedup.minhash.{name}", getattr(self, name), "must be above 0")
         require(0 < self.min_jaccard <= 1, "dedup.minhash.min_jaccard", self.min_jaccard, "must lie in (0, 1]")

@@ -42,7 +42,7 @@ class Guards:
     max_failed: Threshold = 0.90
     """Records that could not be read, by source."""
     max_lost_bytes: Threshold = 0.50
-    """Bytes of the input files, as stored, that are damaged so that it is not known how many records they held, by source."""
+    """Bytes of the input files, as stored, that cannot be read so that it is not known how many records they held, by source."""
     max_failed_files: Threshold = 0.5
     """Files of which nothing could be read, by source, however few it has."""
     min_documents: int = 100

@@ -105,7 +105,7 @@ def test_every_url_that_is_found_is_counted_once(start: Start, tmp_path: Path) -
             "/new": "moved here",
             "/away": redirecting("http://away.example/"),
             "/big": "x" * 3000,
-            "/garbled": answering(b"no gzip", headers={"Content-Encoding": "gzip"}),
+            "/garbled": answering(b"\x1f\x8b\x08 no gzip", headers={"Content-Encoding": "gzip"}),
         }
     )
     report = site.crawl(tmp_path, exclude=["/private/"], max_page_bytes=2000, max_depth=1)

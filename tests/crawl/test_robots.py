@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict, CIMultiDictProxy
 
-from pipelines.crawl.robots import MAX_ROBOTS_BYTES, Policy, parse, product_token
+from pipelines.crawl.fetch import Exchange
+from pipelines.crawl.robots import MAX_ROBOTS_BYTES, Policy, judge, parse, product_token
 from schemas.errors import RecipeError
 from schemas.recipe import Crawl
 
@@ -135,3 +139,33 @@ def test_the_product_token_is_how_sites_address_us(user_agent: str, token: str) 
 def test_a_user_agent_without_a_product_name_is_refused(user_agent: str) -> None:
     with pytest.raises(RecipeError, match=r"crawl\.user_agent"):
         product_token(user_agent)
+
+
+def test_rules_that_are_cut_let_nobody_in() -> None:
+    """What forbids may be in the part that is missing; of a page the beginning would do."""
+    rules = "\n".join(["User-agent: *", *(f"Disallow: /{i * 7919 % 997}/" for i in range(200))]).encode()
+    packed = gzip.compress(rules, mtime=0)
+    assert judge(answer(packed)) == (rules, None)
+    text, failure = judge(answer(packed[:-40]))
+    assert text == b""
+    assert failure is not None
+    assert (failure.reason, failure.detail) == ("robots_unavailable", "robots.txt ends too early")
+
+
+def answer(body: bytes) -> Exchange:
+    headers = {"Content-Encoding": "gzip"}
+    return Exchange(
+        url="http://a.example/robots.txt",
+        started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        ip="",
+        request_head=b"",
+        version="HTTP/1.1",
+        status=200,
+        reason="OK",
+        raw_headers=(),
+        headers=CIMultiDictProxy(CIMultiDict(headers)),
+        content_type="text/plain",
+        charset=None,
+        body=body,
+        truncated=False,
+    )

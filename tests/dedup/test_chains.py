@@ -145,3 +145,11 @@ def test_an_address_of_very_many_documents_is_worked_through_in_bounded_memory(t
     assert all(text_at[m["at"]] == text_at[m["survivor_at"]] for m in merges.to_pylist())
     assert merges.num_rows + counters["same_address_apart"] <= 599
     assert merges.num_rows > 250
+
+
+def test_protected_documents_of_one_address_stay_and_what_copies_them_ends(tmp_path: Path) -> None:
+    text = " ".join(words(60, "protected"))
+    segments = write_segments(tmp_path / "segments", [[text] * 2, [text] * 2], ["kept", "web"])
+    with_urls(segments, [["http://a.example/"] * 2] * 2)
+    merges, _ = deduplicate(Dedup(kinds=("url",), protected=("kept",)), segments, tmp_path / "run")
+    assert [(m["at"], m["survivor_at"]) for m in merges.to_pylist()] == [(at(1, 0), at(0, 0)), (at(1, 1), at(0, 0))]

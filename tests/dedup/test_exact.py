@@ -47,6 +47,7 @@ def test_canonical_url(url: str, canonical: str) -> None:
         ("http://a.example/book#div24", "a.example/book"),
         ("http://a.example/#!/user/1/", "a.example#!/user/1"),
         ("https://a.example/app/#/inbox?x=1", "a.example/app#/inbox?x=1"),
+        (" http://a.example/#!/user/1/\n", "a.example#!/user/1"),
         ("http://a.example/#/", "a.example"),
         ("http://a.example/#!", "a.example"),
         (None, None),
@@ -54,6 +55,13 @@ def test_canonical_url(url: str, canonical: str) -> None:
 )
 def test_a_fragment_is_part_of_an_address_where_it_is_a_route(url: str | None, page: str | None) -> None:
     assert page_urls(pl.Series([url], dtype=pl.String)).item() == page
+
+
+def test_pages_that_differ_in_a_route_alone_have_other_url_hashes() -> None:
+    urls = ["http://a.example/#!/user/1", "http://a.example/#!/user/2", "http://a.example/#top", "http://a.example"]
+    one, two, fragment, none = url_hashes(pa.array(urls, pa.large_string())).to_pylist()
+    assert len({one, two, none}) == 3
+    assert fragment == none
 
 
 def test_a_document_without_url_has_no_url_hash() -> None:

@@ -59,6 +59,14 @@ def test_a_cluster_of_just_its_share_a_small_corpus_and_off_pass(tmp_path: Path)
     check_merges(tmp_path, Guards(max_cluster=0.01, min_documents=201))
 
 
+def test_a_share_of_copies_stops_the_run_above_its_limit_from_the_least_number_of_documents_on(tmp_path: Path) -> None:
+    write_ledger(tmp_path, 200, [51])
+    with pytest.raises(GuardError, match=r"50 of 200 documents of source=web .*max_merged = 0\.24"):
+        check_merges(tmp_path, Guards(max_merged=0.24, max_cluster=None, min_documents=200))
+    check_merges(tmp_path, Guards(max_merged=0.25, max_cluster=None, min_documents=200))
+    check_merges(tmp_path, Guards(max_merged=0.24, max_cluster=None, min_documents=201))
+
+
 def write_failures(folder: Path, *failures: tuple[str, str, str, int]) -> None:
     """(source, file, reason, offset) of rows that reading left."""
     rows = [
@@ -120,7 +128,7 @@ def write_reading(folder: Path, values: list[float]) -> None:
 def test_bytes_lost_above_their_share_stop_the_run_however_few_rows_stand_for_them(tmp_path: Path) -> None:
     write_reading(tmp_path, [7.0, 900_000.0])
     expected = (
-        r"1200000 of 2000000 bytes of source=web \(60\.0%\) are damaged.*guards\.max_lost_bytes = 0\.5\. "
+        r"1200000 of 2000000 bytes of source=web \(60\.0%\) could not be read.*guards\.max_lost_bytes = 0\.5\. "
         r"Reasons: gzip_damaged 2\. Examples: 1\.jsonl\.gz:0 gzip_damaged value=900000\.0; 0\.jsonl\.gz:0"
     )
     with pytest.raises(GuardError, match=expected):

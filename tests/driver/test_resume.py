@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from pipelines.dedup.snapshots.catalogue import read_snapshots
 from pipelines.driver.context import Engine
 from pipelines.driver.markers import module_of
 from pipelines.driver.run import Run
@@ -79,6 +80,38 @@ def test_a_changed_setting_does_again_the_stages_that_read_it_and_those_after(
         execute(site_recipe(site, **changes), finished.parent / "fresh")
         assert corpus(finished) == corpus(finished.parent / "fresh")
     assert json.loads((finished / "run.json").read_text())["recipe"] == site_recipe(site, **changes).as_dict()
+
+
+@pytest.mark.parametrize(
+    ("name", "stages"),
+    [
+        ("max_filtered", ["collect"]),
+        ("max_failed", ["collect"]),
+        ("max_failed_files", ["collect"]),
+        ("max_lost_bytes", ["collect"]),
+        ("max_merged", ["refine"]),
+        ("max_cluster", ["refine"]),
+        ("max_same_address", ["refine"]),
+        ("min_documents", ["collect", "refine"]),
+    ],
+)
+def test_a_guard_shapes_only_the_stage_that_asks_it(name: str, stages: list[str]) -> None:
+    assert [stage.name for stage in STAGES[:-1] if reads(stage, f"guards.{name}")] == stages
+
+
+def test_a_snapshot_of_another_name_takes_the_place_of_the_one_that_the_run_had_added(site: Path, tmp_path: Path) -> None:
+    def named(name: str) -> Recipe:
+        return site_recipe(site, **{"dedup.index": str(tmp_path / "index"), "dedup.snapshot": name})
+
+    execute(named("first"), tmp_path / "run")
+    before = {path: digest for path, digest in corpus(tmp_path / "run").items() if not path.startswith("shards/")}  # which name the recipe
+    again, said = resumed(named("second"), tmp_path / "run")
+    assert again[0] == "refine"
+    assert f"{tmp_path / 'index'}: snapshot 'first', which this run had added, is taken out" in said
+    assert before.items() <= corpus(tmp_path / "run").items()
+    assert [snapshot.name for snapshot in read_snapshots(tmp_path / "index")] == ["second"]
+    assert len([path for path in (tmp_path / "index").iterdir() if path.is_dir()]) == 2  # its files, and the catalogue
+    assert resumed(named("second"), tmp_path / "run")[0] == []
 
 
 @pytest.mark.parametrize("gone", [False, True])

@@ -124,7 +124,7 @@ def raise_error(number: int, error: CorpusmillError) -> int:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_bug_that_speaks_of_an_error_stays_a_bug(workers: int) -> None:
-    with pytest.raises((RuntimeError, KeyError), match="schemas.errors.Foo"):
+    with pytest.raises((RuntimeError, KeyError), match=r"schemas\.errors\.Foo"):
         run_graph(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(fail), runner="local", workers=workers)
 
 

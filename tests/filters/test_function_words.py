@@ -36,7 +36,7 @@ def columns(texts: list[str], langs: list[str | None], scores: list[float]) -> t
 
 
 def test_different_function_words_of_the_language_are_counted_where_the_score_is_low() -> None:
-    found = count(*columns(["ya na YA wa", "ya na", "ya na", "ya", "ya"], ["sw", "swh_Latn", "sw", "ja", None], [0.3, 0.69, 0.7, 0.3, 0.0]))
+    found = count(*columns(["ya na YA WA", "ya na", "ya na", "ya", "ya"], ["sw", "swh_Latn", "sw", "ja", None], [0.3, 0.69, 0.7, 0.3, 0.0]))
     assert found.to_pylist() == [3, 2, None, None, None]
     assert confirms(pa.array([LEAST_WORDS, LEAST_WORDS - 1, None], pa.float64())).tolist() == [True, False, False]
 

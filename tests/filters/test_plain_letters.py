@@ -49,6 +49,13 @@ def without_accents(text: str) -> str:
     return "".join(char for char in unicodedata.normalize("NFD", text) if char != "\u0301")
 
 
+def test_a_text_with_a_capital_in_every_word_is_read_in_lower_case_and_german_as_it_is() -> None:
+    german = "Der Fluss entspringt in einem flachen Tal im Norden des alten Steinbruchs und fließt an vier Dörfern vorbei zum Meer"
+    titles = [TEXTS["fr"].title(), TEXTS["ru"].title(), TEXTS["pl"].title()]
+    read = plain(column([*titles, german])).to_pylist()
+    assert read == [*(title.lower() for title in titles), german]
+
+
 KANA = "カワハフルイサイセキジョウノキタニアルアサイタニカラハジマリ"
 _ACCENTED = ("fr", "ru", "el", "vi", "tr")
 DISGUISES = {

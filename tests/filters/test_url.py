@@ -48,6 +48,7 @@ def blocked(tmp_path: Path) -> str:
         ("http://example.com@other.org/", False),
         ("http:\\\\example.com\\page", True),
         ("http://Ｅxample。com/", True),
+        ("http://example.com。/", True),
         ("  http://example.com  ", True),
         ("http://a.evil.co.uk/", True),
         ("http://good.co.uk/", False),

@@ -190,8 +190,6 @@ def text_file(draw: random.Random, number: int) -> File:
 def code_file(draw: random.Random, number: int) -> File:
     """A program whose comments are in any script."""
     made = text(draw, 10 * number)
-    if "PRIVATE KEY" in made.shown:  # one in comments is not found
-        made = text(draw, 10 * number, private=False)
     made = Text(*(CODE_HEAD + "".join(f"# {line}\n" for line in one.split("\n")) for one in (made.shown, made.hidden)))
     stored = made.shown.encode()
     stretch = Stretch(stored, frozenset({0}))

@@ -196,6 +196,15 @@ def test_a_bzip2_stream_without_one_of_its_blocks_is_damaged_where_its_own_check
     assert [str(what).split()[0] for _, what in contents(bytes(packed))][-1] == "bzip2_damaged"
 
 
+@pytest.mark.parametrize("at", [4, 10])  # a byte of its mark, of its checksum
+def test_a_damaged_block_is_counted_once_though_the_checksum_of_its_stream_is_wrong_too(at: int) -> None:
+    packed = bytearray(bz2.compress(b"".join(b"%d " % i * 45_000 for i in range(10, 16)), 1))
+    n_blocks = len(list(parts(io.BytesIO(bytes(packed)))))
+    packed[at] ^= 1
+    found = list(parts(io.BytesIO(bytes(packed)), "a.bz2"))
+    assert [str(part.damage or "") for part in found] == ["bzip2_damaged", *[""] * (n_blocks - 1)]
+
+
 @pytest.mark.parametrize("check", [lzma.CHECK_NONE, lzma.CHECK_CRC32, lzma.CHECK_CRC64, lzma.CHECK_SHA256])
 def test_parts_say_whether_they_have_a_checksum(check: int) -> None:
     (part,) = parts(io.BytesIO(lzma.compress(b"content", check=check)))

@@ -185,3 +185,16 @@ def test_damage_costs_the_rows_of_its_group_or_a_column_that_nobody_asked_for(
     assert all(item.text == f"number {address.offset}" for address, item in items if isinstance(item, Document))
     assert {item.reason for _, item in items if not isinstance(item, Document)} == ({"parquet_damaged"} if n_failed else set())
     assert seen.unreadable == Counter(unreadable)
+
+
+def test_of_columns_of_one_name_the_last_is_read_as_of_members_of_an_object(tmp_path: Path) -> None:
+    columns = [pa.array(["first"]), pa.array(["second"]), pa.array(["http://a.example/"])]
+    pq.write_table(pa.Table.from_arrays(columns, ["text", "text", "url"]), tmp_path / "a.parquet")
+    assert texts(tmp_path / "a.parquet") == ["second"]
+
+
+def test_url_and_licence_may_be_stored_as_bytes(tmp_path: Path) -> None:
+    columns = {"text": [b"words"], "url": [b"http://a.example/"], "license": [b"MIT"]}
+    pq.write_table(pa.table({name: pa.array(value, pa.binary()) for name, value in columns.items()}), tmp_path / "a.parquet")
+    ((document,), _) = read_file(tmp_path / "a.parquet")
+    assert (document["raw_text"], document["url"], document["licence"]) == ("words", "http://a.example/", "MIT")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import io
 import json
 import lzma
@@ -19,11 +20,38 @@ import pytest
 from pipelines.read import reader
 from pipelines.read.reader import doc_id, read_split, read_whole
 from pipelines.read.records import FILE_REASONS, Address, Document, Item
+from pipelines.read.sniff import content_of
 from schemas.errors import InputError
 from schemas.hops import DOCUMENT, LEDGER
 from schemas.recipe import Read, Source
 from schemas.splits import Split
 from tests.read.archives import PARAGRAPH, http, members, page, read_file, reasons, record
+
+
+@pytest.mark.parametrize(
+    ("coding", "in_warc", "said"),
+    [
+        ("gzip", "", "unspecified"),
+        ("gzip", "WARC-Truncated: disconnect\r\n", "disconnect"),
+        ("", "WARC-Segment-Number: 1\r\n", "segment"),
+        ("chunked", "", "unspecified"),
+    ],
+)
+def test_a_page_of_which_only_the_beginning_is_there_says_so(tmp_path: Path, coding: str, in_warc: str, said: str) -> None:
+    body = page("".join(f"<p>Sentence number {i * 7919 % 997} of this page says how high the tide was.</p>" for i in range(200)))
+    if coding == "gzip":
+        block = http(gzip.compress(body, mtime=0)[:-300], extra="Content-Encoding: gzip\r\n")
+    elif coding:
+        block = http(b"%x\r\n%b" % (len(body) + 100, body), extra="Transfer-Encoding: chunked\r\n")
+    else:
+        block = http(body)
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(b"".join(members([record("http://a.example/", block, extra=in_warc)])))
+    ((document,), failures) = read_file(path)
+    assert failures == []
+    assert document["raw_text"].startswith("Sentence number 0 of this page says")
+    assert document["raw_text"].count("\n") > 100
+    assert json.loads(document["meta"])["truncated"] == said
 
 
 def test_a_response_becomes_a_document_with_all_that_is_known(tmp_path: Path) -> None:
@@ -124,6 +152,23 @@ def test_records_passed_over_and_bytes_lost_are_counted_once_by_batches(tmp_path
     assert sum((batch.passed_over for batch in found), Counter()) == {"request": 2, "metadata": 1}
 
 
+@pytest.mark.parametrize(
+    ("format_", "content", "reason"),
+    [
+        ("jsonl", b"no line of JSON\n" * 5000 + b'{"text": "words"}\n' * 100, "not_json_lines"),
+        ("warc", b"<html>Service unavailable</html>", "not_a_warc"),
+        ("parquet", b"PAR1 and nothing of it", "unreadable_file"),
+        ("parquet", b"no Parquet", "not_parquet"),
+    ],
+)
+def test_a_file_that_cannot_be_read_stands_for_all_of_its_bytes(tmp_path: Path, format_: str, content: bytes, reason: str) -> None:
+    """One large file among many small ones is more than its share of the files."""
+    (tmp_path / "a").write_bytes(content)
+    split = Split(index=0, source="web", format=format_, files=(str(tmp_path / "a"),))
+    (found,) = read_split(split, Source(), Read())
+    assert (found.failures["reason"].to_pylist(), found.lost_bytes) == ([reason], len(content))
+
+
 def test_a_file_of_nothing_but_records_that_are_no_input_is_counted(tmp_path: Path) -> None:
     (tmp_path / "a.warc").write_bytes(record("http://a.example/", b"x", kind="warcinfo"))
     split = Split(index=0, source="web", format="warc", files=(str(tmp_path / "a.warc"),))
@@ -209,6 +254,11 @@ def test_an_empty_file_of_json_lines_holds_no_record(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     Path("a.jsonl").touch()
     assert rows_of("a.jsonl") == ([], [])
+
+
+def test_a_byte_order_mark_hides_no_json_lines(tmp_path: Path) -> None:
+    (tmp_path / "rows").write_bytes(b'\xef\xbb\xbf{"text": "a"}\n')
+    assert content_of(tmp_path / "rows") == "jsonl"
 
 
 def test_a_file_of_another_format_than_its_name_says_is_read_by_its_first_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

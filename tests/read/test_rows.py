@@ -15,7 +15,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.recipe import Read
+from pipelines.read.reader import read_split
+from schemas.recipe import Read, Source
+from schemas.splits import Split
 from tests.read.archives import read_file, reasons
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
@@ -62,6 +64,7 @@ def test_columns_go_by_the_names_that_the_source_gives_them(tmp_path: Path) -> N
         ({"metadata": {"url": "http://a.example/"}}, "http://a.example/"),
         ({"meta": {"url": "http://a.example/"}}, "http://a.example/"),
         ({"url": None, "metadata": {"url": "http://a.example/"}}, "http://a.example/"),
+        ({"url": "", "metadata": {"url": "http://a.example/"}}, "http://a.example/"),
         ({"url": "http://b.example/", "metadata": {"url": "http://a.example/"}}, "http://b.example/"),
         ({"metadata.url": "http://b.example/", "metadata": {"url": "http://a.example/"}}, "http://b.example/"),
         ({"metadata": '{"url": "http://a.example/"}'}, "http://a.example/"),
@@ -192,6 +195,47 @@ def test_a_line_that_goes_over_members_is_one_line_and_is_lost_with_either(tmp_p
     assert "bad_json" not in {row["reason"] for row in failures}
 
 
+def test_a_whole_row_beside_damage_is_read_though_no_line_end_is_left(tmp_path: Path) -> None:
+    damaged = bytearray(gzip.compress(b'{"text": "lost"}\n'))
+    damaged[-8] ^= 1
+    members = [gzip.compress(b'{"text": "before"}'), bytes(damaged), gzip.compress(b'{"text": "after"}')]
+    (tmp_path / "a.jsonl.gz").write_bytes(b"".join(members))
+    documents, failures = read_file(tmp_path / "a.jsonl.gz")
+    assert [row["raw_text"] for row in documents] == ["before", "after"]
+    assert [row["reason"] for row in failures] == ["gzip_damaged"]
+
+
+def test_of_rows_after_damage_only_the_first_may_have_lost_its_beginning(tmp_path: Path) -> None:
+    damaged = bytearray(gzip.compress(b'{"text": "lost"}\n'))
+    damaged[-8] ^= 1
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(damaged + gzip.compress(b'of a row"}\n{"text": "after"}\nno row\n'))
+    documents, failures = read_file(path)
+    assert [row["raw_text"] for row in documents] == ["after"]
+    assert [row["reason"] for row in failures] == ["gzip_damaged", "bad_json"]
+    path.write_bytes(damaged + gzip.compress(b"x" * 2000 + b'"}\n{"text": "after"}\n' + b"x" * 2000))
+    _, failures = read_file(path, Read(max_record_bytes=1000))
+    assert [row["reason"] for row in failures] == ["gzip_damaged", "too_large"]
+
+
+def test_damaged_members_that_follow_each_other_are_a_row_each(tmp_path: Path) -> None:
+    damaged = [bytearray(gzip.compress(b'{"text": "lost %d"}\n' % number)) for number in range(3)]
+    for member in damaged:
+        member[-8] ^= 1
+    (tmp_path / "a.jsonl.gz").write_bytes(b"".join(damaged) + gzip.compress(b'{"text": "after"}\n'))
+    documents, failures = read_file(tmp_path / "a.jsonl.gz")
+    assert [row["raw_text"] for row in documents] == ["after"]
+    assert [row["value"] for row in failures] == [len(member) for member in damaged]
+
+
+def test_lines_that_come_again_in_a_damaged_member_are_counted_once(tmp_path: Path) -> None:
+    """A decoder that has lost its way repeats what it has read."""
+    damaged = bytearray(gzip.compress(b'{"text": "a"}\n{"text": "b"}\n' * 50))
+    damaged[-8] ^= 1
+    (tmp_path / "a.jsonl.gz").write_bytes(damaged)
+    assert [row["reason"] for row in read_file(tmp_path / "a.jsonl.gz")[1]] == ["gzip_damaged"] * 2
+
+
 def test_rows_whose_member_has_no_checksum_say_so(tmp_path: Path) -> None:
     frames = [zstandard.ZstdCompressor(write_checksum=is_checked).compress(b'{"text": "a", "n": 1}\n') for is_checked in (True, False)]
     (tmp_path / "a.jsonl.zst").write_bytes(b"".join(frames))
@@ -245,3 +289,33 @@ def test_byte_order_marks_of_files_put_together_are_no_part_of_a_row(tmp_path: P
     documents, failures = read_file(tmp_path / "a.jsonl")
     assert [document["raw_text"] for document in documents] == ["one", "two"]
     assert failures == []
+
+
+@pytest.mark.parametrize("between", [b"", b" ", b"\r", b"\0\0", b"\r\r\xef\xbb\xbf"])
+def test_objects_that_follow_each_other_in_a_line_are_a_record_each(tmp_path: Path, between: bytes) -> None:
+    """Line ends of old systems, or none at all, as programs write that append objects to a file."""
+    objects = [json.dumps({"text": f'words {i} }}{{ "é"'}, ensure_ascii=False).encode() for i in range(5)]
+    (tmp_path / "a.jsonl").write_bytes(b'{"text": "first"}\n' + between.join(objects) + between)
+    documents, failures = read_file(tmp_path / "a.jsonl")
+    assert failures == []
+    assert [(row["origin_offset"], row["part"], row["raw_text"]) for row in documents] == [
+        (0, 0, "first"),
+        *((1, i, f'words {i} }}{{ "é"') for i in range(5)),
+    ]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_line_that_may_have_held_many_records_stands_for_its_bytes(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    """What cannot be counted is guarded by bytes: of the file as stored, whatever its compression."""
+    good, many = b'{"text": "words"}\n' * 100, b'{"text": "words"},' * 100 + b"\n"
+    for content, reason, limit, share in (
+        (good + many, "bad_json", 1 << 20, 0.5),
+        (good + b'{"text": "' + b"x" * 1790 + b'"}\n', "too_large", 1000, 0.5),
+        (good + b'{"text": "words}\n', "bad_json", 1 << 20, 0.0),  # certainly one
+    ):
+        path = tmp_path / "a.jsonl"
+        path.write_bytes(pack(content))
+        split = Split(index=0, source="web", format="jsonl", files=(str(path),))
+        (found,) = read_split(split, Source(), Read(max_record_bytes=limit))
+        assert (found.documents.num_rows, found.failures["reason"].to_pylist()) == (100, [reason])
+        assert found.lost_bytes == pytest.approx(share * path.stat().st_size, rel=0.02)

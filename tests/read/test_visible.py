@@ -60,6 +60,11 @@ def test_words_between_tags_stay_apart(space: str) -> None:
     assert extracted(f"<p><i>a</i>,{space}<b>b</b>{space}<b>行</b>{space}<b>c</b></p>").split() == ["a,", "b", "行", "c"]
 
 
+@pytest.mark.parametrize("text", [" 行", "\n行 ", f"{' ' * 35}行", " &#34892;"])
+def test_white_space_around_a_short_text_is_one_space(text: str) -> None:
+    assert extracted(f"<p>a<b>{text}</b>c</p>").split() in (["a", "行c"], ["a", "行", "c"])
+
+
 def test_a_short_line_of_its_own_stays() -> None:
     assert extracted("<p>序</p><h2>一</h2>").split() == ["序", "一"]
 
@@ -73,6 +78,10 @@ def test_glyphs_of_icon_fonts_and_invisible_characters_are_no_text(text: str) ->
 def test_joiners_and_letters_behind_an_escaped_space_stay(text: str, shown: str) -> None:
     before, alone, after = text.split("|")
     assert extracted(f"<p>{before}<i>{alone}</i>{after}</p>") == shown
+
+
+def test_a_title_of_one_character_is_that_character() -> None:
+    assert extract("<title>行</title><p>a</p>", "resiliparse").title == "行"
 
 
 def test_a_noncharacter_of_the_page_does_not_come_out() -> None:
@@ -107,8 +116,20 @@ def test_a_date_within_a_sentence_stays() -> None:
 
 def test_a_date_of_its_own_is_no_text() -> None:
     assert extracted("<p><time datetime=2024-05-05>5 May</time></p><p>We went.</p>") == "We went."
+    assert extracted("<p>Posted <time>5 May</time></p>") == "Posted"
+    assert extracted("<p><time>5 May</time> We went.</p>") == "We went."
+
+
+@pytest.mark.parametrize("attribute", ["hidden", "style='display:none'", "aria-hidden=true"])
+def test_a_date_that_is_hidden_stays_hidden(attribute: str) -> None:
+    assert extracted(f"<p>On <time {attribute}>5 May</time> we went.</p>") == "On we went."
 
 
 @pytest.mark.parametrize("html", ["<details><summary>Sum</summary>det</details>", "<fieldset><LEGEND class=a>Sum</LEGEND>det</fieldset>"])
 def test_headings_of_boxes_are_lines_of_their_own(html: str) -> None:
     assert extracted(html).split("\n") == ["Sum", "det"]
+
+
+def test_recipes_with_trafilatura_have_the_page_as_it_is() -> None:
+    html = "<details><summary>Sum</summary>det</details><p><ruby>漢<rt>かん</rt></ruby>, on <time>5 May</time> written.</p>"
+    assert extracted(html, "trafilatura").split("\n") == ["Sum", "det", "漢, on written."]

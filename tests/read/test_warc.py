@@ -88,6 +88,20 @@ def test_what_crawlers_keep_for_themselves_is_passed_over_and_counted(tmp_path: 
     assert passed_over == Counter(f"{kind} {to}" for to in addresses.values() if to)
 
 
+def test_responses_of_name_servers_and_registries_are_passed_over_and_exchanges_are_not(tmp_path: Path) -> None:
+    """Heritrix writes `dns:` and `whois:` as responses that are no HTTP; a custom scheme may name a page that was fetched by HTTP."""
+    of_others = [
+        record(f"{scheme}:a.example", b"Registrant: words", kind="response").replace(b"application/http; msgtype=response", b"text/plain")
+        for scheme in ("dns", "whois")
+    ]
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(b"".join(members([*of_others, record("hard:1", http(page())), record("http://a.example/", http(page()))])))
+    passed_over: Counter[str] = Counter()
+    found = list(read_records(path, "a.warc.gz", LIMIT, passed_over=passed_over))
+    assert [each.headers["warc-target-uri"] for each in found if isinstance(each, Record)] == ["hard:1", "http://a.example/"]
+    assert passed_over == {"response dns:": 1, "response whois:": 1}
+
+
 def test_a_page_twin_that_is_damaged_has_no_row(tmp_path: Path) -> None:
     twin = gzip.compress(record("urn:text:http://a.example/", random.Random(1).randbytes(9000), kind="resource"), mtime=0)
     stored = members(pages(1))[0] + twin[:-500] + members(pages(1))[0]
@@ -159,6 +173,17 @@ def test_a_record_in_a_member_without_checksum_is_confirmed_by_its_digest_or_say
     found = list(read_records(tmp_path / "a.warc.zst", "a.warc.zst", LIMIT))
     assert [each.lacks_checksum for each in found if isinstance(each, Record)] == [True, False]
     assert [each[1].reason for each in found if not isinstance(each, Record)] == ["digest_mismatch"]
+
+
+@pytest.mark.parametrize("checked", [(True, False), (False, True), (True, True)])
+def test_a_record_that_goes_over_frames_is_checked_if_all_of_them_are(tmp_path: Path, checked: tuple[bool, bool]) -> None:
+    stored = pages(1)[0]
+    halves = stored[: len(stored) // 2], stored[len(stored) // 2 :]
+    frames = [zstandard.ZstdCompressor(write_checksum=is_checked).compress(half) for is_checked, half in zip(checked, halves, strict=True)]
+    (tmp_path / "a.warc.zst").write_bytes(b"".join(frames))
+    (found,) = read_records(tmp_path / "a.warc.zst", "a.warc.zst", LIMIT)
+    assert isinstance(found, Record)
+    assert found.lacks_checksum != all(checked)
 
 
 def test_a_damaged_first_frame_stops_nothing(tmp_path: Path) -> None:

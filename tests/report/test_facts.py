@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from pipelines.report.facts import Facts
 from pipelines.report.histograms import N_BINS, histogram_of, histograms
 from pipelines.report.rules import configured_rules
 from schemas import recipe as recipes
+from schemas.recipe import Guards
 from tests.report.fixture import make_run, site_recipe
+from tests.report.test_statements import change_details
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +102,20 @@ def test_guards_are_measured_as_they_judge(facts: Facts) -> None:
     assert shares["guards.max_merged"] == ("source web", 205, 30 / 205)
 
 
+def test_every_guard_of_the_recipe_is_in_the_table(facts: Facts) -> None:
+    names = {field.name for field in dataclasses.fields(Guards)} - {"min_documents"}
+    assert sorted(row.key for row in facts.guards) == sorted(f"guards.{name}" for name in names)
+
+
+def test_damaged_bytes_and_shared_addresses_are_measured_as_their_guards_judge(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    change_details(folder, "collect", input_bytes={"web": 4 << 20, "代码": 100}, lost_bytes={"web": 1 << 20, "代码": 100})
+    facts = change_details(folder, "refine", dedup={"same_address_apart": 14})
+    rows = {row.key: (row.group, row.n, row.share) for row in facts.guards}
+    assert rows["guards.max_lost_bytes"] == ("source web (bytes)", 4 << 20, 0.25)
+    assert rows["guards.max_same_address"] == ("documents unlike another of their address", 280, 14 / 280)
+
+
 def test_files_that_failed_or_were_passed_over_in_number_are_mentioned(facts: Facts) -> None:
     texts = [notice.text for notice in attention(facts)]
     assert "1 of 3 files of web could not be read, or not to the end." in texts
@@ -142,6 +159,16 @@ def test_a_kind_that_cut_text_has_found_duplicates(tmp_path: Path) -> None:
     (folder / "run.json").write_text(json.dumps(state))
     texts = [notice.text for notice in attention(Facts(folder))]
     assert [text for text in texts if "duplicates of kind" in text] == ["No duplicates of kind substring were found."]
+
+
+def test_documents_that_share_an_address_but_no_text_are_mentioned(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    state = json.loads((folder / "run.json").read_text())
+    (refine,) = (stage for stage in state["stages"] if stage["stage"] == "refine")
+    refine["details"]["dedup"]["same_address_apart"] = 3
+    (folder / "run.json").write_text(json.dumps(state))
+    texts = [notice.text for notice in attention(Facts(folder))]
+    assert "3 documents shared an address with a better one but not its text, and stayed." in texts
 
 
 def test_crowded_buckets_missing_licences_and_robots_directives_are_mentioned(facts: Facts) -> None:

@@ -155,7 +155,7 @@ def test_records_that_are_passed_over_and_bytes_that_are_lost_are_counted(folder
     facts = change_details(folder, "collect", passed_over_records={"request": 14}, lost_bytes={"web": 99})
     assert statements.reading(facts) == [
         "Records of archives that hold no page are not counted: request 14.",
-        "Of web 99 bytes are damaged; how many records they held is not known.",
+        "Of web 99 bytes could not be read; how many records they held is not known.",
     ]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -47,6 +49,22 @@ def test_a_lock_ends_with_its_process_however_it_ended(tmp_path: Path) -> None:
     assert (tmp_path / LOCK_FILE).exists()
     with locked(tmp_path):
         pass
+
+
+def test_a_lock_file_that_its_holder_deletes_meanwhile_is_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flock, n_tried = fcntl.flock, 0
+
+    def after_its_holder(file: IO[bytes], how: int) -> None:
+        nonlocal n_tried
+        n_tried += 1
+        if n_tried == 1:
+            (tmp_path / LOCK_FILE).unlink()
+        flock(file, how)
+
+    monkeypatch.setattr("schemas.lock.fcntl.flock", after_its_holder)
+    with locked(tmp_path):
+        assert (tmp_path / LOCK_FILE).exists()
+    assert n_tried == 2
 
 
 def test_unfinished_files_of_a_killed_process_are_deleted_and_nothing_else(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def parse(**sections: Any) -> recipes.Recipe:
         ({"encode": {"shard_tokens": "many"}}, "encode.shard_tokens: Expected `int`, got `str`"),
         ({"dedup": {"kinds": ["exact", "minhsh"]}}, "dedup.kinds = 'minhsh': valid are url, exact, minhash, simhash"),
         ({"dedup": {"scope": "al"}}, "dedup.scope = 'al': valid are all, within_source, local_then_global"),
+        ({"dedup": {"minhash": {"min_jaccard": 2}}}, "dedup.minhash.min_jaccard = 2.0: must lie in (0, 1]"),
         ({"encode": {"valid_ratio": 1}}, "encode.valid_ratio = 1.0: must lie in [0, 1)"),
         ({"filters": {"rules": ["gofer_quality"]}}, "filters.rules: unknown key 'gofer_quality'; did you mean 'gopher_quality'?"),
         ({"filters": {"profiles": {"zh": {"c4": {"min_sentence": 1}}}}}, "did you mean 'min_sentences'?"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.recipe import Scrub
 from tests.scrub.pii import scrubbed
 
 
@@ -94,6 +95,7 @@ def test_private_documentation_and_dotted_numbers_stay(text: str) -> None:
         ("地址2a00:1450:4001:081b:0000:0000:0000:200e。", "地址<IPV6>。"),
         ("[2606:4700:4700::1111]:443", "[<IPV6>]:443"),
         ("2606:4700::/32", "<IPV6>/32"),
+        ("IPv6:2606:4700:4700::1111", "IPv6:<IPV6>"),
     ],
 )
 def test_global_ipv6_is_found(text: str, expected: str) -> None:
@@ -110,9 +112,31 @@ def test_global_ipv6_is_found(text: str, expected: str) -> None:
         "std::vector a::b dead::beef",
         "x2a00:1450:4001:81b::200e",
         "2a00:1450:4001:81b::200eg",
+        "2a00:1450:4001:81b::200e_x",
         "2a00::1::2",
         "Python 3000::",
     ],
 )
 def test_times_hardware_addresses_and_scopes_stay(text: str) -> None:
     assert scrubbed(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.12345, 0.67891",
+        "from 2.49999, -2.49999",
+        "12.34567, 45.67891, 78.91234, 11.22334",
+        "x 1.23456; 2.34567; 3.45678",
+        "5.12345\t6.12345, 7.12345",
+        "7, 6.12345, 7.12345",
+    ],
+)
+def test_rows_of_decimals_are_no_places(text: str) -> None:
+    assert scrubbed(text, config=Scrub(kinds=("gps",))) == text
+
+
+@pytest.mark.parametrize("before", ["lat/lon: ", "GPS ", "coordinates 12, ", "坐标："])
+def test_decimals_that_are_called_a_place_are_one_in_a_row_too(before: str) -> None:
+    assert scrubbed(f"{before}40.712812, -74.006015, 10.5", config=Scrub(kinds=("gps",))) == f"{before}<GPS>, 10.5"
+    assert scrubbed("at 40.712812, -74.006015.", config=Scrub(kinds=("gps",))) == "at <GPS>."

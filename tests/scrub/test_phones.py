@@ -176,6 +176,8 @@ def test_language_and_domain_tell_where_a_number_is_from(text: str, lang: str, u
         "in 2004 12 people called 1999 2005",
         "call function 20000006",
         "+1 000 000 0000",
+        "contact us, invoice 650-253-0000",
+        "My phone or order no. 650 253 0000",
     ],
 )
 def test_numbers_that_could_be_of_some_country_stay_where_nothing_calls_them_so(text: str) -> None:

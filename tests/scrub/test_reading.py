@@ -181,3 +181,9 @@ def test_requests_name_values_as_they_read() -> None:
 def test_a_plain_value_reads_as_itself() -> None:
     assert plain(b"jane@mailbox.org") == b"jane@mailbox.org"
     assert plain("１３８\u00ad00".encode()) == b"13800"
+
+
+@pytest.mark.parametrize("filler", ["\u3164", "\u115f", "\u1160", "\uffa0"])
+def test_fillers_of_hangul_hide_no_value(filler: str) -> None:
+    assert scrubbed(f"call +44 20{filler} 79{filler}46 0958 now") == "call <PHONE> now"
+    assert scrubbed(f"mail ja{filler}ne@exa{filler}mple.org now") == "mail <EMAIL> now"

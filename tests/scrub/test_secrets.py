@@ -45,6 +45,58 @@ def test_a_private_key_goes_with_its_lines() -> None:
     assert scrubbed("-----BEGIN CERTIFICATE-----\nMIIE1\n-----END CERTIFICATE-----").startswith("-----BEGIN")
 
 
+KEY_LINES = [PEM.format("BEGIN"), "MIIEpAIBAAKCAQEA1c7+9z5Pad7OejvGQy0TzWJ5c2/abcdEFGHijklMNOPqrsT", "q0+3uVwXyZ01", PEM.format("END")]
+
+
+@pytest.mark.parametrize("before", ["# ", "#", "// ", " * ", "> ", "> > ", "    ", "\t", "-- ", "; ", "REM ", "% ", "+", "| ", "12: "])
+def test_a_private_key_in_lines_with_anything_before_them_goes(before: str) -> None:
+    text = "a\n" + "\n".join(before + line for line in KEY_LINES) + "\nb"
+    assert scrubbed(text) == f"a\n{before}<PRIVATE_KEY>\nb"
+
+
+@pytest.mark.parametrize(
+    ("first", "between", "last"),
+    [
+        ('{"private_key": "', "\\n", '\\n"}'),
+        ("'", "\\r\\n", "'"),
+        ('"{\\"private_key\\": \\"', "\\\\n", '\\\\n\\"}"'),
+        ('key = (\n    "', '\\n"\n    "', '\\n"\n)'),
+        ("var key = '", "\\n' +\n  '", "';"),
+        ("var key = [\n  '", "',\n  '", "'].join();"),
+        ('const char *key = "', "\\n\\\n", '";'),
+        ("<pre>", "<br>\n", "</pre>"),
+        ("", "\r\n", ""),
+        ("", " ", ""),
+    ],
+)
+def test_a_private_key_in_a_string_of_a_program_goes(first: str, between: str, last: str) -> None:
+    assert scrubbed(f"a {first}{between.join(KEY_LINES)}{last} b") == f"a {first}<PRIVATE_KEY>{last} b"
+
+
+def test_a_private_key_with_headers_in_a_quotation_goes() -> None:
+    headers = ["Proc-Type: 4,ENCRYPTED", "DEK-Info: AES-128-CBC,0123456789ABCDEF0123456789ABCDEF", ""]
+    lines = [KEY_LINES[0], *headers, KEY_LINES[1], KEY_LINES[1], *KEY_LINES[2:]]
+    assert scrubbed("\n".join(f"> {line}" for line in lines)) == "> <PRIVATE_KEY>"
+
+
+def test_a_private_key_that_is_cut_off_goes_up_to_where_it_ends() -> None:
+    text = "\n".join(f"# {line}" for line in (KEY_LINES[0], KEY_LINES[1], KEY_LINES[1], "q0+3uVwXyZ0="))
+    assert scrubbed(f"{text}\n# A comment.") == "# <PRIVATE_KEY>\n# A comment."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"A key begins with {PEM.format('BEGIN')} and it ends with {PEM.format('END')}.",
+        f'if line == "{PEM.format("BEGIN")}":\n    return read_the_lines_of_it(line)\nelif line == "{PEM.format("END")}": return None',
+        f"# {PEM.format('BEGIN')}\n# and nothing more",
+        "# -----BEGIN PUBLIC KEY-----\n# MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A\n# -----END PUBLIC KEY-----",
+    ],
+)
+def test_talk_about_private_keys_stays(text: str) -> None:
+    assert scrubbed(text) == text
+
+
 @pytest.mark.parametrize(
     "address", ["1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"]
 )

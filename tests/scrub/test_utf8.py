@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -15,15 +16,18 @@ from hypothesis import strategies as st
 
 from pipelines.dedup import pool
 from pipelines.dedup.spans import rewrite
+from pipelines.engine.decision import Decision
 from pipelines.filters import c4
 from pipelines.filters.signals import SIGNALS
 from pipelines.filters.stage import _Measure as MeasureDoFn
+from pipelines.scrub import stage
 from pipelines.scrub.column import scrub_text
+from pipelines.scrub.stage import _ScrubDocuments as ScrubDoFn
 from pipelines.scrub.stage import prove_clean
 from pipelines.text.utf8 import prove_utf8
 from schemas.errors import TextError
 from schemas.hops import CUT
-from schemas.recipe import PII_KINDS, Lines, Scrub
+from schemas.recipe import PII_KINDS, Lines, OptOut, Scrub
 from tests.filters.helpers import documents, recipe_of
 from tests.scrub.pii import PIECES, scrubbed, texts
 
@@ -115,8 +119,8 @@ def cut_within_a_character(text: pa.Array, *_: object) -> pa.Array:
 
 @pytest.mark.parametrize("keep_dropped", [True, False])
 def test_the_room_of_the_filters_proves_what_its_steps_leave(monkeypatch: pytest.MonkeyPatch, keep_dropped: bool) -> None:
-    nothing_measured = np.full((len(SIGNALS["c4"]), 1), np.nan)
-    monkeypatch.setattr(c4, "clean", lambda text, *_: (cut_within_a_character(text), nothing_measured))
+    within_limits = np.array([[9.0 if name == "sentences" else 0.0] for name in SIGNALS["c4"]])
+    monkeypatch.setattr(c4, "clean", lambda text, *_: (cut_within_a_character(text), within_limits))
     room = MeasureDoFn(recipe_of(["c4"], **{"filters.keep_dropped": keep_dropped}))
     room.setup()
     with pytest.raises(TextError, match="filters: raw_text of document 00"):
@@ -137,6 +141,15 @@ def test_decontamination_and_scrub_prove_what_they_leave() -> None:
         prove_clean(broken(b"\xc3"), Scrub())
     with pytest.raises(TextError, match="decontaminate: text of document 02"):
         pool._with_text(broken(b"fine"), broken(b"\xc3").column("text"))
+
+
+def test_the_room_of_scrub_proves_what_it_hands_on_and_what_it_mends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "admit", lambda *_: SimpleNamespace(documents=broken(b"\xc3")))
+    monkeypatch.setattr(stage, "scrub_again", lambda *_: broken(b"\xc3"))
+    with pytest.raises(TextError, match="scrub: text of document 02"):
+        list(ScrubDoFn(Scrub(), OptOut()).process(Decision(broken(b"fine"), broken(b"fine"))))
+    with pytest.raises(TextError, match="scrub: text of document 02"):
+        stage.mend(broken(b"fine"), Scrub())
 
 
 def patterns_in(path: Path) -> Iterator[tuple[int, str]]:

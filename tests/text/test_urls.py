@@ -37,7 +37,10 @@ from pipelines.text.urls import canonical_url, canonical_urls, plain_url, url_di
             ("https://example.org//double//slash/../up", "https://example.org.//double//up", "https:\\\\example.org\\\\double//./up"),
         ),
         ("example.org/up", ("https://example.org/a/%2e%2E/up", "https://example.org/../up", "https://example.org/up/b/..")),
-        ("example.org/?q=1", ("https://example.org?q=1", "https://example.org/?q=1#x")),
+        (
+            "example.org/?q=1",
+            ("https://example.org?q=1", "https://example.org/?q=1#x", "https://example.org/?q=1/", "https://example.org/?q=%31//"),
+        ),
         ("example.org", ("HTTPS://WWW.EXAMPLE.ORG", "http://example.org:80/", "https://example.org:443/.", "//example.org?")),
         ("example.org/100%25", ("https://example.org/100%", "https://example.org/100%25")),
         ("example.org/caf%E9", ("https://example.org/caf%e9",)),

@@ -249,6 +249,17 @@ def test_ids_above_16_bits_stay_whole_in_a_small_vocabulary_with_holes(lowercase
     assert len(encoder.token_bytes()) == 71_500
 
 
+def test_an_id_outside_the_vocabulary_is_an_error_and_never_cut_to_its_width(tmp_path: Path) -> None:
+    path = rewritten(made("gpt2", tmp_path), lambda document: document.update(normalizer={"type": "Lowercase"}))
+    encoder = Encoder(path)
+    assert encoder.path == "tokenizers"
+    encoder.vocab_size = 1 + max(encoder(column(["a plain line"])).flatten().to_pylist())
+    encoder(column(["a plain line"]))
+    encoder.vocab_size -= 1
+    with pytest.raises(TokenizerError, match=rf"the token id {encoder.vocab_size} lies outside the vocabulary of {encoder.vocab_size} ids"):
+        encoder(column(["a plain line"]))
+
+
 @pytest.mark.parametrize("name", ["gpt2", "llama", "metaspace, split"])
 def test_older_files_without_a_model_type_and_with_merges_as_strings_take_the_fast_path(name: str, tmp_path: Path) -> None:
     def older(document: dict[str, Any]) -> None:

@@ -32,7 +32,10 @@ def added(index: int, content: str) -> dict[str, Any]:
     ("name", "content", "expected"),
     [
         ("tokenizer.json", b"", "it is not JSON"),
-        ("tokenizer.json", b"\xff\xfe", "it is not JSON"),
+        ("tokenizer.json", b"\xff\xff", "it is not JSON"),
+        ("tokenizer.json", b'\xef\xbb\xbf{"model": {}}', "it begins with a byte order mark; save it as UTF-8 without one"),
+        ("tokenizer.json", "{}".encode("utf-16"), "it begins with a byte order mark; save it as UTF-8 without one"),
+        ("tokenizer.json", b"[" * 100_000, "it is nested too deeply"),
         ("tokenizer.json", b"[]", "it is JSON without a model"),
         ("tokenizer.json", b'{"model": {"vocab": {}}}', "data did not match any variant"),
         ("vocab.json", b'{"a": 0}', "it is JSON without a model"),

@@ -8,26 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import count, takewhile
 from typing import Any, Final, NamedTuple
 
 from pipelines.dedup.evals.index import n_words
+from pipelines.dedup.evals.labels import split_options
 from pipelines.dedup.evals.stock import has_content
 
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_LABEL: Final = r"[(（\[]?([A-ZＡ-Ｚ])[)）\].．:：、]"
-_AT_LINE: Final = re.compile(r"(?m)^[ \t　]*(?:[-*•][ \t]*)?" + _LABEL)
-_AT_LINE_LOWER: Final = re.compile(r"(?m)^[ \t　]*[(（\[]?([a-z])[)）\].．、]")
-_IN_LINE: Final = re.compile(r"(?:^|(?<=[\s?？。！!:：;；，,）)]))" + _LABEL)
-_HEADING: Final = re.compile(r"(?i)\s*\b(?:answer )?(?:options|choices)\s*[:：]?\s*\Z|\s*(?:选项|選項|選択肢)\s*[:：]?\s*\Z")
-_LIST: Final = re.compile(
-    r"(?is)^(.*?)\n\s*(?:answer )?(?:options|choices|选项|選項|選択肢)\s*[:：]\s*\n"
-    r"((?:[ \t]*(?:[-*•]|\(?\d{1,2}[.)、])[ \t]*\S[^\n]*(?:\n|\Z)){2,})"
-)
-_LIST_ENTRY: Final = re.compile(r"(?m)^\s*(?:[-*•]|\(?\d{1,2}[.)、])\s*(\S.*)$")
-_FULL_WIDTH: Final = 0xFEE0
-
 _LISTS: Final = ("choices", "options", "endings", "candidates", "answer_choices", "multiple_choice_targets", "mc1_targets", "alternatives")
 """Fields that hold the options as a list or as an object."""
 _NUMBERED: Final = re.compile(r"(?i)^(|(?:option|op|choice|ending|sol|answer|ans|alternative)_?)([a-j]|\d)\Z")
@@ -49,6 +38,13 @@ _STOCK_WORDS: Final = 26
 """A question of fewer words that so many items ask is a stock one, in whatever language."""
 
 
+_ASKED: Final = re.compile(
+    r"(?i)\A\s*(?:question|problem|query|q|问题|問題|题目|질문|вопрос|frage|pregunta|domanda|pergunta)\s?\d{0,4}\s?[:：]\s*(?=\S)"
+)
+_TO_ANSWER: Final = re.compile(r"(?i)(?<=\S)\s*\n\s*(?:answer|a|答案|答|답|ответ|antwort|réponse|respuesta|risposta|resposta)\s?[:：]\s*\Z")
+"""What prompts put around a question; copies of it elsewhere do without."""
+
+
 class Question(NamedTuple):
     """What is asked, and what may be answered; no options where it is none of multiple choice."""
 
@@ -61,42 +57,12 @@ class Question(NamedTuple):
 def question_of(text: str, fields: Mapping[str, Any] | None = None) -> Question:
     """The options of a text are those that it spells out, or else those in the fields of its row."""
     stem, options = split_options(text)
+    stem = _ASKED.sub("", _TO_ANSWER.sub("", stem))
     if options:
         return Question(text, stem, options)
     found = options_in(fields or {})
     labelled = "\n".join([text, *(f"{letter}. {option}" for letter, option in zip(_LETTERS, found, strict=False))])
-    return Question(labelled, text, found) if found else Question(text, text, ())
-
-
-def split_options(text: str) -> tuple[str, tuple[str, ...]]:
-    """(question, options) of a text that ends with options A, B and so on, or with a list under a heading; else the text and none."""
-    for labels, least in ((_AT_LINE, 2), (_AT_LINE_LOWER, 3), (_IN_LINE, 3)):
-        chain = _chain(list(labels.finditer(text)))
-        if len(chain) >= least:
-            ends = [label.start() for label in chain[1:]] + [len(text)]
-            options = tuple(text[label.end() : end].strip() for label, end in zip(chain, ends, strict=True))
-            return _HEADING.sub("", text[: chain[0].start()]).strip(), options
-    if listed := _LIST.match(text):
-        return listed[1].strip(), tuple(entry.strip() for entry in _LIST_ENTRY.findall(listed[2]))
-    return text, ()
-
-
-def _chain(labels: Sequence[re.Match[str]]) -> list[re.Match[str]]:
-    """The labels from the last A that a B follows, as far as the alphabet goes."""
-    letters = [_letter(label) for label in labels]
-    for start in reversed([i for i, letter in enumerate(letters) if letter == "A"]):
-        chain = [labels[start]]
-        for label, letter in zip(labels[start + 1 :], letters[start + 1 :], strict=True):
-            if len(chain) < len(_LETTERS) and letter == _LETTERS[len(chain)]:
-                chain.append(label)
-        if len(chain) > 1:
-            return chain
-    return []
-
-
-def _letter(label: re.Match[str]) -> str:
-    code = ord(label[1])
-    return chr(code - _FULL_WIDTH if code > _FULL_WIDTH else code).upper()
+    return Question(labelled, stem, found) if found else Question(text, stem, ())
 
 
 def options_in(fields: Mapping[str, Any]) -> tuple[str, ...]:
@@ -141,7 +107,8 @@ def _texts(value: Any) -> tuple[str, ...]:
 def texts_of(question: Question, min_words: int, n_sharing: int = 1) -> list[str]:
     """The texts any of which is the item: as it is given first. `n_sharing` items ask the same of different options."""
     if not question.options:
-        return [question.text]
+        bare = question.stem != question.text and _is_evidence(question.stem, min_words)
+        return [question.text, question.stem] if bare else [question.text]
     is_stock = n_sharing >= _STOCK_ITEMS and n_words(question.stem) < _STOCK_WORDS
     if not is_stock and _is_evidence(question.stem, min_words):
         return [question.text, question.stem]

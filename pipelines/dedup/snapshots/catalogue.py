@@ -123,6 +123,16 @@ def enter(folder: Path, snapshot: Snapshot) -> Snapshot | None:
             return before
 
 
+def withdraw(folder: Path, name: str, snapshot_folder: str) -> bool:
+    """Whether the snapshot of that name counted with that folder; it does not any more."""
+    number = _numbers(folder).get(name, 0)
+    path = _path(folder, name, number)
+    if not number or _read(path, Snapshot).folder != snapshot_folder:
+        return False
+    path.unlink()
+    return True
+
+
 def catalogued(folder: Path, snapshot: Snapshot) -> Path:
     """The file that makes a snapshot count."""
     number = _numbers(folder).get(snapshot.name, 0)

@@ -22,7 +22,16 @@ import pyarrow as pa
 
 from pipelines.dedup.minhash import UInt64s, group_prints
 from pipelines.dedup.places import SegmentIndex, distinct
-from pipelines.dedup.snapshots.catalogue import Snapshot, catalogued, check_settings, claim_settings, enter, is_index, read_snapshots
+from pipelines.dedup.snapshots.catalogue import (
+    Snapshot,
+    catalogued,
+    check_settings,
+    claim_settings,
+    enter,
+    is_index,
+    read_snapshots,
+    withdraw,
+)
 from pipelines.dedup.snapshots.lookup import look_up
 from schemas.buffers import fixed_column, fixed_view
 from schemas.errors import IndexFolderError
@@ -202,3 +211,12 @@ def add_snapshot(dedup: Dedup, staged: Path, files: list[FileEntry]) -> Snapshot
         shutil.rmtree(folder / replaced.folder, ignore_errors=True)
     check_files(folder, (snapshot,))
     return snapshot
+
+
+def take_back(folder: Path, name: str, snapshot_folder: str) -> bool:
+    """Remove from an index what a run added, unless another run has replaced it since. Returns whether it was still there."""
+    if not withdraw(folder, name, snapshot_folder):
+        return False
+    if snapshot_folder not in {snapshot.folder for snapshot in read_snapshots(folder)}:
+        shutil.rmtree(folder / snapshot_folder, ignore_errors=True)
+    return True

@@ -77,12 +77,13 @@ def run(context: RunContext) -> StageResult:
     check_rows(context, ran, files, counts)
     pool = [file for file in files if file.path.startswith(f"{context.pool_folder}/")]
     unreadable = check_columns(context, ran)
-    lost = {name: n for name, n in ran.counters.get(LOST_BYTES, {}).items() if n}
-    check_lost(context.ledger, lost, input_bytes(splits), recipe.guards.max_lost_bytes)
+    lost, sizes = {name: n for name, n in ran.counters.get(LOST_BYTES, {}).items() if n}, input_bytes(splits)
+    check_lost(context.ledger, lost, sizes, recipe.guards.max_lost_bytes)
     check_kept(context, pool, counts)
     details: dict[str, Any] = {
         "n_splits": len(splits),
         "files": files_of_sources(context),
+        "input_bytes": dict(sizes),
         "lost_bytes": lost,
         "passed_over_records": dict(sorted(ran.counters.get(PASSED_OVER, {}).items())),
     }
@@ -117,7 +118,8 @@ def check_columns(context: RunContext, ran: Ran) -> dict[str, dict[str, int]]:
     for name, found in seen.items():
         if found.unreadable:
             say(f"sources.{name}: columns that could not be read: {', '.join(sorted(found.unreadable))}")
-        if (recipe.opt_out.urls or recipe.opt_out.hosts) and found.rows and not found.url and row_splits(name, splits):
+        is_asked = recipe.opt_out.urls or recipe.opt_out.hosts or recipe.sources[name].url_column
+        if is_asked and found.rows and not found.addresses and row_splits(name, splits):
             found_nothing = f"sources.{name}: no record has a URL, so opt_out.urls and opt_out.hosts find nothing there"
             say(f"{found_nothing}; {advice(name, 'url_column', splits)}")
     return {name: dict(sorted(found.unreadable.items())) for name, found in seen.items() if found.unreadable}

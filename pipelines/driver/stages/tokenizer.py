@@ -6,6 +6,7 @@ import dataclasses
 import math
 import shutil
 from collections import Counter
+from pathlib import Path
 from typing import Any, Final
 
 import apache_beam as beam
@@ -18,7 +19,7 @@ from pipelines.encode.stage import CountPretokens
 from pipelines.engine.segments import ReportFiles
 from pipelines.scrub.scrub import special_tokens
 from schemas import layout
-from schemas.errors import EmptyCorpusError
+from schemas.errors import EmptyCorpusError, TokenizerError, UnfilledError
 from schemas.files import entry, whole_file
 from schemas.recipe import Recipe, Tokenizer
 from schemas.stages import StageName
@@ -36,6 +37,21 @@ def build(graph: Graph, counting: CountPretokens, documents: list[str]) -> None:
 
 def run(context: RunContext) -> StageResult:
     """Train on a sample, or take the given file; then measure it on the documents."""
+    try:
+        return make(context)
+    except UnfilledError as error:
+        raise TokenizerError(with_remedy(error, context.folder)) from None
+
+
+def with_remedy(error: UnfilledError, folder: Path) -> str:
+    """The message with the command that goes on with fewer tokens; what was read and merged is kept."""
+    if not error.n_fits:
+        return str(error)
+    return f"{error}. To go on with what was done: run {folder} --resume --set tokenizer.vocab_size={error.n_fits}"
+
+
+def make(context: RunContext) -> StageResult:
+    """The tokenizer's file, and what it is worth."""
     recipe, config = context.recipe, config_of(context.recipe)
     path = context.folder / layout.TOKENIZER_FILE
     sizes = group_sizes(context.texts())

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from pipelines.dedup.evals.decontaminate import decontaminate
-from pipelines.dedup.evals.options import options_in, question_of, split_options, texts_of
+from pipelines.dedup.evals.labels import split_options
+from pipelines.dedup.evals.options import options_in, question_of, texts_of
 from pipelines.dedup.evals.sets import EvalSets
 from pipelines.dedup.evals.stock import has_content
 from pipelines.eval_items import Item
@@ -33,6 +34,17 @@ FOUR = ("two metres", "ten metres", "forty metres", "none at all")
         f"{STEM}\na) {FOUR[0]}\nb) {FOUR[1]}\nc) {FOUR[2]}\nd) {FOUR[3]}",
         f"{STEM}\nOptions:\n- {FOUR[0]}\n- {FOUR[1]}\n- {FOUR[2]}\n- {FOUR[3]}",
         f"{STEM}\nChoices:\n1. {FOUR[0]}\n2. {FOUR[1]}\n3. {FOUR[2]}\n4. {FOUR[3]}",
+        f"{STEM}\n**A.** {FOUR[0]}\n**B.** {FOUR[1]}\n**C.** {FOUR[2]}\n**D.** {FOUR[3]}",
+        f"{STEM}\nOption A: {FOUR[0]}\nOption B: {FOUR[1]}\nOption C: {FOUR[2]}\nOption D: {FOUR[3]}",
+        f"{STEM}<br>A. {FOUR[0]}<br>B. {FOUR[1]}<br>C. {FOUR[2]}<br>D. {FOUR[3]}",
+        f"{STEM}\nA {FOUR[0]}\nB {FOUR[1]}\nC {FOUR[2]}\nD {FOUR[3]}",
+        f"{STEM} (a) {FOUR[0]} (b) {FOUR[1]} (c) {FOUR[2]} (d) {FOUR[3]}",
+        f"{STEM}\n1. {FOUR[0]}\n2. {FOUR[1]}\n3. {FOUR[2]}\n4. {FOUR[3]}",
+        f"{STEM} (1) {FOUR[0]} (2) {FOUR[1]} (3) {FOUR[2]} (4) {FOUR[3]}",
+        f"{STEM}\n(i) {FOUR[0]}\n(ii) {FOUR[1]}\n(iii) {FOUR[2]}\n(iv) {FOUR[3]}",
+        f"{STEM}\n- {FOUR[0]}\n- {FOUR[1]}\n- {FOUR[2]}\n- {FOUR[3]}",
+        f"{STEM}\n  choice: {FOUR[0]}\n  choice: {FOUR[1]}\n  choice: {FOUR[2]}\n  choice: {FOUR[3]}\n",
+        f"{STEM}\nChoices: {', '.join(FOUR)}",
     ],
 )
 def test_options_are_split_off_the_question(text: str) -> None:
@@ -48,10 +60,36 @@ def test_options_are_split_off_the_question(text: str) -> None:
         "1. Peel. 2. Cut. 3. Cook.",
         "- one\n- two",
         "A. is the only label here",
+        "Consider the following:\n1. Ice floats. 2. Iron sinks.",
+        "Peel the apples first.\n1. Peel\n2. Cut\n3. Cook\n",
+        "Bring what follows.\n- one\n- two\n- three",
+        "Show (a) that it is even, (b) that it is prime and (c) that it is small.",
+        "A dog barked\nA cat ran\nB came second",
+        "Я пошёл в лес. А там волк. Б. Иванов и В. Петров",
     ],
 )
 def test_a_text_without_options_is_left_whole(text: str) -> None:
     assert split_options(text) == (text, ())
+
+
+@pytest.mark.parametrize(
+    "labels", ["①②③④", "АБВГ", "абвг", "ΑΒΓΔ", "أبجد", "אבגד", "가나다라", "アイウエ", "甲乙丙丁", "कखगघ", "กขคง", "１２３４", "१२३४"]
+)
+@pytest.mark.parametrize("mark", ["({}) ", "{}) ", "{}. "])
+def test_options_are_split_off_whatever_script_their_labels_are_in(labels: str, mark: str) -> None:
+    text = "\n".join([STEM, *(mark.format(label) + option for label, option in zip(labels, FOUR, strict=True))])
+    if labels == "①②③④":
+        text = text.replace(mark[-2], "").replace("(", "")
+    assert split_options(text) == (STEM, FOUR)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"Question: {STEM}\nAnswer:", f"Q: {STEM}\nA:", f"问题：{STEM}\n答案：", f"Question: {STEM}\nA. {FOUR[0]}\nB. {FOUR[1]}\nAnswer:"],
+)
+def test_a_question_is_looked_for_without_the_words_that_a_prompt_puts_around_it(text: str) -> None:
+    assert texts_of(question_of(text), 8)[:2] == [text, STEM]
+    assert texts_of(question_of("Question: which?\nAnswer:"), 8) == ["Question: which?\nAnswer:"]
 
 
 def test_the_last_list_of_options_counts() -> None:

@@ -1,0 +1,176 @@
+"""Bodies as they came over HTTP -> the bytes that a browser shows, never more of them than asked for.
+
+Servers state wrong codings; what is stated is believed only where the bytes agree. Of a body that is cut, the beginning is taken.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any, Final, NamedTuple
+
+import brotli
+import zstandard
+from fastwarc.stream_io import BrotliReader
+
+SNIFF_BYTES: Final = 1445
+# Control characters that no text has, https://mimesniff.spec.whatwg.org/#binary-data-byte, in the first 1,445 bytes.
+BINARY: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+UTF16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
+BEFORE_MARKUP: Final = rb"(?:\xef\xbb\xbf)?(?:\s++|<\?xml[^>]{0,512}+>|(?><!--.{0,1024}?-->))*+"
+SURELY_HTML: Final = re.compile(BEFORE_MARKUP + rb"<(?:!doctype\s+(?:x?html)|html|head)[\s>]", re.IGNORECASE | re.DOTALL)
+"""What only an HTML page begins with."""
+
+_READ_BYTES: Final = 1 << 14
+# A zstd block of 4 bytes may decode to 128 KiB: 512 bytes make at most 16 MiB.
+_ZSTD_READ_BYTES: Final = 1 << 9
+_WINDOW_BYTES: Final = 1 << 27
+_ZSTD_START: Final = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
+_GZIP_START: Final = re.compile(rb"\x1f\x8b")
+_ZEROS: Final = re.compile(rb"\0*")
+# Codings that there are, but browsers do not undo. Any other word names none: a body under it is what it is.
+_UNSUPPORTED: Final = frozenset(
+    {"compress", "x-compress", "lzma", "xz", "bzip2", "x-bzip2", "lz4", "snappy", "exi", "pack200-gzip", "dcb", "dcz", "aes128gcm"}
+)
+_SURELY_TEXT_BYTES: Final = 200  # of packed bytes so many next to never lack a control character
+
+
+class UndecodableError(Exception):
+    """A body that is not what its coding says."""
+
+
+class UnsupportedError(UndecodableError):
+    """A body in a coding that browsers do not undo."""
+
+
+class TooLongError(Exception):
+    """A body that decodes to more than the limit."""
+
+
+class Undone(NamedTuple):
+    """A body without its codings."""
+
+    body: bytes
+    is_cut: bool = False
+    """Whether it ended too early, and only its beginning is here."""
+
+
+def codings(value: str) -> list[str]:
+    """The names in a header field, in lower case, without parameters and quotes."""
+    return [one.partition(";")[0].strip(" \t\"'").lower() for one in value.split(",")]
+
+
+def undo(body: bytes, value: str, max_bytes: int) -> Undone:
+    """The body without the codings of a header field, such as "deflate, gzip" (applied left to right).
+
+    Plain text under a coding is taken as it is. UndecodableError, UnsupportedError or TooLongError where nothing can be shown.
+    """
+    is_cut = False
+    for coding in reversed(codings(value)):
+        if body and (coding in _DECODERS or coding in _UNSUPPORTED):
+            body, is_cut_here = _undo_one(body, coding, max_bytes)
+            is_cut |= is_cut_here
+    return Undone(body, is_cut)
+
+
+def _undo_one(body: bytes, coding: str, max_bytes: int) -> Undone:
+    try:
+        if coding in _UNSUPPORTED:
+            raise UnsupportedError(f"Content-Encoding {coding!r}")
+        undone = _DECODERS[coding](body, max_bytes)
+    except UndecodableError:
+        if is_plain(body):
+            return Undone(body)
+        raise
+    if undone.is_cut and is_plain(body):  # bytes of any kind may begin what has no magic number
+        return Undone(body)
+    if undone.is_cut and not (undone.body and is_plain(undone.body)):
+        raise UndecodableError(f"{coding} data that ends early")
+    return undone
+
+
+def is_plain(body: bytes) -> bool:
+    """Whether the body is text, and not packed."""
+    start = body[:SNIFF_BYTES]
+    if BINARY.search(start):
+        return start.startswith(UTF16_BOMS) and SURELY_HTML.match(start.replace(b"\0", b"")[2:]) is not None
+    if start.lstrip().startswith(b"<") or len(start) >= _SURELY_TEXT_BYTES:
+        return True
+    return start.decode("utf-8", "replace").count("\ufffd") == 0
+
+
+def _gunzip(body: bytes, max_bytes: int) -> Undone:
+    if not _GZIP_START.match(body):
+        return Undone(body)
+    return _unpack(body, _GZIP_START, lambda: zlib.decompressobj(16 + zlib.MAX_WBITS), _READ_BYTES, max_bytes)
+
+
+def _unzstd(body: bytes, max_bytes: int) -> Undone:
+    if not _ZSTD_START.match(body):
+        return Undone(body)
+    library = zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES)
+    return _unpack(body, _ZSTD_START, library.decompressobj, _ZSTD_READ_BYTES, max_bytes)
+
+
+def _unpack(body: bytes, start: re.Pattern[bytes], new_decoder: Callable[[], Any], n_read: int, max_bytes: int) -> Undone:
+    """The content of all members or frames; padding between them, and what follows the last one, is ignored."""
+    unpacked = bytearray()
+    at = n_whole = 0
+    while start.match(body, at):
+        decoder = new_decoder()
+        while not decoder.eof:
+            data = body[at : at + n_read]
+            if not data:
+                return Undone(bytes(unpacked), True)
+            at += len(data)
+            try:
+                unpacked += decoder.decompress(data)
+            except (zlib.error, zstandard.ZstdError):
+                if n_whole:
+                    return Undone(bytes(unpacked[:n_whole]), True)
+                raise UndecodableError("packed data that is damaged") from None
+            if len(unpacked) > max_bytes:
+                raise TooLongError
+        n_whole = len(unpacked)
+        at = _ZEROS.match(body, at - len(decoder.unused_data)).end()  # type: ignore[union-attr]
+    return Undone(bytes(unpacked))
+
+
+def _inflate(body: bytes, max_bytes: int) -> Undone:
+    """The first reading of the body that works; browsers take both kinds of deflate."""
+    for bits in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
+        decoder = zlib.decompressobj(bits)
+        try:
+            unpacked = decoder.decompress(body, max_bytes + 1)
+        except zlib.error:
+            continue
+        if len(unpacked) > max_bytes:
+            raise TooLongError
+        return Undone(unpacked, not decoder.eof)
+    raise UndecodableError("not deflate data")
+
+
+def _unbrotli(body: bytes, max_bytes: int) -> Undone:
+    """The content; one library ignores what follows the end, the other gives what comes before a cut."""
+    is_cut = False
+    try:
+        unpacked = bytes(BrotliReader(BytesIO(body)).read(max_bytes + 1))
+    except OSError:
+        try:
+            unpacked, is_cut = brotli.Decompressor().process(body, output_buffer_limit=max_bytes + 1), True
+        except brotli.error:
+            raise UndecodableError("not brotli data") from None
+    if len(unpacked) > max_bytes:
+        raise TooLongError
+    return Undone(unpacked, is_cut)
+
+
+_DECODERS: Final[dict[str, Callable[[bytes, int], Undone]]] = {
+    "gzip": _gunzip,
+    "x-gzip": _gunzip,
+    "deflate": _inflate,
+    "br": _unbrotli,
+    "zstd": _unzstd,
+}
