@@ -73,7 +73,7 @@ def run(
     options = tuple(beam_options or ())
     check_runner(runner, options)
     if dry_run:
-        planned = Run(chosen, folder, Engine(), tell=lambda stage, done, total: None)
+        planned = Run(chosen, folder, Engine(), on_progress=lambda stage, done, total: None)
         planned.check(resume=resume)
         from pipelines.commands.dry_run import forecast
         from pipelines.report.dry_run import bad_file_lines, plan_table
@@ -88,8 +88,8 @@ def run(
         return
     try:
         with stage_bars() as bars:
-            engine = Engine(runner=runner, workers=workers, beam_options=options, say=bars.say)
-            records = Run(chosen, folder, engine, bars.tell).execute(resume=resume)
+            engine = Engine(runner=runner, workers=workers, beam_options=options, on_message=bars.on_message)
+            records = Run(chosen, folder, engine, bars.on_progress).execute(resume=resume)
     except KeyboardInterrupt:
         Console(stderr=True).print(f"stopped; the same command with --resume goes on in {folder}", highlight=False)
         raise typer.Exit(INTERRUPTED) from None
@@ -110,7 +110,7 @@ def refilter(
     from pipelines.report.summary import summary
 
     with stage_bars() as bars:
-        decide_again(folder, settings or [], Engine(workers=workers, say=bars.say), bars.tell)
+        decide_again(folder, settings or [], Engine(workers=workers, on_message=bars.on_message), bars.on_progress)
     console.print(summary(folder))
     console.print(
         f"ledger/ and documents/ are new; for tokenizer, shards and model: run {folder} --resume", highlight=False, soft_wrap=True
@@ -204,7 +204,7 @@ def crawl(
     try:
         with locked(out), stage_bars() as bars:
             report = run_crawl(
-                config, out, resume=resume, on_page=lambda progress: bars.tell(StageName.CRAWL, progress.n_fetched, config.max_pages)
+                config, out, resume=resume, on_page=lambda progress: bars.on_progress(StageName.CRAWL, progress.n_fetched, config.max_pages)
             )
     except KeyboardInterrupt:
         Console(stderr=True).print(f"stopped; the same command with --resume goes on in {out}", highlight=False, soft_wrap=True)
@@ -233,7 +233,7 @@ def validate(folder: Folder, settings: Settings = None) -> None:
         )
     with locked(folder), stage_bars() as bars:
         metrics = run_validate(
-            folder, recipe.pretrain, recipe.seed, on_step=lambda step, steps, loss: bars.tell(StageName.VALIDATE, step, steps)
+            folder, recipe.pretrain, recipe.seed, on_step=lambda step, steps, loss: bars.on_progress(StageName.VALIDATE, step, steps)
         )
     console.print(
         f"trained on {metrics['n_trained_tokens']:,} tokens in {metrics['train_s']:.0f} s on {metrics['device']}: validation loss "
@@ -335,7 +335,7 @@ def encode(
             end_of_text=end_of_text,
             seed=seed,
             workers=workers,
-            tell=lambda n, total: bars.tell(StageName.ENCODE, n, total),
+            on_progress=lambda n, total: bars.on_progress(StageName.ENCODE, n, total),
         )
     table = Table("split", "shards", "documents", "tokens", title=f"{out / 'shards'}")
     for split in ("train", "valid"):
@@ -519,7 +519,7 @@ class StageBars:
         self.in_log = not progress.console.is_terminal
         self.over: set[str] = set()
 
-    def tell(self, stage: str, done: int, total: int | None) -> None:
+    def on_progress(self, stage: str, done: int, total: int | None) -> None:
         """Draw the stage's bar; a total that is not known yet draws a moving one."""
         if stage not in self.tasks:
             self.tasks[stage] = self.progress.add_task(STAGE_TITLES[stage], total=total)
@@ -529,10 +529,10 @@ class StageBars:
             self.progress.stop_task(task)
             if self.in_log and stage not in self.over:
                 self.over.add(stage)
-                self.say(f"{STAGE_TITLES[stage]}: done after {self.progress.tasks[task].elapsed or 0:.1f} s")
+                self.on_message(f"{STAGE_TITLES[stage]}: done after {self.progress.tasks[task].elapsed or 0:.1f} s")
         self.progress.update(task, completed=done, total=total)
 
-    def say(self, line: str) -> None:
+    def on_message(self, line: str) -> None:
         """Print a line above the bars."""
         self.progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
 

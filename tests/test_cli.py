@@ -471,8 +471,8 @@ def test_a_log_file_gets_a_line_for_each_stage_and_no_control_codes(monkeypatch:
     monkeypatch.setattr(run_pipeline, "console", log)
     with run_pipeline.stage_bars() as bars:
         for done, total in ((0, None), (0, 3), (3, 3), (1, 1)):
-            bars.tell("collect", done, total)
-        bars.say(long := "a message " * 40)
+            bars.on_progress("collect", done, total)
+        bars.on_message(long := "a message " * 40)
     assert isinstance(log.file, StringIO)
     first, *rest = log.file.getvalue().splitlines()
     assert re.fullmatch(r"read, filter and scrub: done after \d+\.\d s", first)

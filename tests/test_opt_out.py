@@ -84,7 +84,7 @@ def rows_recipe(folder: Path, rows: list[dict[str, object]], **settings: object)
 def collected(recipe: Recipe, folder: Path) -> tuple[list[str], list[str]]:
     """(reasons of the ledger by record, what was said) of reading alone."""
     said: list[str] = []
-    run = Run(recipe, folder, Engine(say=said.append), lambda stage, done, total: None)
+    run = Run(recipe, folder, Engine(on_message=said.append), lambda stage, done, total: None)
     folder.mkdir()
     for name in (StageName.CRAWL, StageName.COLLECT):
         run.records[name] = run.bring_up_to_date(stage_of(name))

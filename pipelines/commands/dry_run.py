@@ -57,7 +57,7 @@ class Forecast:
     plan: Plan
     outlooks: dict[str, Outlook]
 
-    def check(self, recipe: Recipe, say: Callable[[str], None]) -> None:
+    def check(self, recipe: Recipe, on_message: Callable[[str], None]) -> None:
         """InputError or GuardError where the run would end with one for its files or columns."""
         bad = [
             {"source": name, "origin_file": file, "reason": reason, "origin_offset": 0}
@@ -70,7 +70,7 @@ class Forecast:
             for name, outlook in self.outlooks.items()
             if (seen := outlook.sample.seen).rows and not (seen.text and (seen.url or recipe.sources[name].url_column is None))
         }
-        check_sample(without_column, self.plan.splits, say)
+        check_sample(without_column, self.plan.splits, on_message)
         check_files(pl.DataFrame(bad, schema), self.plan.n_files(), recipe.guards)
 
 

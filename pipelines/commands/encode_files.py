@@ -50,11 +50,11 @@ def encode_files(
     end_of_text: str | None = None,
     seed: int = 0,
     workers: int = 1,
-    tell: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Encoded:
     """The documents of these files as OUT/shards, in the order and with the split that a run gives them, and OUT/tokenizer.
 
-    `end_of_text` is the token that separates documents; None takes "<|endoftext|>" where the tokenizer has it. `tell` is called with
+    `end_of_text` is the token that separates documents; None takes "<|endoftext|>" where the tokenizer has it. `on_progress` is called with
     the parts done and all parts.
     """
     if (out / "shards").exists():
@@ -77,7 +77,7 @@ def encode_files(
         schema=tokens_schema(encoder.vocab_size, {"tokenizer": sha256_of(kept), "scrub": "taken as given"}),
         n_ranges=max(1, math.ceil(n_bytes / BYTES_PER_RANGE)),
     )
-    ran, reported = run_job(job, out, workers, tell)
+    ran, reported = run_job(job, out, workers, on_progress)
     counted = ran.counters.get("encode", {})
     check_stage("encode", counted.get("n_in", 0), sum(file.n_rows or 0 for file in reported), 0)
     if not reported:
@@ -89,11 +89,11 @@ def encode_files(
     return Encoded(index=index, n_failed=n_failed, encoder=encoder.path, encoder_reason=encoder.reason)
 
 
-def run_job(job: ShardJob, out: Path, workers: int, tell: Callable[[int, int], None]) -> tuple[Ran, list[FileEntry]]:
+def run_job(job: ShardJob, out: Path, workers: int, on_progress: Callable[[int, int], None]) -> tuple[Ran, list[FileEntry]]:
     """Run the graph; what it counted and the shards that it wrote."""
     work = out / layout.WORK
     report, progress = work / "encode.json", Progress(work / "encode.progress")
-    with watch_progress(progress, lambda done: tell(done, len(job.documents))):
+    with watch_progress(progress, lambda done: on_progress(done, len(job.documents))):
         ran = run_graph(lambda pipeline: build(pipeline, job, out, work, report, progress), runner="local", workers=workers)
     files = read_report(report)
     shutil.rmtree(work)

@@ -23,7 +23,7 @@ from schemas.recipe import Recipe
 from schemas.splits import Plan
 from schemas.stages import StageName
 
-Tell = Callable[[str, int, int | None], None]
+OnProgress = Callable[[str, int, int | None], None]
 """Called with (stage, units done, units in all or None) while a stage runs."""
 
 
@@ -34,12 +34,12 @@ class Engine:
     runner: str = "local"
     workers: int = 1
     beam_options: tuple[str, ...] = ()
-    say: Callable[[str], None] = lambda line: None
+    on_message: Callable[[str], None] = lambda line: None
     """Called with what a user should know before a stage runs."""
 
     def run(self, build: Callable[[beam.Pipeline], None]) -> Ran:
         """Run the graph that `build` makes."""
-        return run_graph(build, runner=self.runner, workers=self.workers, beam_options=self.beam_options, say=self.say)
+        return run_graph(build, runner=self.runner, workers=self.workers, beam_options=self.beam_options, on_message=self.on_message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class RunContext:
     recipe: Recipe
     folder: Path
     engine: Engine
-    tell: Tell
+    on_progress: OnProgress
     records: dict[str, StageRecord] = field(default_factory=dict)
     """The records of the stages that are done, by name."""
     plan: Plan = field(default_factory=lambda: Plan([], {}))
@@ -86,7 +86,7 @@ class RunContext:
         report = work / f"{stage}.json"
         report.unlink(missing_ok=True)
         progress = Progress(work / f"{stage}.progress")
-        with watch_progress(progress, lambda done: self.tell(stage, done, units)):
+        with watch_progress(progress, lambda done: self.on_progress(stage, done, units)):
             ran = self.engine.run(
                 lambda pipeline: build(Graph(pipeline, self.recipe, self.folder, work / stage, report, progress)),
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.driver.context import Engine, RunContext, Tell
+from pipelines.driver.context import Engine, OnProgress, RunContext
 from pipelines.driver.decide_again import DECIDE, decide_again
 from pipelines.driver.measuring import measured_otherwise
 from pipelines.driver.run import Run
@@ -23,7 +23,7 @@ from schemas.recipe import Recipe
 from schemas.stages import StageName, following, stage_of
 
 
-def refilter(folder: Path, settings: list[str], engine: Engine, tell: Tell) -> Recipe:
+def refilter(folder: Path, settings: list[str], engine: Engine, on_progress: OnProgress) -> Recipe:
     """Decide about every document of a run again, with these `section.key=value` settings over its recipe; the new recipe.
 
     Raises RecipeError for a setting that would change what is measured, OutputError where the run kept no pool.
@@ -36,20 +36,20 @@ def refilter(folder: Path, settings: list[str], engine: Engine, tell: Tell) -> R
             recipes.apply_setting(data, setting)
         new = recipes.parse(data)
         check_same_measurements(old, new)
-        run = Run(new, folder, engine, tell)
+        run = Run(new, folder, engine, on_progress)
         records, collect, refine = run.records, StageName.COLLECT, StageName.REFINE
         for stage in (StageName.CRAWL, collect):
             records[stage] = _marker(folder, stage)
         _check_pool(run.context)
         for change in changed_versions(records[collect].versions, run.markers.versions[collect]):
-            engine.say(f"the documents keep the measurements of an earlier version: {change}")
+            engine.on_message(f"the documents keep the measurements of an earlier version: {change}")
         run.forget(following(collect))
-        tell(DECIDE, 0, None)
+        on_progress(DECIDE, 0, None)
         records[collect] = decide_again(run.context, records[collect])
-        tell(DECIDE, 1, 1)
-        tell(refine, 0, None)
+        on_progress(DECIDE, 1, 1)
+        on_progress(refine, 0, None)
         records[refine] = run.bring_up_to_date(stage_of(refine))
-        tell(refine, 1, 1)
+        on_progress(refine, 1, 1)
         run.write_state(complete=False)
     return new
 

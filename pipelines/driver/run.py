@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipelines.dedup.evals.sets import left_out, load_evals
 from pipelines.dedup.snapshots.index import snapshots_before, take_back
-from pipelines.driver.context import Engine, RunContext, StageResult, Tell, listed
+from pipelines.driver.context import Engine, OnProgress, RunContext, StageResult, listed
 from pipelines.driver.decide_again import decide_again
 from pipelines.driver.markers import Markers, module_of, record_of
 from pipelines.driver.vocabulary import foresee_vocabulary
@@ -31,8 +31,8 @@ from tokenizer import bpe
 class Run:
     """One run of a recipe into one folder."""
 
-    def __init__(self, recipe: Recipe, folder: Path, engine: Engine, tell: Tell) -> None:
-        self.context = RunContext(recipe, folder, engine, tell)
+    def __init__(self, recipe: Recipe, folder: Path, engine: Engine, on_progress: OnProgress) -> None:
+        self.context = RunContext(recipe, folder, engine, on_progress)
         self.markers = Markers(self.context)
         self.at_work = False
         """Whether a stage has been begun: what is refused before leaves run.json as it is."""
@@ -44,7 +44,7 @@ class Run:
 
     def execute(self, *, resume: bool) -> list[StageRecord]:
         """Bring every stage up to date and return their records; CorpusmillError says why a run cannot go on."""
-        folder, tell = self.context.folder, self.context.tell
+        folder, on_progress = self.context.folder, self.context.on_progress
         self.check(resume=resume)
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
@@ -52,14 +52,14 @@ class Run:
             if not (folder / "run.json").is_file():
                 self.write_state(complete=False)  # by which a resume knows the folder
             for stage in STAGES:
-                tell(stage.name, 0, None)
+                on_progress(stage.name, 0, None)
                 try:
                     self.records[stage.name] = self.bring_up_to_date(stage)
                 except CorpusmillError as error:
                     if self.at_work:
                         self.write_state(complete=False, stopped=f"{stage.name}: {error}")
                     raise
-                tell(stage.name, 1, 1)
+                on_progress(stage.name, 1, 1)
                 if self.at_work or stage == STAGES[-1]:
                     self.write_state(complete=stage in STAGES[-2:])
         return list(self.records.values())
@@ -73,7 +73,7 @@ class Run:
         check_folder(self.context.folder, recipe, resume=resume)
         if recipe.decontaminate.paths:
             for line in left_out(load_evals(recipe.decontaminate), recipe.decontaminate):
-                self.context.engine.say(line)
+                self.context.engine.on_message(line)
         snapshots_before(recipe.dedup)
         check_tokenizer(recipe)
 
@@ -92,20 +92,20 @@ class Run:
         marker = self.markers.read(stage.name)
         inputs, gone = self.markers.inputs_or_before(stage, marker)
         changes = self.markers.changes(stage, marker, inputs)
-        say = self.context.engine.say
+        on_message = self.context.engine.on_message
         if marker and not changes:
             if gone:
-                say(f"{stage.name}: {gone}; what was read before is kept")
+                on_message(f"{stage.name}: {gone}; what was read before is kept")
             return marker
         if marker and self.markers.may_decide_again(stage, marker, inputs):
             self.at_work = True
-            say(f"{stage.name} decides again about the documents that were read: {listed(changes)}")
+            on_message(f"{stage.name} decides again about the documents that were read: {listed(changes)}")
             self.forget(following(stage.name))
             return decide_again(self.context, marker)
         self.check_may_begin(stage, changes, gone)
         self.at_work = True
         if marker:
-            say(f"{stage.name} is done again, and what comes after it: {listed(changes)}")
+            on_message(f"{stage.name} is done again, and what comes after it: {listed(changes)}")
             later = following(stage.name) if self.markers.shaped_otherwise(stage, marker) else ()
             self.forget((stage.name, *later))
             inputs = self.markers.inputs(stage)  # an index that the run has left lacks its snapshot
@@ -159,7 +159,7 @@ class Run:
         index, dedup = marker.settings["dedup"]["index"], self.context.recipe.dedup
         is_replaced = (index, snapshot["name"]) == (dedup.index, dedup.snapshot)
         if not is_replaced and take_back(Path(index), snapshot["name"], snapshot["folder"]):
-            self.context.engine.say(f"{index}: snapshot {snapshot['name']!r}, which this run had added, is taken out")
+            self.context.engine.on_message(f"{index}: snapshot {snapshot['name']!r}, which this run had added, is taken out")
 
     def clear(self, name: StageName) -> None:
         """Delete the stage's files."""

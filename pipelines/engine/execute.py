@@ -31,9 +31,9 @@ def run_graph(
     runner: str,
     workers: int,
     beam_options: tuple[str, ...] = (),
-    say: Callable[[str], None] = lambda line: None,
+    on_message: Callable[[str], None] = lambda line: None,
 ) -> Ran:
-    """Build a pipeline with `build`, run it to its end and return its counters by room; `say` is called with what a user should know.
+    """Build a pipeline with `build`, run it to its end and return its counters by room; `on_message` is called with what a user should know.
 
     An error that a worker raised on purpose comes out as what it was, wherever it was raised.
     """
@@ -42,7 +42,7 @@ def run_graph(
         try:
             pipeline = beam.Pipeline(runner=runner_of(runner, workers), options=options)
             build(pipeline)
-            with watch_workers(say):
+            with watch_workers(on_message):
                 result = pipeline.run()
                 result.wait_until_finish()
         except Exception as error:

@@ -120,7 +120,7 @@ def _state_of(pid: int) -> str:
         return ""
 
 
-def _watch_stopped(pids: Path, over: threading.Event, say: Callable[[str], None]) -> None:
+def _watch_stopped(pids: Path, over: threading.Event, on_message: Callable[[str], None]) -> None:
     """Count the seconds for which each worker is stopped; no clock, since this process may be stopped together with its workers."""
     stopped: dict[int, int] = {}
     while not over.wait(1):
@@ -128,7 +128,7 @@ def _watch_stopped(pids: Path, over: threading.Event, say: Callable[[str], None]
         stopped = {pid: stopped.get(pid, 0) + 1 for pid in now}
         for pid, seconds in stopped.items():
             if seconds == SAY_AFTER_S:
-                say(
+                on_message(
                     f"worker process {pid} has been stopped for {seconds} s, and the run waits for it; `kill -CONT {pid}` lets it go on. "
                     f"After {END_AFTER_S} s it is ended"
                 )
@@ -138,11 +138,11 @@ def _watch_stopped(pids: Path, over: threading.Event, say: Callable[[str], None]
 
 
 @contextmanager
-def watch_workers(say: Callable[[str], None] = lambda line: None) -> Iterator[None]:
+def watch_workers(on_message: Callable[[str], None] = lambda line: None) -> Iterator[None]:
     """Raise what a worker process raised within the block as soon as it did, and WorkerError if one dies. Ctrl-C ends them, too.
 
     Beam would wait for ever for the answers of one that died: its thread that waits for the process raises an error of its own, which
-    reaches the hook for uncaught ones. It would wait as long for one that is stopped: `say` hears of it after SAY_AFTER_S, and after
+    reaches the hook for uncaught ones. It would wait as long for one that is stopped: `on_message` hears of it after SAY_AFTER_S, and after
     END_AFTER_S it is ended with WorkerError.
     """
     if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
@@ -161,7 +161,7 @@ def watch_workers(say: Callable[[str], None] = lambda line: None) -> Iterator[No
     with TemporaryDirectory() as pids:
         os.environ[WORKER_PIDS], os.environ[DRIVER_PID] = pids, str(os.getpid())
         over = threading.Event()
-        threading.Thread(target=_watch_stopped, args=(Path(pids), over, say), daemon=True).start()
+        threading.Thread(target=_watch_stopped, args=(Path(pids), over, on_message), daemon=True).start()
         handlers_before = {signal.SIGUSR1: signal.signal(signal.SIGUSR1, _stop)}
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a shell has it ignored, in the background
             handlers_before[signal.SIGINT] = signal.signal(signal.SIGINT, _interrupt)

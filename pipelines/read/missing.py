@@ -22,10 +22,10 @@ _MAX_LINE_BYTES: Final = 1 << 26
 _NAMED_ROWS: Final = 100
 _NAMED_COLUMNS: Final = 40
 
-Say = Callable[[str], None]
+OnMessage = Callable[[str], None]
 
 
-def check_sample(sources: Mapping[str, Source], splits: Sequence[Split], say: Say = lambda line: None) -> None:
+def check_sample(sources: Mapping[str, Source], splits: Sequence[Split], on_message: OnMessage = lambda line: None) -> None:
     """InputError if no record of a source has a column that its recipe names; where only the first ones were looked at, a line says so.
 
     Reading stops at the first record of a source that has them all.
@@ -35,7 +35,7 @@ def check_sample(sources: Mapping[str, Source], splits: Sequence[Split], say: Sa
         if is_all:
             check_seen({name: source}, splits, {name: seen})
         elif key := _missing(name, source, splits, seen):
-            say(f"{_named(name, source, key)}: none of the first records has it; {advice(name, key, splits)}")
+            on_message(f"{_named(name, source, key)}: none of the first records has it; {advice(name, key, splits)}")
 
 
 def check_seen(sources: Mapping[str, Source], splits: Sequence[Split], seen: Mapping[str, Seen]) -> None:

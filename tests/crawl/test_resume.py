@@ -256,14 +256,14 @@ def test_the_crawl_of_a_run_goes_on_source_by_source(site: Site, tmp_path: Path)
     recipe = recipes.parse({"name": "crawled", "sources": crawls})
     n_told = 0
 
-    def tell(stage: str, done: int, total: int | None) -> None:
+    def on_progress(stage: str, done: int, total: int | None) -> None:
         nonlocal n_told
         n_told += 1
         if n_told == 100:
             raise Stopped
 
     with pytest.raises(Stopped):
-        Run(recipe, tmp_path, Engine(), tell).bring_up_to_date(stage_of(StageName.CRAWL))
+        Run(recipe, tmp_path, Engine(), on_progress).bring_up_to_date(stage_of(StageName.CRAWL))
     assert (tmp_path / "crawl" / "one" / ACCOUNT).is_file()
     assert not (tmp_path / "crawl" / "two" / ACCOUNT).is_file()
     record = Run(recipe, tmp_path, Engine(), lambda stage, done, total: None).bring_up_to_date(stage_of(StageName.CRAWL))

@@ -53,7 +53,7 @@ def resumed(recipe: Recipe, out: Path) -> tuple[list[str], list[str]]:
     """(the stages that a resume does again, what it says)."""
     said: list[str] = []
     before = {path.stem: path.stat().st_mtime_ns for path in (out / "stages").iterdir()}
-    Run(recipe, out, Engine(say=said.append), lambda stage, done, total: None).execute(resume=True)
+    Run(recipe, out, Engine(on_message=said.append), lambda stage, done, total: None).execute(resume=True)
     after = {path.stem: path.stat().st_mtime_ns for path in (out / "stages").iterdir()}
     return [name for name in NAMES if after[name] != before.get(name)], said
 

@@ -71,7 +71,7 @@ def run(context: RunContext) -> StageResult:
     warm(recipe)
     key_of(recipe.scrub)  # a missing key or list is an error before anything is read
     Lists.of(recipe.opt_out)
-    check_sample(recipe.sources, splits, context.engine.say)
+    check_sample(recipe.sources, splits, context.engine.on_message)
     ran, files = context.graph(StageName.COLLECT, len(splits), lambda graph: build(graph, splits))
     counts = balance(ran, "read", "opt_out", "filters")
     check_rows(context, ran, files, counts)
@@ -112,16 +112,16 @@ def check_columns(context: RunContext, ran: Ran) -> dict[str, dict[str, int]]:
 
     Says where opt-out lists of addresses had nothing to look at.
     """
-    recipe, splits, say = context.recipe, context.plan.splits, context.engine.say
+    recipe, splits, on_message = context.recipe, context.plan.splits, context.engine.on_message
     seen = {name: seen_in(ran.counters, name) for name in recipe.sources}
     check_seen(recipe.sources, splits, seen)
     for name, found in seen.items():
         if found.unreadable:
-            say(f"sources.{name}: columns that could not be read: {', '.join(sorted(found.unreadable))}")
+            on_message(f"sources.{name}: columns that could not be read: {', '.join(sorted(found.unreadable))}")
         is_asked = recipe.opt_out.urls or recipe.opt_out.hosts or recipe.sources[name].url_column
         if is_asked and found.rows and not found.addresses and row_splits(name, splits):
             found_nothing = f"sources.{name}: no record has a URL, so opt_out.urls and opt_out.hosts find nothing there"
-            say(f"{found_nothing}; {advice(name, 'url_column', splits)}")
+            on_message(f"{found_nothing}; {advice(name, 'url_column', splits)}")
     return {name: dict(sorted(found.unreadable.items())) for name, found in seen.items() if found.unreadable}
 
 

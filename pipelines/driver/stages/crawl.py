@@ -21,7 +21,7 @@ def run(context: RunContext) -> StageResult:
         most = source.crawl.max_pages
 
         def on_page(progress: CrawlProgress, most: int = most) -> None:
-            context.tell(StageName.CRAWL, progress.n_fetched, most)
+            context.on_progress(StageName.CRAWL, progress.n_fetched, most)
 
         report = crawl(source.crawl, context.folder / layout.CRAWL / name, resume=True, on_page=on_page)
         done.outputs += [entry(path, context.folder) for path in report.files]

@@ -101,7 +101,7 @@ def run(context: RunContext) -> StageResult:
     pool = Pool(segments, capped.counts.n_out, TakePart(capped.keeps, recipe.decontaminate, common_grams(context, segments, capped.keeps)))
     foreseen = forecast(recipe.dedup, segments, pool.n_documents, pool.take_part)
     for line in lines_of(foreseen, recipe.dedup):
-        context.engine.say(line)
+        context.engine.on_message(line)
     ran, files = context.graph(StageName.REFINE, steps_of(recipe.dedup) * len(segments), lambda graph: build(graph, pool))
     staged = [file for file in files if file.path.startswith(f"{SNAPSHOT}/")]
     files = [file for file in files if file not in staged]

@@ -15,6 +15,6 @@ def run(context: RunContext) -> StageResult:
     if not config.enabled:
         return StageResult(outputs=[], details={"skipped": "pretrain.enabled = false"})
     metrics = validate(
-        context.folder, config, context.recipe.seed, on_step=lambda step, steps, loss: context.tell(StageName.VALIDATE, step, steps)
+        context.folder, config, context.recipe.seed, on_step=lambda step, steps, loss: context.on_progress(StageName.VALIDATE, step, steps)
     )
     return StageResult(outputs=[entry(context.folder / layout.VALIDATION / "metrics.json", context.folder)], details=metrics)
