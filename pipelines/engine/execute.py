@@ -33,7 +33,7 @@ def run_graph(
     beam_options: tuple[str, ...] = (),
     on_message: Callable[[str], None] = lambda line: None,
 ) -> Ran:
-    """Build a pipeline with `build`, run it to its end and return its counters by room; `on_message` is called with what a user should know.
+    """Build a pipeline with `build`, run it to its end and return its counters by room; `on_message` gets what a user should know.
 
     An error that a worker raised on purpose comes out as what it was, wherever it was raised.
     """
