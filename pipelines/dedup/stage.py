@@ -25,7 +25,7 @@ from pipelines.dedup.snapshots.index import Earlier, hash_keys
 from pipelines.dedup.spans.rewrite import Mend, unchanged
 from pipelines.dedup.spans.stage import CutSpans, Job
 from pipelines.engine.counters import count
-from pipelines.engine.decision import Decision, ended, passed
+from pipelines.engine.decision import Decision, kept, removed
 from pipelines.engine.exchange import Exchange, range_of
 from pipelines.engine.progress import Progress
 from pipelines.engine.segments import open_segment
@@ -117,7 +117,7 @@ class Deduplicate(beam.PTransform):
         reduce = MergeAlike(self.dedup, self.compare(left)) if kind == "url" else MergeEqual(kind, self.dedup, self.earlier)
         keyed = rows | f"{kind}: key" >> beam.Map(by_hash, column=f"{kind}_hash", n_ranges=self.n_ranges)
         decided = keyed | kind >> Exchange(folder, reduce, Decision)
-        return decided | f"{kind}: stay" >> beam.Map(passed), decided | f"{kind}: merge" >> beam.Map(ended)
+        return decided | f"{kind}: stay" >> beam.Map(kept), decided | f"{kind}: merge" >> beam.Map(removed)
 
     def standing(
         self, kind: str, rows: beam.PCollection[pa.RecordBatch], merges: beam.PCollection[pa.RecordBatch]
@@ -127,9 +127,9 @@ class Deduplicate(beam.PTransform):
         if not following or following[0] in self.dedup.cut_kinds:
             return rows
         shape = {"n_permutations": self.dedup.minhash.bands * self.dedup.minhash.rows, "n_ranges": self.n_ranges}
-        kept = rows | f"{kind}: here" >> beam.Map(by_own_place, **shape)
+        here = rows | f"{kind}: here" >> beam.Map(by_own_place, **shape)
         gone = merges | f"{kind}: gone" >> beam.Map(as_gone, **shape)
-        return (kept, gone) | f"{kind}: both" >> beam.Flatten() | f"{kind}: left" >> Exchange(self.folder / f"{kind}-left", without_gone)
+        return (here, gone) | f"{kind}: both" >> beam.Flatten() | f"{kind}: left" >> Exchange(self.folder / f"{kind}-left", without_gone)
 
     def compare(self, left: Left) -> Compare:
         """What measures how alike documents are, by the texts that the kinds so far have left."""

@@ -8,15 +8,15 @@ import pyarrow as pa
 class Decision(NamedTuple):
     """What a room made of a batch: documents that go on, and ledger rows of those that end here."""
 
-    passed: pa.RecordBatch
-    ended: pa.RecordBatch
+    kept: pa.RecordBatch
+    removed: pa.RecordBatch
 
 
-def passed(decision: Decision) -> pa.RecordBatch:
+def kept(decision: Decision) -> pa.RecordBatch:
     """The documents that go on."""
-    return decision.passed
+    return decision.kept
 
 
-def ended(decision: Decision) -> pa.RecordBatch:
+def removed(decision: Decision) -> pa.RecordBatch:
     """The ledger rows of those that end here."""
-    return decision.ended
+    return decision.removed

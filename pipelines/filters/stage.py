@@ -74,12 +74,12 @@ class _Decide(beam.DoFn):
         self.decider = Decider.of(self.recipe, self.more)
 
     def process(self, measured: Any) -> Iterator[Decision]:
-        dropped = decided(self.decider, measured.passed)
-        ended = pa.concat_batches([measured.ended.replace_schema_metadata(None), dropped])
-        n_in = measured.passed.num_rows + measured.ended.num_rows
-        count("filters", n_in=n_in, n_out=measured.passed.num_rows - dropped.num_rows)
-        count_outcomes("filters", ended)
-        yield Decision(measured.passed, retag(ended, measured.passed))
+        dropped = decided(self.decider, measured.kept)
+        removed = pa.concat_batches([measured.removed.replace_schema_metadata(None), dropped])
+        n_in = measured.kept.num_rows + measured.removed.num_rows
+        count("filters", n_in=n_in, n_out=measured.kept.num_rows - dropped.num_rows)
+        count_outcomes("filters", removed)
+        yield Decision(measured.kept, retag(removed, measured.kept))
 
 
 def decided(decider: Decider, documents: pa.RecordBatch) -> pa.RecordBatch:

@@ -20,8 +20,8 @@ from schemas.recipe import OptOut, Scrub
 class Scrubbed(NamedTuple):
     """What became of a Decision: its two halves, the documents scrubbed, and what was written about them."""
 
-    passed: pa.RecordBatch
-    ended: pa.RecordBatch
+    kept: pa.RecordBatch
+    removed: pa.RecordBatch
     audit: pa.RecordBatch
     """An AUDIT row for every value."""
     index: pa.RecordBatch
@@ -47,15 +47,15 @@ class _ScrubDocuments(beam.DoFn):
         self.scrub, self.opt_out = scrub, opt_out
 
     def process(self, measured: Decision) -> Iterator[Scrubbed]:
-        give_back(measured.passed)
-        admitted = admit(measured.passed, Lists.of(self.opt_out), self.scrub)
+        give_back(measured.kept)
+        admitted = admit(measured.kept, Lists.of(self.opt_out), self.scrub)
         prove_clean(admitted.documents, self.scrub)
-        n_ended, n_out = measured.ended.num_rows, admitted.documents.num_rows
-        count("opt_out", n_in=n_ended + measured.passed.num_rows, n_out=n_ended + n_out)
+        n_ended, n_out = measured.removed.num_rows, admitted.documents.num_rows
+        count("opt_out", n_in=n_ended + measured.kept.num_rows, n_out=n_ended + n_out)
         count_outcomes("opt_out", admitted.left_out)
-        count("scrub", n_in=measured.passed.num_rows - admitted.left_out.num_rows, n_out=n_out)
-        documents, *rows = (retag(part, measured.passed) for part in admitted)
-        yield Scrubbed(documents, measured.ended, *rows)
+        count("scrub", n_in=measured.kept.num_rows - admitted.left_out.num_rows, n_out=n_out)
+        documents, *rows = (retag(part, measured.kept) for part in admitted)
+        yield Scrubbed(documents, measured.removed, *rows)
 
 
 def mend(batch: pa.RecordBatch, scrub: Scrub) -> pa.RecordBatch:

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.engine.coder import RecordBatchCoder
-from pipelines.engine.decision import Decision, ended, passed
+from pipelines.engine.decision import Decision, kept, removed
 from pipelines.engine.exchange import Exchange, range_of
 from pipelines.engine.execute import _Options, run_graph
 from pipelines.engine.progress import Progress
@@ -54,9 +54,9 @@ def test_the_coder_is_the_one_that_beam_chooses() -> None:
     assert isinstance(beam.coders.registry.get_coder(pa.RecordBatch), RecordBatchCoder)
     pipeline = beam.Pipeline(runner=FnApiRunner())
     decisions = pipeline | beam.Create([0]) | beam.Map(decide)
-    for collection in (decisions | "p" >> beam.Map(passed), decisions | "e" >> beam.Map(ended)):
+    for collection in (decisions | "p" >> beam.Map(kept), decisions | "e" >> beam.Map(removed)):
         assert collection.element_type == pa.RecordBatch
-    exchanged = decisions | "x" >> beam.Map(passed) | Exchange(Path("unused"), sum_up)
+    exchanged = decisions | "x" >> beam.Map(kept) | Exchange(Path("unused"), sum_up)
     assert exchanged.element_type == pa.RecordBatch
 
 

@@ -17,7 +17,7 @@ from pipelines.dedup.shingles import shingle_sets
 from pipelines.dedup.sign import Signer
 from pipelines.dedup.simhash import block_keys
 from pipelines.dedup.snapshots.index import KEYS, earlier_schema, hash_keys
-from pipelines.engine.decision import Decision, ended, passed
+from pipelines.engine.decision import Decision, kept, removed
 from pipelines.engine.exchange import Exchange, Partition, range_of, read_pieces
 from pipelines.engine.segments import open_segment
 from schemas.files import entry, whole_file
@@ -40,8 +40,8 @@ class StageSnapshot(beam.PTransform):
         pieces = merges | "by segment" >> beam.Map(by_segment) | "pieces" >> Partition(self.folder / "merges")
         grouped = {"path": segments, "pieces": pieces} | "join" >> beam.CoGroupByKey()
         written = grouped | "documents" >> beam.ParDo(_WriteDocuments(self))
-        keys = written | "keyed" >> beam.Map(passed) | "keys" >> Exchange(self.folder / "keys", WriteKeys(self))
-        lines = (written | "written" >> beam.Map(ended), keys) | "files" >> beam.Flatten()
+        keys = written | "keyed" >> beam.Map(kept) | "keys" >> Exchange(self.folder / "keys", WriteKeys(self))
+        lines = (written | "written" >> beam.Map(removed), keys) | "files" >> beam.Flatten()
         return lines | "lines" >> beam.FlatMap(lines_of)
 
 

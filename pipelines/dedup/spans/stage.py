@@ -24,7 +24,7 @@ from pipelines.dedup.spans.substring import anchor_table, anchors, window_units
 from pipelines.dedup.spans.templates import count_lines, frequent_lines, host_hashes, template_keys, template_units
 from pipelines.dedup.spans.units import UInt64s, Units
 from pipelines.engine.counters import count
-from pipelines.engine.decision import Decision, ended, passed
+from pipelines.engine.decision import Decision, kept, removed
 from pipelines.engine.exchange import Exchange, Partition, range_of, read_pieces
 from pipelines.engine.progress import Progress
 from pipelines.engine.segments import open_segment
@@ -157,8 +157,8 @@ class FindRepeats(beam.PTransform):
                 seen | "repeated" >> Exchange(job.folder / "anchors", repeated_by_segment) | Partition(job.folder / "repeated")
             )
         found = known | "known" >> beam.CoGroupByKey() | "units" >> beam.ParDo(_Units(job))
-        inside = found | "in one document" >> beam.Map(ended)
-        across = found | "elsewhere" >> beam.Map(passed) | "first" >> Exchange(job.folder / "units", KeepFirst(job.dedup))
+        inside = found | "in one document" >> beam.Map(removed)
+        across = found | "elsewhere" >> beam.Map(kept) | "first" >> Exchange(job.folder / "units", KeepFirst(job.dedup))
         return (inside, across) | beam.Flatten()
 
 
@@ -246,8 +246,8 @@ class FindTemplates(beam.PTransform):
         """Count lines by host, compare with the pages by host, and look again for those that are on enough of them."""
         job = self.job
         counted = standing | "count" >> beam.ParDo(_CountLines(job))
-        frequent = counted | "lines" >> beam.Map(passed) | "frequent" >> Exchange(job.folder / "lines", FrequentLines(job))
-        both = (frequent, counted | "pages" >> beam.Map(ended)) | beam.Flatten()
+        frequent = counted | "lines" >> beam.Map(kept) | "frequent" >> Exchange(job.folder / "lines", FrequentLines(job))
+        both = (frequent, counted | "pages" >> beam.Map(removed)) | beam.Flatten()
         keys = both | "by host" >> Exchange(job.folder / "hosts", TemplateKeys(job)) | Partition(job.folder / "keys")
         return {"standing": standing, "keys": keys} | "known" >> beam.CoGroupByKey() | "look" >> beam.ParDo(_CutTemplates(job))
 

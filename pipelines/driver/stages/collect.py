@@ -10,7 +10,7 @@ import polars as pl
 from pipelines.driver.context import Graph, RunContext, StageResult, balance, pool_folder
 from pipelines.driver.guards import check_files, check_filters, check_lost, check_reading, failed_files
 from pipelines.driver.pool import density_rules, kept_documents, pool_schema
-from pipelines.engine.decision import ended, passed
+from pipelines.engine.decision import kept, removed
 from pipelines.engine.execute import Ran
 from pipelines.engine.segments import ReportFiles, WriteSegments
 from pipelines.filters.stage import FAILING, FAILING_ALONE, Decide, DecideAgain, Measure
@@ -43,7 +43,7 @@ def build(graph: Graph, splits: list[Split]) -> None:
     """The graph: every record is seen once."""
     recipe, run = graph.recipe, graph.run
     read = graph.pipeline | "splits" >> beam.Create(splits) | "read" >> ReadSplits(recipe, graph.progress)
-    measured = read | "documents" >> beam.Map(passed) | "measure" >> Measure(recipe)
+    measured = read | "documents" >> beam.Map(kept) | "measure" >> Measure(recipe)
     scrubbed = measured | "scrub" >> ScrubDocuments(recipe.scrub, recipe.opt_out)
     decided = scrubbed | "decide" >> Decide(recipe, density_rules(recipe))
     ledger = layout.LEDGER
@@ -51,9 +51,9 @@ def build(graph: Graph, splits: list[Split]) -> None:
         scrubbed | "audited" >> beam.Map(audit_of) | "audit" >> WriteSegments(run, layout.SCRUB_AUDIT, "audit", AUDIT, ".parquet"),
         scrubbed | "indexed" >> beam.Map(index_of) | "index" >> WriteSegments(run, layout.INDEX, "index", INDEX, ".parquet"),
         scrubbed | "left out" >> beam.Map(left_out) | "opt-out ledger" >> WriteSegments(run, ledger, "opt_out", LEDGER, ".parquet"),
-        decided | "pool" >> beam.Map(passed) | "segments" >> WriteSegments(run, pool_folder(recipe), "segment", pool_schema(recipe)),
-        read | "unread" >> beam.Map(ended) | "read ledger" >> WriteSegments(run, ledger, "read", LEDGER, ".parquet"),
-        decided | "dropped" >> beam.Map(ended) | "filter ledger" >> WriteSegments(run, ledger, "filters", LEDGER, ".parquet"),
+        decided | "pool" >> beam.Map(kept) | "segments" >> WriteSegments(run, pool_folder(recipe), "segment", pool_schema(recipe)),
+        read | "unread" >> beam.Map(removed) | "read ledger" >> WriteSegments(run, ledger, "read", LEDGER, ".parquet"),
+        decided | "dropped" >> beam.Map(removed) | "filter ledger" >> WriteSegments(run, ledger, "filters", LEDGER, ".parquet"),
     )
     files | "files" >> beam.Flatten() | "report" >> ReportFiles(graph.report)
 

@@ -27,7 +27,7 @@ from pipelines.driver.caps import apply_caps
 from pipelines.driver.context import Graph, RunContext, StageResult, balance, columns_of
 from pipelines.driver.guards import check_addresses, check_merges
 from pipelines.driver.pool import decider_of, pool_schema
-from pipelines.engine.decision import ended, passed
+from pipelines.engine.decision import kept, removed
 from pipelines.engine.execute import Ran
 from pipelines.engine.segments import ReportFiles, WriteSegments
 from pipelines.scrub.stage import mend
@@ -66,16 +66,16 @@ def build(graph: Graph, pool: Pool) -> None:
     numbered = graph.pipeline | "segments" >> beam.Create(list(enumerate(paths)))
     left = numbered | "dedup" >> Deduplicate(dedup, paths, pool.n_documents, work, graph.progress, pool.take_part, earlier, again)
     refined = left | "apply merges" >> ApplyMerges(dedup, paths, pool.n_documents, work / "merges", graph.progress, pool.take_part)
-    curated = refined | "curated" >> beam.Map(passed)
+    curated = refined | "curated" >> beam.Map(kept)
     if cuts_items(recipe.decontaminate):  # what is joined may read as a private value
         curated = curated | "mend" >> beam.Map(mend, scrub=recipe.scrub)
     files = [
         curated | "documents" >> WriteSegments(run, layout.DOCUMENTS, "documents", documents_schema(recipe)),
-        refined | "merged" >> beam.Map(ended) | "ledger" >> WriteSegments(run, layout.LEDGER, "refine", LEDGER, ".parquet"),
+        refined | "merged" >> beam.Map(removed) | "ledger" >> WriteSegments(run, layout.LEDGER, "refine", LEDGER, ".parquet"),
     ]
     if dedup.snapshot:
-        kept = pool.take_part.left_by(dedup)
-        files.append(left | "snapshot" >> StageSnapshot(dedup, kept, pool.n_documents, run, SNAPSHOT, work / "snapshot-keys"))
+        stays = pool.take_part.left_by(dedup)
+        files.append(left | "snapshot" >> StageSnapshot(dedup, stays, pool.n_documents, run, SNAPSHOT, work / "snapshot-keys"))
     files | "files" >> beam.Flatten() | "report" >> ReportFiles(graph.report)
 
 
