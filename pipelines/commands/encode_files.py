@@ -13,7 +13,7 @@ from pipelines.commands.files import Files
 from pipelines.driver.stages.encode import build
 from pipelines.encode.shards import index_of, named_shards, write_index
 from pipelines.encode.stage import ShardJob
-from pipelines.engine.execute import Ran, run_graph
+from pipelines.engine.execute import GraphResult, run_graph
 from pipelines.engine.progress import Progress, watch_progress
 from pipelines.engine.segments import read_report
 from schemas import layout
@@ -89,7 +89,7 @@ def encode_files(
     return Encoded(index=index, n_failed=n_failed, encoder=encoder.path, encoder_reason=encoder.reason)
 
 
-def run_job(job: ShardJob, out: Path, workers: int, on_progress: Callable[[int, int], None]) -> tuple[Ran, list[FileEntry]]:
+def run_job(job: ShardJob, out: Path, workers: int, on_progress: Callable[[int, int], None]) -> tuple[GraphResult, list[FileEntry]]:
     """Run the graph; what it counted and the shards that it wrote."""
     work = out / layout.WORK
     report, progress = work / "encode.json", Progress(work / "encode.progress")

@@ -12,7 +12,7 @@ import apache_beam as beam
 import polars as pl
 import pyarrow as pa
 
-from pipelines.engine.execute import Ran, run_graph
+from pipelines.engine.execute import GraphResult, run_graph
 from pipelines.engine.progress import Progress, watch_progress
 from pipelines.engine.segments import batches_of, open_segment, read_report
 from schemas import layout
@@ -37,7 +37,7 @@ class Engine:
     on_message: Callable[[str], None] = lambda line: None
     """Called with what a user should know before a stage runs."""
 
-    def run(self, build: Callable[[beam.Pipeline], None]) -> Ran:
+    def run(self, build: Callable[[beam.Pipeline], None]) -> GraphResult:
         """Run the graph that `build` makes."""
         return run_graph(build, runner=self.runner, workers=self.workers, beam_options=self.beam_options, on_message=self.on_message)
 
@@ -80,7 +80,7 @@ class RunContext:
     plan: Plan = field(default_factory=lambda: Plan([], {}))
     """What is read, once the inputs have been looked up."""
 
-    def graph(self, stage: str, units: int, build: Callable[[Graph], None]) -> tuple[Ran, list[FileEntry]]:
+    def graph(self, stage: str, units: int, build: Callable[[Graph], None]) -> tuple[GraphResult, list[FileEntry]]:
         """Run one graph, telling its progress; returns what it counted and the files that it reported."""
         work = self.folder / layout.WORK
         report = work / f"{stage}.json"
@@ -128,7 +128,7 @@ def columns_of(paths: list[Path], *names: str) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(open_segment(path).read_all().select(list(names))) for path in paths])
 
 
-def balance(ran: Ran, *rooms: str) -> dict[str, Counts]:
+def balance(ran: GraphResult, *rooms: str) -> dict[str, Counts]:
     """Counts by room, checked: each room's own sum, and one room's output against the next one's input."""
     counts = {room: Counts(**{name: n for name, n in ran.counters.get(room, {}).items() if name in Counts.__slots__}) for room in rooms}
     for room, c in counts.items():

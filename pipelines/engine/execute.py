@@ -17,7 +17,7 @@ from schemas.errors import MENDABLE, CorpusmillError, OutputError, handed_over
 AnyOptions = TypeVar("AnyOptions", bound=PipelineOptions)
 
 
-class Ran(NamedTuple):
+class GraphResult(NamedTuple):
     """What a finished graph cost and counted."""
 
     counters: dict[str, dict[str, int]]
@@ -32,7 +32,7 @@ def run_graph(
     workers: int,
     beam_options: tuple[str, ...] = (),
     on_message: Callable[[str], None] = lambda line: None,
-) -> Ran:
+) -> GraphResult:
     """Build a pipeline with `build`, run it to its end and return its counters by room; `on_message` gets what a user should know.
 
     An error that a worker raised on purpose comes out as what it was, wherever it was raised.
@@ -50,7 +50,7 @@ def run_graph(
             if raised is None:
                 raise
             raise raised from None
-    return Ran(counters_of(result), watch.wall_s, watch.cpu_s)
+    return GraphResult(counters_of(result), watch.wall_s, watch.cpu_s)
 
 
 class _Options(PipelineOptions):

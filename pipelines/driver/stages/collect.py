@@ -11,7 +11,7 @@ from pipelines.driver.context import Graph, RunContext, StageResult, balance, po
 from pipelines.driver.guards import check_files, check_filters, check_lost, check_reading, failed_files
 from pipelines.driver.pool import density_rules, kept_documents, pool_schema
 from pipelines.engine.decision import kept, removed
-from pipelines.engine.execute import Ran
+from pipelines.engine.execute import GraphResult
 from pipelines.engine.segments import ReportFiles, WriteSegments
 from pipelines.filters.stage import FAILING, FAILING_ALONE, Decide, DecideAgain, Measure
 from pipelines.filters.warm import warm
@@ -95,7 +95,7 @@ def run(context: RunContext) -> StageResult:
     return StageResult(outputs=outputs, intermediates=pool, counts=counts, details=details)
 
 
-def check_rows(context: RunContext, ran: Ran, files: list[FileEntry], counts: dict[str, Counts]) -> None:
+def check_rows(context: RunContext, ran: GraphResult, files: list[FileEntry], counts: dict[str, Counts]) -> None:
     """ConservationError unless the files have a row for every record that was counted."""
     n_ended = sum(c.dropped + c.failed for c in counts.values())
     n_scrubbed = ran.counters.get("scrub", {}).get("n_out", 0)
@@ -107,7 +107,7 @@ def check_rows(context: RunContext, ran: Ran, files: list[FileEntry], counts: di
     check_stage("index", n_scrubbed, n_rows(layout.INDEX), 0)
 
 
-def check_columns(context: RunContext, ran: Ran) -> dict[str, dict[str, int]]:
+def check_columns(context: RunContext, ran: GraphResult) -> dict[str, dict[str, int]]:
     """Raise if no record of a source has a column that the recipe names. Returns by source in how many files which could not be read.
 
     Says where opt-out lists of addresses had nothing to look at.
@@ -152,6 +152,6 @@ def check_kept(context: RunContext, pool: list[FileEntry], counts: dict[str, Cou
         )
 
 
-def failing(ran: Ran) -> dict[str, dict[str, int]]:
+def failing(ran: GraphResult) -> dict[str, dict[str, int]]:
     """By rule, how many documents fail it, and how many it alone."""
     return {name: dict(sorted(ran.counters.get(name, {}).items())) for name in (FAILING, FAILING_ALONE)}

@@ -28,7 +28,7 @@ from pipelines.driver.context import Graph, RunContext, StageResult, balance, co
 from pipelines.driver.guards import check_addresses, check_merges
 from pipelines.driver.pool import decider_of, pool_schema
 from pipelines.engine.decision import kept, removed
-from pipelines.engine.execute import Ran
+from pipelines.engine.execute import GraphResult
 from pipelines.engine.segments import ReportFiles, WriteSegments
 from pipelines.scrub.stage import mend
 from schemas import layout
@@ -148,7 +148,7 @@ def redacted(recipe: Recipe, documents: list[Path]) -> dict[str, int]:
     return {name.removeprefix("n_redacted_"): n or 0 for name, n in sums.items()}
 
 
-def cost_of(ran: Ran, dedup: Counts, work: Path) -> Cost:
+def cost_of(ran: GraphResult, dedup: Counts, work: Path) -> Cost:
     """What deduplication cost."""
     seen = ran.counters.get("dedup cost", {})
     return Cost(
@@ -161,7 +161,7 @@ def cost_of(ran: Ran, dedup: Counts, work: Path) -> Cost:
     )
 
 
-def contaminated(recipe: Recipe, ran: Ran) -> dict[str, Any]:
+def contaminated(recipe: Recipe, ran: GraphResult) -> dict[str, Any]:
     """What was found of evaluation sets; empty where the recipe names none."""
     if not recipe.decontaminate.paths:
         return {}
