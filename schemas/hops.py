@@ -50,7 +50,7 @@ LEDGER: Final = pa.schema(
         pa.field("doc_id", pa.binary(16)),  # null: the record failed before it became a document
         pa.field("source", pa.large_string(), nullable=False),
         pa.field("lang", pa.large_string()),
-        pa.field("stage", pa.large_string(), nullable=False),
+        pa.field("step", pa.large_string(), nullable=False),
         pa.field("outcome", pa.large_string(), nullable=False),
         pa.field("reason", pa.large_string()),
         pa.field("value", pa.float64()),

@@ -1,7 +1,7 @@
 """The ledger: what became of every input record, and the sums that must hold.
 
-Rows are made by `entries`, written by the runtime's sink as Parquet under DIR/ledger, and checked by `check_stage`
-after every stage and by `check_run` at the end of the run.
+Rows are made by `entries`, written by the runtime's sink as Parquet under DIR/ledger, and checked by `check_step`
+after every step and by `check_run` at the end of the run.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ class Outcome(StrEnum):
     FAILED = "failed"  # unreadable: reason says how
 
 
+_NAME_OF_FORMAT_1: Final = "stage"
+"""What a ledger of format 1 calls the column `step`."""
 ADDRESS_NAMES: Final = tuple(field.name for field in ADDRESS)
 
 
 def entries(
     batch: pa.RecordBatch,
-    stage: str,
+    step: str,
     outcome: Outcome,
     *,
     reason: pa.Array | str | None = None,
@@ -42,7 +44,7 @@ def entries(
     """Ledger rows for the rows of `batch`, which has the address columns, doc_id, source and perhaps lang."""
     n = batch.num_rows
     given = {
-        "stage": pa.repeat(pa.scalar(stage, pa.large_string()), n),
+        "step": pa.repeat(pa.scalar(step, pa.large_string()), n),
         "outcome": pa.repeat(pa.scalar(outcome.value, pa.large_string()), n),
         "reason": pa.repeat(pa.scalar(reason, pa.large_string()), n) if isinstance(reason, str) else reason,
         "value": value,
@@ -60,11 +62,29 @@ def entries(
     return pa.RecordBatch.from_arrays(columns, schema=LEDGER)
 
 
-def check_stage(stage: str, n_in: int, n_out: int, n_ended: int) -> None:
-    """Raise unless every record that entered `stage` either left it or ended in the ledger there."""
+def scan_ledger(ledger: Path) -> pl.LazyFrame:
+    """The rows of a ledger folder; a ledger of format 1 called the column `step` `stage`."""
+    paths = sorted(ledger.glob("*.parquet"))
+    if not paths:
+        return pl.DataFrame(LEDGER.empty_table()).lazy()
+    old = [path for path in paths if _NAME_OF_FORMAT_1 in pl.read_parquet_schema(path)]
+    now = [path for path in paths if path not in old] if old else paths
+    frames = [pl.scan_parquet(path).rename({_NAME_OF_FORMAT_1: "step"}) for path in old]
+    return pl.concat([*frames, pl.scan_parquet(now)] if now else frames)
+
+
+def as_now(schema: pa.Schema) -> pa.Schema:
+    """The schema of a ledger file with the names that its columns have now; any other schema as it is."""
+    if "survivor_id" not in schema.names or _NAME_OF_FORMAT_1 not in schema.names:
+        return schema
+    return pa.schema([field.with_name("step" if field.name == _NAME_OF_FORMAT_1 else field.name) for field in schema], schema.metadata)
+
+
+def check_step(step: str, n_in: int, n_out: int, n_ended: int) -> None:
+    """Raise unless every record that entered `step` either left it or ended in the ledger there."""
     if n_in != n_out + n_ended:
         raise ConservationError(
-            f"stage {stage!r} took in {n_in} records but passed on {n_out} and ended {n_ended}: "
+            f"step {step!r} took in {n_in} records but passed on {n_out} and ended {n_ended}: "
             f"{n_in - n_out - n_ended:+d} are unaccounted for. This is a bug; the run's output is not to be trusted."
         )
 
@@ -72,12 +92,12 @@ def check_stage(stage: str, n_in: int, n_out: int, n_ended: int) -> None:
 def check_run(folder: Path, n_records: int) -> pl.DataFrame:
     """Raise unless the ledger under `folder` holds each of `n_records` input records exactly once.
 
-    Returns counts by stage, outcome and reason, most frequent first.
+    Returns counts by step, outcome and reason, most frequent first.
     """
-    ledger = pl.scan_parquet(folder / "*.parquet")
+    ledger = scan_ledger(folder)
     n_rows, n_distinct = ledger.select(pl.len(), pl.struct(ADDRESS_NAMES).n_unique().alias("distinct")).collect().row(0)
     if n_rows != n_distinct:
         raise ConservationError(f"{folder}: {n_rows - n_distinct} records stand in the ledger more than once")
     if n_rows != n_records:
         raise ConservationError(f"{folder}: {n_records} records were read but {n_rows} stand in the ledger")
-    return ledger.group_by("stage", "outcome", "reason").len("n").sort("n", "stage", "reason", descending=[True, False, False]).collect()
+    return ledger.group_by("step", "outcome", "reason").len("n").sort("n", "step", "reason", descending=[True, False, False]).collect()

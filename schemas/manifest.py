@@ -6,10 +6,11 @@ and the digests of its outputs. A stage is taken as done only if all of them sti
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -17,6 +18,10 @@ from schemas.errors import OutputError
 from schemas.files import FileEntry, sha256_of, whole_file
 from schemas.recipe import Recipe
 from schemas.shaping import corpus_digest
+from schemas.stages import NAMES_OF_FORMAT_1, StageName
+
+FORMAT: Final = 2
+"""Of a run folder: run.json, markers and ledger. Format 1 had no number; it is read, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +64,12 @@ def marker_path(run: Path, stage: str) -> Path:
     return run / "stages" / f"{stage}.json"
 
 
+def remove_marker(run: Path, stage: StageName) -> None:
+    """Withdraw that a stage is done, whatever its name was."""
+    for name in (stage, NAMES_OF_FORMAT_1.get(stage, stage)):
+        marker_path(run, name).unlink(missing_ok=True)
+
+
 def write_marker(run: Path, record: StageRecord) -> None:
     """Record that a stage is done."""
     _write_json(marker_path(run, record.stage), record)
@@ -68,9 +79,11 @@ def read_marker(run: Path, stage: str) -> StageRecord | None:
     """The marker of `stage`, or None where there is none."""
     path = marker_path(run, stage)
     if not path.is_file():
+        path = marker_path(run, NAMES_OF_FORMAT_1.get(StageName(stage), stage))
+    if not path.is_file():
         return None
     try:
-        return msgspec.json.decode(path.read_bytes(), type=StageRecord)
+        return dataclasses.replace(msgspec.json.decode(path.read_bytes(), type=StageRecord), stage=stage)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise OutputError(f"{path} is damaged ({error}); delete it to run stage {stage!r} again") from error
 
@@ -129,6 +142,7 @@ def write_run(
 ) -> None:
     """Write DIR/run.json from the stages done so far."""
     state = {
+        "format": FORMAT,
         "recipe": recipe.as_dict(),
         "recipe_digest": recipe.digest(),
         "corpus_digest": corpus_digest(recipe),
@@ -172,7 +186,14 @@ def read_run(run: Path) -> dict[str, Any]:
         raise OutputError(f"{path} is damaged ({error}); run the recipe with --out {run} --resume to have it written again") from error
     if "recipe" not in state:
         raise OutputError(f"{path} states no recipe: {run} is not the folder of a run")
-    return state
+    if state.get("format", 1) > FORMAT:
+        raise OutputError(
+            f"{path} has format {state['format']}, and this version of corpusmill reads formats up to {FORMAT}; "
+            "use the version that made the run"
+        )
+    now = {before: name for name, before in NAMES_OF_FORMAT_1.items()}
+    stages = [{**record, "stage": now.get(record["stage"], record["stage"])} for record in state.get("stages", ())]
+    return {**state, "format": FORMAT, "stages": stages}
 
 
 def _versions(records: list[StageRecord]) -> dict[str, str]:

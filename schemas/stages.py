@@ -11,12 +11,16 @@ class StageName(StrEnum):
     """The names of stages, in markers, run.json, progress and messages."""
 
     CRAWL = "crawl"
-    COLLECT = "collect"
-    REFINE = "refine"
+    INGEST = "ingest"
+    CURATE = "curate"
     TOKENIZER = "tokenizer"
     ENCODE = "encode"
     VALIDATE = "validate"
     REPORT = "report"
+
+
+NAMES_OF_FORMAT_1: Final = {StageName.INGEST: "collect", StageName.CURATE: "refine"}
+"""What runs of format 1 called stages that have another name now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +52,7 @@ class Stage:
 STAGES: Final = (
     Stage(name=StageName.CRAWL, title="crawl", settings=("sources.*.crawl",), owns=("crawl",), leaves_work=True),
     Stage(
-        name=StageName.COLLECT,
+        name=StageName.INGEST,
         title="read, filter and scrub",
         settings=(
             "seed",
@@ -71,7 +75,7 @@ STAGES: Final = (
         leaves_work=True,
     ),
     Stage(
-        name=StageName.REFINE,
+        name=StageName.CURATE,
         title="dedup",
         settings=(
             "seed",
@@ -90,16 +94,16 @@ STAGES: Final = (
             "-guards.max_failed_files",
             "-guards.max_lost_bytes",
         ),
-        after=(StageName.COLLECT,),
+        after=(StageName.INGEST,),
         files_named_in=("dedup",),
         adds_inputs=True,
-        owns=("work/refine", "documents", "ledger/refine-*.parquet", "ledger/caps-*.parquet"),
+        owns=("work/curate", "documents", "ledger/dedup-*.parquet", "ledger/refine-*.parquet", "ledger/caps-*.parquet"),
     ),
     Stage(
         name=StageName.TOKENIZER,
         title="train the tokenizer",
         settings=("seed", "tokenizer", "dedup.protected", "scrub.special_tokens", "scrub.kinds"),
-        after=(StageName.REFINE,),
+        after=(StageName.CURATE,),
         files_named_in=("tokenizer",),
         owns=("work/tokenizer", "tokenizer"),
     ),
@@ -107,7 +111,7 @@ STAGES: Final = (
         name=StageName.ENCODE,
         title="encode and shuffle",
         settings=("seed", "encode", "dedup.protected", "tokenizer.special_tokens", "scrub"),
-        after=(StageName.REFINE, StageName.TOKENIZER),
+        after=(StageName.CURATE, StageName.TOKENIZER),
         owns=("work/encode", "shards"),
     ),
     # It owns nothing: a checkpoint in validation/ may be gone on with.

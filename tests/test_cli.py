@@ -253,7 +253,7 @@ def test_a_dry_run_of_a_resume_says_what_would_be_done_again(
     capsys.readouterr()
     assert status_of(monkeypatch, "run", "fineweb", *web(warc), *out, "--resume", "--dry-run", "--set", "read.extractor=resiliparse") == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "crawl: kept collect: done again: read.extractor changed from" in shown
+    assert "crawl: kept ingest: done again: read.extractor changed from" in shown
 
 
 def test_every_key_is_printed_with_its_meaning(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -471,7 +471,7 @@ def test_a_log_file_gets_a_line_for_each_stage_and_no_control_codes(monkeypatch:
     monkeypatch.setattr(run_pipeline, "console", log)
     with run_pipeline.stage_bars() as bars:
         for done, total in ((0, None), (0, 3), (3, 3), (1, 1)):
-            bars.on_progress("collect", done, total)
+            bars.on_progress("ingest", done, total)
         bars.on_message(long := "a message " * 40)
     assert isinstance(log.file, StringIO)
     first, *rest = log.file.getvalue().splitlines()

@@ -69,7 +69,7 @@ def shard_digests(run: Path) -> dict[str, str]:
 
 
 def test_every_page_ends_as_it_must(done: Path) -> None:
-    found = [(row["stage"], row["outcome"], row["reason"]) for row in ledger(done).iter_rows(named=True)]
+    found = [(row["step"], row["outcome"], row["reason"]) for row in ledger(done).iter_rows(named=True)]
     assert found == [(page.stage, page.outcome, page.reason) for page in PAGES]
 
 
@@ -128,7 +128,7 @@ class Interrupted(BaseException):
     """What a kill looks like from within."""
 
 
-@pytest.mark.parametrize("stage", ["refine", "tokenizer", "encode"])
+@pytest.mark.parametrize("stage", ["curate", "tokenizer", "encode"])
 def test_a_run_that_was_killed_goes_on_to_the_same_bytes(site: Path, done: Path, stage: str) -> None:
     out = site / f"killed-{stage}"
     seen: list[str] = []
@@ -172,7 +172,7 @@ def test_an_empty_corpus_says_which_rules_emptied_it(site: Path) -> None:
     with pytest.raises(EmptyCorpusError, match=r"no document is left of 15 records .* gopher_quality\.min_words"):
         execute(site_recipe(site, **{"filters.gopher_quality.min_words": 5000}), site / "empty")
     state = json.loads((site / "empty" / "run.json").read_text())
-    assert state["stopped"].startswith("collect: no document is left of 15 records")
+    assert state["stopped"].startswith("ingest: no document is left of 15 records")
     assert not state["complete"]
 
 
@@ -220,9 +220,9 @@ def test_a_source_of_which_most_bytes_are_damaged_stops_the_run_whatever_the_row
         execute(recipe, tmp_path / "stopped")
     execute(site_recipe(site, **{"sources.web.path": str(archive), "guards.max_lost_bytes": "off"}), tmp_path / "run")
     stages = {stage["stage"]: stage for stage in json.loads((tmp_path / "run" / "run.json").read_text())["stages"]}
-    assert stages["collect"]["details"]["passed_over_records"] == {"resource metadata:": 1}
-    assert (2 << 20) < stages["collect"]["details"]["lost_bytes"]["web"] < archive.stat().st_size
-    assert stages["collect"]["counts"]["read"]["n_in"] == 15  # the last page of the site is damaged, and has the row of all that follows
+    assert stages["ingest"]["details"]["passed_over_records"] == {"resource metadata:": 1}
+    assert (2 << 20) < stages["ingest"]["details"]["lost_bytes"]["web"] < archive.stat().st_size
+    assert stages["ingest"]["counts"]["read"]["n_in"] == 15  # the last page of the site is damaged, and has the row of all that follows
 
 
 def test_evaluation_sets_that_are_missing_are_refused_before_anything_is_read(site: Path) -> None:
@@ -243,7 +243,7 @@ def test_evaluation_items_and_what_earlier_runs_kept_stay_out(site: Path, done: 
     fates = {row["doc_id"]: row for row in ledger(site / "first").iter_rows(named=True)}
     assert (fates[kept[0]["doc_id"]]["outcome"], fates[kept[0]["doc_id"]]["reason"]) == ("dropped", "evaluation.quiz")
     state = json.loads((site / "first" / "run.json").read_text())
-    details = next(stage for stage in state["stages"] if stage["stage"] == "refine")["details"]
+    details = next(stage for stage in state["stages"] if stage["stage"] == "curate")["details"]
     assert details["contamination"]["quiz"]["found"] == 1
     assert details["snapshot"]["n_documents"] == 2
     assert details["dedup_cost"]["happened"]["n_documents"] == details["dedup_cost"]["forecast"]["n_documents"] == 5
@@ -272,10 +272,10 @@ def test_a_lost_record_fails_the_run(site: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_cap_on_domains_is_a_room_of_its_own_and_everything_still_balances(site: Path, done: Path) -> None:
     out = site / "capped"
     execute(site_recipe(site, **{"domains.max_share": 0.5, "domains.by": "documents"}), out)
-    capped = ledger(out).filter(pl.col("stage") == "caps")
+    capped = ledger(out).filter(pl.col("step") == "caps")
     assert set(capped.get_column("reason")) == {"domains.max_share"}
     stages = {stage["stage"]: stage for stage in json.loads((out / "run.json").read_text())["stages"]}
-    counts = stages["refine"]["counts"]
+    counts = stages["curate"]["counts"]
     assert counts["caps"] == {"n_in": 5, "n_out": 5 - capped.height, "dropped": capped.height, "merged": 0, "failed": 0}
     assert counts["dedup"]["n_in"] == 5 - capped.height
     assert ledger(out).height == ledger(done).height

@@ -35,17 +35,17 @@ def test_nothing_is_written_of_who_asked(tmp_path: Path, keep_dropped: bool) -> 
     recipe = site_recipe(tmp_path, **lists(tmp_path), **{"filters.keep_dropped": keep_dropped})
     execute(recipe, tmp_path / "run")
     rows = ledger(tmp_path / "run")
-    ends = [(row["stage"], row["reason"]) for row in rows.iter_rows(named=True)]
+    ends = [(row["step"], row["reason"]) for row in rows.iter_rows(named=True)]
     assert ends[BREAD] == ("opt_out", "opt_out.email")
     dropped_first = ("filters", "gopher_quality.min_words")
     assert ends[SHORT] == (("opt_out", "opt_out.url") if keep_dropped else dropped_first)
-    gone = rows.filter(stage="opt_out").get_column("doc_id").to_list()
+    gone = rows.filter(step="opt_out").get_column("doc_id").to_list()
     for folder in ("pool", "documents"):
         for path in (tmp_path / "run" / folder).glob("*.arrow"):
             assert not set(gone) & set(pl.scan_ipc(path).select("doc_id").collect().get_column("doc_id"))
     index = pl.read_parquet(tmp_path / "run" / "index" / "*.parquet")
     assert not set(gone) & set(index.get_column("doc_id"))
-    counts = json.loads((tmp_path / "run" / "stages" / "collect.json").read_text())["counts"]
+    counts = json.loads((tmp_path / "run" / "stages" / "ingest.json").read_text())["counts"]
     assert counts["opt_out"]["dropped"] == len(gone)
     if keep_dropped:
         assert_sound(recipe, tmp_path / "run")
@@ -55,7 +55,7 @@ def test_deciding_again_brings_nobody_back_and_cannot_change_the_lists(tmp_path:
     asked = lists(tmp_path)
     execute(site_recipe(tmp_path, **asked), tmp_path / "run")
     refilter(tmp_path / "run", ["filters.gopher_quality.min_words=1"], Engine(), lambda stage, done, total: None)
-    ends = [(row["stage"], row["reason"]) for row in ledger(tmp_path / "run").iter_rows(named=True)]
+    ends = [(row["step"], row["reason"]) for row in ledger(tmp_path / "run").iter_rows(named=True)]
     assert (ends[BREAD], ends[SHORT]) == (("opt_out", "opt_out.email"), ("opt_out", "opt_out.url"))
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "pool").iterdir()}
     execute(site_recipe(tmp_path, **asked, **{"filters.gopher_quality.min_words": 1}), tmp_path / "run", resume=True)
@@ -86,7 +86,7 @@ def collected(recipe: Recipe, folder: Path) -> tuple[list[str], list[str]]:
     said: list[str] = []
     run = Run(recipe, folder, Engine(on_message=said.append), lambda stage, done, total: None)
     folder.mkdir()
-    for name in (StageName.CRAWL, StageName.COLLECT):
+    for name in (StageName.CRAWL, StageName.INGEST):
         run.records[name] = run.bring_up_to_date(stage_of(name))
     return ledger(folder).get_column("reason").to_list(), said
 
@@ -125,5 +125,5 @@ def test_a_url_column_that_no_record_has_stops_the_run(tmp_path: Path, monkeypat
     monkeypatch.setattr(missing, "_SAMPLE_ROWS", 2)  # so that it is known after reading only
     with pytest.raises(InputError, match=r"sources\.web\.url_column = 'uri': no record has it; columns found: text, link"):
         collected(recipe, tmp_path / "again")
-    monkeypatch.setattr("pipelines.driver.stages.collect.check_seen", lambda sources, splits, seen: None)
+    monkeypatch.setattr("pipelines.driver.stages.ingest.check_seen", lambda sources, splits, seen: None)
     assert collected(recipe, tmp_path / "unchecked")[1][0].startswith("sources.web.url_column = 'uri': none of the first records has it")

@@ -160,7 +160,7 @@ def test_no_planted_value_is_printed_or_left_among_temporary_files(ran: Path) ->
 
 def test_records_of_every_outcome_had_values_planted(ran: Path) -> None:
     ledger = pq.read_table(ran / "run" / "ledger").to_pylist()
-    outcomes = {(row["stage"], row["outcome"]) for row in ledger}
+    outcomes = {(row["step"], row["outcome"]) for row in ledger}
     assert outcomes >= {("read", "failed"), ("read", "dropped"), ("filters", "dropped"), ("dedup", "merged"), ("dedup", "kept")}
     reasons = {row["reason"] for row in ledger}
     assert reasons >= {"bad_json", "no_text", "text_not_string", "gzip_damaged", "http_status"}

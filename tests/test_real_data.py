@@ -54,7 +54,7 @@ def test_planted_duplicates_are_merged_and_nothing_below_the_threshold_is(tmp_pa
     for line in (PAGES.parent / "dup_truth.jsonl").read_text().splitlines():
         truth = json.loads(line)
         first, second = (rows[offset_of[truth[name]]] for name in ("orig_record_id", "dup_record_id"))
-        if first["stage"] in ("read", "filters") or second["stage"] in ("read", "filters"):
+        if first["step"] in ("read", "filters") or second["step"] in ("read", "filters"):
             continue
         merged = cluster(first) == cluster(second)
         if truth["kind"] == "exact":

@@ -98,8 +98,8 @@ def test_a_vocabulary_that_is_promised_and_out_of_reach_stops_the_run_before_ded
         TokenizerError, match=r"vocab_size = 5000: .* fills only (\d+) tokens .* set it to \1 or less, leave it out"
     ) as raised:
         execute(recipe, tmp_path / "out")
-    assert (tmp_path / "out" / "stages" / "collect.json").is_file()
-    assert not (tmp_path / "out" / "stages" / "refine.json").exists()
+    assert (tmp_path / "out" / "stages" / "ingest.json").is_file()
+    assert not (tmp_path / "out" / "stages" / "curate.json").exists()
     n_fits = int(str(raised.value).split("fills only ")[1].split()[0])
     assert f"run {tmp_path / 'out'} --resume --set tokenizer.vocab_size={n_fits}. This was found before dedup" in str(raised.value)
     execute(recipe_of(tmp_path, {"a": {"1": documents(6)}}, tokenizer={"vocab_size": n_fits}), tmp_path / "fits")
@@ -112,4 +112,4 @@ def test_a_vocabulary_that_only_dedup_puts_out_of_reach_is_told_by_the_tokenizer
     n_all = run.records["tokenizer"].details["vocab_size"]
     with pytest.raises(TokenizerError, match=r"fills only (\d+) .* run \S+ --resume --set tokenizer\.vocab_size=\1\Z"):
         execute(recipe_of(tmp_path, sources, dedup={"kinds": ["exact"]}, tokenizer={"vocab_size": n_all}), tmp_path / "one")
-    assert (tmp_path / "one" / "stages" / "refine.json").is_file()
+    assert (tmp_path / "one" / "stages" / "curate.json").is_file()

@@ -20,7 +20,7 @@ from schemas import layout
 from schemas.errors import EmptyCorpusError, OutputError, TokenizerError
 from schemas.files import FileEntry, sha256_of, whole_file
 from schemas.hops import tokens_schema
-from schemas.ledger import check_stage
+from schemas.ledger import check_step
 from schemas.recipe import Encode
 from tokenizer import bpe
 
@@ -79,7 +79,7 @@ def encode_files(
     )
     ran, reported = run_job(job, out, workers, on_progress)
     counted = ran.counters.get("encode", {})
-    check_stage("encode", counted.get("n_in", 0), sum(file.n_rows or 0 for file in reported), 0)
+    check_step("encode", counted.get("n_in", 0), sum(file.n_rows or 0 for file in reported), 0)
     if not reported:
         raise EmptyCorpusError(f"no document stands in {', '.join(paths)}; name other files")
     named = {"path": layout.TOKENIZER_FILE, "sha256": sha256_of(kept), "vocab_size": encoder.vocab_size, "end_of_text": end}

@@ -1,6 +1,6 @@
 """Rules that need all kept documents at once: how much of the corpus one domain may be, and hosts that are full of private values.
 
-They judge what all other rules keep, after `collect` and before dedup. What they need of the pool is a few numbers per domain and host.
+They judge what all other rules keep, after `ingest` and before dedup. What they need of the pool is a few numbers per domain and host.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from schemas.ledger import Outcome, entries
 from schemas.manifest import Counts
 from schemas.recipe import Recipe
 
-STAGE: Final = "caps"
+STEP: Final = "caps"
 MAX_SHARE: Final = "domains.max_share"
 MAX_HOST_DENSITY: Final = "scrub.max_host_values_per_1000_chars"
 
@@ -81,7 +81,7 @@ class Caps:
             "value": pa.array(value).take(rows),
             "limit": pa.array([limits.get(one) for one in reason.tolist()], pa.float64()).take(rows),
         }
-        return entries(batch.take(rows), STAGE, Outcome.DROPPED, **given)
+        return entries(batch.take(rows), STEP, Outcome.DROPPED, **given)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from pipelines.engine.progress import Progress, watch_progress
 from pipelines.engine.segments import batches_of, open_segment, read_report
 from schemas import layout
 from schemas.files import FileEntry
-from schemas.ledger import check_stage
+from schemas.ledger import check_step
 from schemas.manifest import Counts, StageRecord
 from schemas.recipe import Recipe
 from schemas.splits import Plan
@@ -104,12 +104,12 @@ class RunContext:
 
     def pool(self) -> list[FileEntry]:
         """The files of measured documents, in order."""
-        record = self.records[StageName.COLLECT]
+        record = self.records[StageName.INGEST]
         return [file for file in (*record.intermediates, *record.outputs) if file.path.startswith(f"{self.pool_folder}/")]
 
     def documents(self) -> list[Path]:
         """The files of curated documents, in order."""
-        outputs = self.records[StageName.REFINE].outputs
+        outputs = self.records[StageName.CURATE].outputs
         return [self.folder / file.path for file in outputs if file.path.startswith(f"{layout.DOCUMENTS}/")]
 
     def texts(self) -> Iterator[pa.RecordBatch]:
@@ -132,9 +132,9 @@ def balance(ran: GraphResult, *rooms: str) -> dict[str, Counts]:
     """Counts by room, checked: each room's own sum, and one room's output against the next one's input."""
     counts = {room: Counts(**{name: n for name, n in ran.counters.get(room, {}).items() if name in Counts.__slots__}) for room in rooms}
     for room, c in counts.items():
-        check_stage(room, c.n_in, c.n_out, c.dropped + c.merged + c.failed)
+        check_step(room, c.n_in, c.n_out, c.dropped + c.merged + c.failed)
     for first, second in pairwise(rooms):
-        check_stage(f"{first} to {second}", counts[first].n_out, counts[second].n_in, 0)
+        check_step(f"{first} to {second}", counts[first].n_out, counts[second].n_in, 0)
     return counts
 
 

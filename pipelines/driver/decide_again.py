@@ -6,7 +6,7 @@ import shutil
 
 from pipelines.driver.context import RunContext, StageResult, balance
 from pipelines.driver.markers import record_of, without_decisions
-from pipelines.driver.stages.collect import build_decide_again, check_kept, failing
+from pipelines.driver.stages.ingest import build_decide_again, check_kept, failing
 from pipelines.engine.stopwatch import stopwatch
 from schemas import layout
 from schemas.manifest import StageRecord, write_marker
@@ -18,7 +18,7 @@ DECIDE = "decide"
 
 def decide_again(context: RunContext, before: StageRecord) -> StageRecord:
     """The new record of the stage that reads, written, with the ledger of the filters made anew."""
-    context.records[StageName.COLLECT] = before
+    context.records[StageName.INGEST] = before
     pool = context.pool()
     segments = [str(context.folder / file.path) for file in pool]
     with stopwatch() as watch:
@@ -28,7 +28,7 @@ def decide_again(context: RunContext, before: StageRecord) -> StageRecord:
     shutil.rmtree(context.folder / layout.WORK)
     outputs = sorted([*without_decisions(before).outputs, *ledger], key=lambda file: file.path)
     done = StageResult(outputs=outputs, counts=counts, details=before.details | failing(ran))
-    stage = stage_of(StageName.COLLECT)
+    stage = stage_of(StageName.INGEST)
     named = context.recipe.files_named_in(*stage.files_named_in)
     others = (line for line in before.inputs if line.partition(".")[0] not in stage.files_named_in)
     record = record_of(stage, context.recipe, (*named, *others), done, watch, before.versions)

@@ -9,6 +9,7 @@ import polars as pl
 
 from pipelines.read.records import FILE_REASONS
 from schemas.errors import GuardError, InputError
+from schemas.ledger import scan_ledger
 from schemas.recipe import Guards
 
 N_EXAMPLES: Final = 5
@@ -17,7 +18,7 @@ LEAST_BYTES: Final = 1 << 20
 
 def failed_files(ledger: Path) -> pl.DataFrame:
     """(source, origin_file, reason, origin_offset) of every file that could not be read, or from that offset on could not, by name."""
-    rows = pl.scan_parquet(ledger / "*.parquet").filter(pl.col("stage") == "read", pl.col("reason").is_in(FILE_REASONS))
+    rows = scan_ledger(ledger).filter(pl.col("step") == "read", pl.col("reason").is_in(FILE_REASONS))
     return rows.select("source", "origin_file", "reason", "origin_offset").sort("source", "origin_file").collect()
 
 
@@ -43,7 +44,7 @@ def check_files(failed_ones: pl.DataFrame, n_files: dict[str, int], guards: Guar
 def check_reading(ledger: Path, kept: pl.DataFrame, guards: Guards) -> None:
     """By source: records that could not be read. `kept` has one row (source, lang) per document that the filters kept."""
     rows = _rows(ledger, "read", "filters")
-    failed = rows.filter((pl.col("stage") == "read") & (pl.col("outcome") == "failed"))
+    failed = rows.filter((pl.col("step") == "read") & (pl.col("outcome") == "failed"))
     _check("reading", ("source",), failed, _everything(rows, kept), guards.max_failed, "guards.max_failed", guards.min_documents)
 
 
@@ -115,8 +116,8 @@ def _example(row: dict[str, Any]) -> str:
     return f"{name} {row['reason']} value={row['value']}"
 
 
-def _rows(ledger: Path, *stages: str) -> pl.DataFrame:
-    return pl.scan_parquet(ledger / "*.parquet").filter(pl.col("stage").is_in(stages)).collect()
+def _rows(ledger: Path, *steps: str) -> pl.DataFrame:
+    return scan_ledger(ledger).filter(pl.col("step").is_in(steps)).collect()
 
 
 def _everything(rows: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:

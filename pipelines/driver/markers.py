@@ -80,7 +80,7 @@ class Markers:
     def may_decide_again(self, stage: Stage, marker: StageRecord, inputs: tuple[str, ...]) -> bool:
         """Whether only limits changed, and every document with its measurements is there to be judged by them."""
         recipe = self.context.recipe
-        if stage.name != StageName.COLLECT or not recipe.filters.keep_dropped or measured_from(marker.inputs) != measured_from(inputs):
+        if stage.name != StageName.INGEST or not recipe.filters.keep_dropped or measured_from(marker.inputs) != measured_from(inputs):
             return False
         old = recipes.parse({**marker.settings, "name": recipe.name}) if marker.settings else None
         if old is None or measured_otherwise(old, recipe) or any(changed_versions(marker.versions, self.versions[stage.name])):

@@ -21,7 +21,7 @@ def measured_otherwise(old: Recipe, new: Recipe) -> list[str]:
 
 
 def measured_from(inputs: tuple[str, ...]) -> tuple[str, ...]:
-    """The inputs of `collect` but for the lists that only decide, such as one of blocked domains."""
+    """The inputs of `ingest` but for the lists that only decide, such as one of blocked domains."""
     return tuple(line for line in inputs if not _is_list_that_decides(line.split(" ", 1)[0]))
 
 

@@ -37,19 +37,19 @@ def refilter(folder: Path, settings: list[str], engine: Engine, on_progress: OnP
         new = recipes.parse(data)
         check_same_measurements(old, new)
         run = Run(new, folder, engine, on_progress)
-        records, collect, refine = run.records, StageName.COLLECT, StageName.REFINE
-        for stage in (StageName.CRAWL, collect):
+        records, ingest, curate = run.records, StageName.INGEST, StageName.CURATE
+        for stage in (StageName.CRAWL, ingest):
             records[stage] = _marker(folder, stage)
         _check_pool(run.context)
-        for change in changed_versions(records[collect].versions, run.markers.versions[collect]):
+        for change in changed_versions(records[ingest].versions, run.markers.versions[ingest]):
             engine.on_message(f"the documents keep the measurements of an earlier version: {change}")
-        run.forget(following(collect))
+        run.forget(following(ingest))
         on_progress(DECIDE, 0, None)
-        records[collect] = decide_again(run.context, records[collect])
+        records[ingest] = decide_again(run.context, records[ingest])
         on_progress(DECIDE, 1, 1)
-        on_progress(refine, 0, None)
-        records[refine] = run.bring_up_to_date(stage_of(refine))
-        on_progress(refine, 1, 1)
+        on_progress(curate, 0, None)
+        records[curate] = run.bring_up_to_date(stage_of(curate))
+        on_progress(curate, 1, 1)
         run.write_state(complete=False)
     return new
 

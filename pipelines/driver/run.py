@@ -22,7 +22,7 @@ from schemas.certificate import certificates, check_none_pending
 from schemas.errors import CorpusmillError, InputError, OutputError, TokenizerError
 from schemas.file_names import check_folder_name
 from schemas.lock import LOCK_FILE, locked
-from schemas.manifest import StageRecord, marker_path, read_run, withdraw, write_marker, write_run
+from schemas.manifest import StageRecord, read_run, remove_marker, withdraw, write_marker, write_run
 from schemas.recipe import Recipe
 from schemas.stages import STAGES, Stage, StageName, following, stage_of
 from tokenizer import bpe
@@ -117,7 +117,7 @@ class Run:
         """Refuse to read sources that are gone, and to read anything again after a takedown."""
         if gone:
             raise InputError(f"{listed(changes)}: so the sources must be read again, but {gone}")
-        if stage.name in (StageName.CRAWL, StageName.COLLECT) and certificates(self.context.folder):
+        if stage.name in (StageName.CRAWL, StageName.INGEST) and certificates(self.context.folder):
             raise OutputError(
                 f"{self.context.folder}: documents were taken down from this run, and {listed(changes)}; reading again would bring those "
                 "documents back. Put what the certificates in takedown/ name on opt_out lists and run into a new folder"
@@ -125,7 +125,7 @@ class Run:
 
     def do(self, stage: Stage, inputs: tuple[str, ...]) -> StageRecord:
         """Do the stage now, and write its marker."""
-        if stage.name == StageName.REFINE:
+        if stage.name == StageName.CURATE:
             foresee_vocabulary(self.context)
         if stage.name == StageName.REPORT:
             self.write_state(complete=True)  # the report is of it
@@ -140,10 +140,10 @@ class Run:
 
     def forget(self, stages: tuple[StageName, ...]) -> None:
         """Delete what the stages made, their markers first, so that nothing of another recipe is taken for this one's."""
-        if StageName.REFINE in stages:
+        if StageName.CURATE in stages:
             self.leave_index()
         for name in reversed(stages):
-            marker_path(self.context.folder, name).unlink(missing_ok=True)
+            remove_marker(self.context.folder, name)
         withdraw(self.context.folder, stages)
         for name in stages:
             self.clear(name)
@@ -152,7 +152,7 @@ class Run:
 
     def leave_index(self) -> None:
         """Take the snapshot that this run added out of its index, unless the recipe replaces it: the run would meet its own documents."""
-        marker = self.markers.read(StageName.REFINE)
+        marker = self.markers.read(StageName.CURATE)
         snapshot = marker.details.get("snapshot") if marker else None
         if not marker or not snapshot:
             return

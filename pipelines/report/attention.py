@@ -41,7 +41,7 @@ def _problems(facts: Facts) -> Iterator[Notice]:
         why = f" It was stopped in {facts.run['stopped']}" if facts.run.get("stopped") else ""
         text = f"The run is not complete: stage {stage} has not finished. Run it with --resume to go on from there.{why}"
         yield Notice(level="problem", text=text, section="funnel")
-    if facts.done(StageName.REFINE):
+    if facts.done(StageName.CURATE):
         n_read, n_listed = facts.counts["read"]["n_in"], facts.n_records()
         if n_read != n_listed or not all(row.balances for row in facts.sources):
             text = f"The ledger does not balance: {formats.count(n_read)} records were read, {formats.count(n_listed)} are in it."
@@ -63,7 +63,7 @@ def _losses(facts: Facts) -> Iterator[Notice]:
         if (row.share or 0) >= MUCH:
             took = f"{formats.count(row.n_removed)} of {formats.number_of(row.n_judged, 'document')} ({formats.share(row.share)})"
             yield _loss(row.share or 0, f"The rule {row.rule.name} removed {took}.", "rules")
-    n_dedup = facts.n_records(stage="dedup") if facts.refined else 0
+    n_dedup = facts.n_records(step="dedup") if facts.refined else 0
     for kind, n in facts.merges if n_dedup else ():
         if n >= MUCH * n_dedup:
             took = f"{formats.share(n / n_dedup)} of the documents that came to dedup ({formats.count(n)})"
@@ -89,7 +89,7 @@ def _unread(facts: Facts) -> Iterator[Notice]:
             yield _loss(
                 n / n_records, f"{formats.share(n / n_records)} of the records held no document: {reason} ({formats.count(n)}).", "reading"
             )
-    if n := facts.n_records(stage="caps"):
+    if n := facts.n_records(step="caps"):
         yield _loss(n / n_records, f"Caps on domains and hosts dropped {formats.number_of(n, 'document')}.", "funnel")
 
 
@@ -111,13 +111,13 @@ def _notices(facts: Facts) -> Iterator[Notice]:
                 f"{files.name} reads {formats.number_of(files.n_files, 'file')} and passed over {formats.passed_over(files.passed_over)}."
             )
             yield Notice(level="notice", text=text, section="reading")
-    for name, n_lost in sorted((facts.details(StageName.COLLECT).get("lost_bytes") or {}).items()):
+    for name, n_lost in sorted((facts.details(StageName.INGEST).get("lost_bytes") or {}).items()):
         text = f"{formats.size(n_lost)} of the files of source {name} could not be read; it is not known how many records they held."
         yield Notice(level="notice", text=text, section="reading")
-    if crowded := (facts.details(StageName.REFINE).get("dedup") or {}).get("crowded_buckets"):
+    if crowded := (facts.details(StageName.CURATE).get("dedup") or {}).get("crowded_buckets"):
         text = f"{formats.number_of(crowded, 'bucket')} held more than dedup.minhash.max_comparisons documents; near-duplicates may remain."
         yield Notice(level="notice", text=text, section="duplicates")
-    if apart := (facts.details(StageName.REFINE).get("dedup") or {}).get("same_address_apart"):
+    if apart := (facts.details(StageName.CURATE).get("dedup") or {}).get("same_address_apart"):
         text = f"{formats.number_of(apart, 'document')} shared an address with a better one but not its text, and stayed."
         yield Notice(level="notice", text=text, section="duplicates")
     if facts.done(StageName.ENCODE) and all(split["split"] != "valid" for split in facts.splits):
@@ -143,7 +143,7 @@ def _found_nothing(facts: Facts) -> Iterator[Notice]:
         text = f"{len(facts.silent_rules)} of {len(facts.rules)} rules never fired: {_silent(facts)}."
         yield Notice(level="notice", text=text, section="rules")
     if facts.refined:
-        work = facts.details(StageName.REFINE).get("dedup") or {}
+        work = facts.details(StageName.CURATE).get("dedup") or {}
         if none := [kind for kind, n in facts.merges if not n and not work.get(f"{kind}_cut_documents")]:
             yield Notice(level="notice", text=f"No duplicates of kind {_names(none)} were found.", section="duplicates")
         if facts.redacted and not any(n for _, n, _ in facts.redacted):

@@ -127,7 +127,7 @@ class Difference:
 def difference(before: Path, after: Path) -> Difference:
     """Compare two runs; OutputError where a folder is none."""
     a, b = Facts(before), Facts(after)
-    reach: Reach = "end" if a.refined and b.refined else "filters" if a.done(StageName.COLLECT) and b.done(StageName.COLLECT) else "nothing"
+    reach: Reach = "end" if a.refined and b.refined else "filters" if a.done(StageName.INGEST) and b.done(StageName.INGEST) else "nothing"
     against = why_not(a, b)
     results, not_compared = _comparable(side_by_side(_results(a), _results(b)), against)
     rules = other_rules(a, b)
@@ -221,7 +221,7 @@ def _sizes(row: SourceRow, facts: Facts) -> dict[str, int | None]:
 def _reasons(facts: Facts, reach: Reach) -> dict[str, int]:
     ended = facts.fates.filter(~pl.col("outcome").is_in(["kept", WAITING]))
     if reach != "end":
-        ended = ended.filter(pl.col("stage").is_in(UP_TO_FILTERS))
+        ended = ended.filter(pl.col("step").is_in(UP_TO_FILTERS))
     counts = ended.group_by(end=END).agg(pl.col("n").sum()).sort("n", "end", descending=[True, False])
     return dict(counts.iter_rows())
 
@@ -278,7 +278,7 @@ def _ends(facts: Facts, reach: Reach) -> pl.LazyFrame:
     """Address, doc_id and end of every record."""
     if reach == "end":
         return facts.ledger.select(*ADDRESS_NAMES, "doc_id", end=END)
-    decided = pl.col("stage").is_in(UP_TO_FILTERS)
+    decided = pl.col("step").is_in(UP_TO_FILTERS)
     passed = facts.ledger.filter(~decided) if facts.refined else facts.waiting
     columns = (*ADDRESS_NAMES, "doc_id")
     return pl.concat([facts.ledger.filter(decided).select(*columns, end=END), passed.select(*columns, end=pl.lit(PASSED))])

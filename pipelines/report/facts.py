@@ -20,23 +20,24 @@ from pipelines.read.records import FILE_REASONS
 from pipelines.report.histograms import Histogram, histogram_of, histograms
 from pipelines.report.rows import Cluster, CutRow, CutShare, FilesRow, GuardRow, LanguageRow, RuleRow, SourceRow
 from pipelines.report.rules import LINE_RULES, Rule, configured_rules
+from schemas import layout
 from schemas import recipe as recipes
 from schemas.certificate import Certificate, certificates, pending_path, read_certificate
 from schemas.errors import OutputError, RecipeError
 from schemas.hops import LEDGER
-from schemas.ledger import ADDRESS_NAMES
+from schemas.ledger import ADDRESS_NAMES, scan_ledger
 from schemas.manifest import read_run
 from schemas.recipe import Recipe
 from schemas.stages import StageName
 
 REPORTED_STAGES: Final = tuple(name for name in StageName if name != StageName.REPORT)
 ROOMS: Final = {
-    "read": StageName.COLLECT,
-    "opt_out": StageName.COLLECT,
-    "takedown": StageName.COLLECT,
-    "filters": StageName.COLLECT,
-    "caps": StageName.REFINE,
-    "dedup": StageName.REFINE,
+    "read": StageName.INGEST,
+    "opt_out": StageName.INGEST,
+    "takedown": StageName.INGEST,
+    "filters": StageName.INGEST,
+    "caps": StageName.CURATE,
+    "dedup": StageName.CURATE,
     "encode": StageName.ENCODE,
 }
 """Each room that counts records, and the stage that it belongs to."""
@@ -57,7 +58,7 @@ MOST_REASONS: Final = 20
 SIZES: Final = pl.Schema({"source": pl.String, "lang": pl.String, "n_documents": pl.Int64, "n_chars": pl.Int64, "n_bytes": pl.Int64})
 TOKENS: Final = pl.Schema({"split": pl.String, "source": pl.String, "lang": pl.String, "n_documents": pl.Int64, "n_tokens": pl.Int64})
 FATES: Final = pl.Schema(
-    {"source": pl.String, "lang": pl.String, "stage": pl.String, "outcome": pl.String, "reason": pl.String, "n": pl.Int64}
+    {"source": pl.String, "lang": pl.String, "step": pl.String, "outcome": pl.String, "reason": pl.String, "n": pl.Int64}
 )
 
 
@@ -107,8 +108,7 @@ class Facts:
     @cached_property
     def ledger(self) -> pl.LazyFrame:
         """The ledger's rows so far."""
-        paths = sorted((self.folder / "ledger").glob("*.parquet"))
-        return pl.scan_parquet(paths) if paths else pl.DataFrame(LEDGER.empty_table()).lazy()
+        return scan_ledger(self.folder / layout.LEDGER)
 
     @cached_property
     def fates(self) -> pl.DataFrame:
@@ -117,15 +117,15 @@ class Facts:
         Of a run that stopped before every record had an end, what dedup had decided is left out, since it will be decided
         again; the documents that wait for it are counted in the pool.
         """
-        by = ("source", "lang", "stage", "outcome", "reason")
+        by = ("source", "lang", "step", "outcome", "reason")
         fates = _typed(self.ledger.group_by(by).agg(pl.len().alias("n")), FATES)
-        if not self.done(StageName.REFINE) and fates.get_column("n").sum() != self.counts.get("read", {}).get("n_in"):
-            fates = pl.concat([fates.filter(pl.col("stage").is_in(UP_TO_FILTERS)), self._waiting()])
+        if not self.done(StageName.CURATE) and fates.get_column("n").sum() != self.counts.get("read", {}).get("n_in"):
+            fates = pl.concat([fates.filter(pl.col("step").is_in(UP_TO_FILTERS)), self._waiting()])
         return fates.sort(by)
 
     def _waiting(self) -> pl.DataFrame:
         counts = self.waiting.group_by("source", "lang").agg(pl.len().alias("n"))
-        return _typed(counts.with_columns(stage=pl.lit("dedup"), outcome=pl.lit(WAITING), reason=pl.lit(None, pl.String)), FATES)
+        return _typed(counts.with_columns(step=pl.lit("dedup"), outcome=pl.lit(WAITING), reason=pl.lit(None, pl.String)), FATES)
 
     @property
     def waiting(self) -> pl.LazyFrame:
@@ -133,23 +133,23 @@ class Facts:
         paths = sorted(self.folder.glob("pool/*.arrow")) or sorted(self.folder.glob("work/pool/*.arrow"))
         if not paths:
             return pl.DataFrame(LEDGER.empty_table()).lazy()
-        dropped = self.ledger.filter(stage="filters").select(ADDRESS_NAMES)
+        dropped = self.ledger.filter(step="filters").select(ADDRESS_NAMES)
         return pl.scan_ipc(paths).join(dropped, on=ADDRESS_NAMES, how="anti")
 
     @cached_property
     def refined(self) -> bool:
         """Whether every record has come to its end, even where the run was stopped for it."""
-        return self.done(StageName.REFINE) or (
-            self.done(StageName.COLLECT) and not self.n_records(outcome=WAITING) and self.n_records() == self.counts["read"]["n_in"]
+        return self.done(StageName.CURATE) or (
+            self.done(StageName.INGEST) and not self.n_records(outcome=WAITING) and self.n_records() == self.counts["read"]["n_in"]
         )
 
     def n_records(self, **where: str) -> int:
-        """Records of such a fate: `n_records(stage="dedup", reason="exact")`."""
+        """Records of such a fate: `n_records(step="dedup", reason="exact")`."""
         return int(self.fates.filter(**where).get_column("n").sum())
 
     def reasons(self, stage: str, *outcomes: str) -> list[dict[str, Any]]:
         """The most frequent reasons for which records ended in `stage`: source, outcome, reason, n."""
-        rows = self.fates.filter(pl.col("stage") == stage, pl.col("outcome").is_in(outcomes))
+        rows = self.fates.filter(pl.col("step") == stage, pl.col("outcome").is_in(outcomes))
         rows = rows.group_by("source", "outcome", "reason").agg(pl.col("n").sum())
         return rows.sort("n", "source", "reason", descending=[True, False, False]).head(MOST_REASONS).to_dicts()
 
@@ -162,7 +162,7 @@ class Facts:
     @cached_property
     def source_files(self) -> list[FilesRow]:
         """The files of each source; empty until they have been read."""
-        return [FilesRow(name=name, **files) for name, files in self.details(StageName.COLLECT).get("files", {}).items()]
+        return [FilesRow(name=name, **files) for name, files in self.details(StageName.INGEST).get("files", {}).items()]
 
     def _source(self, name: str, size: dict[str, int], token: dict[str, int]) -> SourceRow:
         config = self.recipe.sources[name]
@@ -173,10 +173,10 @@ class Facts:
             licence=config.licence,
             n_records=self.n_records(source=name),
             n_failed=self.n_records(source=name, outcome="failed"),
-            n_unread=self.n_records(source=name, stage="read", outcome="dropped"),
-            n_left_out=sum(self.n_records(source=name, stage=stage) for stage in ON_REQUEST),
-            n_filtered=self.n_records(source=name, stage="filters") + self.n_records(source=name, stage="caps"),
-            n_merged=self.n_records(source=name, outcome="merged") + self.n_records(source=name, stage="dedup", outcome="dropped"),
+            n_unread=self.n_records(source=name, step="read", outcome="dropped"),
+            n_left_out=sum(self.n_records(source=name, step=stage) for stage in ON_REQUEST),
+            n_filtered=self.n_records(source=name, step="filters") + self.n_records(source=name, step="caps"),
+            n_merged=self.n_records(source=name, outcome="merged") + self.n_records(source=name, step="dedup", outcome="dropped"),
             n_waiting=self.n_records(source=name, outcome=WAITING),
             n_kept=self.n_records(source=name, outcome="kept"),
             n_chars=size.get("n_chars", 0) if self.refined else None,
@@ -187,11 +187,9 @@ class Facts:
     @cached_property
     def rules(self) -> list[RuleRow]:
         """Every configured rule, those that never fired included."""
-        removed = dict(self.fates.filter(stage="filters").group_by("reason").agg(pl.col("n").sum()).iter_rows())
-        judged = dict(
-            self.fates.filter(~pl.col("stage").is_in(["read", *ON_REQUEST])).group_by("source").agg(pl.col("n").sum()).iter_rows()
-        )
-        failing, alone = (self.details(StageName.COLLECT).get(name) for name in ("failing", "failing_alone"))
+        removed = dict(self.fates.filter(step="filters").group_by("reason").agg(pl.col("n").sum()).iter_rows())
+        judged = dict(self.fates.filter(~pl.col("step").is_in(["read", *ON_REQUEST])).group_by("source").agg(pl.col("n").sum()).iter_rows())
+        failing, alone = (self.details(StageName.INGEST).get(name) for name in ("failing", "failing_alone"))
         return [
             RuleRow(
                 rule=rule,
@@ -206,7 +204,7 @@ class Facts:
     @property
     def silent_rules(self) -> list[RuleRow]:
         """Rules that nothing fails although they had something to judge."""
-        return [row for row in self.rules if not row.fired and row.n_judged and self.done(StageName.COLLECT)]
+        return [row for row in self.rules if not row.fired and row.n_judged and self.done(StageName.INGEST)]
 
     @cached_property
     def cut_lines(self) -> list[tuple[str, int]]:
@@ -223,7 +221,7 @@ class Facts:
     def merges(self) -> list[tuple[str, int]]:
         """Each configured kind of duplicate and how many documents it merged."""
         names = {kind: (kind, f"{kind}.max_share", f"{kind}.min_left") for kind in self.recipe.dedup.kinds}
-        return [(kind, sum(self.n_records(stage="dedup", reason=reason) for reason in reasons)) for kind, reasons in names.items()]
+        return [(kind, sum(self.n_records(step="dedup", reason=reason) for reason in reasons)) for kind, reasons in names.items()]
 
     @cached_property
     def cuts(self) -> list[CutRow]:
@@ -252,9 +250,9 @@ class Facts:
     @cached_property
     def similarities(self) -> Histogram | None:
         """Jaccard similarity of the near-duplicates to their survivors, from the limit up to 1."""
-        if not self.n_records(stage="dedup", reason="minhash"):
+        if not self.n_records(step="dedup", reason="minhash"):
             return None
-        rows = self.ledger.filter(pl.col("stage") == "dedup", pl.col("reason") == "minhash").select(jaccard="value")
+        rows = self.ledger.filter(pl.col("step") == "dedup", pl.col("reason") == "minhash").select(jaccard="value")
         return histogram_of(rows, "jaccard", self.recipe.dedup.minhash.min_jaccard, 1.0)
 
     @cached_property
@@ -274,10 +272,10 @@ class Facts:
     def guards(self) -> list[GuardRow]:
         """The ceilings of the recipe and how near the run came to each."""
         guards, fates = self.recipe.guards, self.fates
-        failed = (pl.col("stage") == "read") & (pl.col("outcome") == "failed")
-        filtered = (pl.col("stage") == "filters") & ~pl.col("reason").str.starts_with("language.")
+        failed = (pl.col("step") == "read") & (pl.col("outcome") == "failed")
+        filtered = (pl.col("step") == "filters") & ~pl.col("reason").str.starts_with("language.")
         merged = ~pl.col("outcome").is_in(["kept", WAITING])
-        entered, stayed = fates.filter(~pl.col("stage").is_in(["read", *ON_REQUEST])), fates.filter(pl.col("stage") == "dedup")
+        entered, stayed = fates.filter(~pl.col("step").is_in(["read", *ON_REQUEST])), fates.filter(pl.col("step") == "dedup")
         return [
             self._worst_files(guards.max_failed_files),
             _nearest("max_failed", guards.max_failed, fates, failed, ("source",), guards.min_documents),
@@ -290,7 +288,7 @@ class Facts:
 
     def _largest_cluster(self, limit: float | None) -> GuardRow:
         """The survivor in which the largest share of all documents that dedup saw ended."""
-        n = self.n_records(stage="dedup")
+        n = self.n_records(step="dedup")
         row = GuardRow(key="guards.max_cluster", limit=limit, group=None)
         if not self.refined or not self.clusters or n < self.recipe.guards.min_documents:
             return row
@@ -300,14 +298,14 @@ class Facts:
     def _same_address(self, limit: float | None) -> GuardRow:
         """The share of all documents that dedup saw which have the address of another, and not its text."""
         row = GuardRow(key="guards.max_same_address", limit=limit, group=None)
-        n, apart = self.n_records(stage="dedup"), (self.details("refine").get("dedup") or {}).get("same_address_apart", 0)
-        if not self.done("refine") or n < self.recipe.guards.min_documents:
+        n, apart = self.n_records(step="dedup"), (self.details("curate").get("dedup") or {}).get("same_address_apart", 0)
+        if not self.done("curate") or n < self.recipe.guards.min_documents:
             return row
         return replace(row, group="documents unlike another of their address", did="are", n=n, share=apart / n)
 
     def _lost_bytes(self, limit: float | None) -> GuardRow:
         """The source of which the largest share of bytes is damaged."""
-        sizes, lost = (self.details("collect").get(name) or {} for name in ("input_bytes", "lost_bytes"))
+        sizes, lost = (self.details("ingest").get(name) or {} for name in ("input_bytes", "lost_bytes"))
         rows = [(lost.get(name, 0) / size, name) for name, size in sizes.items() if size >= LEAST_BYTES]
         share, worst = max(rows, key=lambda row: row[0], default=(0.0, None))
         group = f"source {worst} (bytes)" if worst else None
@@ -315,7 +313,7 @@ class Facts:
 
     def _worst_files(self, limit: float | None) -> GuardRow:
         """The source that could not read the largest share of its files."""
-        bad = self.ledger.filter(pl.col("stage") == "read", pl.col("origin_offset") == 0, pl.col("reason").is_in(FILE_REASONS))
+        bad = self.ledger.filter(pl.col("step") == "read", pl.col("origin_offset") == 0, pl.col("reason").is_in(FILE_REASONS))
         n_bad = dict(bad.group_by("source").len().collect().iter_rows())
         rows = [(n_bad.get(row.name, 0) / row.n_files, row) for row in self.source_files if row.n_files]
         share, worst = max(rows, key=lambda row: row[0], default=(0.0, None))
@@ -333,7 +331,7 @@ class Facts:
     @cached_property
     def measured(self) -> pl.LazyFrame:
         """Every document that was read, with its signals; the curated ones where the run kept no others."""
-        paths = sorted((self.folder / "pool").glob("*.arrow")) if self.done(StageName.COLLECT) else []
+        paths = sorted((self.folder / "pool").glob("*.arrow")) if self.done(StageName.INGEST) else []
         return pl.scan_ipc(paths) if paths else self.documents
 
     @cached_property

@@ -25,7 +25,7 @@ DONE_BY_MODE: Final = {
 def on_request(facts: Facts) -> list[str]:
     """What was left out or taken down because somebody asked for it."""
     said = []
-    if n := facts.n_records(stage="opt_out"):
+    if n := facts.n_records(step="opt_out"):
         said.append(f"Opt-out lists left out {number_of(n, 'record')} before anything of them was written.")
     for certificate in facts.certificates:
         said += _takedown(certificate)
@@ -50,9 +50,9 @@ def _takedown(certificate: Certificate) -> Iterator[str]:
 
 def reading(facts: Facts) -> list[str]:
     """What was read beside the records that the ledger lists."""
-    found = facts.details(StageName.COLLECT)
+    found = facts.details(StageName.INGEST)
     said = []
-    if facts.done(StageName.COLLECT) and not facts.n_records(stage="read"):
+    if facts.done(StageName.INGEST) and not facts.n_records(step="read"):
         said.append("Every record yielded a document." if facts.n_records() else "No record was read.")
     if passed := found.get("passed_over_records"):
         kinds = ", ".join(f"{kind} {count(n)}" for kind, n in passed.items())
@@ -69,7 +69,7 @@ def filtering(facts: Facts) -> list[str]:
     else:
         own = "Limits are those of the recipe; where a language has its own, it is named."
         said = [f"A document is removed by the first rule that it fails. {own}"]
-    if n := facts.n_records(stage="caps"):
+    if n := facts.n_records(step="caps"):
         said.append(f"Caps on domains and hosts dropped {number_of(n, 'document')} more.")
     return said
 
@@ -114,7 +114,7 @@ def _near_duplicates(facts: Facts) -> str:
 
 def contamination(facts: Facts) -> list[str]:
     """What was done against evaluation items."""
-    sets = facts.details(StageName.REFINE).get("contamination") or {}
+    sets = facts.details(StageName.CURATE).get("contamination") or {}
     if not sets:
         return []
     n_items, n_found = (sum(one[name] for one in sets.values()) for name in ("items", "found"))

@@ -82,7 +82,7 @@ def _outcome(facts: Facts) -> Table:
             text += f", {files.n_failed} could not be read" if files.n_failed else ""
             text += f"; passed over: {formats.passed_over(files.passed_over)}" if files.passed_over else ""
             table.add_row("files", Text(text, overflow="fold"))
-    if passed_over := facts.details(StageName.COLLECT).get("passed_over_records"):
+    if passed_over := facts.details(StageName.INGEST).get("passed_over_records"):
         kinds = ", ".join(f"{kind} {formats.count(n)}" for kind, n in passed_over.items())
         table.add_row("passed over", f"WARC records that are no pages: {kinds}")
     if facts.n_tokens is not None:

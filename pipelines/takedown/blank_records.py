@@ -1,7 +1,7 @@
 """A crawl's WARC file without some of its records: what takes their place is as long, so that all others keep their addresses.
 
 Every record is a gzip member of its own. One that goes becomes an empty record of type `metadata` with its id and date, and a comment
-in the header of the gzip member makes up for the length. The time of the file stays too, since `collect` knows its inputs by size and time.
+in the header of the gzip member makes up for the length. The time of the file stays too, since `ingest` knows its inputs by size and time.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.files import whole_file
+from schemas.ledger import as_now
 
 
 def removed_rows(source: Path, ids: pa.Array, *columns: str) -> pa.Table:
@@ -41,10 +42,12 @@ def _batches(source: Path, columns: list[str] | None = None) -> Iterator[pa.Reco
     if source.suffix == ".parquet":
         with pq.ParquetFile(source) as file:
             for group in range(file.num_row_groups):
-                table = file.read_row_group(group, columns=columns)
+                stored = dict(zip(as_now(file.schema_arrow).names, file.schema_arrow.names, strict=True))
+                table = file.read_row_group(group, columns=[stored[name] for name in columns or stored])
+                table = table.rename_columns(as_now(table.schema).names)
                 yield pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=table.schema)
             if not file.num_row_groups:
-                yield pa.RecordBatch.from_pylist([], file.schema_arrow)
+                yield pa.RecordBatch.from_pylist([], as_now(file.schema_arrow))
         return
     reader = pa.ipc.open_file(pa.memory_map(str(source)))
     for index in range(reader.num_record_batches):
@@ -55,5 +58,5 @@ def _batches(source: Path, columns: list[str] | None = None) -> Iterator[pa.Reco
 
 def _writer(source: Path, target: Path) -> pq.ParquetWriter | pa.ipc.RecordBatchFileWriter:
     if source.suffix == ".parquet":
-        return pq.ParquetWriter(target, pq.read_schema(source), compression="zstd")
+        return pq.ParquetWriter(target, as_now(pq.read_schema(source)), compression="zstd")
     return pa.ipc.new_file(str(target), pa.ipc.open_file(pa.memory_map(str(source))).schema)

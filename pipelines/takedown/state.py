@@ -28,13 +28,13 @@ from schemas.certificate import RewrittenFile
 from schemas.errors import OutputError, RequestError
 from schemas.files import FileEntry, entry, sha256_of
 from schemas.hops import LEDGER
-from schemas.ledger import Outcome, check_stage
+from schemas.ledger import Outcome, check_step
 from schemas.manifest import Counts, StageRecord, lines_of, marker_path, read_marker, read_run, write_marker, write_run
 from schemas.recipe import Recipe
 from schemas.stages import StageName
 
-STAGE: Final = "takedown"
-_BEFORE_RULES: Final = ("read", "opt_out", STAGE)
+STEP: Final = "takedown"
+_BEFORE_RULES: Final = ("read", "opt_out", STEP)
 """Rooms whose counts stay as they are, or are made anew."""
 _HOLDERS: Final = (layout.POOL, layout.DOCUMENTS, layout.SHARDS, layout.SCRUB_AUDIT, layout.INDEX, layout.LEDGER)
 """Folders whose files have rows by document."""
@@ -58,10 +58,10 @@ class NewState:
         state = read_run(folder)
         found = {stage: read_marker(folder, stage) for stage in StageName}
         records: dict[str, StageRecord] = {stage: record for stage, record in found.items() if record is not None}
-        for stage in (StageName.COLLECT, StageName.REFINE):
+        for stage in (StageName.INGEST, StageName.CURATE):
             if stage not in records:
                 raise OutputError(f"{folder}: the stage {str(stage)!r} has not been finished; finish the run with --resume first")
-        if not any(file.path.startswith(f"{layout.INDEX}/") for file in records[StageName.COLLECT].outputs):
+        if not any(file.path.startswith(f"{layout.INDEX}/") for file in records[StageName.INGEST].outputs):
             raise OutputError(f"{folder} has no index of its documents, since an older version made it; run the recipe into a new folder")
         return cls(folder, state, recipes.parse(state["recipe"]), dict(records), records, {})
 
@@ -136,21 +136,21 @@ class NewState:
         )
 
     def add_ledger(self, table: pa.Table, number: int) -> None:
-        """Make the ledger file of what is removed; it belongs to `collect`, which no later decision does again."""
+        """Make the ledger file of what is removed; it belongs to `ingest`, which no later decision does again."""
         path = self.staging / layout.LEDGER / f"takedown-{number:04d}.parquet"
         write_ledger(table, path)
         new = entry(path, self.staging, table.num_rows)
-        collect = self.records[StageName.COLLECT]
-        outputs = tuple(sorted((*collect.outputs, new), key=lambda file: file.path))
-        self.records[StageName.COLLECT] = dataclasses.replace(collect, outputs=outputs)
+        ingest = self.records[StageName.INGEST]
+        outputs = tuple(sorted((*ingest.outputs, new), key=lambda file: file.path))
+        self.records[StageName.INGEST] = dataclasses.replace(ingest, outputs=outputs)
         self.rewritten[new.path] = RewrittenFile(path=new.path, sha256_before=None, sha256_after=new.sha256, n_rows_after=new.n_rows)
 
     def update_counts(self, ledger: pl.DataFrame, ids: pa.Array) -> None:
         """Counts, sums and the index of the shards, as of a run in which the documents were left out before any rule judged."""
-        ends = {(stage, outcome): n for stage, outcome, n in ledger.group_by("stage", "outcome").len().iter_rows()}
+        ends = {(stage, outcome): n for stage, outcome, n in ledger.group_by("step", "outcome").len().iter_rows()}
         kept = sum(n for (_, outcome), n in ends.items() if outcome == Outcome.KEPT)
         left = ledger.height
-        for stage in (StageName.COLLECT, StageName.REFINE):
+        for stage in (StageName.INGEST, StageName.CURATE):
             record = self.records[stage]
             counts = {}
             for room, before in record.counts.items():
@@ -163,31 +163,31 @@ class NewState:
                 left = passed
             self.records[stage] = dataclasses.replace(record, counts=counts)
         in_documents = sum(removed_rows(self.folder / file.path, ids).num_rows for file in self.files(layout.DOCUMENTS))
-        check_stage("takedown", left, kept, 0)
-        check_stage("takedown from documents", kept, in_documents, 0)
+        check_step("takedown", left, kept, 0)
+        check_step("takedown from documents", kept, in_documents, 0)
         self.count_takedown(ledger.height)
-        refine = self.records[StageName.REFINE]
-        details = refine.details | {"redacted": self.redacted_without(ids)}
-        self.records[StageName.REFINE] = dataclasses.replace(refine, details=details)
+        curate = self.records[StageName.CURATE]
+        details = curate.details | {"redacted": self.redacted_without(ids)}
+        self.records[StageName.CURATE] = dataclasses.replace(curate, details=details)
         if StageName.ENCODE in self.records:
             self.update_shards(ids, kept)
 
     def count_takedown(self, n: int) -> None:
         """The room that all takedowns together are, behind opting out."""
-        collect = self.records[StageName.COLLECT]
-        passed = collect.counts["opt_out"].n_out
-        n += collect.counts.get(STAGE, Counts()).dropped
+        ingest = self.records[StageName.INGEST]
+        passed = ingest.counts["opt_out"].n_out
+        n += ingest.counts.get(STEP, Counts()).dropped
         counts = {}
-        for room, before in collect.counts.items():
-            if room != STAGE:
+        for room, before in ingest.counts.items():
+            if room != STEP:
                 counts[room] = before
             if room == "opt_out":
-                counts[STAGE] = Counts(n_in=passed, n_out=passed - n, dropped=n)
-        self.records[StageName.COLLECT] = dataclasses.replace(collect, counts=counts)
+                counts[STEP] = Counts(n_in=passed, n_out=passed - n, dropped=n)
+        self.records[StageName.INGEST] = dataclasses.replace(ingest, counts=counts)
 
     def redacted_without(self, ids: pa.Array) -> dict[str, int]:
         """Values replaced in the documents that are left, by kind."""
-        redacted = dict(self.before[StageName.REFINE].details["redacted"])
+        redacted = dict(self.before[StageName.CURATE].details["redacted"])
         columns = [f"n_redacted_{kind}" for kind in redacted]
         for file in self.files(layout.DOCUMENTS):
             gone = removed_rows(self.folder / file.path, ids, *columns)
@@ -201,7 +201,7 @@ class NewState:
         index = msgspec.json.decode((self.folder / path).read_bytes())
         shards = [file.path for file in self.files(layout.SHARDS) if file.path != path]
         gone = {shard: removed_rows(self.folder / shard, ids, "source", "n_tokens") for shard in shards}
-        check_stage("takedown from shards", kept, sum(table.num_rows for table in gone.values()), 0)
+        check_step("takedown from shards", kept, sum(table.num_rows for table in gone.values()), 0)
         for shard in index["shards"]:
             table = gone[f"{layout.SHARDS}/{shard['path']}"]
             if table.num_rows:
@@ -232,8 +232,8 @@ class NewState:
             for stage, record in self.before.items()
             for old, new in zip(lines_of(record.outputs), lines_of(_same_files(record, self.records[stage])), strict=True)
         }
-        fresh = [line for line in lines_of(self.records[StageName.COLLECT].outputs) if line not in lines.values()]
-        collected = set(lines_of(self.before[StageName.COLLECT].outputs))
+        fresh = [line for line in lines_of(self.records[StageName.INGEST].outputs) if line not in lines.values()]
+        collected = set(lines_of(self.before[StageName.INGEST].outputs))
         for stage, record in list(self.records.items()):
             inputs = [lines.get(line, line) for line in record.inputs]
             if collected & set(record.inputs):
@@ -250,8 +250,9 @@ class NewState:
 
     def late(self, path: Path, *, final: bool) -> None:
         """Note a file of the run's state; unless it is final, it is written once more with the report."""
+        before = sha256_of(self.folder / path) if (self.folder / path).is_file() else None  # a marker of format 1 has another name
         after = sha256_of(self.staging / path) if final else None
-        self.rewritten[str(path)] = RewrittenFile(path=str(path), sha256_before=sha256_of(self.folder / path), sha256_after=after)
+        self.rewritten[str(path)] = RewrittenFile(path=str(path), sha256_before=before, sha256_after=after)
 
 
 def _survivors_of(ledger: pl.DataFrame, named: dict[bytes, str]) -> list[bytes]:

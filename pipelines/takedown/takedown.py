@@ -21,7 +21,7 @@ from pipelines.scrub.column import scrub_text
 from pipelines.scrub.index import Asked
 from pipelines.scrub.opt_out import is_sha256
 from pipelines.takedown.preview import Preview
-from pipelines.takedown.state import STAGE, NewState, write_state_file
+from pipelines.takedown.state import STEP, NewState, write_state_file
 from pipelines.text.domains import is_domain
 from schemas import certificate as certificates
 from schemas import layout
@@ -180,9 +180,9 @@ def _takedown_rows(ledger: pa.Table, named: dict[bytes, str]) -> pa.Table:
     """The removed ledger rows with their new end."""
     n = ledger.num_rows
     new = {
-        "stage": pa.array([STAGE] * n),
+        "step": pa.array([STEP] * n),
         "outcome": pa.array([Outcome.DROPPED.value] * n),
-        "reason": pa.array([f"{STAGE}.{named[doc_id]}" for doc_id in ledger.column("doc_id").to_pylist()]),
+        "reason": pa.array([f"{STEP}.{named[doc_id]}" for doc_id in ledger.column("doc_id").to_pylist()]),
     }
     gone = {name: pa.nulls(n) for name in ("value", "limit", "survivor_id")}
     columns = new | gone

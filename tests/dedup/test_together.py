@@ -72,7 +72,7 @@ def test_an_item_is_looked_for_in_the_text_before_a_kind_cuts_its_line(tmp_path:
     assert left.count(BODIES[3]) == 1
     assert (BODIES[0] in left) == (outcome == "cut")
     details = json.loads((run / "run.json").read_text())["stages"]
-    (refine,) = (stage for stage in details if stage["stage"] == "refine")
+    (refine,) = (stage for stage in details if stage["stage"] == "curate")
     assert refine["details"]["contamination"]["arith"]["documents_by_item"] == {"q1": 2}
 
 
@@ -136,7 +136,7 @@ def test_as_many_steps_are_told_as_are_foretold(tmp_path: Path, kinds: tuple[str
     data: dict[str, object] = {}
     for key, value in {**settings, "tokenizer.vocab_size": 257, "pretrain.enabled": False}.items():
         recipes.apply_setting(data, f"{key}={json.dumps(value)}")
-    run = Run(recipes.parse(data), tmp_path / "run", Engine(), lambda stage, *units: told.append(units) if stage == "refine" else None)
+    run = Run(recipes.parse(data), tmp_path / "run", Engine(), lambda stage, *units: told.append(units) if stage == "curate" else None)
     run.execute(resume=False)
     *_, last, _ = told
     assert last == (steps_of(Dedup(kinds=kinds)),) * 2  # type: ignore[arg-type]

@@ -78,7 +78,7 @@ def test_a_large_domain_is_thinned_to_its_share_whatever_the_order(tmp_path: Pat
     assert n_large / len(kept) == pytest.approx(0.2, abs=0.05)
     ledger = pa.Table.from_batches([caps.dropped(batch) for batch in batches(paths)]).to_pylist()
     assert len(ledger) == 1000 - len(kept)
-    assert {(row["stage"], row["outcome"], row["reason"], row["value"], row["limit"]) for row in ledger} == {
+    assert {(row["step"], row["outcome"], row["reason"], row["value"], row["limit"]) for row in ledger} == {
         ("caps", "dropped", "domains.max_share", 0.6, 0.2)
     }
     again = caps_of(recipe, list(reversed(paths)), all_of)

@@ -28,7 +28,7 @@ def write_ledger(folder: Path, n: int, clusters: list[int]) -> None:
             "doc_id": at.to_bytes(16, "big"),
             "source": "web",
             "lang": "en",
-            "stage": "dedup",
+            "step": "dedup",
             "reason": None,
             "value": None,
             "limit": None,
@@ -38,7 +38,7 @@ def write_ledger(folder: Path, n: int, clusters: list[int]) -> None:
         for at, row in enumerate(rows)
     ]
     frame = pl.DataFrame(named, infer_schema_length=None).select(LEDGER.names)
-    frame.write_parquet(folder / "refine-00000.parquet")
+    frame.write_parquet(folder / "dedup-00000.parquet")
 
 
 def test_a_cluster_above_its_share_stops_the_run_with_ids_reasons_and_scores(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def write_failures(folder: Path, *failures: tuple[str, str, str, int]) -> None:
             "reason": reason,
             "origin_offset": offset,
             "part": 0,
-            "stage": "read",
+            "step": "read",
             "outcome": "failed",
         }
         for source, file, reason, offset in failures
@@ -115,7 +115,7 @@ def write_reading(folder: Path, values: list[float]) -> None:
         "doc_id": None,
         "source": "web",
         "lang": None,
-        "stage": "read",
+        "step": "read",
         "outcome": "failed",
         "limit": None,
         "survivor_id": None,

@@ -61,7 +61,7 @@ def test_ledger_and_documents_are_those_of_a_whole_run(site: Path, finished: Pat
     decide(finished, changes)
     assert digests(finished, "ledger", "documents", "pool") == digests(whole, "ledger", "documents", "pool")
     assert digests(finished, "ledger", "documents") != before
-    for stage in ("collect", "refine"):
+    for stage in ("ingest", "curate"):
         found = [json.loads((run / "stages" / f"{stage}.json").read_text())["counts"] for run in (finished, whole)]
         assert found[0] == found[1]
     execute(site_recipe(site, **changes), finished, resume=True)
@@ -117,7 +117,7 @@ def test_a_damaged_pool_is_named(finished: Path) -> None:
 
 def test_one_that_was_killed_is_made_again(site: Path, finished: Path) -> None:
     def kill(stage: str, done: int, total: int | None) -> None:
-        if stage == "refine":
+        if stage == "curate":
             raise Interrupted
 
     with pytest.raises(Interrupted):

@@ -63,8 +63,8 @@ def resumed(recipe: Recipe, out: Path) -> tuple[list[str], list[str]]:
     [
         ({"tokenizer.vocab_size": 300}, "tokenizer", "tokenizer.vocab_size changed from 400 to 300"),
         ({"encode.valid_ratio": 0.5}, "encode", "encode.valid_ratio changed from 0.3 to 0.5"),
-        ({"dedup.kinds": ["exact"]}, "refine", 'dedup.kinds changed from ["exact","minhash"] to ["exact"]'),
-        ({"filters.c4.min_line_words": 1}, "collect", "filters.c4.min_line_words changed from 3 to 1"),
+        ({"dedup.kinds": ["exact"]}, "curate", 'dedup.kinds changed from ["exact","minhash"] to ["exact"]'),
+        ({"filters.c4.min_line_words": 1}, "ingest", "filters.c4.min_line_words changed from 3 to 1"),
         ({"scrub.special_tokens": True}, "tokenizer", "scrub.special_tokens changed from false to true"),
         ({"description": "mine"}, "report", "description changed"),
     ],
@@ -85,14 +85,14 @@ def test_a_changed_setting_does_again_the_stages_that_read_it_and_those_after(
 @pytest.mark.parametrize(
     ("name", "stages"),
     [
-        ("max_filtered", ["collect"]),
-        ("max_failed", ["collect"]),
-        ("max_failed_files", ["collect"]),
-        ("max_lost_bytes", ["collect"]),
-        ("max_merged", ["refine"]),
-        ("max_cluster", ["refine"]),
-        ("max_same_address", ["refine"]),
-        ("min_documents", ["collect", "refine"]),
+        ("max_filtered", ["ingest"]),
+        ("max_failed", ["ingest"]),
+        ("max_failed_files", ["ingest"]),
+        ("max_lost_bytes", ["ingest"]),
+        ("max_merged", ["curate"]),
+        ("max_cluster", ["curate"]),
+        ("max_same_address", ["curate"]),
+        ("min_documents", ["ingest", "curate"]),
     ],
 )
 def test_a_guard_shapes_only_the_stage_that_asks_it(name: str, stages: list[str]) -> None:
@@ -106,7 +106,7 @@ def test_a_snapshot_of_another_name_takes_the_place_of_the_one_that_the_run_had_
     execute(named("first"), tmp_path / "run")
     before = {path: digest for path, digest in corpus(tmp_path / "run").items() if not path.startswith("shards/")}  # which name the recipe
     again, said = resumed(named("second"), tmp_path / "run")
-    assert again[0] == "refine"
+    assert again[0] == "curate"
     assert f"{tmp_path / 'index'}: snapshot 'first', which this run had added, is taken out" in said
     assert before.items() <= corpus(tmp_path / "run").items()
     assert [snapshot.name for snapshot in read_snapshots(tmp_path / "index")] == ["second"]
@@ -128,7 +128,7 @@ def test_limits_decide_again_about_what_was_read_even_without_the_sources(site: 
         if gone:
             (site / "away").rename(warc)
     assert again == list(NAMES[1:])
-    assert messages[0].startswith("collect decides again about the documents that were read: filters.gopher_quality.min_words")
+    assert messages[0].startswith("ingest decides again about the documents that were read: filters.gopher_quality.min_words")
     assert pool == {path.name: path.stat().st_mtime_ns for path in (finished / "pool").iterdir()}
     assert corpus(finished) == corpus(finished.parent / "fresh")
 
@@ -155,7 +155,7 @@ def test_a_run_that_failed_late_takes_the_remedy_of_its_message(site: Path, tmp_
     with pytest.raises(TokenizerError, match="the sample fills only"):
         execute(site_recipe(site, **{"tokenizer.vocab_size": 60_000}), tmp_path / "late")
     again, _ = resumed(site_recipe(site), tmp_path / "late")
-    assert again == ["refine", "tokenizer", "encode", "validate", "report"]  # a clear lack of text is found before dedup
+    assert again == ["curate", "tokenizer", "encode", "validate", "report"]  # a clear lack of text is found before dedup
     assert corpus(tmp_path / "late") == corpus(site / "run")
 
 
@@ -194,7 +194,7 @@ def test_another_key_of_pseudonyms_reads_again(site: Path, tmp_path: Path, monke
             assert resumed(recipe, tmp_path / "run")[0] == again
         else:
             execute(recipe, tmp_path / "run")
-    marker = (tmp_path / "run" / "stages" / "collect.json").read_text()
+    marker = (tmp_path / "run" / "stages" / "ingest.json").read_text()
     assert "key of pseudonyms " in marker
     assert "b" * 32 not in marker
     stand_ins._key.cache_clear()
@@ -214,7 +214,7 @@ def test_another_version_of_a_library_does_again_the_stages_that_use_it(
     monkeypatch.setattr(shaping, "_version", lambda name: "9.9" if name == "trafilatura" else honest(name))
     assert resumed(site_recipe(site), finished)[0] == list(NAMES[1:])
     state = json.loads((finished / "run.json").read_text())
-    assert {stage["stage"]: stage["versions"].get("trafilatura") for stage in state["stages"]}["collect"] == "9.9"
+    assert {stage["stage"]: stage["versions"].get("trafilatura") for stage in state["stages"]}["ingest"] == "9.9"
     assert "settings" not in state["stages"][0]
 
 
@@ -228,7 +228,7 @@ def test_run_json_says_which_stage_ran_on_which_version(site: Path, finished: Pa
     records = [msgspec.convert(json.loads((finished / "stages" / f"{stage}.json").read_text()), StageRecord) for stage in NAMES]
     mixed = [dataclasses.replace(record, versions=record.versions | {"numpy": record.stage[0]}) for record in records[1:3]]
     write_run(finished, site_recipe(site), mixed, workers=1, runner="local", complete=True, stopped=None)
-    assert json.loads((finished / "run.json").read_text())["versions"]["numpy"] == "c (collect); r (refine)"
+    assert json.loads((finished / "run.json").read_text())["versions"]["numpy"] == "i (ingest); c (curate)"
 
 
 def test_changed_code_does_again_the_stages_that_are_made_of_it(site: Path, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,7 +352,7 @@ def test_no_stage_reads_a_setting_that_it_does_not_declare(
     for stage in STAGES:
         monkeypatch.setattr(module_of(stage), "run", recorder.noting(stage.name, module_of(stage).run))
     execute(recipe, tmp_path / "out")
-    assert {"seed", "filters.rules"} <= recorder.read["collect"] | recorder.read["refine"]
+    assert {"seed", "filters.rules"} <= recorder.read["ingest"] | recorder.read["curate"]
     assert "tokenizer.vocab_size" in recorder.read["tokenizer"]
     for stage in STAGES:
         undeclared = {key for key in recorder.read[stage.name] if not reads(stage, key) and not is_section(key)}

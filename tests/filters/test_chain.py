@@ -117,7 +117,7 @@ def test_language_keeps_what_it_is_told_and_says_so_in_the_ledger() -> None:
     batch = documents([ENGLISH, CHINESE, "12 34"])
     assert outcome(chain_of(["language"], **sure), batch) == [None, "language.keep", "language.keep"]
     rows = chain_of(["language"], **sure)(batch)[1].to_pylist()
-    assert [(row["lang"], row["limit"], row["stage"], row["outcome"]) for row in rows] == [
+    assert [(row["lang"], row["limit"], row["step"], row["outcome"]) for row in rows] == [
         ("zh", None, "filters", "dropped"),
         (None, None, "filters", "dropped"),
     ]

@@ -82,7 +82,7 @@ def test_each_record_is_counted_once_and_every_whole_body_is_read_whole(archives
 def test_logs_arguments_and_copies_of_text_are_counted_and_no_documents(archives: Done) -> None:
     pages = [row["url"] for row in archives.documents if "codings" not in row["origin_file"] and "bgzf" not in row["origin_file"]]
     assert pages == ["https://pages.test/a", "https://pages.test/h2", "http://127.0.0.1:8765/dup1"]
-    details = next(stage["details"] for stage in run_record(archives)["stages"] if stage["stage"] == "collect")
+    details = next(stage["details"] for stage in run_record(archives)["stages"] if stage["stage"] == "ingest")
     others = {"metadata": 1, "request": 7, "resource metadata:": 2, "resource urn:": 1, "revisit": 6, "warcinfo": 1}
     assert details["passed_over_records"] == others
     assert "WARC records that are no pages: metadata 1, request 7, resource metadata: 2, resource urn: 1" in archives.shown

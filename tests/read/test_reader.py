@@ -104,7 +104,7 @@ def test_every_record_without_a_document_has_a_reason(tmp_path: Path) -> None:
         ("dropped", "empty_text"),
     ]
     assert [(row["value"], row["limit"]) for row in failures[:5:4]] == [(404.0, None), (5003.0, 4000.0)]
-    assert {(row["stage"], row["source"], row["doc_id"]) for row in failures} == {("read", "web", None)}
+    assert {(row["step"], row["source"], row["doc_id"]) for row in failures} == {("read", "web", None)}
 
 
 def test_plain_text_resources_and_conversions_are_read_without_an_extractor(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from schemas.recipe import Recipe
 MARKER: Final = "zebra-text-that-no-report-may-show"
 HOSTILE: Final = '<script>alert("x")</script>'
 ROWS: Final = "rows.v2"
-STAGES: Final = ("crawl", "collect", "refine", "tokenizer", "encode", "validate", "report")
+STAGES: Final = ("crawl", "ingest", "curate", "tokenizer", "encode", "validate", "report")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +128,7 @@ def ledger_table() -> pa.Table:
             "doc_id": None if group.stage == "read" else doc_id(number),
             "source": group.source,
             "lang": group.lang,
-            "stage": group.stage,
+            "step": group.stage,
             "outcome": group.outcome.value,
             "reason": group.reason,
             "value": group.value,
@@ -227,28 +227,28 @@ def make_run(folder: Path, *, until: str = "report", pretrain: bool = True) -> P
     finished = STAGES[: STAGES.index(until)]
     reached = STAGES[: STAGES.index(until) + 1]
     ledger, records = ledger_table(), []
-    stages = ledger.column("stage").to_pylist()
+    stages = ledger.column("step").to_pylist()
     (folder / "ledger").mkdir(parents=True)
     outputs: dict[str, list[FileEntry]] = {stage: [] for stage in STAGES}
-    for stage, rooms in (("collect", ("read", "filters")), ("refine", ("dedup",))):
+    for stage, rooms in (("ingest", ("read", "filters")), ("curate", ("dedup",))):
         if stage in reached:
             path = folder / "ledger" / f"{stage}-00000.parquet"
             pq.write_table(ledger.filter(pa.array([room in rooms for room in stages])), path)
             outputs[stage].append(entry(path, folder))
-    if until in ("collect", "refine"):
+    if until in ("ingest", "curate"):
         write_segment(folder)
     details: dict[str, dict[str, Any]] = {
         "crawl": {"web": {"fetched": 466, "robots_denied": 3}},
-        "collect": {"n_splits": 3, "files": FILES, **FAILING},
+        "ingest": {"n_splits": 3, "files": FILES, **FAILING},
     }
-    if "refine" in reached:
+    if "curate" in reached:
         documents = documents_table()
         path = folder / "documents" / "documents-00000.arrow"
         path.parent.mkdir()
         with pa.ipc.new_file(str(path), documents.schema) as writer:
             writer.write_table(documents, max_chunksize=64)
-        outputs["refine"].append(entry(path, folder, documents.num_rows))
-        details["refine"] = {"dedup": {"candidate_pairs": 61, "verified_pairs": 33, "crowded_buckets": 2}, "redacted": {}}
+        outputs["curate"].append(entry(path, folder, documents.num_rows))
+        details["curate"] = {"dedup": {"candidate_pairs": 61, "verified_pairs": 33, "crowded_buckets": 2}, "redacted": {}}
     if "tokenizer" in finished:
         path = folder / "tokenizer" / "tokenizer.json"
         path.parent.mkdir()
@@ -264,7 +264,7 @@ def make_run(folder: Path, *, until: str = "report", pretrain: bool = True) -> P
         path.write_text(json.dumps(metrics()))
         outputs["validate"].append(entry(path, folder))
     details["validate"] = metrics() if pretrain else {"skipped": "pretrain.enabled = false"}
-    rooms_of = {"collect": ("read", "filters"), "refine": ("dedup",), "encode": ("encode",)}
+    rooms_of = {"ingest": ("read", "filters"), "curate": ("dedup",), "encode": ("encode",)}
     records = [
         StageRecord(
             stage=stage,
@@ -285,7 +285,7 @@ def make_run(folder: Path, *, until: str = "report", pretrain: bool = True) -> P
 def write_segment(folder: Path) -> None:
     """What the filters passed on, as it lies there until dedup is done."""
     ledger = ledger_table()
-    passed = ledger.filter(pa.array([stage == "dedup" for stage in ledger.column("stage").to_pylist()]))
+    passed = ledger.filter(pa.array([stage == "dedup" for stage in ledger.column("step").to_pylist()]))
     table = passed.select(["origin_file", "origin_offset", "part", "doc_id", "source", "lang"])
     table = table.append_column("text", pa.array([MARKER] * table.num_rows, pa.large_string()))
     path = folder / "work" / "pool" / "segment-00000.arrow"

@@ -50,7 +50,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
     def change(row: dict[str, Any]) -> dict[str, Any]:
         if row["origin_offset"] in range(FIRST_KEPT, FIRST_KEPT + 3):
-            return row | {"stage": "filters", "outcome": "dropped", "reason": "gopher_quality.min_words"}
+            return row | {"step": "filters", "outcome": "dropped", "reason": "gopher_quality.min_words"}
         return row | {"origin_file": "renamed"} if row["origin_file"] == "代码" else row
 
     change_ledger(after, change)
@@ -107,13 +107,13 @@ def test_a_run_is_like_itself(runs: tuple[Path, Path]) -> None:
     assert not any(map(changed, (found.results, found.reasons, found.languages, *found.sources.values())))
 
 
-@pytest.mark.parametrize("until", ["refine", "collect"])
+@pytest.mark.parametrize("until", ["curate", "ingest"])
 def test_a_stopped_run_is_compared_as_far_as_it_has_come(tmp_path: Path, runs: tuple[Path, Path], until: str) -> None:
     stopped = make_run(tmp_path / "run", until=until)
-    change_ledger(stopped, lambda row: row if row["stage"] in ("read", "filters") else None)
+    change_ledger(stopped, lambda row: row if row["step"] in ("read", "filters") else None)
     found = difference(stopped, runs[0])
     assert (found.stopped.before, found.stopped.after) == (until, None)
-    if until == "collect":
+    if until == "ingest":
         assert (found.records.reach, found.records.moves) == ("nothing", [])
         return
     assert (found.records.reach, found.records.n_in_both, found.records.n_alike) == ("filters", N_RECORDS, N_RECORDS)

@@ -109,8 +109,8 @@ def test_every_guard_of_the_recipe_is_in_the_table(facts: Facts) -> None:
 
 def test_damaged_bytes_and_shared_addresses_are_measured_as_their_guards_judge(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
-    change_details(folder, "collect", input_bytes={"web": 4 << 20, "代码": 100}, lost_bytes={"web": 1 << 20, "代码": 100})
-    facts = change_details(folder, "refine", dedup={"same_address_apart": 14})
+    change_details(folder, "ingest", input_bytes={"web": 4 << 20, "代码": 100}, lost_bytes={"web": 1 << 20, "代码": 100})
+    facts = change_details(folder, "curate", dedup={"same_address_apart": 14})
     rows = {row.key: (row.group, row.n, row.share) for row in facts.guards}
     assert rows["guards.max_lost_bytes"] == ("source web (bytes)", 4 << 20, 0.25)
     assert rows["guards.max_same_address"] == ("documents unlike another of their address", 280, 14 / 280)
@@ -123,7 +123,7 @@ def test_files_that_failed_or_were_passed_over_in_number_are_mentioned(facts: Fa
 
 
 def test_a_run_that_its_merge_guard_stopped_shows_what_was_merged(tmp_path: Path) -> None:
-    facts = Facts(make_run(tmp_path / "run", until="refine"))
+    facts = Facts(make_run(tmp_path / "run", until="curate"))
     assert facts.merges == [("url", 0), ("exact", 14), ("minhash", 16)]
     ceilings = {row.key: row for row in facts.guards}
     assert ceilings["guards.max_merged"].n == 205
@@ -131,8 +131,8 @@ def test_a_run_that_its_merge_guard_stopped_shows_what_was_merged(tmp_path: Path
 
 
 def test_merges_of_half_a_refine_are_left_out_since_they_are_made_again(tmp_path: Path) -> None:
-    folder = make_run(tmp_path / "run", until="refine")
-    (ledger,) = (folder / "ledger").glob("refine-*.parquet")
+    folder = make_run(tmp_path / "run", until="curate")
+    (ledger,) = (folder / "ledger").glob("dedup-*.parquet")
     pl.read_parquet(ledger).head(20).write_parquet(ledger)
     facts = Facts(folder)
     assert not facts.refined
@@ -143,7 +143,7 @@ def test_merges_of_half_a_refine_are_left_out_since_they_are_made_again(tmp_path
 
 def test_a_ledger_that_lost_a_row_is_a_problem(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
-    (ledger,) = (folder / "ledger").glob("refine-*.parquet")
+    (ledger,) = (folder / "ledger").glob("dedup-*.parquet")
     pl.read_parquet(ledger).slice(1).write_parquet(ledger)
     assert [notice.text for notice in attention(Facts(folder)) if notice.level == "problem"] == [
         "The ledger does not balance: 490 records were read, 489 are in it."
@@ -154,7 +154,7 @@ def test_a_kind_that_cut_text_has_found_duplicates(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
     state = json.loads((folder / "run.json").read_text())
     state["recipe"]["dedup"]["kinds"] = ["lines", "substring"]
-    (refine,) = (stage for stage in state["stages"] if stage["stage"] == "refine")
+    (refine,) = (stage for stage in state["stages"] if stage["stage"] == "curate")
     refine["details"]["dedup"]["lines_cut_documents"] = 3
     (folder / "run.json").write_text(json.dumps(state))
     texts = [notice.text for notice in attention(Facts(folder))]
@@ -164,7 +164,7 @@ def test_a_kind_that_cut_text_has_found_duplicates(tmp_path: Path) -> None:
 def test_documents_that_share_an_address_but_no_text_are_mentioned(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
     state = json.loads((folder / "run.json").read_text())
-    (refine,) = (stage for stage in state["stages"] if stage["stage"] == "refine")
+    (refine,) = (stage for stage in state["stages"] if stage["stage"] == "curate")
     refine["details"]["dedup"]["same_address_apart"] = 3
     (folder / "run.json").write_text(json.dumps(state))
     texts = [notice.text for notice in attention(Facts(folder))]

@@ -207,7 +207,7 @@ def test_a_run_that_was_stopped_says_where_and_what_has_not_run(tmp_path: Path, 
 
 
 def test_a_run_that_its_filter_guard_stopped_counts_the_documents_that_wait(tmp_path: Path) -> None:
-    page, _ = write_report(make_run(tmp_path / "run", until="collect"))
+    page, _ = write_report(make_run(tmp_path / "run", until="ingest"))
     html = page.read_text("utf-8")
     assert table(html, "source-table")["web commoncrawl"][:6] == [str(n(source="web")), "6", "65", "125", "0", "–"]
     assert "waiting for dedup" in text_of(html)

@@ -133,7 +133,7 @@ def test_which_copy_stays_follows_the_recipe(folder: Path) -> None:
 def test_evaluation_items_are_named_where_they_were_looked_for(folder: Path) -> None:
     assert statements.contamination(Facts(folder)) == []
     sets = {"evals": {"items": 4, "found": 2, "documents_by_item": {}}}
-    (said,) = statements.contamination(change_details(folder, "refine", contamination=sets))
+    (said,) = statements.contamination(change_details(folder, "curate", contamination=sets))
     assert said == "Of 4 items of 1 evaluation set 2 were found, and dropped with the documents that hold them."
     (said,) = statements.contamination(change(folder, decontaminate={"outcome": "cut"}))
     assert said.endswith("cut out of the documents.")
@@ -152,7 +152,7 @@ def test_a_run_without_rules_says_so(folder: Path) -> None:
 
 def test_records_that_are_passed_over_and_bytes_that_are_lost_are_counted(folder: Path) -> None:
     assert statements.reading(Facts(folder)) == []
-    facts = change_details(folder, "collect", passed_over_records={"request": 14}, lost_bytes={"web": 99})
+    facts = change_details(folder, "ingest", passed_over_records={"request": 14}, lost_bytes={"web": 99})
     assert statements.reading(facts) == [
         "Records of archives that hold no page are not counted: request 14.",
         "Of web 99 bytes could not be read; how many records they held is not known.",
@@ -192,7 +192,7 @@ def test_the_card_of_a_run_that_has_no_shards_or_documents_shows_no_code_for_the
     card = write_report(make_run(tmp_path / "encode", until="encode"))[1].read_text()
     assert "documents/*.arrow" in card
     assert "shards/train" not in card
-    card = write_report(make_run(tmp_path / "collect", until="collect"))[1].read_text()
+    card = write_report(make_run(tmp_path / "ingest", until="ingest"))[1].read_text()
     assert "```python" not in card
     assert "size_categories" not in card
     assert "exactly once" not in card

@@ -46,7 +46,7 @@ def test_it_shows_what_went_in_what_came_out_and_what_to_look_at(tmp_path: Path)
 
 @pytest.mark.parametrize("width", [80, 200])
 def test_no_message_is_cut_at_any_width(tmp_path: Path, width: int) -> None:
-    folder = make_run(tmp_path / "run", until="collect")
+    folder = make_run(tmp_path / "run", until="ingest")
     reason = f"GuardError: {'much was removed ' * 30}; raise guards.max_filtered"
     state = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps(state | {"stopped": reason}))

@@ -10,7 +10,7 @@ import pytest
 
 from schemas.errors import ConservationError
 from schemas.hops import LEDGER
-from schemas.ledger import Outcome, check_run, check_stage, entries
+from schemas.ledger import Outcome, check_run, check_step, entries
 
 
 def rows(offsets: list[int]) -> pa.RecordBatch:
@@ -37,7 +37,7 @@ def test_entries_carry_address_reason_and_limit() -> None:
     )
     assert ledger.schema == LEDGER
     assert ledger.to_pylist()[1] == {
-        "origin_file": "a.warc", "origin_offset": 9, "part": 0, "doc_id": b"\t" * 16, "source": "web", "lang": None, "stage": "filters",
+        "origin_file": "a.warc", "origin_offset": 9, "part": 0, "doc_id": b"\t" * 16, "source": "web", "lang": None, "step": "filters",
         "outcome": "dropped", "reason": "gopher_quality.min_words", "value": 4.0, "limit": 50.0, "survivor_id": None,
     }  # fmt: skip
 
@@ -47,9 +47,9 @@ def test_entries_of_no_rows_are_an_empty_ledger() -> None:
 
 
 def test_a_stage_that_loses_a_record_fails() -> None:
-    check_stage("filters", 10, 7, 3)
+    check_step("filters", 10, 7, 3)
     with pytest.raises(ConservationError, match=r"'filters' took in 10 records but passed on 7 and ended 2: \+1"):
-        check_stage("filters", 10, 7, 2)
+        check_step("filters", 10, 7, 2)
 
 
 def test_a_run_fails_on_a_missing_or_doubled_record(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_run_fails_on_a_missing_or_doubled_record(tmp_path: Path) -> None:
 
     write("a.parquet", [1, 2])
     write("b.parquet", [3])
-    assert check_run(tmp_path, 3).to_dicts() == [{"stage": "scrub", "outcome": "kept", "reason": None, "n": 3}]
+    assert check_run(tmp_path, 3).to_dicts() == [{"step": "scrub", "outcome": "kept", "reason": None, "n": 3}]
     with pytest.raises(ConservationError, match="4 records were read but 3 stand"):
         check_run(tmp_path, 4)
     write("c.parquet", [3])

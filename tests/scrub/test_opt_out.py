@@ -54,7 +54,7 @@ def lists(tmp_path: Path) -> Lists:
 
 def reasons(admitted: Admitted) -> dict[int, str]:
     rows = admitted.left_out.to_pylist()
-    assert all((row["stage"], row["outcome"], row["value"], row["limit"]) == ("opt_out", "dropped", None, None) for row in rows)
+    assert all((row["step"], row["outcome"], row["value"], row["limit"]) == ("opt_out", "dropped", None, None) for row in rows)
     return {row["origin_offset"]: row["reason"] for row in rows}
 
 

@@ -131,12 +131,12 @@ def id_of(run: Path, url: str) -> str:
 def assert_sound(recipe: Recipe, run: Path) -> None:
     """Loader, conservation, counts, report, and a resume that finds nothing to do."""
     opened = open_shards(run)
-    collect, refine, encode = (read_marker(run, stage) for stage in ("collect", "refine", "encode"))
-    assert collect
-    assert refine
+    ingest, curate, encode = (read_marker(run, stage) for stage in ("ingest", "curate", "encode"))
+    assert ingest
+    assert curate
     assert encode
-    check_run(run / "ledger", collect.counts["read"].n_in)
-    rooms = {**collect.counts, **refine.counts, **encode.counts}
+    check_run(run / "ledger", ingest.counts["read"].n_in)
+    rooms = {**ingest.counts, **curate.counts, **encode.counts}
     for counts in rooms.values():
         assert counts.n_in == counts.n_out + counts.dropped + counts.merged + counts.failed
     passed = list(rooms.values())
@@ -144,7 +144,7 @@ def assert_sound(recipe: Recipe, run: Path) -> None:
     assert list(rooms) == [name for name in ("read", "opt_out", "takedown", "filters", "caps", "dedup", "encode") if name in rooms]
     assert rooms["dedup"].n_out == len(ids(run, "documents", "arrow")) == sum(shard.n_documents for shard in opened.index.shards)
     assert rooms["filters"].n_in == len(ids(run, "pool", "arrow")) == len(ids(run, "index", "parquet"))
-    ends = ledger(run).group_by("stage", "outcome").len().rows()
+    ends = ledger(run).group_by("step", "outcome").len().rows()
     for stage, outcome, n in ends:
         if stage in rooms and stage != "read" and outcome != "kept":
             assert getattr(rooms[stage], outcome) == n
@@ -169,7 +169,7 @@ def test_only_the_affected_files_of_a_run_of_many_shards_change(site: Path, done
     assert [(one.doc_id, one.reason, one.was) for one in certificate.documents] == [(doc_id.hex(), "url", "kept")]
     changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     (shard,) = (path for path in changed if path.endswith(".arrow") and path.startswith("shards/"))
-    own = {"documents/documents-00001.arrow", "pool/segment-00001.arrow", "index/index-00001.parquet", "ledger/refine-00001.parquet"}
+    own = {"documents/documents-00001.arrow", "pool/segment-00001.arrow", "index/index-00001.parquet", "ledger/dedup-00001.parquet"}
     state = {"shards/index.json", "run.json", "README.md", "report/index.html", *(f"stages/{stage}.json" for stage in tuple(StageName)[1:])}
     new = {"ledger/takedown-0001.parquet", "takedown/0001.json"}
     assert changed == {shard, *own, *state, *new}
@@ -183,7 +183,7 @@ def test_only_the_affected_files_of_a_run_of_many_shards_change(site: Path, done
         suffix = "parquet"
         assert doc_id not in ids(done, folder, suffix)
     (row,) = ledger(done).filter(doc_id=doc_id).iter_rows(named=True)
-    assert (row["stage"], row["outcome"], row["reason"], row["survivor_id"]) == ("takedown", "dropped", "takedown.url", None)
+    assert (row["step"], row["outcome"], row["reason"], row["survivor_id"]) == ("takedown", "dropped", "takedown.url", None)
     assert_sound(recipe_of(site), done)
     assert read_certificate(certificate_path(done, 1)) == certificate
 
@@ -258,7 +258,7 @@ def test_nothing_found_changes_nothing_and_a_second_time_neither(done: Path) -> 
 def test_two_takedowns_have_two_certificates(site: Path, done: Path) -> None:
     assert take(done, urls=["https://second.example.org/11"]).number == 1
     assert take(done, urls=["https://third.example.org/1"]).number == 2
-    marker = read_marker(done, "collect")
+    marker = read_marker(done, "ingest")
     assert marker
     assert marker.counts["takedown"].dropped == 2
     assert_sound(recipe_of(site), done)
@@ -361,7 +361,7 @@ def test_a_crawled_page_is_blank_in_the_archive_and_all_others_keep_their_addres
     assert [record for record in after if record[0] not in gone] == [record for record in before if record[0] not in gone]
     (file,) = (file for file in certificate.files if file.path.startswith("crawl/"))
     assert (file.sha256_before, file.sha256_after) == (hashlib.sha256(whole).hexdigest(), hashlib.sha256(blank).hexdigest())
-    kept = ledger(tmp_path / "run").filter(pl.col("stage") != "takedown").get_column("origin_offset").to_list()
+    kept = ledger(tmp_path / "run").filter(pl.col("step") != "takedown").get_column("origin_offset").to_list()
     read = [item for item in read_records(path, path.name, 1 << 20) if isinstance(item, Record)]
     assert set(kept) <= {item.address.offset for item in read}
     assert_sound(recipe, tmp_path / "run")
@@ -398,7 +398,7 @@ def test_documents_that_a_cap_dropped_go_too(site: Path, tmp_path: Path) -> None
     execute(recipe, tmp_path / "run")
     certificate = take(tmp_path / "run", hosts=["example.org"])
     assert {one.was for one in certificate.documents} >= {"kept", "dropped"}
-    assert ledger(tmp_path / "run").filter(stage="caps").is_empty()
+    assert ledger(tmp_path / "run").filter(step="caps").is_empty()
     assert_sound(recipe, tmp_path / "run")
 
 

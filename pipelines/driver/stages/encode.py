@@ -16,7 +16,7 @@ from pipelines.scrub.scrub import digest as scrub_digest
 from schemas import layout
 from schemas.files import entry, sha256_of
 from schemas.hops import tokens_schema
-from schemas.ledger import check_stage
+from schemas.ledger import check_step
 from schemas.manifest import Counts
 from schemas.shaping import corpus_digest
 from schemas.stages import StageName
@@ -49,8 +49,8 @@ def run(context: RunContext) -> StageResult:
     ran, files = context.graph(StageName.ENCODE, len(documents), lambda g: build(g.pipeline, job, g.run, g.work, g.report, g.progress))
     counters = ran.counters.get("encode", {})
     counts = Counts(n_in=counters.get("n_in", 0), n_out=counters.get("n_out", 0))
-    check_stage("encode", counts.n_in, counts.n_out, 0)
-    check_stage("encode", context.records[StageName.REFINE].counts["dedup"].n_out, sum(file.n_rows or 0 for file in files), 0)
+    check_step("encode", counts.n_in, counts.n_out, 0)
+    check_step("encode", context.records[StageName.CURATE].counts["dedup"].n_out, sum(file.n_rows or 0 for file in files), 0)
     shards, path = named_shards(files, folder), folder / layout.SHARDS / "index.json"
     end = encoder.tokenizer.token_to_id(recipe.tokenizer.special_tokens[0])
     named = {"path": layout.TOKENIZER_FILE, "sha256": metadata["tokenizer"], "vocab_size": encoder.vocab_size, "end_of_text": end}

@@ -59,7 +59,7 @@ def test_every_record_has_its_end_and_the_empty_page_says_why(run: Path) -> None
     ledger = pl.read_parquet(run / "ledger" / "*.parquet")
     assert ledger.height == len(WORDS) + 3
     (ended,) = ledger.filter(pl.col("outcome") != "kept").to_dicts()
-    assert (ended["stage"], ended["outcome"], ended["reason"], ended["value"], ended["limit"]) == (
+    assert (ended["step"], ended["outcome"], ended["reason"], ended["value"], ended["limit"]) == (
         "dedup",
         "dropped",
         "templates.min_left",
@@ -87,6 +87,6 @@ def test_joined_text_is_scrubbed_again(run: Path) -> None:
 
 def test_run_json_and_report_know_the_kinds(run: Path) -> None:
     stages = {stage["stage"]: stage for stage in json.loads((run / "run.json").read_text())["stages"]}
-    assert stages["refine"]["counts"]["dedup"]["dropped"] == 1
-    assert stages["refine"]["details"]["dedup"]["templates_cut_documents"] == len(WORDS) + 1
+    assert stages["curate"]["counts"]["dedup"]["dropped"] == 1
+    assert stages["curate"]["details"]["dedup"]["templates_cut_documents"] == len(WORDS) + 1
     assert "templates" in (run / "report" / "index.html").read_text()

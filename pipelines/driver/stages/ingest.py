@@ -27,7 +27,7 @@ from schemas import layout
 from schemas.errors import EmptyCorpusError
 from schemas.files import FileEntry
 from schemas.hops import LEDGER
-from schemas.ledger import check_stage
+from schemas.ledger import check_step, scan_ledger
 from schemas.manifest import Counts
 from schemas.splits import Split
 from schemas.stages import StageName
@@ -72,7 +72,7 @@ def run(context: RunContext) -> StageResult:
     key_of(recipe.scrub)  # a missing key or list is an error before anything is read
     Lists.of(recipe.opt_out)
     check_sample(recipe.sources, splits, context.engine.on_message)
-    ran, files = context.graph(StageName.COLLECT, len(splits), lambda graph: build(graph, splits))
+    ran, files = context.graph(StageName.INGEST, len(splits), lambda graph: build(graph, splits))
     counts = balance(ran, "read", "opt_out", "filters")
     check_rows(context, ran, files, counts)
     pool = [file for file in files if file.path.startswith(f"{context.pool_folder}/")]
@@ -103,8 +103,8 @@ def check_rows(context: RunContext, ran: GraphResult, files: list[FileEntry], co
     def n_rows(folder: str) -> int:
         return sum(file.n_rows or 0 for file in files if file.path.startswith(f"{folder}/"))
 
-    check_stage("files of collect", n_ended + n_scrubbed, n_rows(layout.LEDGER) + n_rows(context.pool_folder), 0)
-    check_stage("index", n_scrubbed, n_rows(layout.INDEX), 0)
+    check_step("files of ingest", n_ended + n_scrubbed, n_rows(layout.LEDGER) + n_rows(context.pool_folder), 0)
+    check_step("index", n_scrubbed, n_rows(layout.INDEX), 0)
 
 
 def check_columns(context: RunContext, ran: GraphResult) -> dict[str, dict[str, int]]:
@@ -144,7 +144,7 @@ def check_kept(context: RunContext, pool: list[FileEntry], counts: dict[str, Cou
     check_reading(ledger, kept, recipe.guards)
     check_filters(ledger, kept, recipe.guards)
     if kept.is_empty():
-        reasons = pl.scan_parquet(ledger / "*.parquet").group_by("reason").len("n").sort("n", descending=True).head(5).collect()
+        reasons = scan_ledger(ledger).group_by("reason").len("n").sort("n", descending=True).head(5).collect()
         raise EmptyCorpusError(
             f"no document is left of {counts['read'].n_in} records after reading and filtering; most frequent reasons: "
             + ", ".join(f"{reason} ({n})" for reason, n in reasons.iter_rows())

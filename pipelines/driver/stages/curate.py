@@ -34,12 +34,12 @@ from pipelines.scrub.stage import mend
 from schemas import layout
 from schemas.files import FileEntry
 from schemas.hops import LEDGER
-from schemas.ledger import check_run, check_stage
+from schemas.ledger import check_run, check_step
 from schemas.manifest import Counts
 from schemas.recipe import Recipe
 from schemas.stages import StageName
 
-SNAPSHOT: Final = "work/refine/snapshot"
+SNAPSHOT: Final = "work/curate/snapshot"
 """What goes into the dedup index when the stage is done."""
 
 
@@ -71,7 +71,7 @@ def build(graph: Graph, pool: Pool) -> None:
         curated = curated | "mend" >> beam.Map(mend, scrub=recipe.scrub)
     files = [
         curated | "documents" >> WriteSegments(run, layout.DOCUMENTS, "documents", documents_schema(recipe)),
-        refined | "merged" >> beam.Map(removed) | "ledger" >> WriteSegments(run, layout.LEDGER, "refine", LEDGER, ".parquet"),
+        refined | "merged" >> beam.Map(removed) | "ledger" >> WriteSegments(run, layout.LEDGER, "dedup", LEDGER, ".parquet"),
     ]
     if dedup.snapshot:
         stays = pool.take_part.left_by(dedup)
@@ -96,21 +96,21 @@ def run(context: RunContext) -> StageResult:
     """Merge copies; the documents that stay are the corpus."""
     recipe, folder = context.recipe, context.folder
     segments = [folder / file.path for file in context.pool()]
-    n_kept = context.records[StageName.COLLECT].counts["filters"].n_out
+    n_kept = context.records[StageName.INGEST].counts["filters"].n_out
     capped = apply_caps(recipe, segments, decider_of(recipe).keeps, n_kept, context.ledger)
     pool = Pool(segments, capped.counts.n_out, TakePart(capped.keeps, recipe.decontaminate, common_grams(context, segments, capped.keeps)))
     foreseen = forecast(recipe.dedup, segments, pool.n_documents, pool.take_part)
     for line in lines_of(foreseen, recipe.dedup):
         context.engine.on_message(line)
-    ran, files = context.graph(StageName.REFINE, steps_of(recipe.dedup) * len(segments), lambda graph: build(graph, pool))
+    ran, files = context.graph(StageName.CURATE, steps_of(recipe.dedup) * len(segments), lambda graph: build(graph, pool))
     staged = [file for file in files if file.path.startswith(f"{SNAPSHOT}/")]
     files = [file for file in files if file not in staged]
     counts = balance(ran, "dedup")
     check_rows(context, counts["dedup"], capped.counts, files)
     check_merges(context.ledger, recipe.guards)
     check_addresses(ran.counters.get("dedup", {}).get("same_address_apart", 0), pool.n_documents, recipe.guards)
-    check_run(context.ledger, context.records[StageName.COLLECT].counts["read"].n_in)
-    happened = cost_of(ran, counts["dedup"], folder / layout.WORK / "refine")
+    check_run(context.ledger, context.records[StageName.INGEST].counts["read"].n_in)
+    happened = cost_of(ran, counts["dedup"], folder / layout.WORK / "curate")
     details = {
         "redacted": redacted(recipe, [folder / file.path for file in files if file.path.startswith(f"{layout.DOCUMENTS}/")]),
         "dedup": {name: n for name, n in ran.counters.get("dedup", {}).items() if name not in Counts.__slots__},
@@ -130,15 +130,15 @@ def common_grams(context: RunContext, segments: list[Path], keeps: Keeps) -> tup
     config = context.recipe.decontaminate
     if not config.paths or config.max_documents is None:
         return ()
-    _, files = context.graph(StageName.REFINE, len(segments), lambda graph: build_common_grams(graph, segments, keeps))
+    _, files = context.graph(StageName.CURATE, len(segments), lambda graph: build_common_grams(graph, segments, keeps))
     return tuple(context.folder / file.path for file in files)
 
 
 def check_rows(context: RunContext, dedup: Counts, caps: Counts, files: list[FileEntry]) -> None:
     """ConservationError unless what the filters kept went through caps and dedup, and the files have a row for all of it."""
-    check_stage("filters to caps", context.records[StageName.COLLECT].counts["filters"].n_out, caps.n_in, 0)
-    check_stage("caps to dedup", caps.n_out, dedup.n_in, 0)
-    check_stage("files of refine", dedup.n_in + dedup.n_out, sum(file.n_rows or 0 for file in files), 0)
+    check_step("filters to caps", context.records[StageName.INGEST].counts["filters"].n_out, caps.n_in, 0)
+    check_step("caps to dedup", caps.n_out, dedup.n_in, 0)
+    check_step("files of curate", dedup.n_in + dedup.n_out, sum(file.n_rows or 0 for file in files), 0)
 
 
 def redacted(recipe: Recipe, documents: list[Path]) -> dict[str, int]:
