@@ -11,6 +11,8 @@ from typing import Final
 from schemas.errors import RecipeError
 
 Threshold = float | None
+FilePath = typing.Annotated[str, "file"]
+"""A setting that names a file: what the file holds shapes a run as the setting does."""
 _T = typing.TypeVar("_T")
 
 

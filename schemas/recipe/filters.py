@@ -9,7 +9,7 @@ from dataclasses import field
 from typing import Final, Literal
 
 from schemas.errors import RecipeError
-from schemas.recipe.base import Threshold, config, require, unknown_key
+from schemas.recipe.base import FilePath, Threshold, config, require, unknown_key
 
 ANY_LANGUAGE: Final = "any"
 
@@ -18,7 +18,7 @@ ANY_LANGUAGE: Final = "any"
 class Language:
     """Language identification with a fastText model."""
 
-    model: str | None = None
+    model: FilePath | None = None
     """Path of a fastText model; None takes the cached lid.176.ftz."""
     assume: str | None = None
     """A language that every document is taken for, with score 1, without asking a model."""
@@ -50,19 +50,19 @@ class Url:
     stands for itself alone; write *.github.io for all below. The longest entry that fits a host decides.
     """
 
-    block_domains: str | None = None
+    block_domains: FilePath | None = None
     """Path of a list of domains, one a line; a document from one of them is dropped."""
-    allow_domains: str | None = None
+    allow_domains: FilePath | None = None
     """Path of a list of domains that no other rule on addresses drops."""
-    keep_domains: str | None = None
+    keep_domains: FilePath | None = None
     """Path of a list of domains; a document from any other is dropped."""
     block_words: tuple[str, ...] = ()
     """A URL that holds one of these words (between non-letters) is dropped."""
-    hard_words: str | None = None
+    hard_words: FilePath | None = None
     """Path of a list of words, one a line; a URL that holds one of them as a whole word is dropped."""
-    subwords: str | None = None
+    subwords: FilePath | None = None
     """Path of a list; a URL that holds one of them anywhere, also across punctuation, is dropped."""
-    soft_words: str | None = None
+    soft_words: FilePath | None = None
     """Path of a list of words, each with its weight behind a space, or 1; a URL's score is the sum over the different ones in it."""
     soft_score: Threshold = 2
     """From this score on a URL is dropped. RefinedWeb (arXiv 2306.01116, section G.1) drops on two soft words."""
@@ -220,9 +220,9 @@ class Roots:
     """Most words in repeated n-grams of words, of all words."""
     max_special_char_ratio: Threshold = 0.4
     """Most characters that are no letters: digits, punctuation, white space, symbols; of all characters."""
-    stop_words: dict[str, str] = field(default_factory=dict)
+    stop_words: dict[str, FilePath] = field(default_factory=dict)
     """Paths of lists by language, one word or phrase a line: stop_words.en = "en.txt". In a language without one its rule is off."""
-    flagged_words: dict[str, str] = field(default_factory=dict)
+    flagged_words: dict[str, FilePath] = field(default_factory=dict)
     """Paths of lists of flagged words by language, as stop_words."""
     min_stop_word_ratio: Threshold = 0.3
     """ROOTS set it with its own long lists of closed-class words."""
@@ -289,9 +289,9 @@ class Metadata:
     source in the recipe, `host` the host of its URL."""
     drop: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By key: drop.type = ["spam"] drops documents whose type is one of them. Keys as in `keep`."""
-    keep_lists: dict[str, str] = field(default_factory=dict)
+    keep_lists: dict[str, FilePath] = field(default_factory=dict)
     """The same with the path of a list, one value a line: keep_lists.host = "hosts.txt"."""
-    drop_lists: dict[str, str] = field(default_factory=dict)
+    drop_lists: dict[str, FilePath] = field(default_factory=dict)
     """As `drop`, with the path of a list, one value a line."""
 
     def __post_init__(self) -> None:
@@ -335,7 +335,7 @@ class Quality:
     comes from the recipe's seed and the doc_id. For that rule set min_score = "off" and min_pareto_margin = 0.
     """
 
-    model: str | None = None
+    model: FilePath | None = None
     """Path of a fastText classifier, such as `train-classifier` makes."""
     label: str = "positive"
     """The model's label of good documents; the score is its probability."""
@@ -356,7 +356,7 @@ class Quality:
 class Perplexity:
     """How unlike an n-gram model's corpus a document is, and CCNet's buckets (arXiv 1911.00359)."""
 
-    models: dict[str, str] = field(default_factory=dict)
+    models: dict[str, FilePath] = field(default_factory=dict)
     """Paths of ARPA files by language, such as `train-ngrams` makes: models.en = "en.arpa". Other languages are not judged."""
     cutoffs: dict[str, tuple[float, float]] = field(default_factory=dict)
     """By language the perplexities at which the middle bucket and the tail begin; `train-ngrams --percentiles-of` proposes them."""
@@ -377,7 +377,7 @@ class Perplexity:
 class Safety:
     """Listed words, and a fastText model of adult or toxic text."""
 
-    words: dict[str, str] = field(default_factory=dict)
+    words: dict[str, FilePath] = field(default_factory=dict)
     """Paths of lists by language, one word or phrase a line: words.en = "en.txt". words.any is for every language without one."""
     allow: tuple[str, ...] = ("性", "sm", "グロ", "女の子")
     """Listed words that are no reason; the default is what the multilingual C4 allows."""
@@ -385,7 +385,7 @@ class Safety:
     """Places; 0 is C4's rule."""
     max_flagged_word_ratio: Threshold = 0.01
     """ROOTS' limit for English."""
-    model: str | None = None
+    model: FilePath | None = None
     """Path of a fastText classifier of adult or toxic text."""
     label: str = "toxic"
     """The model's label of harmful documents; the score is its probability."""

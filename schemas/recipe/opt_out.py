@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.recipe.base import config
+from schemas.recipe.base import FilePath, config
 
 
 @config
@@ -12,13 +12,13 @@ class OptOut:
     Each list is a file with one entry a line; empty lines and those that begin with # say nothing.
     """
 
-    urls: str | None = None
+    urls: FilePath | None = None
     """Addresses of pages. Scheme, "www.", fragment, percent escapes that separate nothing and a slash at the end make no difference."""
-    hosts: str | None = None
+    hosts: FilePath | None = None
     """Domains, each with everything below it; a public suffix (co.uk, github.io) covers itself alone, *.github.io what is below."""
-    email_hashes: str | None = None
+    email_hashes: FilePath | None = None
     """sha256 in hex of e-mail addresses in lower case; a document that holds such an address is dropped."""
-    phone_hashes: str | None = None
+    phone_hashes: FilePath | None = None
     """sha256 in hex of telephone numbers in E.164, such as +16502530000."""
     index_values: bool = True
     """Keep the first 8 bytes of the sha256 of every e-mail address and telephone number found in DIR/index, so that a takedown can look for

@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import Final
 
 from schemas.errors import RecipeError
-from schemas.recipe.base import Threshold, config, require, unknown_key
+from schemas.recipe.base import FilePath, Threshold, config, require, unknown_key
 
 DEFAULT_KINDS: Final = (
     "secret", "private_key", "url_credentials", "email", "obfuscated_email", "iban", "cn_resident_id", "payment_card", "crypto_address",
@@ -34,7 +34,7 @@ class Scrub:
 
     A pseudonym is the same for the same value and key; it keeps the format of kinds that have a range reserved for examples
     (example.com, 555-01xx, 192.0.2.0/24, 2001:db8::/32), and is a placeholder with a keyed code for the others."""
-    pseudonym_key_file: str | None = None
+    pseudonym_key_file: FilePath | None = None
     """A file whose bytes are the key of pseudonyms; without one the environment's CORPUSMILL_SCRUB_KEY is."""
     phone_regions: tuple[str, ...] = ("US", "GB")
     """Regions whose national formats are looked for besides international ones; a document's language adds its own."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from schemas.recipe.base import config, require
+from schemas.recipe.base import FilePath, config, require
 
 DEFAULT_VOCAB_SIZE: Final = 32_768
 
@@ -13,9 +13,9 @@ DEFAULT_VOCAB_SIZE: Final = 32_768
 class Tokenizer:
     """A tokenizer trained on a sample of the scrubbed text, or taken by path."""
 
-    path: str | None = None
+    path: FilePath | None = None
     """An existing tokenizer.json; None trains one."""
-    extend: str | None = None
+    extend: FilePath | None = None
     """An existing BPE tokenizer.json that is grown to vocab_size; every token of it keeps its id."""
     model: Literal["bpe", "wordpiece", "unigram"] = "bpe"
     """`wordpiece` (BERT's, lower-cased unless `cased`, with Chinese characters alone) and `unigram` (T5's) are trained by the

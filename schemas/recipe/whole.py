@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import types
+import typing
 from collections.abc import Iterator
 from dataclasses import field
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.recipe.base import Threshold, config, require, require_name
+from schemas.recipe.base import FilePath, Threshold, config, require, require_name
 from schemas.recipe.clean import Clean, check_steps
 from schemas.recipe.decontaminate import Decontaminate
 from schemas.recipe.dedup import Dedup
@@ -106,31 +108,31 @@ class Recipe:
 
     def files_named_in(self, *sections: str) -> tuple[str, ...]:
         """One line per file that a value of these sections names, such as a model or a list: key, path, bytes, modification time in ns."""
-        plain = self.as_dict()
-        return tuple(line for section in sections for line in _files_in(plain[section], section))
+        hints = typing.get_type_hints(Recipe)
+        return tuple(line for section in sections for line in _files_in(getattr(self, section), hints[section], section))
 
     def digest(self) -> str:
         """sha256 of the resolved recipe, independent of key order and layout of the file it came from."""
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
 
 
-def _files_in(value: Any, key: str) -> Iterator[str]:
-    if isinstance(value, dict):
+def _files_in(value: Any, kind: Any, key: str) -> Iterator[str]:
+    """What `files_named_in` says of a value of this type: only what is declared as a FilePath is taken for a file."""
+    if value is None:
+        return
+    if kind == FilePath:
+        stat = Path(value).stat() if Path(value).is_file() else None
+        if stat:
+            yield f"{key} {value} {stat.st_size} {stat.st_mtime_ns}"
+    elif dataclasses.is_dataclass(value):
+        for name, hint in typing.get_type_hints(type(value), include_extras=True).items():
+            yield from _files_in(getattr(value, name), hint, f"{key}.{name}")
+    elif typing.get_origin(kind) in (types.UnionType, typing.Union):
+        for one in typing.get_args(kind):
+            yield from _files_in(value, one, key)
+    elif typing.get_origin(kind) is dict:
         for name, one in value.items():
-            yield from _files_in(one, f"{key}.{name}")
-    elif isinstance(value, list):
-        for one in value:
-            yield from _files_in(one, key)
-    elif isinstance(value, str) and _is_file(value):
-        stat = Path(value).stat()
-        yield f"{key} {value} {stat.st_size} {stat.st_mtime_ns}"
-
-
-def _is_file(value: str) -> bool:
-    try:
-        return Path(value).is_file()
-    except (OSError, ValueError):  # too long, or with a null character: no name of a file
-        return False
+            yield from _files_in(one, typing.get_args(kind)[1], f"{key}.{name}")
 
 
 def _with_whole_numbers(value: Any) -> Any:

@@ -219,3 +219,18 @@ def test_every_key_has_a_reader() -> None:
     for key in recipes.documented_keys():
         section, leaf = key.name.split(".")[-2:] if "." in key.name else ("", key.name)
         assert leaf in names or (leaf[:4] in ("min_", "max_") and leaf[4:] in SIGNALS.get(section, ())), key.name
+
+
+def test_only_what_is_declared_as_a_file_counts_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that happens to have the name of a language is no input of the stage."""
+    monkeypatch.chdir(tmp_path)
+    Path("en").write_text("not a list")
+    Path("words.txt").write_text("some\n")
+    filters = {
+        "language": {"keep": ["en"], "assume": "en"},
+        "url": {"block_domains": "words.txt"},
+        "roots": {"stop_words": {"en": "words.txt"}},
+    }
+    recipe = recipes.parse({"name": "files", "sources": {"web": {"path": ["x"]}}, "filters": filters, "opt_out": {"urls": "words.txt"}})
+    found = [line.split(" ")[:3] for line in recipe.files_named_in("filters", "opt_out", "dedup")]
+    assert found == [[key, "words.txt", "5"] for key in ("filters.url.block_domains", "filters.roots.stop_words.en", "opt_out.urls")]
