@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,9 +44,28 @@ NOT_PASSED, WRONG, INTERRUPTED = 1, 2, 130
 """Exit statuses besides 0: the model did not pass validation, an error that the user can mend, stopped by hand."""
 MOST_WORKERS, WORKERS_PER_CORE = 32, 4
 
+on_log: Callable[[str], None] | None = None
+"""What hears of the lines of run.log; set by --verbose."""
 DECIDE = "decide"
 """What `refilter` does before dedup; it is no stage of its own."""
 STAGE_TITLES: dict[str, str] = {**{stage.name: stage.title for stage in STAGES}, DECIDE: "decide again"}
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        print(f"corpusmill {importlib.metadata.version('corpusmill')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    verbose: Annotated[bool, typer.Option("--verbose", help="Also show the lines that a run writes into DIR/run.log.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Options of every command."""
+    global on_log  # noqa: PLW0603 - one process is one command line
+    on_log = (lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True)) if verbose else None
 
 
 @app.command()
@@ -70,8 +90,8 @@ def run(
     from pipelines.engine.runners import check_runner
     from pipelines.report.summary import summary
 
-    options = tuple(beam_options or ())
-    check_runner(runner, options)
+    given = tuple(beam_options or ())
+    check_runner(runner, given)
     if dry_run:
         planned = Run(chosen, folder, Engine(), on_progress=lambda stage, done, total: None)
         planned.check(resume=resume)
@@ -88,7 +108,7 @@ def run(
         return
     try:
         with stage_bars() as bars:
-            engine = Engine(runner=runner, workers=workers, beam_options=options, on_message=bars.on_message)
+            engine = Engine(runner=runner, workers=workers, beam_options=given, on_message=bars.on_message, on_log=on_log)
             records = Run(chosen, folder, engine, bars.on_progress).execute(resume=resume)
     except KeyboardInterrupt:
         Console(stderr=True).print(f"stopped; the same command with --resume goes on in {folder}", highlight=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pipelines.driver.run import Run
 from schemas import recipe as recipes
 from schemas.errors import ConservationError, EmptyCorpusError, GuardError, InputError, OutputError, TokenizerError
 from schemas.recipe import Recipe
+from schemas.stages import StageName
 from tests.read.archives import record
 from tests.site import CONTACT, PAGES, write_warc
 
@@ -280,3 +282,14 @@ def test_a_cap_on_domains_is_a_room_of_its_own_and_everything_still_balances(sit
     assert counts["dedup"]["n_in"] == 5 - capped.height
     assert ledger(out).height == ledger(done).height
     assert "caps" in (out / "report" / "index.html").read_text()
+
+
+def test_the_log_has_times_counts_and_decisions_and_no_text(site: Path, done: Path) -> None:
+    log = (done / "run.log").read_text()
+    lines = log.splitlines()
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00 \S.*", line) for line in lines)
+    ends = [line.partition(" ")[2] for line in lines if ": done in " in line]
+    assert [line.partition(":")[0] for line in ends][:7] == list(StageName)
+    n_in = pl.scan_parquet(done / "ledger" / "*.parquet").select(pl.len()).collect().item()
+    assert f"; read in {n_in}, out " in ends[1]
+    assert not any(word in log for word in ("villages", "notebooks", "example.org"))

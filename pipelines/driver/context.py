@@ -36,6 +36,8 @@ class Engine:
     beam_options: tuple[str, ...] = ()
     on_message: Callable[[str], None] = lambda line: None
     """Called with what a user should know before a stage runs."""
+    on_log: Callable[[str], None] | None = None
+    """Called with every line of DIR/run.log."""
 
     def run(self, build: Callable[[beam.Pipeline], None]) -> GraphResult:
         """Run the graph that `build` makes."""

@@ -6,14 +6,16 @@ as they were. Files under DIR/work serve the next stage only; they are deleted a
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pipelines.dedup.evals.sets import left_out, load_evals
 from pipelines.dedup.snapshots.index import snapshots_before, take_back
 from pipelines.driver.context import Engine, OnProgress, RunContext, StageResult, listed
 from pipelines.driver.decide_again import decide_again
+from pipelines.driver.log import RunLog
 from pipelines.driver.markers import Markers, module_of, record_of
 from pipelines.driver.vocabulary import foresee_vocabulary
 from pipelines.engine.stopwatch import stopwatch
@@ -32,10 +34,21 @@ class Run:
     """One run of a recipe into one folder."""
 
     def __init__(self, recipe: Recipe, folder: Path, engine: Engine, on_progress: OnProgress) -> None:
-        self.context = RunContext(recipe, folder, engine, on_progress)
+        self.log = RunLog(folder, engine.on_log)
+        self.context = RunContext(recipe, folder, dataclasses.replace(engine, on_message=self.listener(engine)), on_progress)
         self.markers = Markers(self.context)
         self.at_work = False
         """Whether a stage has been begun: what is refused before leaves run.json as it is."""
+
+    def listener(self, engine: Engine) -> Callable[[str], None]:
+        """What hears of messages: the engine's listener and, while the run is at work, the log."""
+
+        def on_message(line: str) -> None:
+            engine.on_message(line)
+            if self.at_work:
+                self.log.write(line)
+
+        return on_message
 
     @property
     def records(self) -> dict[str, StageRecord]:
@@ -51,14 +64,19 @@ class Run:
             check_folder(folder, self.context.recipe, resume=resume)  # as it is now that nobody else writes into it
             if not (folder / "run.json").is_file():
                 self.write_state(complete=False)  # by which a resume knows the folder
+            recipe, engine = self.context.recipe, self.context.engine
+            self.log.write(f"run of recipe {recipe.name} ({recipe.digest()[:16]}) on {engine.runner} with {engine.workers} workers")
             for stage in STAGES:
                 on_progress(stage.name, 0, None)
+                before = self.markers.read(stage.name)
                 try:
                     self.records[stage.name] = self.bring_up_to_date(stage)
                 except CorpusmillError as error:
+                    self.log.write(f"{stage.name}: stopped: {error}")
                     if self.at_work:
                         self.write_state(complete=False, stopped=f"{stage.name}: {error}")
                     raise
+                self.log.stage(self.records[stage.name], kept=self.records[stage.name] == before)
                 on_progress(stage.name, 1, 1)
                 if self.at_work or stage == STAGES[-1]:
                     self.write_state(complete=stage in STAGES[-2:])

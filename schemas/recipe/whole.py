@@ -81,6 +81,7 @@ class Recipe:
         require_name(self.name, "name")
         for name in self.sources:
             require_name(name, "sources")
+            require("." not in name, "sources", name, "use '_' or '-' for '.', which separates the parts of a key, as in sources.NAME.path")
         for key, kind in (("email_hashes", "email"), ("phone_hashes", "phone")):
             path = getattr(self.opt_out, key)
             require(
