@@ -1,0 +1,37 @@
+"""Token shards as a torch dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch.utils.data import Dataset
+
+from pipelines.pretrain.data import Line, Windows
+from pipelines.pretrain.shards import open_shards
+
+
+class TokenWindows(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Windows of `seq_len` tokens and their targets, int64[seq_len] each, in an order that `seed` decides.
+
+    Documents follow each other, separated by the end-of-text token. The shards are memory-mapped. `epoch` gives another order.
+    """
+
+    def __init__(
+        self, folder: str | Path, seq_len: int, *, split: Literal["train", "valid"] = "train", seed: int = 0, epoch: int = 0
+    ) -> None:
+        """`folder` is that of a run. Raises CorpusmillError if its shards are not as their index says."""
+        opened = open_shards(Path(folder))
+        line = Line(opened.batches[split], opened.index.end_of_text)
+        self.windows = Windows(line, seq_len=seq_len, batch_size=1, seed=seed)
+        self.first = epoch * self.windows.n_windows
+
+    def __len__(self) -> int:
+        return self.windows.n_windows
+
+    def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        (tokens,), _ = self.windows.batch(self.first + number)
+        return torch.from_numpy(tokens[:-1]), torch.from_numpy(tokens[1:])
