@@ -44,7 +44,8 @@ def scrub(
     config = config or Scrub()
     column = _column(text)
     nothing = pa.nulls(len(column), pa.large_string())
-    scrubbed, counts = scrub_text(column, *(nothing if one is None else _column(one) for one in (lang, url)), config)
+    language, address = (nothing if one is None else _column(one) for one in (lang, url))
+    scrubbed, counts = scrub_text(column, language, address, config)
     return scrubbed, pa.table({kind: counts[:, number] for number, kind in enumerate(config.kinds)})
 
 
