@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import logging
 import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.commands.screen import (
+    agree,
+    check_workers,
+    console,
+    end_unless_passed,
+    fail,
+    say,
+    show,
+    show_certificate,
+    show_encoded,
+    stage_bars,
+    stopped,
+)
 from schemas import recipe as recipes
-from schemas.errors import MENDABLE, CorpusmillError, InputError, RecipeError, RequestError
-from schemas.file_names import check_folder_name, printable, well_formed
+from schemas.errors import MENDABLE, CorpusmillError, InputError, RecipeError
+from schemas.file_names import check_folder_name, printable
 from schemas.lock import locked
-from schemas.stages import STAGES, StageName, stage_of
+from schemas.stages import StageName, stage_of
 
 if TYPE_CHECKING:
-    from pipelines.takedown.preview import Preview
+    from pipelines.driver.run import Run
 
 ABOUT = "Turn crawled pages, archives, books and code into clean, deduplicated, privacy-scrubbed, tokenized shards."
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=ABOUT)
-LOG_COLUMNS = 200
-"""Where the output is no terminal and COLUMNS says nothing."""
-console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else LOG_COLUMNS)
-
 Settings = Annotated[
     list[str] | None,
     typer.Option(
@@ -40,15 +45,8 @@ Settings = Annotated[
 ]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
 
-NOT_PASSED, WRONG, INTERRUPTED = 1, 2, 130
-"""Exit statuses besides 0: the model did not pass validation, an error that the user can mend, stopped by hand."""
-MOST_WORKERS, WORKERS_PER_CORE = 32, 4
-
 on_log: Callable[[str], None] | None = None
 """What hears of the lines of run.log; set by --verbose."""
-DECIDE = "decide"
-"""What `refilter` does before dedup; it is no stage of its own."""
-STAGE_TITLES: dict[str, str] = {**{stage.name: stage.title for stage in STAGES}, DECIDE: "decide again"}
 
 
 def show_version(wanted: bool) -> None:
@@ -65,7 +63,7 @@ def options(
 ) -> None:
     """Options of every command."""
     global on_log  # noqa: PLW0603 - one process is one command line
-    on_log = (lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True)) if verbose else None
+    on_log = say if verbose else None
 
 
 @app.command()
@@ -93,28 +91,30 @@ def run(
     given = tuple(beam_options or ())
     check_runner(runner, given)
     if dry_run:
-        planned = Run(chosen, folder, Engine(), on_progress=lambda stage, done, total: None)
-        planned.check(resume=resume)
-        from pipelines.commands.dry_run import forecast
-        from pipelines.report.dry_run import bad_file_lines, plan_table
-
-        found = forecast(chosen, folder)
-        show(plan_table(chosen, folder, found))
-        for line in bad_file_lines(found):
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
-        for line in planned.foreseen() if resume else ():
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
-        found.check(chosen, lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True))
+        show_dry_run(Run(chosen, folder, Engine(), on_progress=lambda stage, done, total: None), resume=resume)
         return
     try:
         with stage_bars() as bars:
             engine = Engine(runner=runner, workers=workers, beam_options=given, on_message=bars.on_message, on_log=on_log)
             records = Run(chosen, folder, engine, bars.on_progress).execute(resume=resume)
     except KeyboardInterrupt:
-        Console(stderr=True).print(f"stopped; the same command with --resume goes on in {folder}", highlight=False)
-        raise typer.Exit(INTERRUPTED) from None
+        raise stopped(f"stopped; the same command with --resume goes on in {folder}") from None
     console.print(summary(folder))
     end_unless_passed(next(record.details for record in records if record.stage == StageName.VALIDATE))
+
+
+def show_dry_run(planned: Run, *, resume: bool) -> None:
+    """What the run would read, do and leave; raises where it would end with an error for its files."""
+    from pipelines.commands.dry_run import forecast
+    from pipelines.report.dry_run import bad_file_lines, plan_table
+
+    recipe, folder = planned.context.recipe, planned.context.folder
+    planned.check(resume=resume)
+    found = forecast(recipe, folder)
+    show(plan_table(recipe, folder, found))
+    for line in (*bad_file_lines(found), *(planned.foreseen() if resume else ())):
+        say(line)
+    found.check(recipe, say)
 
 
 @app.command()
@@ -155,51 +155,18 @@ def takedown(
     """Remove documents from a finished run, after showing how many: from every file that holds something of them, with a certificate."""
     from pipelines.takedown.takedown import asked_for
     from pipelines.takedown.takedown import takedown as take_down
-    from schemas.certificate import certificate_path, pending_path
+    from schemas.certificate import pending_path
 
     asked = asked_for(url or (), host or (), email_hash or (), phone_hash or (), doc_id or ())
     try:
         done = take_down(folder, asked, reason, with_copies=with_copies, agree=lambda found: agree(found, max_documents, yes=yes))
     except KeyboardInterrupt:
         half = pending_path(folder).is_file()
-        what = f"stopped half way; takedown {folder} finishes it" if half else "stopped; nothing was changed"
-        Console(stderr=True).print(what, highlight=False, soft_wrap=True)
-        raise typer.Exit(INTERRUPTED) from None
+        raise stopped(f"stopped half way; takedown {folder} finishes it" if half else "stopped; nothing was changed") from None
     if not done:
         console.print("no document of this run is asked for; nothing was changed")
     for certificate in done:
-        files = sum(file.path.startswith(("pool/", "documents/", "shards/")) for file in certificate.files)
-        console.print(
-            f"removed {len(certificate.documents)} document(s) with {certificate.n_tokens} tokens in shards; rewrote {files} files; "
-            f"see {certificate_path(folder, certificate.number)}",
-            highlight=False,
-            soft_wrap=True,
-        )
-        if left := certificate.survivors_left:
-            console.print(
-                f"{len(left)} document(s) that hold nearly the same text are still there, see survivors_left in the certificate; "
-                f"takedown {folder} --with-copies --doc-id {left[0]}{' ...' if len(left) > 1 else ''} removes them",
-                highlight=False,
-                soft_wrap=True,
-            )
-
-
-def agree(found: Preview, max_documents: int, *, yes: bool) -> None:
-    """Show what a takedown would remove; RequestError unless the person, or an option, agrees."""
-    for line in found.lines():
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-    asks, n = sys.stdin.isatty() and sys.stdout.isatty(), found.n_documents
-    if n > max_documents:
-        remedy = f"if all of them are meant, give --max-documents {n} --yes"
-        if not asks:
-            raise RequestError(f"the request names {n} documents, more than --max-documents {max_documents}; nothing was changed; {remedy}")
-        if typer.prompt(f"That is more than {max_documents}. Type the number of documents to remove them").strip() != str(n):
-            raise RequestError(f"not confirmed; nothing was changed; {remedy}")
-    elif not yes:
-        if not asks:
-            raise RequestError("nothing was changed; add --yes to remove these documents")
-        if not typer.confirm(f"Remove {n} document(s)?"):
-            raise RequestError("not confirmed; nothing was changed")
+        show_certificate(certificate, folder)
 
 
 @app.command()
@@ -227,8 +194,7 @@ def crawl(
                 config, out, resume=resume, on_page=lambda progress: bars.on_progress(StageName.CRAWL, progress.n_fetched, config.max_pages)
             )
     except KeyboardInterrupt:
-        Console(stderr=True).print(f"stopped; the same command with --resume goes on in {out}", highlight=False, soft_wrap=True)
-        raise typer.Exit(INTERRUPTED) from None
+        raise stopped(f"stopped; the same command with --resume goes on in {out}") from None
     table = Table(title=f"crawled into {out}", show_header=False)
     for name, number in report.counts.items():
         table.add_row(name, str(number))
@@ -357,20 +323,7 @@ def encode(
             workers=workers,
             on_progress=lambda n, total: bars.on_progress(StageName.ENCODE, n, total),
         )
-    table = Table("split", "shards", "documents", "tokens", title=f"{out / 'shards'}")
-    for split in ("train", "valid"):
-        shards = [shard for shard in done.index["shards"] if shard["split"] == split]
-        numbers = (sum(shard[key] for shard in shards) for key in ("n_documents", "n_tokens"))
-        table.add_row(split, str(len(shards)), *map(str, numbers))
-    show(table)
-    if done.n_failed:
-        console.print(f"{done.n_failed} records hold no document and were passed over")
-    if done.encoder != "fast":
-        console.print(f"encoded by the tokenizers library, which is slower: {done.encoder_reason}", highlight=False, markup=False)
-    if done.index["tokenizer"]["end_of_text"] is None:
-        console.print(
-            "the tokenizer has no <|endoftext|>, so index.json names no end of text; give one with --end-of-text", highlight=False
-        )
+    show_encoded(done, out)
 
 
 @app.command()
@@ -505,78 +458,6 @@ def list_recipes(
     for name in recipes.list_recipes():
         table.add_row(f"[bold]{name}[/]", recipes.load(name).description)
     show(table)
-
-
-def check_workers(workers: int) -> None:
-    """InputError for so many worker processes that they would fill the memory before they read anything."""
-    most = max(MOST_WORKERS, WORKERS_PER_CORE * (os.cpu_count() or 1))
-    if workers > most:
-        raise InputError(
-            f"--workers {workers} is more than this machine can start: give at most {most}; a process for each of its "
-            f"{os.cpu_count()} cores is the fastest, and the result is the same for any number"
-        )
-
-
-def end_unless_passed(metrics: dict[str, Any]) -> None:
-    """Say whether the model passed, and end with the status NOT_PASSED if it did not; without a model there is nothing to pass."""
-    if "passed" not in metrics:
-        return
-    if metrics["passed"]:
-        console.print("the model passed: it learned from these shards", highlight=False)
-        return
-    stderr = Console(stderr=True)
-    for reason in metrics["reasons"]:
-        stderr.print(Text.assemble(("the model did not pass:", "bold red"), f" {reason}"), soft_wrap=True)
-    raise typer.Exit(NOT_PASSED)
-
-
-class StageBars:
-    """One line per stage: what is done, of how much, for how long."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-        self.tasks: dict[str, TaskID] = {}
-        self.in_log = not progress.console.is_terminal
-        self.over: set[str] = set()
-
-    def on_progress(self, stage: str, done: int, total: int | None) -> None:
-        """Draw the stage's bar; a total that is not known yet draws a moving one."""
-        if stage not in self.tasks:
-            self.tasks[stage] = self.progress.add_task(STAGE_TITLES[stage], total=total)
-        task = self.tasks[stage]
-        if total is not None and done == total == 1:  # the stage is over, whatever its units were
-            total = done = int(self.progress.tasks[task].total or 1)
-            self.progress.stop_task(task)
-            if self.in_log and stage not in self.over:
-                self.over.add(stage)
-                self.on_message(f"{STAGE_TITLES[stage]}: done after {self.progress.tasks[task].elapsed or 0:.1f} s")
-        self.progress.update(task, completed=done, total=total)
-
-    def on_message(self, line: str) -> None:
-        """Print a line above the bars."""
-        self.progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
-@contextlib.contextmanager
-def stage_bars() -> Iterator[StageBars]:
-    """Progress bars on the terminal while the block runs; in a log file a line for each stage that is done."""
-    columns = (SpinnerColumn(), TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        yield StageBars(progress)
-
-
-def show(table: Table) -> None:
-    """Print a table none of whose cells is cut."""
-    for column in table.columns:
-        column.overflow = "fold"
-    console.print(table)
-
-
-def fail(message: str) -> None:
-    """End with one message."""
-    console = Console(stderr=True)
-    console.print(Text.assemble(("error:", "bold red"), f" {well_formed(message)}"), soft_wrap=True)
-    sys.exit(WRONG)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 import run_pipeline
+from pipelines.commands import screen
 from schemas import recipe as recipes
 from tests.site import write_warc
 
@@ -467,9 +468,9 @@ def test_takedown_says_what_it_did_and_that_it_did_nothing(
 
 
 def test_a_log_file_gets_a_line_for_each_stage_and_no_control_codes(monkeypatch: pytest.MonkeyPatch) -> None:
-    log = Console(file=StringIO(), width=run_pipeline.LOG_COLUMNS)
-    monkeypatch.setattr(run_pipeline, "console", log)
-    with run_pipeline.stage_bars() as bars:
+    log = Console(file=StringIO(), width=screen.LOG_COLUMNS)
+    monkeypatch.setattr(screen, "console", log)
+    with screen.stage_bars() as bars:
         for done, total in ((0, None), (0, 3), (3, 3), (1, 1)):
             bars.on_progress("ingest", done, total)
         bars.on_message(long := "a message " * 40)
@@ -481,9 +482,9 @@ def test_a_log_file_gets_a_line_for_each_stage_and_no_control_codes(monkeypatch:
 
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_no_cell_of_a_table_is_cut(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
-    monkeypatch.setattr(run_pipeline, "console", Console(file=(log := StringIO()), width=width))
+    monkeypatch.setattr(screen, "console", Console(file=(log := StringIO()), width=width))
     table = Table("name", "value")
     table.add_row("path", "x" * 300)
-    run_pipeline.show(table)
+    screen.show(table)
     assert log.getvalue().count("x") == 300
     assert "…" not in log.getvalue()

@@ -1,0 +1,170 @@
+"""What commands print: progress, tables, questions, one message for an error, and the exit statuses that go with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from schemas.errors import InputError, RequestError
+from schemas.file_names import well_formed
+from schemas.stages import STAGES
+
+if TYPE_CHECKING:
+    from pipelines.commands.encode_files import Encoded
+    from pipelines.takedown.preview import Preview
+    from schemas.certificate import Certificate
+
+LOG_COLUMNS = 200
+"""Where the output is no terminal and COLUMNS says nothing."""
+console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else LOG_COLUMNS)
+
+NOT_PASSED, WRONG, INTERRUPTED = 1, 2, 130
+"""Exit statuses besides 0: the model did not pass validation, an error that the user can mend, stopped by hand."""
+MOST_WORKERS, WORKERS_PER_CORE = 32, 4
+
+DECIDE = "decide"
+"""What `refilter` does before dedup; it is no stage of its own."""
+STAGE_TITLES: dict[str, str] = {**{stage.name: stage.title for stage in STAGES}, DECIDE: "decide again"}
+
+
+def say(line: str) -> None:
+    """Print a line as it is, not cut."""
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def stopped(line: str) -> typer.Exit:
+    """Say on standard error what a stop by hand left behind; raise what is returned."""
+    Console(stderr=True).print(line, highlight=False, soft_wrap=True)
+    return typer.Exit(INTERRUPTED)
+
+
+def show(table: Table) -> None:
+    """Print a table none of whose cells is cut."""
+    for column in table.columns:
+        column.overflow = "fold"
+    console.print(table)
+
+
+def agree(found: Preview, max_documents: int, *, yes: bool) -> None:
+    """Show what a takedown would remove; RequestError unless the person, or an option, agrees."""
+    for line in found.lines():
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    asks, n = sys.stdin.isatty() and sys.stdout.isatty(), found.n_documents
+    if n > max_documents:
+        remedy = f"if all of them are meant, give --max-documents {n} --yes"
+        if not asks:
+            raise RequestError(f"the request names {n} documents, more than --max-documents {max_documents}; nothing was changed; {remedy}")
+        if typer.prompt(f"That is more than {max_documents}. Type the number of documents to remove them").strip() != str(n):
+            raise RequestError(f"not confirmed; nothing was changed; {remedy}")
+    elif not yes:
+        if not asks:
+            raise RequestError("nothing was changed; add --yes to remove these documents")
+        if not typer.confirm(f"Remove {n} document(s)?"):
+            raise RequestError("not confirmed; nothing was changed")
+
+
+def check_workers(workers: int) -> None:
+    """InputError for so many worker processes that they would fill the memory before they read anything."""
+    most = max(MOST_WORKERS, WORKERS_PER_CORE * (os.cpu_count() or 1))
+    if workers > most:
+        raise InputError(
+            f"--workers {workers} is more than this machine can start: give at most {most}; a process for each of its "
+            f"{os.cpu_count()} cores is the fastest, and the result is the same for any number"
+        )
+
+
+def end_unless_passed(metrics: dict[str, Any]) -> None:
+    """Say whether the model passed, and end with the status NOT_PASSED if it did not; without a model there is nothing to pass."""
+    if "passed" not in metrics:
+        return
+    if metrics["passed"]:
+        console.print("the model passed: it learned from these shards", highlight=False)
+        return
+    stderr = Console(stderr=True)
+    for reason in metrics["reasons"]:
+        stderr.print(Text.assemble(("the model did not pass:", "bold red"), f" {reason}"), soft_wrap=True)
+    raise typer.Exit(NOT_PASSED)
+
+
+class StageBars:
+    """One line per stage: what is done, of how much, for how long."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.tasks: dict[str, TaskID] = {}
+        self.in_log = not progress.console.is_terminal
+        self.over: set[str] = set()
+
+    def on_progress(self, stage: str, done: int, total: int | None) -> None:
+        """Draw the stage's bar; a total that is not known yet draws a moving one."""
+        if stage not in self.tasks:
+            self.tasks[stage] = self.progress.add_task(STAGE_TITLES[stage], total=total)
+        task = self.tasks[stage]
+        if total is not None and done == total == 1:  # the stage is over, whatever its units were
+            total = done = int(self.progress.tasks[task].total or 1)
+            self.progress.stop_task(task)
+            if self.in_log and stage not in self.over:
+                self.over.add(stage)
+                self.on_message(f"{STAGE_TITLES[stage]}: done after {self.progress.tasks[task].elapsed or 0:.1f} s")
+        self.progress.update(task, completed=done, total=total)
+
+    def on_message(self, line: str) -> None:
+        """Print a line above the bars."""
+        self.progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def stage_bars() -> Iterator[StageBars]:
+    """Progress bars on the terminal while the block runs; in a log file a line for each stage that is done."""
+    columns = (SpinnerColumn(), TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield StageBars(progress)
+
+
+def fail(message: str) -> None:
+    """End with one message."""
+    console = Console(stderr=True)
+    console.print(Text.assemble(("error:", "bold red"), f" {well_formed(message)}"), soft_wrap=True)
+    sys.exit(WRONG)
+
+
+def show_encoded(done: Encoded, out: Path) -> None:
+    """What encoding from files made."""
+    table = Table("split", "shards", "documents", "tokens", title=f"{out / 'shards'}")
+    for split in ("train", "valid"):
+        shards = [shard for shard in done.index["shards"] if shard["split"] == split]
+        numbers = (sum(shard[key] for shard in shards) for key in ("n_documents", "n_tokens"))
+        table.add_row(split, str(len(shards)), *map(str, numbers))
+    show(table)
+    if done.n_failed:
+        say(f"{done.n_failed} records hold no document and were passed over")
+    if done.encoder != "fast":
+        say(f"encoded by the tokenizers library, which is slower: {done.encoder_reason}")
+    if done.index["tokenizer"]["end_of_text"] is None:
+        say("the tokenizer has no <|endoftext|>, so index.json names no end of text; give one with --end-of-text")
+
+
+def show_certificate(certificate: Certificate, folder: Path) -> None:
+    """What a takedown removed, and what it left."""
+    from schemas.certificate import certificate_path  # noqa: PLC0415 - of one command
+
+    files = sum(file.path.startswith(("pool/", "documents/", "shards/")) for file in certificate.files)
+    say(
+        f"removed {len(certificate.documents)} document(s) with {certificate.n_tokens} tokens in shards; rewrote {files} files; "
+        f"see {certificate_path(folder, certificate.number)}"
+    )
+    if left := certificate.survivors_left:
+        say(
+            f"{len(left)} document(s) that hold nearly the same text are still there, see survivors_left in the certificate; "
+            f"takedown {folder} --with-copies --doc-id {left[0]}{' ...' if len(left) > 1 else ''} removes them"
+        )
