@@ -23,7 +23,7 @@ from schemas.recipe import Recipe
 
 MARKER: Final = "zebra-text-that-no-report-may-show"
 HOSTILE: Final = '<script>alert("x")</script>'
-ROWS: Final = "rows.v2"
+ROWS: Final = "rows-v2"
 STAGES: Final = ("crawl", "ingest", "curate", "tokenizer", "encode", "validate", "report")
 
 
@@ -232,7 +232,7 @@ def make_run(folder: Path, *, until: str = "report", pretrain: bool = True) -> P
     outputs: dict[str, list[FileEntry]] = {stage: [] for stage in STAGES}
     for stage, rooms in (("ingest", ("read", "filters")), ("curate", ("dedup",))):
         if stage in reached:
-            path = folder / "ledger" / f"{stage}-00000.parquet"
+            path = folder / "ledger" / f"{rooms[-1]}-00000.parquet"
             pq.write_table(ledger.filter(pa.array([room in rooms for room in stages])), path)
             outputs[stage].append(entry(path, folder))
     if until in ("ingest", "curate"):

@@ -76,7 +76,7 @@ def test_numbers_are_those_of_both_runs(found: Difference) -> None:
     assert changed(found.results) == {"kept": (250, 247), "dropped": (137, 140)}
     assert {name: changed(changes) for name, changes in found.sources.items()} == {
         "web": {"kept": (175, 172), "dropped": (125, 128)},
-        "rows.v2": {},
+        "rows-v2": {},
         "代码": {},
     }
     assert changed(found.reasons) == {"dropped: gopher_quality.min_words": (43, 46)}

@@ -90,7 +90,7 @@ def test_limits_of_languages_are_those_that_the_filters_use() -> None:
 
 def test_a_source_with_rules_of_its_own_is_judged_by_those_alone() -> None:
     sources = {rule.rule_set: rule.sources for rule in configured_rules(site_recipe(), [])}
-    assert sources["length"] == ("rows.v2", "代码")
+    assert sources["length"] == ("rows-v2", "代码")
     assert sources["gopher_quality"] == ("web",)
 
 

@@ -123,7 +123,7 @@ def test_a_recipe_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert recipes.load(str(tmp_path / "mine.toml")).sources["web"].path == ("a.jsonl",)
 
 
-@pytest.mark.parametrize("name", ["web", "网页", "बच्चे", "a.b-c_1", "x" * 60, "école"])
+@pytest.mark.parametrize("name", ["web", "网页", "बच्चे", "a-b_c-1", "x" * 60, "école"])
 def test_a_name_has_letters_of_any_script(name: str) -> None:
     assert list(parse(sources={name: {"path": "a.txt"}}).sources) == [name]
 
