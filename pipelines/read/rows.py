@@ -28,7 +28,7 @@ Row = dict[str, Any]
 _MAX_META_CHARS: Final = 256
 _MAX_SEEN: Final = 1 << 16
 _SEVERAL: Final = re.compile(rb"\}[\s\x1e\0,]*(?:\xef\xbb\xbf)?\{")
-_BETWEEN: Final = re.compile("[\\s\x1e\0\ufeff]*")
+_CONTENT: Final = re.compile("[^\\s\x1e\0\ufeff]")
 
 
 def read_jsonl(path: Path, columns: Columns, max_bytes: int, seen: Seen, max_window: int = MAX_WINDOW_BYTES) -> Iterator[Item]:
@@ -186,9 +186,9 @@ def _objects(line: bytes) -> list[Row]:
     if not _SEVERAL.search(line):
         return []
     text, at, rows = line.decode("utf-8", "replace"), 0, list[Row]()
-    while (at := _BETWEEN.match(text, at).end()) < len(text):  # type: ignore[union-attr]
+    while begin := _CONTENT.search(text, at):
         try:
-            row, at = _LENIENT.raw_decode(text, at)
+            row, at = _LENIENT.raw_decode(text, begin.start())
         except (ValueError, RecursionError):
             return []
         if not isinstance(row, dict):

@@ -304,7 +304,7 @@ class Facts:
         return replace(row, group="documents unlike another of their address", did="are", n=n, share=apart / n)
 
     def _lost_bytes(self, limit: float | None) -> GuardRow:
-        """The source of which the largest share of bytes is damaged."""
+        """The source of which the largest share of bytes could not be read."""
         sizes, lost = (self.details("ingest").get(name) or {} for name in ("input_bytes", "lost_bytes"))
         rows = [(lost.get(name, 0) / size, name) for name, size in sizes.items() if size >= LEAST_BYTES]
         share, worst = max(rows, key=lambda row: row[0], default=(0.0, None))

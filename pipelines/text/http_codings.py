@@ -29,7 +29,7 @@ _ZSTD_READ_BYTES: Final = 1 << 9
 _WINDOW_BYTES: Final = 1 << 27
 _ZSTD_START: Final = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
 _GZIP_START: Final = re.compile(rb"\x1f\x8b")
-_ZEROS: Final = re.compile(rb"\0*")
+_NOT_ZERO: Final = re.compile(rb"[^\0]")
 # Codings that there are, but browsers do not undo. Any other word names none: a body under it is what it is.
 _UNSUPPORTED: Final = frozenset(
     {"compress", "x-compress", "lzma", "xz", "bzip2", "x-bzip2", "lz4", "snappy", "exi", "pack200-gzip", "dcb", "dcz", "aes128gcm"}
@@ -134,7 +134,8 @@ def _unpack(body: bytes, start: re.Pattern[bytes], new_decoder: Callable[[], Any
             if len(unpacked) > max_bytes:
                 raise TooLongError
         n_whole = len(unpacked)
-        at = _ZEROS.match(body, at - len(decoder.unused_data)).end()  # type: ignore[union-attr]
+        following = _NOT_ZERO.search(body, at - len(decoder.unused_data))
+        at = following.start() if following else len(body)
     return Undone(bytes(unpacked))
 
 

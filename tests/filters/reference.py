@@ -209,11 +209,16 @@ def language_letters(word: str) -> str:
     return found
 
 
+def is_capital(letter: str) -> bool:
+    return unicodedata.category(letter) == "Lu" and not "Ꭰ" <= letter <= "Ᏽ"
+
+
 def plain(text: str) -> str:
-    """Composed letters of ordinary style; in lower case where most are capitals."""
+    """Composed letters of ordinary style; in lower case where most are capitals, or most words begin with one."""
     letters = [char for char in (plain_letters().get(ord(char), char)[0] for char in text) if category(char) == "L"]
-    capitals = [char for char in letters if unicodedata.category(char) == "Lu" and not "Ꭰ" <= char <= "Ᏽ"]
-    mostly_capitals = len(capitals) > 0.4 * len(letters)
+    words = text.split(" ")
+    initials = [word for word in words if word and is_capital(plain_letters().get(ord(word[0]), word)[0])]
+    mostly_capitals = sum(map(is_capital, letters)) > 0.4 * len(letters) or len(initials) > 0.7 * sum(map(bool, words))
     text = unicodedata.normalize("NFC", "".join(plain_letters().get(ord(char), char) for char in text))
     if not mostly_capitals:
         return text

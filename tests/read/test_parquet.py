@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.read import parquet
 from pipelines.read.columns import Columns, Seen
 from pipelines.read.parquet import read_parquet
 from pipelines.read.records import FILE_REASONS, Document
@@ -198,3 +199,23 @@ def test_url_and_licence_may_be_stored_as_bytes(tmp_path: Path) -> None:
     pq.write_table(pa.table({name: pa.array(value, pa.binary()) for name, value in columns.items()}), tmp_path / "a.parquet")
     ((document,), _) = read_file(tmp_path / "a.parquet")
     assert (document["raw_text"], document["url"], document["licence"]) == ("words", "http://a.example/", "MIT")
+
+
+def test_rows_that_were_given_before_a_column_broke_are_given_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The damage lies in a late page of a column that nobody asked for; the group is then read once more without it."""
+    monkeypatch.setattr(parquet, "_BATCH_ROWS", 16)
+    n = 400
+    table = pa.table({"text": [f"number {i}" for i in range(n)], "other": [f"{i:050d}" for i in range(n)]})
+    path = tmp_path / "a.parquet"
+    pq.write_table(table, path, write_page_checksum=True, use_dictionary=False, data_page_size=512, write_batch_size=8, compression="none")
+    stored = pq.read_metadata(path).row_group(0).column(1)
+    content = bytearray(path.read_bytes())
+    content[stored.data_page_offset + stored.total_compressed_size - 30] ^= 0xFF
+    path.write_bytes(content)
+    monkeypatch.setattr(parquet, "_reads", lambda file, group, name: name != "other")
+    seen = Seen()
+    items = list(read_parquet(path, Columns("text", None), seen))
+    assert seen.unreadable == Counter({"other": 1}), "the group was read once more"
+    assert [(address.offset, item.text) for address, item in items if isinstance(item, Document)] == [(i, f"number {i}") for i in range(n)]
+    assert {"other" in (item.meta or {}) for _, item in items[:16] if isinstance(item, Document)} == {True}
+    assert {"other" in (item.meta or {}) for _, item in items[-16:] if isinstance(item, Document)} == {False}

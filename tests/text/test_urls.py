@@ -41,6 +41,7 @@ from pipelines.text.urls import canonical_url, canonical_urls, plain_url, url_di
             "example.org/?q=1",
             ("https://example.org?q=1", "https://example.org/?q=1#x", "https://example.org/?q=1/", "https://example.org/?q=%31//"),
         ),
+        ("example.org/up/?q=1", ("https://example.org/up/b/..?q=1", "https://example.org/up/.?q=1", "https://example.org/up/?q=1")),
         ("example.org", ("HTTPS://WWW.EXAMPLE.ORG", "http://example.org:80/", "https://example.org:443/.", "//example.org?")),
         ("example.org/100%25", ("https://example.org/100%", "https://example.org/100%25")),
         ("example.org/caf%E9", ("https://example.org/caf%e9",)),

@@ -48,7 +48,8 @@ def _any_of(series: Sequence[Series]) -> str:
     return f"({'|'.join(labels)})"
 
 
-_START: Final = r"(?m)(?:^|<(?:br|li|p)\b[^<>]{0,40}>)[ \t　]*[-*•]?[ \t]*\*{0,2}(?:(?i:option|choice)[ ]+)?"
+# Runs of white space are taken possessively, or only to the end of a line: else time grows with the square of their length.
+_START: Final = r"(?m)(?:^|<(?:br|li|p)\b[^<>]{0,40}>)[ \t　]*+(?:[-*•][ \t]*+)?\*{0,2}(?:(?i:option|choice)[ ]++)?"
 _OPEN, _CLOSE, _BEHIND = r"[(（\[]", r"[)）\]]", r"(?:\*\*)?"
 _MARK: Final = rf"{_OPEN}?%s[)）\].．:：、]{_BEHIND}"
 _IN_LINE: Final = r"(?:^|(?<=[\s?？。！!:：;；，,）)]))"
@@ -69,22 +70,25 @@ _LISTS: Final = tuple(
         (_IN_LINE + "%s", _ENCLOSED),
         (rf"{_IN_LINE}{_OPEN}%s{_CLOSE}", [one._replace(must_ask=True) for one in (*_LOWER, *_LETTERS, *_NUMBERS)]),
         (_IN_LINE + "%s" + _CLOSE, [one._replace(must_ask=True) for one in (*_LOWER, *_LETTERS)]),
-        (_START + r"%s[ \t]+(?=\S)", [Series(_LATIN[:8])]),
+        (_START + r"%s[ \t]++(?=\S)", [Series(_LATIN[:8])]),
     )
 )
 """Where labels stand, and which ones, in the order in which they are looked for."""
 
-_HEADING: Final = re.compile(
-    r"(?i)\s*\b(?:answer )?(?:options|choices)\s*[:：]?\s*\Z|\s*(?:选项|選項|選択肢|보기|варианты(?: ответа)?)\s*[:：]?\s*\Z"
-)
+_HEADING: Final = re.compile(r"(?i)(?:\b(?:answer )?(?:options|choices)|选项|選項|選択肢|보기|варианты(?: ответа)?)\s*+[:：]?\s*+\Z")
 _ASKS: Final = re.compile(r"(?:[?？؟;:：…_]|[(（]\s*[)）])\W*\Z")
-_ENTRY: Final = r"[ \t]*(?:[-*•–]|choice:|\(?\d{1,2}[.)、])[ \t]*"
+_ASKS_CHARS: Final = 200
+"""So many characters before the first label are looked at."""
+_INDENT: Final = r"[^\S\n]*+"
+_LINE_ENDS: Final = rf"(?:{_INDENT}\n)++"
+_ENTRY: Final = r"[ \t]*+(?:[-*•–]|choice:|\(?\d{1,2}[.)、])[ \t]*+"
 _BULLETS: Final = re.compile(
-    rf"(?is)\A(.*?)\n\s*(?:answer )?(?:options|choices|选项|選項|選択肢|보기)\s*[:：]\s*\n((?:{_ENTRY}\S[^\n]*(?:\n|\Z)){{2,}})"
-    rf"|\A(.*[?？؟])\s*\n((?:[ \t]*(?:[-*•–]|choice:)[ \t]*\S[^\n]*(?:\n|\Z)){{3,}})"
+    rf"(?is)\A(.*?)\n{_INDENT}(?:answer )?(?:options|choices|选项|選項|選択肢|보기)\s*+[:：]{_LINE_ENDS}"
+    rf"((?:{_ENTRY}\S[^\n]*(?:\n|\Z)){{2,}})"
+    rf"|\A(.*[?？؟]){_LINE_ENDS}((?:[ \t]*+(?:[-*•–]|choice:)[ \t]*+\S[^\n]*(?:\n|\Z)){{3,}})"
 )
 _BULLET: Final = re.compile(rf"(?im)^{_ENTRY}(\S.*)")
-_IN_ONE_LINE: Final = re.compile(r"(?is)\A(.*)\n\s*(?:answer )?(?:options|choices)\s*[:：][ \t]*([^\n]+)\s*\Z")
+_IN_ONE_LINE: Final = re.compile(rf"(?is)\A(.*)\n{_INDENT}(?:answer )?(?:options|choices)\s*+[:：][ \t]*+([^\n]+)\s*+\Z")
 
 
 def split_options(text: str) -> tuple[str, tuple[str, ...]]:
@@ -108,13 +112,14 @@ def _chain(labels: Sequence[re.Match[str]], series: Series) -> list[re.Match[str
     """The labels from the last first one that the second follows, as far as the series goes; empty where it is no list of options."""
     places = {label: place for place, label in enumerate(series.labels)}
     numbered = [(places[label[1]], label) for label in labels if label[1] in places]
-    for start in reversed([at for at, (place, _) in enumerate(numbered) if place == 0]):
-        chain = list(_counting_up(numbered[start:]))
-        if len(chain) > 1:
-            before = chain[0].string[: chain[0].start()]
-            is_list = len(chain) >= series.least and (not series.must_ask or bool(_ASKS.search(before) or _HEADING.search(before)))
-            return chain if is_list else []
-    return []
+    second = max((at for at, (place, _) in enumerate(numbered) if place == 1), default=0)
+    first = max((at for at, (place, _) in enumerate(numbered[:second]) if place == 0), default=None)
+    if first is None:
+        return []
+    chain = list(_counting_up(numbered[first:]))
+    before = chain[0].string[max(0, chain[0].start() - _ASKS_CHARS) : chain[0].start()]
+    is_list = len(chain) >= series.least and (not series.must_ask or bool(_ASKS.search(before) or _HEADING.search(before)))
+    return chain if is_list else []
 
 
 def _counting_up(numbered: Sequence[tuple[int, re.Match[str]]]) -> Iterator[re.Match[str]]:

@@ -39,9 +39,9 @@ _STOCK_WORDS: Final = 26
 
 
 _ASKED: Final = re.compile(
-    r"(?i)\A\s*(?:question|problem|query|q|问题|問題|题目|질문|вопрос|frage|pregunta|domanda|pergunta)\s?\d{0,4}\s?[:：]\s*(?=\S)"
+    r"(?i)\A\s*+(?:question|problem|query|q|问题|問題|题目|질문|вопрос|frage|pregunta|domanda|pergunta)\s?\d{0,4}\s?[:：]\s*(?=\S)"
 )
-_TO_ANSWER: Final = re.compile(r"(?i)(?<=\S)\s*\n\s*(?:answer|a|答案|答|답|ответ|antwort|réponse|respuesta|risposta|resposta)\s?[:：]\s*\Z")
+_TO_ANSWER: Final = re.compile(r"(?i)\n[^\S\n]*+(?:answer|a|答案|答|답|ответ|antwort|réponse|respuesta|risposta|resposta)\s?[:：]\s*+\Z")
 """What prompts put around a question; copies of it elsewhere do without."""
 
 
@@ -57,7 +57,9 @@ class Question(NamedTuple):
 def question_of(text: str, fields: Mapping[str, Any] | None = None) -> Question:
     """The options of a text are those that it spells out, or else those in the fields of its row."""
     stem, options = split_options(text)
-    stem = _ASKED.sub("", _TO_ANSWER.sub("", stem))
+    if asked := stem[: end.start()].rstrip() if (end := _TO_ANSWER.search(stem)) else "":
+        stem = asked
+    stem = _ASKED.sub("", stem)
     if options:
         return Question(text, stem, options)
     found = options_in(fields or {})

@@ -183,3 +183,21 @@ def test_an_item_found_by_several_texts_counts_once() -> None:
     item = f"{STEM}\nA. {FOUR[0]}\nB. {FOUR[1]}"
     found = decontaminate(pa.array([f"{item}\n{STEM}"], pa.large_string()), evals_of(item), Decontaminate())
     assert (found.rows.tolist(), found.items.tolist(), found.coverage.tolist()) == ([0], [0], [1.0])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + "\n" * 200_000,
+        "a\n" + " " * 200_000,
+        "?" * 100_000 + "x\nA. b\nx",
+        "A. x " * 40_000,
+        "q?\n" + "- a\n" * 40_000 + "x",
+        "\noptions" * 20_000,
+        "x" + "\n answer" * 20_000,
+        "1) " * 60_000,
+    ],
+    ids=["line ends", "spaces", "question marks", "first labels", "entries", "headings", "answers", "numbers"],
+)
+def test_hostile_items_are_split_in_linear_time(text: str) -> None:
+    assert question_of(text).text == text

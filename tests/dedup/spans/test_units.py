@@ -43,6 +43,15 @@ def test_lines_are_compared_without_case_and_marks_of_prose(texts: list[str]) ->
     check_keys(units, [key for _, key, _ in found])
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("• word for word", "word for word"), ("“ word", "word"), ("oﬃce straße", "OFFICE STRASSE"), ("a\U000e0041b\U000e0100", "ab")],
+)
+def test_space_at_the_beginning_long_folds_and_unseen_characters_are_no_difference(one: str, other: str) -> None:
+    check_keys(line_units(column([one, other]), Lines(min_chars=1)), ["the same", "the same"])
+    check_keys(line_units(column([one, f"{other} x"]), Lines(min_chars=1)), [one, other])
+
+
 def test_short_lines_stay_out() -> None:
     assert rows_of(line_units(column(["--\nab\nabc"]), Lines(min_chars=3))) == [(0, 6, 9)]
 
