@@ -18,7 +18,7 @@ import polars as pl
 from pipelines.dedup.evals.options import FIELDS as OPTION_FIELDS
 from pipelines.dedup.evals.options import Question, question_of
 from pipelines.read.columns import names_in, value_at
-from pipelines.read.parquet import open_table
+from pipelines.read.formats.parquet import open_table
 from pipelines.read.records import Rejected, Unread
 from pipelines.read.rows import Row, json_rows, parse_json
 from pipelines.read.whole import whole_content

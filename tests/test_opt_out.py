@@ -125,5 +125,5 @@ def test_a_url_column_that_no_record_has_stops_the_run(tmp_path: Path, monkeypat
     monkeypatch.setattr(missing, "_SAMPLE_ROWS", 2)  # so that it is known after reading only
     with pytest.raises(InputError, match=r"sources\.web\.url_column = 'uri': no record has it; columns found: text, link"):
         collected(recipe, tmp_path / "again")
-    monkeypatch.setattr("pipelines.driver.stages.ingest.check_seen", lambda sources, splits, seen: None)
+    monkeypatch.setattr("pipelines.driver.stages.ingest.check_column_counts", lambda sources, splits, seen: None)
     assert collected(recipe, tmp_path / "unchecked")[1][0].startswith("sources.web.url_column = 'uri': none of the first records has it")

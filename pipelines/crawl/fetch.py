@@ -19,7 +19,7 @@ from yarl import URL
 from pipelines.crawl.addresses import Guard, PrivateAddressError
 from pipelines.crawl.politeness import Clock, Gates, backoff_s, retry_after_s
 from pipelines.crawl.urls import host_of, join, site_of
-from pipelines.text.http_codings import Undone, undo
+from pipelines.text.http_codings import DecodedBody, decode_body
 from schemas.recipe import Crawl
 
 CHUNK_BYTES: Final = 64 * 1024
@@ -63,9 +63,9 @@ class Exchange:
         location = self.headers.get("Location")
         return join(self.url, location) if self.status in REDIRECTS and location else None
 
-    def decoded_body(self, max_bytes: int) -> Undone:
+    def decoded_body(self, max_bytes: int) -> DecodedBody:
         """The body as plain bytes; UndecodableError or TooLongError if that cannot be."""
-        return undo(self.body, ",".join(self.headers.getall("Content-Encoding", ())), max_bytes)
+        return decode_body(self.body, ",".join(self.headers.getall("Content-Encoding", ())), max_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ _WIDER: Final = {
 }
 
 
-class Decoded(NamedTuple):
+class DecodedText(NamedTuple):
     """Text, the codec that gave it, and the share of its characters beyond ASCII that could not be decoded, in [0, 1]."""
 
     text: str
@@ -49,11 +49,11 @@ class Decoded(NamedTuple):
     bad_ratio: float
 
 
-def decode(data: bytes, stated: str | None = None, *, is_html: bool = False) -> Decoded:
+def decode(data: bytes, stated: str | None = None, *, is_html: bool = False) -> DecodedText:
     """The text of `data`; `stated` is a charset label from outside, such as HTTP's."""
     # Escape sequences and NULs are valid UTF-8, but ISO-2022 and UTF-16 are made of them.
     if b"\x1b" not in data and b"\0" not in data[:_META_BYTES] and (text := _as_utf8(data)) is not None:
-        return Decoded(text, "utf-8", 0.0)
+        return DecodedText(text, "utf-8", 0.0)
     for mark, codec in _BOMS:
         if data.startswith(mark):
             return _decode_as(data, codec)
@@ -122,8 +122,8 @@ def codec_for(label: str) -> str | None:
     return name if is_charset else None
 
 
-def _decode_as(data: bytes, codec: str) -> Decoded:
+def _decode_as(data: bytes, codec: str) -> DecodedText:
     text = data.decode(codec, "replace").removeprefix("\ufeff")
     n_bad = text.count(REPLACEMENT)
     n_beyond_ascii = len(text) - len(text.encode("ascii", "ignore")) if n_bad else 0
-    return Decoded(text, codec, n_bad / n_beyond_ascii if n_bad else 0.0)
+    return DecodedText(text, codec, n_bad / n_beyond_ascii if n_bad else 0.0)

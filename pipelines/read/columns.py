@@ -1,7 +1,7 @@
 """Where the text, URL and licence of a row are: columns by name, and members of objects by dotted name.
 
-`metadata.url` is a column that is called so or, without one, the member `url` of the column `metadata`, which may be an object, a map or
-an object written as JSON. Where a recipe names no URL column, and for licences, well-known places are tried in order.
+`metadata.url` is a column with that name or, if there is none, the member `url` of the column `metadata`. That column may be an object, a
+map or a JSON string. Licences, and URLs for which a recipe names no column, are looked up in well-known places, in order.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -28,19 +28,19 @@ LICENCE_PLACES: Final = tuple(
 _URL_ROOTS, _LICENCE_ROOTS = (tuple((name.split(".")[0], name) for name in places) for places in (URL_PLACES, LICENCE_PLACES))
 _MAX_JSON_CHARS: Final = 1 << 20
 _NESTED_NAMES: Final = 20
-"""So many members of an object are named in messages."""
+"""The most members of an object that a message names."""
 
 
 class Columns(NamedTuple):
-    """Which columns have text and address."""
+    """The names of the columns that hold text and URL."""
 
     text: str
     url: str | None
-    """None: the first of URL_PLACES that holds one."""
+    """None: the first of URL_PLACES that has a value."""
 
     @property
     def places(self) -> frozenset[str]:
-        """Every name that is looked up."""
+        """Every name that is looked up in a row."""
         return _places(self)
 
 
@@ -50,22 +50,23 @@ def _places(columns: Columns) -> frozenset[str]:
 
 
 @dataclass(slots=True)
-class Seen:
-    """What the rows of a source have, so that a column that none has is found out."""
+class ColumnCounts:
+    """How many rows of a source have which columns, so that a column that none has is noticed."""
 
     rows: int = 0
+    """Rows in all."""
     text: int = 0
-    """Rows that have the text column, whatever it holds."""
+    """Rows with the text column, even if it is empty."""
     url: int = 0
-    """Rows that have the URL column or, where the recipe names none, a URL."""
+    """Rows with the URL column or, if the recipe names none, with a URL."""
     addresses: int = 0
-    """Rows that hold a URL."""
+    """Rows with a URL in them."""
     unreadable: Counter[str] = field(default_factory=Counter)
-    """Columns that nobody asked for and that could not be read, by the number of files."""
+    """Unreadable column that no setting names -> number of files. Its rows are read without it."""
 
 
-def values_at(row: Mapping[str, Any], name: str) -> Iterator[Any]:
-    """The value of a column, if the row has it: of the column called `name`, else of members of objects, the longest name first."""
+def values_at(row: Mapping[str, object], name: str) -> Iterator[object]:
+    """The value of the column `name` or, if there is none, of the members that the dotted name may mean, longest column name first."""
     if name in row:
         yield row[name]
         return
@@ -76,21 +77,21 @@ def values_at(row: Mapping[str, Any], name: str) -> Iterator[Any]:
         at = name.rfind(".", 0, at)
 
 
-def value_at(row: Mapping[str, Any], name: str) -> Any:
-    """The first of `values_at`; None if there is none."""
+def value_at(row: Mapping[str, object], name: str) -> object:
+    """The first value of `values_at`, or None."""
     return next(values_at(row, name), None)
 
 
-def url_of(row: Mapping[str, Any], url: str | None) -> str | None:
-    """The first place that holds a string which is not empty."""
+def url_of(row: Mapping[str, object], url: str | None) -> str | None:
+    """The first string that is not empty, in the column `url` or, if that is None, in URL_PLACES."""
     for value in _values(row, _URL_ROOTS) if url is None else values_at(row, url):
         if text := _string(value):
             return text
     return None
 
 
-def licence_of(row: Mapping[str, Any]) -> str | None:
-    """What the first place that names licences holds: a string, or a list of them joined by ", "."""
+def licence_of(row: Mapping[str, object]) -> str | None:
+    """The first licence in LICENCE_PLACES: a string, or a list of strings joined by ", "."""
     for value in _values(row, _LICENCE_ROOTS):
         names = [name for each in (value if isinstance(value, list) else [value]) if (name := _string(each))]
         if names:
@@ -98,19 +99,19 @@ def licence_of(row: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _string(value: Any) -> str | None:
-    """The value as a string, if it is one or its bytes, as writers store it who leave the column without the type."""
+def _string(value: object) -> str | None:
+    """The value if it is a string, or the string in it if it is bytes: some writers leave out the column's type."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value if isinstance(value, str) else None
 
 
-def _values(row: Mapping[str, Any], places: tuple[tuple[str, str], ...]) -> Iterator[Any]:
+def _values(row: Mapping[str, object], places: tuple[tuple[str, str], ...]) -> Iterator[object]:
     for root, name in places:
         if root in row or name in row:
             yield from values_at(row, name)
 
 
-def names_in(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The columns of the rows, then dotted names of members of objects, each in the order in which they are met."""
+def column_names(rows: Iterable[Mapping[str, object]]) -> list[str]:
+    """The columns of the rows, then the dotted names of members, each in order of first appearance."""
     top: dict[str, None] = {}
     nested: dict[str, None] = {}
     for row in rows:
@@ -121,8 +122,8 @@ def names_in(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return [*top, *nested]
 
 
-def _object(value: Any) -> Mapping[str, Any] | None:
-    """The value as an object: a struct or object, the pairs of a map, or a string that is a JSON object."""
+def _object(value: object) -> Mapping[str, object] | None:
+    """The value as an object: a struct, the pairs of a map, or a string that is a JSON object; None for anything else."""
     if isinstance(value, dict):
         return value
     if isinstance(value, str) and value.startswith("{") and len(value) <= _MAX_JSON_CHARS:

@@ -26,7 +26,7 @@ class Damaged(Exception):  # noqa: N818 - a state of the data
         self.reason, self.value, self.limit = reason, value, limit
 
 
-class Decoder(Protocol):
+class MemberDecoder(Protocol):
     """What bz2.BZ2Decompressor and lzma.LZMADecompressor offer."""
 
     @property
@@ -93,7 +93,7 @@ class Codec(NamedTuple):
 
     name: str
     magic: bytes
-    new_decoder: Callable[[], Decoder]
+    new_decoder: Callable[[], MemberDecoder]
     has_checksum: Callable[[bytes], bool]
     """Whether a member that begins so holds a checksum of its content."""
     max_window: int = MAX_WINDOW_BYTES

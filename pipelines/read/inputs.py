@@ -1,7 +1,7 @@
-"""Paths, folders and globs of a source -> its files with their formats, and how many files were named and are not read.
+"""The paths, folders and globs of a source -> its files with their formats, and how many named files are not read.
 
-The format is told by a file's name, or else by its first bytes. Linked folders are followed, each folder once, and a file that has
-several names is read once.
+The format follows from a file's name, or else from its first bytes. Linked folders are followed, each folder once, and a file with several
+names is read once.
 """
 
 from __future__ import annotations
@@ -13,22 +13,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from pipelines.read.files import language_of
-from pipelines.read.sniff import content_of
+from pipelines.read.reader import Reader
+from pipelines.read.readers import Detected, detect, known_formats, reader_by_name, stated_reader
 from schemas.errors import InputError
 from schemas.file_names import path_of, printable
 from schemas.recipe import Source
 
-_COMPRESSED: Final = r"(?:\.gz|\.zst|\.bz2|\.xz)?\Z"
-_FORMATS: Final = {
-    "warc": re.compile(r"\.(?:warc|wet)" + _COMPRESSED, re.IGNORECASE),
-    "jsonl": re.compile(r"\.(?:jsonl|ndjson)" + _COMPRESSED, re.IGNORECASE),
-    "parquet": re.compile(r"\.(?:parquet|pq)\Z", re.IGNORECASE),
-    "text": re.compile(r"\.(?:txt|md|rst)" + _COMPRESSED, re.IGNORECASE),
-}
-_KNOWN: Final = "WARC (.warc, .wet), JSON Lines (.jsonl, .ndjson), Parquet (.parquet), text (.txt, .md, .rst), or code with format = 'code'"
 _MAGIC: Final = re.compile(r"[*?\[]")
 _ENDING: Final = re.compile(r"[^.](\.[a-z0-9_+-]{1,12}(?:\.(?:gz|zst|bz2|xz|zip|lz4|br))?)\Z")
 _ANY_FOLDERS: Final = re.compile(r"(?:^|(?<=/))\*\*(?:/+|\Z)")
@@ -37,67 +29,75 @@ SEVERAL_NAMES: Final = "other names of what is read"
 HIDDEN: Final = "hidden"
 EXCLUDED: Final = "excluded"
 NO_FILE: Final = "broken links and special files"
+CANNOT_BE_OPENED: Final = "cannot be opened"
 MOST_ENDINGS: Final = 12
+
+FileIdentity = str | tuple[int, int]
+"""(device, inode) of a file; a path where there is none."""
 
 
 @dataclass(slots=True)
-class Inputs:
-    """What a source names: {path: format} of the files that are read, {path: ending or reason} of those that are not."""
+class SourceFiles:
+    """The files that a source names."""
 
-    files: dict[str, str] = field(default_factory=dict)
+    formats: dict[str, str] = field(default_factory=dict)
+    """Path -> format of each file that is read."""
     passed_over: dict[str, str] = field(default_factory=dict)
+    """Path -> reason for each file that is not: one of the constants above, or the ending of its name."""
 
-    def take(self, path: str, format_: str | None, why: str | None = None) -> None:
-        """Add a file of a format, or of none."""
-        if format_:
-            self.files[path] = format_
-        else:
-            self.passed_over[path] = why or ending_of(path)
+    def add(self, path: str, reader: Reader) -> None:
+        """Read a file."""
+        self.formats[path] = reader.format
+
+    def pass_over(self, path: str, why: str | None = None) -> None:
+        """Do not read a file; without a reason it counts under its ending."""
+        self.passed_over[path] = why or file_ending(path)
 
     def counts(self) -> dict[str, int]:
-        """How many files are passed over by ending or reason, the most frequent first; {ending: n}."""
-        counted = Counter(why for path, why in self.passed_over.items() if path not in self.files)
+        """How many files are passed over, by reason, most frequent first."""
+        counted = Counter(why for path, why in self.passed_over.items() if path not in self.formats)
         return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
 
 
-def inputs_of(name: str, source: Source) -> Inputs:
-    """The files that the source's paths name, by name; InputError where a path names nothing that can be read."""
+def source_files(name: str, source: Source) -> SourceFiles:
+    """The files that the source's paths name, sorted by name; InputError if a path names nothing that can be read."""
     if not all(source.path or [""]):
-        raise InputError(f"sources.{name}: nothing to read; set sources.{name}.path to files, folders or globs, or state a crawl")
-    found = Inputs()
+        raise InputError(f"sources.{name}: nothing to read; set sources.{name}.path to files, folders or globs, or add a crawl")
+    files = SourceFiles()
     for path in source.path:
         where = f"sources.{name}.path = {printable(path)!r}"
         if "://" in path:
-            raise InputError(f"{where}: only files of this machine are read; mount it or copy it here")
-        here = Inputs()
+            raise InputError(f"{where}: only files on this machine can be read; mount it or copy it here")
+        here = SourceFiles()
         _add(path if os.path.exists(path) else path_of(path), source, here, where)  # noqa: PTH110
-        if not here.files:
+        if not here.formats:
             raise InputError(
-                f"{where}: nothing to read there; known are {_KNOWN}{' (exclude may take all away)' if source.exclude else ''}"
-                + (f"; passed over: {listed(here.counts())}" if here.passed_over else "")
+                f"{where}: no file there can be read; formats: {known_formats()}"
+                + (f"; passed over: {describe_passed_over(here.counts())}" if here.passed_over else "")
+                + ("; check whether exclude covers every file" if source.exclude else "")
             )
-        found.files |= here.files
-        found.passed_over |= here.passed_over
-    _keep_one_name_each(found)
-    return found
+        files.formats |= here.formats
+        files.passed_over |= here.passed_over
+    _keep_one_name_each(files)
+    return files
 
 
-def listed(counts: dict[str, int]) -> str:
-    """Counts of files passed over in a few words: "12 .html, 3 .json"."""
+def describe_passed_over(counts: dict[str, int]) -> str:
+    """Counts of files passed over, for messages: "12 .html, 3 .json"."""
     shown = [f"{n} {why}" for why, n in counts.items()]
-    rest = sum(list(counts.values())[MOST_ENDINGS:])
-    return ", ".join(shown[:MOST_ENDINGS]) + (f" and {rest} others" if rest else "")
+    n_others = sum(list(counts.values())[MOST_ENDINGS:])
+    return ", ".join(shown[:MOST_ENDINGS]) + (f" and {n_others} others" if n_others else "")
 
 
-def ending_of(path: str) -> str:
-    """What a file is counted under where nobody reads it: ".html", ".csv.gz", "no ending"."""
+def file_ending(path: str) -> str:
+    """The ending under which an unread file counts: ".html", ".csv.gz", "no ending"."""
     name = os.path.basename(path).lower()  # noqa: PTH119 - a name of any bytes
     found = _ENDING.search(name)
     return found[1] if found else "no ending" if "." not in name[1:] else "other endings"
 
 
-def identity(path: str) -> str | tuple[int, int]:
-    """Equal for two names of one file; the path itself where the file is gone."""
+def file_identity(path: str) -> FileIdentity:
+    """Equal for two names of one file; the path itself if the file is gone."""
     try:
         stat = os.stat(path)  # noqa: PTH116
     except OSError:
@@ -105,114 +105,110 @@ def identity(path: str) -> str | tuple[int, int]:
     return (stat.st_dev, stat.st_ino) if stat.st_ino else os.path.realpath(path)
 
 
-def _keep_one_name_each(found: Inputs) -> None:
-    """Of several names of one file the one that is no link is kept, else the first."""
-    names: dict[object, list[str]] = {}
-    for path in sorted(found.files):
-        names.setdefault(identity(path), []).append(path)
+def _keep_one_name_each(files: SourceFiles) -> None:
+    """Of several names of one file, keep the one that is not a link, else the first."""
+    names: dict[FileIdentity, list[str]] = {}
+    for path in sorted(files.formats):
+        names.setdefault(file_identity(path), []).append(path)
     kept = {}
     for paths in names.values():
         first = min(paths, key=lambda path: (os.path.realpath(path) != os.path.abspath(path), path)) if paths[1:] else paths[0]  # noqa: PTH100
-        kept[first] = found.files[first]
-        found.passed_over |= {path: SEVERAL_NAMES for path in paths if path != first}
-    found.files = dict(sorted(kept.items()))
+        kept[first] = files.formats[first]
+        files.passed_over |= {path: SEVERAL_NAMES for path in paths if path != first}
+    files.formats = dict(sorted(kept.items()))
 
 
-def _add(path: str, source: Source, found: Inputs, where: str) -> None:
-    """Add what one path of a source names."""
+def _add(path: str, source: Source, files: SourceFiles, where: str) -> None:
+    """Add the files that one path of a source names."""
     if os.path.isfile(path):  # noqa: PTH113 - False, and no error, for a name that is too long
-        found.take(path, _format_of_named(path, source.format, where))
+        files.add(path, stated_reader(source.format) or _reader_of_named(path, where))
     elif os.path.isdir(path):  # noqa: PTH112
-        _add_below(path, source, found)
+        _add_below(path, source, files)
     elif _MAGIC.search(path):
-        _add_matching(re.sub("//+", "/", path), source, found)
+        _add_matching(re.sub("//+", "/", path), source, files)
     elif os.path.exists(path):  # noqa: PTH110
-        raise InputError(f"{where}: it is neither a file nor a folder; write what it yields to a file first")
+        raise InputError(f"{where}: neither a file nor a folder; save its output to a file first")
     else:
         raise InputError(f"{where}: no such file or folder; check the path (relative to {printable(str(Path.cwd()))})")
 
 
-def _format_of_named(path: str, stated: str, where: str) -> str:
-    """The format of a file that the user named: as stated, by its name or by its first bytes."""
-    if stated != "auto":
-        return stated
-    if known := _format_by_name(path):
-        return known
-    content = _content_of(path)
-    if content in _FORMATS:
-        return content
-    if content == "json":
-        raise InputError(f"{where}: the file is JSON, but not one object a line; write it as JSON Lines, such as with jq -c")
-    raise InputError(f"{where}: the name does not say its format, and neither do its first bytes; set sources.NAME.format, or use {_KNOWN}")
-
-
-def _format_by_name(path: str) -> str | None:
-    return next((format_ for format_, suffix in _FORMATS.items() if suffix.search(path)), None)
-
-
-def _content_of(path: str) -> str:
+def _reader_of_named(path: str, where: str) -> Reader:
+    """The reader of a file that the user named, by its name or its first bytes."""
+    if reader := reader_by_name(path):
+        return reader
     try:
-        return content_of(Path(path))
+        content = detect(Path(path))
     except OSError:
-        return "closed"
+        content = Detected(None)
+    if content.reader:
+        return content.reader
+    if content.near_miss:
+        raise InputError(f"{where}: {content.near_miss.remedy}")
+    raise InputError(f"{where}: unknown format, by name and by first bytes; set sources.NAME.format, or use {known_formats()}")
 
 
-def _take_found(path: str, stated: str, found: Inputs, *, by_glob: bool) -> None:
+def _add_found(path: str, stated: Reader | None, files: SourceFiles, *, by_glob: bool) -> None:
     """Add a file that was found in a folder or by a glob."""
     if not os.path.isfile(path):  # noqa: PTH113
-        found.take(path, None, NO_FILE)
-    elif stated == "code":
-        try:
-            found.take(path, "code" if language_of(Path(path)) else None)
-        except OSError:
-            found.take(path, None, f"{ending_of(path)} (cannot be opened)")
-    elif stated != "auto" and by_glob:
-        found.take(path, stated)
-    elif known := _format_by_name(path):
-        found.take(path, known if stated in ("auto", known) else None)
+        files.pass_over(path, NO_FILE)
+        return
+    note = ""
+    try:
+        if stated and stated.accepts:
+            reader = stated if stated.accepts(Path(path)) else None
+        elif stated and by_glob:
+            reader = stated
+        elif known := reader_by_name(path):
+            reader = known
+        else:
+            reader, near_miss = detect(Path(path))
+            note = f" ({near_miss.note})" if near_miss else ""
+    except OSError:
+        reader, note = None, f" ({CANNOT_BE_OPENED})"
+    if reader and stated in (None, reader):
+        files.add(path, reader)
     else:
-        content = _content_of(path)
-        why = {"json": " (not JSON Lines)", "closed": " (cannot be opened)"}.get(content, "")
-        found.take(path, content if content in _FORMATS and stated in ("auto", content) else None, ending_of(path) + why)
+        files.pass_over(path, file_ending(path) + note)
 
 
 # --- Folders and globs -----------------------------------------------------------------------------------------------
 
 
-def _add_below(folder: str, source: Source, found: Inputs) -> None:
-    """Add the files in a folder and below it, but for hidden and excluded ones."""
-    excluded = _exclusion(source.exclude)
+def _add_below(folder: str, source: Source, files: SourceFiles) -> None:
+    """Add the files in a folder and below it, except hidden and excluded ones."""
+    excluded = _Exclusion(source.exclude)
 
     def is_left_out(path: str, name: str, end: str = "") -> bool:
         why = HIDDEN if name.startswith(".") else EXCLUDED if excluded(Path(path).relative_to(folder).as_posix() + end) else None
         if why:
-            found.take(path, None, why)
+            files.pass_over(path, why)
         return why is not None
 
     def enters(path: str, name: str) -> bool:
         return not is_left_out(path, name, "/")
 
-    for _, paths in _walk(folder, enters, lambda path: found.take(path, None, SEVERAL_NAMES)):
-        for path in paths:
+    stated = stated_reader(source.format)
+    for visited in _walk(folder, enters, lambda path: files.pass_over(path, SEVERAL_NAMES)):
+        for path in visited.files:
             if not is_left_out(path, os.path.basename(path)):  # noqa: PTH119
-                _take_found(path, source.format, found, by_glob=False)
+                _add_found(path, stated, files, by_glob=False)
 
 
-def _add_matching(pattern: str, source: Source, found: Inputs) -> None:
-    """Add the files that a glob names; `exclude` is relative to the folder that it begins with."""
+def _add_matching(pattern: str, source: Source, files: SourceFiles) -> None:
+    """Add the files that a glob names; `exclude` is relative to the folder at the beginning of the glob."""
     base = _known_folder(pattern)
-    excluded = _exclusion(source.exclude)
+    excluded, stated = _Exclusion(source.exclude), stated_reader(source.format)
     for path in dict.fromkeys(_globbed(glob.escape(base) + pattern[len(base) :])):
         if os.path.isdir(path):  # noqa: PTH112
             continue
         if excluded(path[len(base) :]):
-            found.take(path, None, EXCLUDED)
+            files.pass_over(path, EXCLUDED)
         else:
-            _take_found(path, source.format, found, by_glob=True)
+            _add_found(path, stated, files, by_glob=True)
 
 
 def _known_folder(pattern: str) -> str:
-    """The longest beginning of a glob that is a folder's name as it is, with its slash; "" where there is none."""
+    """The longest beginning of a glob that names an existing folder, with its slash; "" if there is none."""
     known = ""
     for part in pattern.split("/")[:-1]:
         if not os.path.isdir(f"{known}{part}/"):  # noqa: PTH112
@@ -222,29 +218,35 @@ def _known_folder(pattern: str) -> str:
 
 
 def _globbed(pattern: str) -> Iterator[str]:
-    """What a glob names; `**` crosses folders, linked ones too, and enters each once."""
+    """The paths that a glob names; `**` crosses folders, linked ones too, and enters each once."""
     head, *tail = _ANY_FOLDERS.split(pattern, maxsplit=1)
     if not tail:
         yield from glob.iglob(pattern)  # noqa: PTH207 - takes absolute patterns, too
         return
     for start in glob.iglob(head) if head else [""]:  # noqa: PTH207
-        for folder, _ in _walk(start, lambda path, name: not name.startswith("."), lambda path: None):
-            yield from _globbed(glob.escape(os.path.join(folder, "")) + (tail[0] or "*"))  # noqa: PTH118
+        for visited in _walk(start, lambda path, name: not name.startswith("."), lambda path: None):
+            yield from _globbed(glob.escape(os.path.join(visited.folder, "")) + (tail[0] or "*"))  # noqa: PTH118
 
 
-def _walk(top: str, enters: Callable[[str, str], bool], meets_again: Callable[[str], None]) -> Iterator[tuple[str, list[str]]]:
-    """(folder, paths of what it contains besides folders) for a folder and those below it that `enters(path, name)` accepts.
+class _VisitedFolder(NamedTuple):
+    folder: str
+    files: list[str]
+    """Paths of everything in it but folders."""
 
-    Each folder comes once: under its own name where it has one here, else under that of a link.
+
+def _walk(top: str, enters: Callable[[str, str], bool], on_repeat: Callable[[str], None]) -> Iterator[_VisitedFolder]:
+    """A folder, and those below it that `enters(path, name)` accepts.
+
+    Each folder comes once: under its own name if that lies below `top`, else under the name of a link. `on_repeat` gets its other names.
     """
-    seen: set[object] = set()
+    visited: set[FileIdentity] = set()
     ahead, links = [top], list[str]()
     while ahead or links:
         folder = ahead.pop() if ahead else links.pop(0)
-        if (key := identity(folder or ".")) in seen:
-            meets_again(folder)
+        if (key := file_identity(folder or ".")) in visited:
+            on_repeat(folder)
             continue
-        seen.add(key)
+        visited.add(key)
         others = []
         for entry in _entries(folder):
             path = os.path.join(folder, entry.name)  # noqa: PTH118
@@ -253,7 +255,7 @@ def _walk(top: str, enters: Callable[[str, str], bool], meets_again: Callable[[s
                 others.append(path)
             elif enters(path, entry.name):
                 (links if is_link else ahead).append(path)
-        yield folder, others
+        yield _VisitedFolder(folder, others)
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
@@ -261,10 +263,10 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         with os.scandir(folder or ".") as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        raise InputError(f"{printable(folder)}: the folder cannot be listed: {error.strerror}; mend or exclude it") from error
+        raise InputError(f"{printable(folder)}: the folder cannot be listed: {error.strerror}; repair or exclude it") from error
 
 
-class _exclusion:  # noqa: N801 - used like a function
+class _Exclusion:
     """Whether a path relative to the given folder matches one of the globs."""
 
     def __init__(self, globs: tuple[str, ...]) -> None:

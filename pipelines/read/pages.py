@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pipelines.read.charset import Decoded, decode
+from pipelines.read.charset import DecodedText, decode
 from pipelines.read.html import RESERVATIONS, directives, extract, tidy
 from pipelines.read.payload import Payload, content_kind, essence, parse_http, stated_charset
 from pipelines.read.records import Document, Meta, Rejected, Unread, dropped, failed
-from pipelines.read.warc import Record
+from pipelines.read.warc_records import WarcRecord
 from schemas.recipe import Read
 
 
-def read_record(record: Record, read: Read) -> Document | Unread:
+def read_record(record: WarcRecord, read: Read) -> Document | Unread:
     """The document of an intact record, or why there is none."""
     try:
         return _document(record, read)
@@ -20,7 +20,7 @@ def read_record(record: Record, read: Read) -> Document | Unread:
         return rejected.unread
 
 
-def _document(record: Record, read: Read) -> Document:
+def _document(record: WarcRecord, read: Read) -> Document:
     payload = _payload(record, read.max_record_bytes)
     content_type = payload.headers.get("content-type", "")
     if not payload.body.strip():
@@ -62,7 +62,7 @@ def _document(record: Record, read: Read) -> Document:
     )
 
 
-def _payload(record: Record, max_bytes: int) -> Payload:
+def _payload(record: WarcRecord, max_bytes: int) -> Payload:
     """The body of the HTTP response, or the block itself where the record holds no HTTP."""
     content_type = record.headers.get("content-type", "")
     is_http = record.headers["warc-type"].lower() == "response" and essence(content_type) in ("application/http", "")
@@ -76,7 +76,7 @@ def _why_truncated(headers: dict[str, str], payload: Payload) -> str | None:
     return "segment" if "warc-segment-number" in headers else "unspecified" if payload.is_cut else None
 
 
-def _charset_meta(decoded: Decoded) -> Meta:
+def _charset_meta(decoded: DecodedText) -> Meta:
     meta: Meta = {"charset": decoded.charset}
     if decoded.bad_ratio:
         meta["bad_char_ratio"] = round(decoded.bad_ratio, 4)

@@ -9,19 +9,19 @@ import re
 from typing import Final, Literal, NamedTuple
 
 from pipelines.read.records import dropped, failed
-from pipelines.read.warc import header_fields
+from pipelines.read.warc_records import header_fields
 from pipelines.text.http_codings import (
     BEFORE_MARKUP,
     BINARY,
     SNIFF_BYTES,
     SURELY_HTML,
     UTF16_BOMS,
+    DecodedBody,
     TooLongError,
     UndecodableError,
-    Undone,
-    UnsupportedError,
+    UnsupportedCodingError,
     codings,
-    undo,
+    decode_body,
 )
 
 _HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
@@ -54,35 +54,35 @@ def parse_http(block: bytes, max_bytes: int) -> Payload:
         raise dropped("http_status", int(status[1]))
     headers = header_fields(text)
     transfer, content = (headers.get(name, "") for name in ("transfer-encoding", "content-encoding"))
-    unchunked = unchunk(body) if "chunked" in codings(transfer) else Undone(body)
+    unchunked = unchunk(body) if "chunked" in codings(transfer) else DecodedBody(body)
     unpacked = _undo(unchunked.body, transfer, max_bytes)
     shown = _undo(unpacked.body, content, max_bytes)
     return Payload(headers, shown.body, unchunked.is_cut or unpacked.is_cut or shown.is_cut)
 
 
-def _undo(body: bytes, value: str, max_bytes: int) -> Undone:
+def _undo(body: bytes, value: str, max_bytes: int) -> DecodedBody:
     try:
-        return undo(body, value, max_bytes)
+        return decode_body(body, value, max_bytes)
     except TooLongError:
         raise failed("too_large", None, max_bytes) from None
     except UndecodableError as error:
-        raise failed("content_encoding_unsupported" if isinstance(error, UnsupportedError) else "bad_content_encoding") from None
+        raise failed("content_encoding_unsupported" if isinstance(error, UnsupportedCodingError) else "bad_content_encoding") from None
 
 
-def unchunk(body: bytes) -> Undone:
+def unchunk(body: bytes) -> DecodedBody:
     """The body without chunk sizes; as it is where its first line is no size, as far as it goes where its end is missing."""
     at = 0
     pieces: list[bytes] = []
     while size := _CHUNK_SIZE.match(body, at):
         n_bytes = int(size[1], 16)
         if not n_bytes:
-            return Undone(b"".join(pieces))
+            return DecodedBody(b"".join(pieces))
         pieces.append(body[size.end() : size.end() + n_bytes])
         at = size.end() + n_bytes
         at += 2 if body[at : at + 2] == b"\r\n" else body[at : at + 1] == b"\n"
     if pieces and b"\n" in body[at:]:
         raise failed("bad_transfer_encoding")
-    return Undone(b"".join(pieces), True) if pieces else Undone(body)
+    return DecodedBody(b"".join(pieces), True) if pieces else DecodedBody(body)
 
 
 # --- What it is ------------------------------------------------------------------------------------------------------

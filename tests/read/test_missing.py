@@ -13,9 +13,9 @@ import pytest
 from pipelines.commands.files import Files
 from pipelines.commands.train import documents
 from pipelines.read import missing
-from pipelines.read.columns import Seen
-from pipelines.read.missing import check_sample, check_seen
-from pipelines.read.reader import read_split
+from pipelines.read.batches import read_split
+from pipelines.read.columns import ColumnCounts
+from pipelines.read.missing import check_column_counts, check_sample
 from pipelines.read.splits import plan
 from schemas.errors import InputError
 from schemas.recipe import Read, Source
@@ -77,14 +77,14 @@ def test_after_reading_it_is_certain(tmp_path: Path) -> None:
     write(tmp_path, "a.jsonl", [ROW, {"text": None}])
     write(tmp_path, "b.parquet", [ROW])
     sources = {"web": Source(path=(str(tmp_path),), url_column="link")}
-    splits, seen = plan(sources, tmp_path), Seen()
+    splits, seen = plan(sources, tmp_path), ColumnCounts()
     for split in splits:
         list(read_split(split, sources["web"], Read(), seen))
     assert (seen.rows, seen.text, seen.url) == (3, 3, 0)
     with pytest.raises(InputError, match=r"sources\.web\.url_column = 'link': no record has it"):
-        check_seen(sources, splits, {"web": seen})
+        check_column_counts(sources, splits, {"web": seen})
     seen.url = 1
-    check_seen(sources, splits, {"web": seen})
+    check_column_counts(sources, splits, {"web": seen})
 
 
 def test_a_source_may_have_its_text_in_files_of_other_formats(tmp_path: Path) -> None:

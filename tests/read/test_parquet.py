@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.read.columns import Columns, Seen
-from pipelines.read.parquet import read_parquet
+from pipelines.read.columns import ColumnCounts, Columns
+from pipelines.read.formats.parquet import read_parquet
 from pipelines.read.records import FILE_REASONS, Document
 from tests.read.archives import read_file, reasons
 
@@ -177,7 +177,7 @@ def test_damage_costs_the_rows_of_its_group_or_a_column_that_nobody_asked_for(
     content = bytearray(path.read_bytes())
     content[stored.data_page_offset + stored.total_compressed_size // 2] ^= 0xFF
     path.write_bytes(content)
-    seen = Seen()
+    seen = ColumnCounts()
     items = list(read_parquet(path, Columns("text", None), seen))
     assert [address.offset for address, _ in items] == list(range(n))
     failed = [address.offset for address, item in items if not isinstance(item, Document)]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipelines.read.payload import content_kind, parse_http, stated_charset, unchunk
 from pipelines.read.records import Rejected
-from pipelines.text.http_codings import Undone
+from pipelines.text.http_codings import DecodedBody
 from tests.read.archives import http
 
 brotli = pytest.importorskip("brotli")  # a requirement of FastWARC
@@ -114,18 +114,18 @@ def test_what_cannot_be_decoded_or_grows_too_large_fails(coding: str, stored: by
 
 @given(st.binary(max_size=300), st.integers(1, 50))
 def test_chunks_are_joined(data: bytes, size: int) -> None:
-    assert unchunk(chunked(data, size)) == Undone(data)
+    assert unchunk(chunked(data, size)) == DecodedBody(data)
 
 
 def test_chunks_without_end_count_as_far_as_they_go_and_a_body_without_chunks_as_it_is() -> None:
-    assert unchunk(chunked(BODY, 10)[:-9]) == Undone(BODY[:40], is_cut=True)
-    assert unchunk(BODY) == Undone(BODY)
-    assert unchunk(b"0" * 40 + b"5\r\nabcde\r\n0\r\n\r\n") == Undone(b"abcde")
-    assert unchunk(b"5\nabcde\n3\nfgh\n0\n\n") == Undone(b"abcdefgh")  # as some servers end lines
-    assert unchunk(b"5\r\nabcde3\r\nfgh0\r\n\r\n") == Undone(b"abcdefgh")
-    assert unchunk(b"5\r\nabcde\r\n0\r\nX-Trailer: 1\r\n\r\n") == Undone(b"abcde")
-    assert unchunk(b"fffffffffffffff\r\nabcde") == Undone(b"abcde", is_cut=True)
-    assert unchunk(b"ffffffffffffffff\r\nabcde") == Undone(b"ffffffffffffffff\r\nabcde")
+    assert unchunk(chunked(BODY, 10)[:-9]) == DecodedBody(BODY[:40], is_cut=True)
+    assert unchunk(BODY) == DecodedBody(BODY)
+    assert unchunk(b"0" * 40 + b"5\r\nabcde\r\n0\r\n\r\n") == DecodedBody(b"abcde")
+    assert unchunk(b"5\nabcde\n3\nfgh\n0\n\n") == DecodedBody(b"abcdefgh")  # as some servers end lines
+    assert unchunk(b"5\r\nabcde3\r\nfgh0\r\n\r\n") == DecodedBody(b"abcdefgh")
+    assert unchunk(b"5\r\nabcde\r\n0\r\nX-Trailer: 1\r\n\r\n") == DecodedBody(b"abcde")
+    assert unchunk(b"fffffffffffffff\r\nabcde") == DecodedBody(b"abcde", is_cut=True)
+    assert unchunk(b"ffffffffffffffff\r\nabcde") == DecodedBody(b"ffffffffffffffff\r\nabcde")
     assert reason(unchunk, b"5\r\nabcde\r\nzz\r\nmore") == ("failed", "bad_transfer_encoding")
 
 

@@ -15,7 +15,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.read.reader import read_split
+from pipelines.read.batches import read_split
 from schemas.recipe import Read, Source
 from schemas.splits import Split
 from tests.read.archives import read_file, reasons

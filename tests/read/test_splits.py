@@ -21,7 +21,7 @@ import zstandard
 
 from pipelines.read import splits
 from pipelines.read.inputs import glob_pattern
-from pipelines.read.splits import describe_inputs, plan, plan_all
+from pipelines.read.splits import describe_inputs, plan, plan_sources
 from schemas import recipe as recipes
 from schemas.errors import InputError
 from schemas.recipe import Source
@@ -183,7 +183,7 @@ def test_what_is_named_and_not_read_is_counted_by_ending(folder: Path) -> None:
     Path("d/g.json").write_text('{\n "a": 1\n}')
     Path("d/broken.txt").symlink_to("gone")
     os.mkfifo("d/pipe.txt")
-    found = plan_all({"web": Source(path=("d",), exclude=("old/**",))}, Path("run"))
+    found = plan_sources({"web": Source(path=("d",), exclude=("old/**",))}, Path("run"))
     assert [split.files for split in found.splits] == [("d/robots.txt",)]
     assert found.passed_over == {
         "web": {
@@ -198,7 +198,7 @@ def test_what_is_named_and_not_read_is_counted_by_ending(folder: Path) -> None:
             "other endings": 1,
         }
     }
-    assert plan_all({"web": Source(path=("d/*.[jth]*",))}, Path("run")).passed_over["web"] == {
+    assert plan_sources({"web": Source(path=("d/*.[jth]*",))}, Path("run")).passed_over["web"] == {
         ".html": 1,
         ".json (not JSON Lines)": 1,
         "broken links and special files": 2,
@@ -240,7 +240,7 @@ def test_a_file_without_a_telling_name_is_known_by_its_first_bytes(folder: Path)
     Path("d/rows.tar.gz").write_bytes(gzip.compress(tar_of(rows)))
     Path("d/rows.zip").write_bytes(zip_of(rows))
     Path("d/page.html").write_bytes(b'<pre>\n{"text": "a"}\n</pre>\n<p>')
-    found = plan_all({"web": Source(path=("d",))}, Path("run"))
+    found = plan_sources({"web": Source(path=("d",))}, Path("run"))
     assert {file.removeprefix("d/"): split.format for split in found.splits for file in split.files} == {
         "part-0000": "parquet",
         "c4-train.00000-of-00002.json.gz": "jsonl",
@@ -268,9 +268,9 @@ def test_linked_folders_are_followed_once(folder: Path) -> None:
         Path(f"d/real/{number}-here").symlink_to(".")
     Path("d/real/up").symlink_to("../real")
     for path in ("d", "d/**/*.jsonl", "d/**"):
-        found = plan_all({"web": Source(path=(path,))}, Path("run"))
+        found = plan_sources({"web": Source(path=(path,))}, Path("run"))
         assert [split.files for split in found.splits] == [("d/linked/part.jsonl",), ("d/real/x.jsonl",)], path
-    assert plan_all({"web": Source(path=("d",))}, Path("run")).passed_over["web"] == {
+    assert plan_sources({"web": Source(path=("d",))}, Path("run")).passed_over["web"] == {
         "other names of what is read": 12,
         "broken links and special files": 1,
     }
@@ -280,7 +280,7 @@ def test_a_file_with_several_names_is_read_once_and_its_other_names_are_counted(
     touch("d/a.jsonl", "d/z.jsonl")
     Path("d/0.jsonl").symlink_to("a.jsonl")
     Path("d/hard.jsonl").hardlink_to("d/z.jsonl")
-    found = plan_all({"web": Source(path=("d", "./d/a.jsonl", "d/../d/a.jsonl", str(folder / "d/z.jsonl")))}, Path("run"))
+    found = plan_sources({"web": Source(path=("d", "./d/a.jsonl", "d/../d/a.jsonl", str(folder / "d/z.jsonl")))}, Path("run"))
     assert [split.files for split in found.splits] == [("./d/a.jsonl",), (f"{folder}/d/z.jsonl",)]
     assert found.passed_over == {"web": {"other names of what is read": 5}}
     assert files("d/[0a].jsonl") == [("jsonl", ("d/a.jsonl",))]

@@ -23,7 +23,7 @@ def begins_like_warc(content: bytes) -> bool:
     return content.lstrip(PADDING).startswith(b"WARC/")
 
 
-class Parts:
+class PartQueue:
     """The parts of a WARC file, of which the next one can be looked at before it is taken."""
 
     def __init__(self, file: BinaryIO, name: str, max_window: int) -> None:
@@ -66,7 +66,7 @@ class Stream:
     A stream goes on into the next part only if that does not begin with a record itself: records may be cut into members anywhere.
     """
 
-    def __init__(self, part: Part, following: Parts | None = None) -> None:
+    def __init__(self, part: Part, following: PartQueue | None = None) -> None:
         self.position = 0
         self.cut_by: Part | None = None
         """The damaged part into which the stream would have gone on."""

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from pipelines.read.decoders import MAX_WINDOW_BYTES
 from pipelines.read.parts import MAX_PADDING_BYTES, PIECE_BYTES, Part
 from pipelines.read.records import Address, Unread, unread_part
-from pipelines.read.streams import RECORD_START_BYTES, Parts, Stream, begins_like_warc
+from pipelines.read.warc_stream import RECORD_START_BYTES, PartQueue, Stream, begins_like_warc
 from schemas.ledger import Outcome
 
 _INPUT_TYPES: Final = frozenset({"response", "resource", "conversion"})
@@ -35,7 +35,7 @@ _LINE_ENDS: Final = 1 << 10  # more bytes of line ends after a block are passed 
 _LENGTH: Final = re.compile(r"[0-9]{1,19}")
 
 
-class Record(NamedTuple):
+class WarcRecord(NamedTuple):
     """An intact record of an input type; header names are in lower case."""
 
     address: Address
@@ -50,7 +50,7 @@ Broken = tuple[Address, Unread]
 
 def read_records(
     path: Path, name: str, max_bytes: int, max_window: int = MAX_WINDOW_BYTES, passed_over: Counter[str] | None = None
-) -> Iterator[Record | Broken]:
+) -> Iterator[WarcRecord | Broken]:
     """The input records of a WARC file; one row if there is no WARC record in it.
 
     Intact records that are no input are counted by their kind in `passed_over`.
@@ -58,7 +58,7 @@ def read_records(
     n_headers = 0
     held: list[Broken] = []
     with path.open("rb", buffering=PIECE_BYTES) as file:
-        stored = Parts(file, name, max_window)
+        stored = PartQueue(file, name, max_window)
         for found in _part_records(stored, max_bytes):
             n_headers += found.has_header
             if isinstance(found.item, str):
@@ -69,7 +69,7 @@ def read_records(
                 held = []
                 if found.item is not None:
                     yield found.item
-            elif found.item is not None and not isinstance(found.item, Record):
+            elif found.item is not None and not isinstance(found.item, WarcRecord):
                 held.append(found.item)
         yield from held if n_headers else _without_a_record(held, stored.size)
 
@@ -84,10 +84,10 @@ def _without_a_record(held: list[Broken], size: int) -> Iterator[Broken]:
 
 class _Found(NamedTuple):
     has_header: bool
-    item: Record | Broken | str | None  # str: the kind of a record that is no input; None: a damaged one of such a kind
+    item: WarcRecord | Broken | str | None  # str: the kind of a record that is no input; None: a damaged one of such a kind
 
 
-def _part_records(stored: Parts, max_bytes: int) -> Iterator[_Found]:
+def _part_records(stored: PartQueue, max_bytes: int) -> Iterator[_Found]:
     is_after_damage = False
     told: Part | None = None  # the damaged part that has a row already: that of the record that goes on into it
     while part := stored.take():
@@ -169,7 +169,7 @@ def _stream_records(stream: Stream, max_bytes: int) -> Iterator[_Found]:
             if not is_going_on:
                 return
         else:
-            record = Record(address, headers, block, stream.lacks_checksum and not is_confirmed)
+            record = WarcRecord(address, headers, block, stream.lacks_checksum and not is_confirmed)
             yield _Found(True, _kind_passed_over(headers) or record)
 
 

@@ -17,10 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.read import reader
-from pipelines.read.reader import doc_id, read_split, read_whole
-from pipelines.read.records import FILE_REASONS, Address, Document, Item
-from pipelines.read.sniff import content_of
+from pipelines.read import batches
+from pipelines.read.batches import doc_id, read_split, read_whole_split
+from pipelines.read.formats import jsonl
+from pipelines.read.readers import detect
+from pipelines.read.records import FILE_REASONS, Address, Document, RecordResult
 from schemas.errors import InputError
 from schemas.hops import DOCUMENT, LEDGER
 from schemas.recipe import Read, Source
@@ -140,7 +141,7 @@ def test_a_date_that_is_none_is_null(tmp_path: Path, date: str, expected: dateti
 
 
 def test_records_passed_over_and_bytes_lost_are_counted_once_by_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "MAX_BATCH_ROWS", 2)
+    monkeypatch.setattr(batches, "MAX_BATCH_ROWS", 2)
     kinds = ["request", "response", "response", "request", "response", "metadata"]
     stored = members([record("http://a.example/", http(page()), kind=kind) for kind in kinds])
     stored[2] = stored[2][:-20]
@@ -177,8 +178,8 @@ def test_a_file_of_nothing_but_records_that_are_no_input_is_counted(tmp_path: Pa
 
 
 def test_batches_are_bounded_and_hold_the_schemas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "MAX_BATCH_ROWS", 10)
-    monkeypatch.setattr(reader, "MAX_BATCH_BYTES", 100)
+    monkeypatch.setattr(batches, "MAX_BATCH_ROWS", 10)
+    monkeypatch.setattr(batches, "MAX_BATCH_BYTES", 100)
     texts = ["x" * n for n in (60, 60, 40, 500, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1)]
     path = tmp_path / "a.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
@@ -258,7 +259,7 @@ def test_an_empty_file_of_json_lines_holds_no_record(tmp_path: Path, monkeypatch
 
 def test_a_byte_order_mark_hides_no_json_lines(tmp_path: Path) -> None:
     (tmp_path / "rows").write_bytes(b'\xef\xbb\xbf{"text": "a"}\n')
-    assert content_of(tmp_path / "rows") == "jsonl"
+    assert detect(tmp_path / "rows").reader is jsonl.READER
 
 
 def test_a_file_of_another_format_than_its_name_says_is_read_by_its_first_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,13 +285,13 @@ def test_an_error_of_the_disk_is_a_row_but_what_the_machine_lacks_stops_the_run(
     monkeypatch.chdir(tmp_path)
     Path("a.jsonl").write_bytes(b'{"text": "a"}\n' * 3)
 
-    def cut(number: int) -> Iterator[Item]:
+    def cut(number: int) -> Iterator[RecordResult]:
         yield Address(0), Document("a")
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(reader, "read_jsonl", lambda *_: cut(errno.EIO))
+    monkeypatch.setattr(jsonl, "read_jsonl", lambda *_: cut(errno.EIO))
     assert rows_of("a.jsonl") == (["a"], [(1, "failed", "unreadable_file")])
-    monkeypatch.setattr(reader, "read_jsonl", lambda *_: cut(errno.EMFILE))
+    monkeypatch.setattr(jsonl, "read_jsonl", lambda *_: cut(errno.EMFILE))
     with pytest.raises(OSError, match="Too many open files"):
         rows_of("a.jsonl")
 
@@ -299,7 +300,7 @@ def test_commands_that_want_every_file_refuse_a_bad_one(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").touch()
     split = Split(index=0, source="web", format="parquet", files=(str(tmp_path / "a.parquet"),))
     with pytest.raises(InputError, match=r"a\.parquet: cannot be read \(empty_file\)"):
-        list(read_whole(split, Source(), Read()))
+        list(read_whole_split(split, Source(), Read()))
 
 
 def test_the_ledger_names_a_file_whose_name_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
