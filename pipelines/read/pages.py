@@ -1,10 +1,10 @@
-"""A WARC record -> the document in it: response, resource (HTTP left out) or conversion (text that an archive extracted)."""
+"""A WARC record -> its document: a response, a resource (without HTTP) or a conversion (text that an archive extracted)."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pipelines.read.charset import DecodedText, decode
+from pipelines.read.charset import DecodedText, decode_text
 from pipelines.read.html import RESERVATIONS, directives, extract, tidy
 from pipelines.read.payload import Payload, content_kind, essence, parse_http, stated_charset
 from pipelines.read.records import Document, Meta, Rejected, Unread, dropped, failed
@@ -13,7 +13,7 @@ from schemas.recipe import Read
 
 
 def read_record(record: WarcRecord, read: Read) -> Document | Unread:
-    """The document of an intact record, or why there is none."""
+    """The document of an intact record, or why it has none."""
     try:
         return _document(record, read)
     except Rejected as rejected:
@@ -33,14 +33,14 @@ def _document(record: WarcRecord, read: Read) -> Document:
         meta["no_checksum"] = True
     url = target_uri(record.headers)
     if kind == "text":
-        decoded = decode(payload.body, stated_charset(content_type))
+        decoded = decode_text(payload.body, stated_charset(content_type))
         text, licence, rights = tidy(decoded.text), None, []
         if not text:
             raise dropped("empty_text")
     else:
         if len(payload.body) > read.max_html_bytes:
             raise failed("html_too_large", len(payload.body), read.max_html_bytes)
-        decoded = decode(payload.body, stated_charset(content_type), is_html=True)
+        decoded = decode_text(payload.body, stated_charset(content_type), is_html=True)
         page = extract(decoded.text, read.extractor, url, read.ruby)
         if not page.text:
             raise dropped("no_main_content")
@@ -63,14 +63,14 @@ def _document(record: WarcRecord, read: Read) -> Document:
 
 
 def _payload(record: WarcRecord, max_bytes: int) -> Payload:
-    """The body of the HTTP response, or the block itself where the record holds no HTTP."""
+    """The body of the HTTP response, or the block itself if the record does not contain HTTP."""
     content_type = record.headers.get("content-type", "")
     is_http = record.headers["warc-type"].lower() == "response" and essence(content_type) in ("application/http", "")
     return parse_http(record.block, max_bytes) if is_http else Payload({"content-type": content_type}, record.block)
 
 
 def _why_truncated(headers: dict[str, str], payload: Payload) -> str | None:
-    """Why there is only a beginning of the page, in the words of WARC-Truncated or "segment" of a record that others continue."""
+    """Why only the beginning of the page is there: the value of WARC-Truncated, or "segment" if other records continue this one."""
     if stated := headers.get("warc-truncated"):
         return stated
     return "segment" if "warc-segment-number" in headers else "unspecified" if payload.is_cut else None
@@ -90,14 +90,14 @@ def _header_rights(headers: dict[str, str]) -> list[str]:
 
 
 def target_uri(headers: dict[str, str]) -> str | None:
-    """The address of the record; some writers put it in angle brackets."""
+    """The URL of the record; some writers put it in angle brackets."""
     return headers.get("warc-target-uri", "").strip("<> \0") or None
 
 
 def warc_date(date: str) -> datetime | None:
-    """When the record was made; None if that is no date."""
+    """When the record was made; None if the date is not valid."""
     try:
         moment = datetime.fromisoformat(date)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):  # the calendar ends in UTC before it does in another zone
+    except (ValueError, OverflowError):  # year 1 or 9999 may lie outside of the calendar once converted to UTC
         return None

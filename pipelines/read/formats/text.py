@@ -52,7 +52,7 @@ def read_text_file(path: Path, name: str, language: str | None, limits: Read) ->
 
 
 def _wide_codec(data: bytes) -> str | None:
-    """The codec of UTF-32 with a byte order mark, or of UTF-16 without one, in which most characters are ASCII and every other byte is NUL."""
+    """The codec of UTF-32 with a byte order mark, or of UTF-16 without one: most characters are ASCII, and every other byte is NUL."""
     if data.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")) and len(data) % 4 == 0:
         return "utf-32"
     head = data[: _PROBE_BYTES & ~1]
@@ -68,7 +68,7 @@ def _wide_codec(data: bytes) -> str | None:
 
 
 def _is_binary(data: bytes) -> bool:
-    """Whether data with NUL bytes is not text: the first is near the start, or starts a stretch that is not UTF-8 and has many control bytes."""
+    """Whether data with NUL bytes is not text: the first is near the start, or many control bytes follow it in what is not UTF-8."""
     first = data.index(b"\0")
     if first < _PROBE_BYTES:
         return True
