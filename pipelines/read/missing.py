@@ -7,10 +7,10 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from pipelines.read.columns import ColumnCounts, Columns, column_names, url_of, values_at
+from pipelines.read.columns import ColumnCounts, Columns, url_of
 from pipelines.read.readers import reader_of
 from pipelines.read.records import Rejected
-from pipelines.read.rows import Row
+from pipelines.text.nested import Row, column_names, values_at
 from schemas.errors import InputError
 from schemas.recipe import Source
 from schemas.splits import Split

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pipelines.read.columns import ColumnCounts, Columns
 from pipelines.read.heads import FileHead, estimate_lines
 from pipelines.read.records import RecordResult
-from pipelines.read.rows import Row
+from pipelines.text.nested import Row
 from schemas.recipe import Read, Source
 
 

@@ -10,11 +10,10 @@ from typing import Any, Final
 
 import msgspec
 
-from pipelines.read.columns import ColumnCounts, Columns, licence_of, url_of, values_at
+from pipelines.read.columns import ColumnCounts, Columns, licence_of, url_of
 from pipelines.read.records import Document, Meta, Rejected, Unread, dropped, failed
+from pipelines.text.nested import Row, values_at
 
-Row = dict[str, object]
-"""Columns or members by name."""
 NumberedRow = tuple[int, Row | Unread]
 """The number of a row in its file, and the row or why it cannot be read."""
 _MAX_META_CHARS: Final = 256

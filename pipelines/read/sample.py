@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pipelines.read.batches import ReadBatch, one_batch, read_file
-from pipelines.read.columns import ColumnCounts, column_names
+from pipelines.read.columns import ColumnCounts
 from pipelines.read.heads import decoded_head, without_compression
 from pipelines.read.reader import ReadContext, Reader
 from pipelines.read.readers import detect, reader_of
 from pipelines.read.records import FILE_REASONS, Address, Document, RecordResult, Rejected, Unread
+from pipelines.text.nested import column_names
 from schemas.file_names import printable
 from schemas.ledger import Outcome
 from schemas.recipe import Read, Source

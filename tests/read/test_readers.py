@@ -16,9 +16,10 @@ from pipelines.read.missing import check_sample
 from pipelines.read.reader import ReadContext, Reader
 from pipelines.read.readers import READERS, detect, known_formats, reader_by_name, reader_of
 from pipelines.read.records import Address, Document, RecordResult, Unread, unread_part
-from pipelines.read.rows import Row, read_row
+from pipelines.read.rows import read_row
 from pipelines.read.sample import sample_source
 from pipelines.read.splits import plan, plan_sources
+from pipelines.text.nested import Row
 from schemas.errors import InputError
 from schemas.ledger import Outcome
 from schemas.recipe import Read, Source

@@ -21,7 +21,8 @@ from pipelines.read.members import stored_parts
 from pipelines.read.parts import Part
 from pipelines.read.reader import NearMiss, ReadContext, Reader
 from pipelines.read.records import Address, RecordResult, Rejected, Unread, failed, unread_part
-from pipelines.read.rows import LENIENT_DECODER, NumberedRow, Row, parse_json, read_row, well_formed
+from pipelines.read.rows import LENIENT_DECODER, NumberedRow, parse_json, read_row, well_formed
+from pipelines.text.nested import Row
 from schemas.ledger import Outcome
 
 _SEVERAL: Final = re.compile(rb"\}[\s\x1e\0,]*(?:\xef\xbb\xbf)?\{")

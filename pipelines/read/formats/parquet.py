@@ -18,7 +18,8 @@ from pipelines.read.columns import ColumnCounts, Columns
 from pipelines.read.heads import FileHead
 from pipelines.read.reader import ReadContext, Reader
 from pipelines.read.records import Address, RecordResult, Rejected, Unread, failed
-from pipelines.read.rows import NumberedRow, Row, read_row
+from pipelines.read.rows import NumberedRow, read_row
+from pipelines.text.nested import Row
 from schemas.ledger import Outcome
 
 _MAGIC: Final = b"PAR1"
