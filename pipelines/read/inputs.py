@@ -71,11 +71,9 @@ def source_files(name: str, source: Source) -> SourceFiles:
         here = SourceFiles()
         _add(path if os.path.exists(path) else path_of(path), source, here, where)  # noqa: PTH110
         if not here.formats:
-            raise InputError(
-                f"{where}: no file there can be read; formats: {known_formats()}"
-                + (f"; passed over: {describe_passed_over(here.counts())}" if here.passed_over else "")
-                + ("; check whether exclude covers every file" if source.exclude else "")
-            )
+            passed_over = f" (passed over: {describe_passed_over(here.counts())})" if here.passed_over else ""
+            remedy = f"use {known_formats()}" + (", or narrow exclude, which may cover every file" if source.exclude else "")
+            raise InputError(f"{where}: no readable file there{passed_over}; {remedy}")
         files.formats |= here.formats
         files.passed_over |= here.passed_over
     _keep_one_name_each(files)

@@ -34,14 +34,14 @@ def check_sample(sources: Mapping[str, Source], splits: Sequence[Split], on_mess
         if sample.is_whole:
             check_column_counts({name: source}, splits, {name: sample.counts})
         elif setting := _missing(name, source, splits, sample.counts):
-            on_message(f"{_shown(name, source, setting)}: none of the first records has this column; {advice(name, setting, splits)}")
+            on_message(f"{_shown(name, source, setting)}: none of the first records has it; {advice(name, setting, splits)}")
 
 
 def check_column_counts(sources: Mapping[str, Source], splits: Sequence[Split], counts: Mapping[str, ColumnCounts]) -> None:
     """InputError if no record of a source has a column that its recipe names; `counts` covers all records, by source."""
     for name, source in sources.items():
         if setting := _missing(name, source, splits, counts.get(name, ColumnCounts())):
-            raise InputError(f"{_shown(name, source, setting)}: no record has this column; {advice(name, setting, splits)}")
+            raise InputError(f"{_shown(name, source, setting)}: no record has it; {advice(name, setting, splits)}")
 
 
 def check_named_files(source: Source, splits: Sequence[Split]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from pipelines.crawl.crawler import crawl
+from pipelines.crawl.crawler import crawl_sites
 from pipelines.crawl.visits import CrawlProgress
 from schemas.errors import InputError, OutputError, RecipeError
 from tests.crawl.site import Handler, Site, answering, in_turn, links, records, redirecting, responses, robots, running_site
@@ -136,7 +136,7 @@ def test_max_pages_counts_pages_that_were_fetched(start: Start, tmp_path: Path) 
 def test_progress_is_told_after_every_visit(start: Start, tmp_path: Path) -> None:
     site = start({"/": links("/missing", "/1"), "/1": "1"})
     told: list[CrawlProgress] = []
-    crawl(site.config(), tmp_path, on_page=told.append, clock=site.time.clock)
+    crawl_sites(site.config(), tmp_path, on_page=told.append, clock=site.time.clock)
     assert [(progress.n_fetched, progress.n_settled) for progress in told] == [(1, 1), (1, 2), (2, 3)]
 
 
@@ -331,7 +331,7 @@ def test_a_seed_that_cannot_be_reached_is_named_with_its_cause(start: Start, tmp
 
 def test_a_seed_that_moved_out_of_scope_says_where_to(start: Start, tmp_path: Path) -> None:
     site = start({"/": redirecting("https://www.new.example/")})
-    with pytest.raises(InputError, match=r"redirects to https://www\.new\.example/, outside crawl\.scope = 'host' \(give the address"):
+    with pytest.raises(InputError, match=r"redirects to https://www\.new\.example/, outside crawl\.scope = 'host' \(use the address"):
         site.crawl(tmp_path)
 
 
@@ -367,7 +367,7 @@ def test_a_wrong_recipe_is_refused_before_any_request(start: Start, tmp_path: Pa
 def test_a_folder_with_a_crawl_in_it_is_not_added_to(start: Start, tmp_path: Path) -> None:
     site = start({"/": "home"})
     site.crawl(tmp_path)
-    with pytest.raises(OutputError, match="already holds a crawl"):
+    with pytest.raises(OutputError, match="already has a crawl"):
         site.crawl(tmp_path)
 
 

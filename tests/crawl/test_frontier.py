@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.crawl.fetch import Failure
-from pipelines.crawl.frontier import MAX_REDIRECTS, Frontier, Rules
-from pipelines.crawl.order import in_order, in_turn
-from pipelines.crawl.state import State, Target, Visit
+from pipelines.crawl.failures import Failure
+from pipelines.crawl.frontier import MAX_REDIRECTS, Frontier, UrlRules
+from pipelines.crawl.order import alternate_sites, breadth_first
+from pipelines.crawl.state import CrawlState
+from pipelines.crawl.state_types import Target, Visit
 from schemas.errors import RecipeError
 from schemas.recipe import Crawl
 
@@ -22,18 +23,18 @@ Make = Callable[..., Frontier]
 
 @pytest.fixture
 def frontier(tmp_path: Path) -> Iterator[Make]:
-    with State(tmp_path / "state.sqlite") as state:
+    with CrawlState(tmp_path / "state.sqlite") as state:
 
         def make(*seeds: str, **settings: Any) -> Frontier:
             config = Crawl(seeds=seeds or ("http://a.example/",), **settings)
-            return Frontier(Rules(config), config.max_depth, state)
+            return Frontier(UrlRules(config), config.max_depth, state)
 
         yield make
 
 
 def taken(queue: Frontier, site: str = SITE) -> list[Target]:
     found = []
-    while target := queue.state.take(site):
+    while target := queue.state.begin_next(site):
         found.append(target)
     return found
 
@@ -41,7 +42,7 @@ def taken(queue: Frontier, site: str = SITE) -> list[Target]:
 def visit(queue: Frontier, url: str, *links: str, redirect: str | None = None, depth: int = 0) -> int:
     """Offer a URL, visit it at once, and settle it with its links."""
     id_ = queue.offer(url, depth)[0].id
-    target = queue.state.take_one(id_)
+    target = queue.state.begin(id_)
     made = Visit(outcome="redirected" if redirect else "fetched", origin="http://a.example", redirect=redirect, links=links)
     queue.state.keep_visit(target, made, None)
     found = [queue.follow(target, redirect)] if redirect else [queue.offer(link, target.depth + 1) for link in links]
@@ -61,7 +62,7 @@ def test_a_site_gives_out_what_was_offered_in_order_and_once(frontier: Make) -> 
 
 
 def test_sites_take_turns_within_a_level() -> None:
-    assert in_turn(array("q", range(6)), "aaabbc") == [0, 3, 5, 1, 4, 2]
+    assert alternate_sites(array("q", range(6)), "aaabbc") == [0, 3, 5, 1, 4, 2]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_a_redirect_is_visited_next_unless_known_or_out_of_scope(frontier: Make)
     queue = frontier()
     for name in "xyz":
         queue.offer(f"http://a.example/{name}", 2)
-    start = queue.state.take(SITE)
+    start = queue.state.begin_next(SITE)
     assert start is not None
     assert queue.follow(start, "http://a.example/new")[0].queued_at == SITE
     assert queue.follow(start, "http://a.example/new")[0].queued_at is None
@@ -101,9 +102,9 @@ def test_a_redirect_is_visited_next_unless_known_or_out_of_scope(frontier: Make)
 
 def test_redirects_in_a_row_are_limited(frontier: Make) -> None:
     queue = frontier()
-    at = queue.state.take_one(queue.offer("http://a.example/0", 0)[0].id)
+    at = queue.state.begin(queue.offer("http://a.example/0", 0)[0].id)
     for hop in range(1, MAX_REDIRECTS + 1):
-        at = queue.state.take_one(queue.follow(at, f"http://a.example/{hop}")[0].id)
+        at = queue.state.begin(queue.follow(at, f"http://a.example/{hop}")[0].id)
     refusal = queue.follow(at, "http://a.example/too-far")[0].refusal
     assert isinstance(refusal, Failure)
     assert refusal.reason == "too_many_redirects"
@@ -131,9 +132,9 @@ def test_the_order_is_that_of_a_search_whatever_was_visited_first(frontier: Make
     old = visit(queue, name("old"), redirect=name("target"), depth=1)
     near = visit(queue, name("near"), name("late"), name("seed"), depth=1)
     seed = visit(queue, name("seed"), name("old"), name("near"))
-    assert list(in_order(queue.state, [seed])) == [seed, old, target, near, late, deep]
+    assert list(breadth_first(queue.state, [seed])) == [seed, old, target, near, late, deep]
 
 
 def test_a_bad_expression_is_named() -> None:
     with pytest.raises(RecipeError, match=r"crawl\.exclude: '\(unclosed' is not a regular expression"):
-        Rules(Crawl(seeds=("http://a.example/",), exclude=("fine", "(unclosed")))
+        UrlRules(Crawl(seeds=("http://a.example/",), exclude=("fine", "(unclosed")))

@@ -17,8 +17,8 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from pipelines.crawl.crawler import ACCOUNT, STATE_FOLDER, crawl
-from pipelines.crawl.state import FILE, State
+from pipelines.crawl.crawler import ACCOUNT, STATE_FOLDER, crawl_sites
+from pipelines.crawl.state import FILE, CrawlState
 from pipelines.crawl.visits import CrawlProgress
 from pipelines.crawl.warc import Spool
 from schemas.errors import OutputError
@@ -30,9 +30,9 @@ CHILD = """
 import json, sys
 from pathlib import Path
 import msgspec
-from pipelines.crawl.crawler import crawl
+from pipelines.crawl.crawler import crawl_sites
 from schemas.recipe import Crawl
-crawl(msgspec.convert(json.loads(sys.argv[1]), Crawl), Path(sys.argv[2]), resume=True)
+crawl_sites(msgspec.convert(json.loads(sys.argv[1]), Crawl), Path(sys.argv[2]), resume=True)
 """
 
 
@@ -130,13 +130,13 @@ class Stopped(BaseException):
 
 def stopped(site: Site, out: Path, after: int = 10, **settings: Any) -> None:
     with pytest.raises(Stopped):
-        crawl(site.config(**settings), out, resume=True, on_page=stop_after(after), clock=site.time.clock)
+        crawl_sites(site.config(**settings), out, resume=True, on_page=stop_after(after), clock=site.time.clock)
 
 
 def test_progress_goes_on_from_where_it_was(site: Site, tmp_path: Path) -> None:
     stopped(site, tmp_path)
     told: list[CrawlProgress] = []
-    crawl(site.config(), tmp_path, resume=True, on_page=told.append, clock=site.time.clock)
+    crawl_sites(site.config(), tmp_path, resume=True, on_page=told.append, clock=site.time.clock)
     assert told[0].n_settled == 11
     assert told[-1].n_settled == N + 1 + 44 + 2
 
@@ -172,7 +172,7 @@ def test_a_page_whose_record_was_lost_is_fetched_again(site: Site, tmp_path: Pat
 
 def test_robots_txt_is_fetched_again_after_a_day(site: Site, tmp_path: Path) -> None:
     stopped(site, tmp_path)
-    with State(tmp_path / STATE_FOLDER / FILE) as state:
+    with CrawlState(tmp_path / STATE_FOLDER / FILE) as state:
         state.db.execute("UPDATE robots SET fetched_at = fetched_at - 86401")
         state.commit()
     site.pages["/robots.txt"] = robots("User-agent: *\nDisallow: /")
@@ -206,16 +206,16 @@ def test_one_that_was_stopped_while_it_wrote_its_files_writes_them_again(
 
 def test_a_stopped_crawl_is_only_gone_on_with_if_asked_and_with_the_same_settings(site: Site, tmp_path: Path) -> None:
     stopped(site, tmp_path)
-    with pytest.raises(OutputError, match=r"holds a crawl that was stopped; add --resume"):
+    with pytest.raises(OutputError, match=r"has a stopped crawl; add --resume"):
         site.crawl(tmp_path)
-    with pytest.raises(OutputError, match=r"holds a crawl with crawl\.max_depth = 16, not 3; go on with the same"):
+    with pytest.raises(OutputError, match=r"has a crawl with crawl\.max_depth = 16, not 3"):
         site.crawl(tmp_path, resume=True, max_depth=3)
     assert site.crawl(tmp_path, resume=True, delay_s=0.1, max_pages=9).counts["fetched"] == 9
 
 
 def test_two_crawls_into_one_folder_are_refused(site: Site, tmp_path: Path) -> None:
     stopped(site, tmp_path)
-    with State(tmp_path / STATE_FOLDER / FILE), pytest.raises(OutputError, match="another process is crawling into this folder"):
+    with CrawlState(tmp_path / STATE_FOLDER / FILE), pytest.raises(OutputError, match="another process is crawling into this folder"):
         site.crawl(tmp_path, resume=True)
 
 

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from pipelines.crawl import fetch
-from pipelines.crawl.crawler import CrawlReport, crawl
+from pipelines.crawl.crawler import CrawlReport, crawl_sites
 from schemas.recipe import Crawl
 from tests.crawl.site import Handler, Site, answering, links, records, robots, running_site
 
@@ -28,7 +28,7 @@ def sites(stack: ExitStack, *pages: dict[str, str | Handler]) -> list[Site]:
 def crawl_all(folder: Path, found: list[Site], **settings: Any) -> CrawlReport:
     """Crawl the sites as one, in real time."""
     given = {"delay_s": 0.0, "private_hosts": ("127.0.0.1",), "user_agent": "testmill/1.0", "retries": 0, "max_depth": 100, **settings}
-    return crawl(Crawl(seeds=tuple(f"{site.root}/" for site in found), **given), folder)
+    return crawl_sites(Crawl(seeds=tuple(f"{site.root}/" for site in found), **given), folder)
 
 
 def chain(n: int, answer: Callable[[str], str | Handler] = str) -> dict[str, str | Handler]:

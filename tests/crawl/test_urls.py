@@ -135,5 +135,5 @@ def test_prefix_scope_begins_with_a_seed() -> None:
 
 def test_a_seed_that_is_no_web_address_is_named() -> None:
     assert check_seeds(("HTTP://Example.com",)) == ["http://example.com/"]
-    with pytest.raises(RecipeError, match=r"crawl\.seeds: 'example\.com/x' is not an http"):
+    with pytest.raises(RecipeError, match=r"crawl\.seeds: 'example\.com/x'"):
         check_seeds(("http://ok.example/", "example.com/x"))

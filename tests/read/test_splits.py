@@ -149,16 +149,16 @@ def test_inputs_are_described_by_size_and_time(folder: Path) -> None:
     [
         ((), {}, r"sources\.web: nothing to read; set sources\.web\.path"),
         (("absent",), {}, r"sources\.web\.path = 'absent': no such file or folder"),
-        (("absent-*",), {}, r"sources\.web\.path = 'absent-\*': nothing to read there; known are WARC"),
-        (("pictures",), {}, r"sources\.web\.path = 'pictures': nothing to read there; known are WARC"),
-        (("pictures",), {"format": "code"}, "nothing to read there.*passed over: 1 .png"),
-        (("a.json",), {}, r"'a\.json': the file is JSON, but not one object a line"),
+        (("absent-*",), {}, r"sources\.web\.path = 'absent-\*': no readable file there; use WARC"),
+        (("pictures",), {}, r"sources\.web\.path = 'pictures': no readable file there \(passed over: 1 \.png\); use WARC"),
+        (("pictures",), {"format": "code"}, r"passed over: 1 \.png"),
+        (("a.json",), {}, r"'a\.json': the file is JSON, but not one object per line"),
         (("n" * 300,), {}, "no such file or folder"),
-        (("d",), {"exclude": ("**",)}, r"nothing to read there.*\(exclude may take all away\)"),
+        (("d",), {"exclude": ("**",)}, r"passed over: 1 excluded.*exclude"),
         (
             ("pictures/a.png",),
             {},
-            r"'pictures/a\.png': the name does not say its format, and .*; set sources\.NAME\.format, or use WARC .*JSON Lines",
+            r"'pictures/a\.png': unknown format.*; set sources\.NAME\.format, or use WARC .*JSON Lines",
         ),
     ],
 )
@@ -314,7 +314,7 @@ def test_a_folder_that_cannot_be_listed_stops_the_run_before_it_starts(folder: P
         return listed(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    with pytest.raises(InputError, match="d/closed: the folder cannot be listed: Permission denied; mend or exclude it"):
+    with pytest.raises(InputError, match="d/closed: the folder cannot be listed: Permission denied"):
         files("d")
     assert files("d", exclude=("closed/**",)) == [("jsonl", ("d/a.jsonl",))]
 

@@ -97,7 +97,7 @@ def questions_of(row: Mapping[str, object], columns: Sequence[str]) -> Iterator[
 
 
 def texts_in(value: object) -> list[str]:
-    """The texts of a value: of messages those of the user, of other lists each entry and all entries joined, of an object its first text."""
+    """The texts of a value: of messages those of the user, of other lists each entry and all joined, of an object its first text."""
     if isinstance(value, str):
         inner = json_value(value) if value.startswith(("[{", '{"')) else None
         return [value] if inner is None else texts_in(inner) or [value]
