@@ -18,7 +18,7 @@ import msgspec
 
 from pipelines.crawl.failures import REMEDIES
 from pipelines.crawl.fetch import HttpExchange, open_fetcher
-from pipelines.crawl.frontier import UrlRules
+from pipelines.crawl.frontier import CrawlRules
 from pipelines.crawl.order import spans_in_order
 from pipelines.crawl.politeness import Clock
 from pipelines.crawl.robots import product_token
@@ -85,7 +85,7 @@ def crawl_sites(
         raise OutputError(f"{folder} has a stopped crawl; add --resume to continue it, or use another folder")
     if account.is_file() or (any(folder.glob("crawl-*.warc.gz")) and not state.is_file()):
         raise OutputError(f"{folder} already has a crawl; use another folder, or delete its crawl-*.warc.gz and {ACCOUNT}")
-    rules = UrlRules(config)
+    rules = CrawlRules(config)
     product_token(config.user_agent)  # an invalid user agent is an error before anything is written
     with CrawlState(state) as opened:
         crawl_id = _crawl_id(folder, opened, config)
@@ -106,7 +106,7 @@ def crawl_sites(
 
 async def _visit_all(
     config: Crawl,
-    rules: UrlRules,
+    rules: CrawlRules,
     state: CrawlState,
     keep: Callable[[HttpExchange], SpoolSpan],
     on_page: Callable[[CrawlProgress], None],

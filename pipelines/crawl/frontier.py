@@ -35,7 +35,7 @@ class OfferedUrl:
     """Why a new URL is refused."""
 
 
-class UrlRules:
+class CrawlRules:
     """Which URLs the recipe rules out, however they were found; RecipeError names an invalid seed or expression."""
 
     def __init__(self, config: Crawl) -> None:
@@ -59,7 +59,7 @@ class UrlRules:
 class Frontier:
     """Refuses URLs by rules or distance, and queues the others in the state."""
 
-    def __init__(self, rules: UrlRules, max_depth: int, state: CrawlState, given_up: Container[str] = ()) -> None:
+    def __init__(self, rules: CrawlRules, max_depth: int, state: CrawlState, given_up: Container[str] = ()) -> None:
         """Nothing is queued for the sites in `given_up`, a set that grows during the crawl."""
         self.rules, self.max_depth, self.state, self.given_up = rules, max_depth, state, given_up
 

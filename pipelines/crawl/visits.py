@@ -15,7 +15,7 @@ from typing import Final
 from pipelines.crawl.budget import Budget
 from pipelines.crawl.failures import GIVEN_UP, NO_ANSWER, Failure
 from pipelines.crawl.fetch import Fetcher, HttpExchange
-from pipelines.crawl.frontier import Frontier, OfferedUrl, UrlRules
+from pipelines.crawl.frontier import CrawlRules, Frontier, OfferedUrl
 from pipelines.crawl.links import HTML_TYPES, extract_links
 from pipelines.crawl.robots import RobotsBook, RobotsPolicy, product_token
 from pipelines.crawl.state import CrawlState
@@ -46,7 +46,7 @@ class Crawler:
     def __init__(
         self,
         config: Crawl,
-        rules: UrlRules,
+        rules: CrawlRules,
         state: CrawlState,
         fetcher: Fetcher,
         keep: Callable[[HttpExchange], SpoolSpan],

@@ -55,12 +55,12 @@ def parse_http(block: bytes, max_bytes: int) -> Payload:
     headers = header_fields(text)
     transfer, content = (headers.get(name, "") for name in ("transfer-encoding", "content-encoding"))
     unchunked = unchunk(body) if "chunked" in codings(transfer) else DecodedBody(body)
-    unpacked = _undo(unchunked.body, transfer, max_bytes)
-    shown = _undo(unpacked.body, content, max_bytes)
+    unpacked = _decode_body(unchunked.body, transfer, max_bytes)
+    shown = _decode_body(unpacked.body, content, max_bytes)
     return Payload(headers, shown.body, unchunked.is_cut or unpacked.is_cut or shown.is_cut)
 
 
-def _undo(body: bytes, value: str, max_bytes: int) -> DecodedBody:
+def _decode_body(body: bytes, value: str, max_bytes: int) -> DecodedBody:
     try:
         return decode_body(body, value, max_bytes)
     except TooLongError:

@@ -1,4 +1,4 @@
-"""What a format module tells the rest of the room: how its files are recognised, read and sampled.
+"""The contract of a file format: how its files are recognised, read and sampled.
 
 To add a format, write one module in `formats/` that ends with a `READER`, and add that to the list in `readers.py`.
 """

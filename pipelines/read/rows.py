@@ -80,7 +80,7 @@ def parse_json(data: bytes) -> object:
     except (ValueError, RecursionError):
         pass
     try:
-        return well_formed(json.loads(data.decode("utf-8", "replace"), strict=False, parse_int=_integer))
+        return replace_surrogates(json.loads(data.decode("utf-8", "replace"), strict=False, parse_int=_integer))
     except (ValueError, RecursionError):
         raise failed("bad_json") from None
 
@@ -95,12 +95,12 @@ def _integer(digits: str) -> int | float:
 LENIENT_DECODER: Final = json.JSONDecoder(strict=False, parse_int=_integer)
 
 
-def well_formed(value: Any) -> Any:
+def replace_surrogates(value: Any) -> Any:
     """The value with every lone surrogate in it replaced by U+FFFD."""
     if isinstance(value, str):
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, dict):
-        return {well_formed(key): well_formed(inner) for key, inner in value.items()}
+        return {replace_surrogates(key): replace_surrogates(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [well_formed(inner) for inner in value]
+        return [replace_surrogates(inner) for inner in value]
     return value

@@ -65,7 +65,7 @@ def codings(value: str) -> list[str]:
 def decode_body(body: bytes, value: str, max_bytes: int) -> DecodedBody:
     """The body without the codings of a header field, such as "deflate, gzip" (applied left to right).
 
-    Plain text under a coding is taken as it is. UndecodableError, UnsupportedError or TooLongError where nothing can be shown.
+    Plain text under a coding is taken as it is. UndecodableError, UnsupportedCodingError or TooLongError where nothing can be shown.
     """
     is_cut = False
     for coding in reversed(codings(value)):

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 from warcio.archiveiterator import ArchiveIterator
 
-from pipelines.crawl.crawler import CrawlReport
+from pipelines.crawl.crawler import CrawlReport, crawl_sites
 from pipelines.crawl.politeness import Clock
 from schemas.recipe import Crawl
 

@@ -86,7 +86,7 @@ def test_addresses_in_the_url_are_checked_too() -> None:
 
 
 def test_odd_spellings_of_loopback_meet_the_resolver() -> None:
-    """They are no address to Python but one to the C library, so what comes out must be checked."""
+    """Python does not take these for addresses but the C library does, so the resolved addresses must be checked."""
 
     async def resolve(spelling: str) -> None:
         await AddressGuard(()).resolve(spelling, 80)

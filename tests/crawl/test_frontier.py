@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipelines.crawl.failures import Failure
-from pipelines.crawl.frontier import MAX_REDIRECTS, Frontier, UrlRules
+from pipelines.crawl.frontier import MAX_REDIRECTS, CrawlRules, Frontier
 from pipelines.crawl.order import alternate_sites, breadth_first
 from pipelines.crawl.state import CrawlState
 from pipelines.crawl.state_types import Target, Visit
@@ -27,7 +27,7 @@ def frontier(tmp_path: Path) -> Iterator[Make]:
 
         def make(*seeds: str, **settings: Any) -> Frontier:
             config = Crawl(seeds=seeds or ("http://a.example/",), **settings)
-            return Frontier(UrlRules(config), config.max_depth, state)
+            return Frontier(CrawlRules(config), config.max_depth, state)
 
         yield make
 
@@ -50,7 +50,7 @@ def visit(queue: Frontier, url: str, *links: str, redirect: str | None = None, d
     return id_
 
 
-def test_a_site_gives_out_what_was_offered_in_order_and_once(frontier: Make) -> None:
+def test_offered_urls_come_back_once_and_in_order(frontier: Make) -> None:
     queue = frontier()
     for url in ("http://a.example/2", "http://A.example:80/2#x", "http://a.example/1"):
         queue.offer(url, 1)
@@ -123,7 +123,7 @@ def test_a_shorter_way_brings_nearer_all_that_it_leads_to(frontier: Make) -> Non
     assert not queue.state.outcomes()["max_depth"]
 
 
-def test_the_order_is_that_of_a_search_whatever_was_visited_first(frontier: Make) -> None:
+def test_the_order_is_breadth_first_whatever_was_visited_first(frontier: Make) -> None:
     queue = frontier()
     name = "http://a.example/{}".format
     late = visit(queue, name("late"), name("deep"), depth=2)
@@ -137,4 +137,4 @@ def test_the_order_is_that_of_a_search_whatever_was_visited_first(frontier: Make
 
 def test_a_bad_expression_is_named() -> None:
     with pytest.raises(RecipeError, match=r"crawl\.exclude: '\(unclosed' is not a regular expression"):
-        UrlRules(Crawl(seeds=("http://a.example/",), exclude=("fine", "(unclosed")))
+        CrawlRules(Crawl(seeds=("http://a.example/",), exclude=("fine", "(unclosed")))

@@ -90,7 +90,7 @@ def crawl_report(out: Path) -> Any:
 
 @pytest.mark.parametrize("host_concurrency", [1, 4])
 @pytest.mark.parametrize(("number", "moments"), [(signal.SIGKILL, (1, 9, 30)), (signal.SIGINT, (2, 17))], ids=["kill", "interrupt"])
-def test_a_stopped_crawl_goes_on_and_ends_as_a_whole_one(
+def test_a_stopped_crawl_continues_and_ends_like_an_uninterrupted_one(
     site: Site, stopper: Stopper, tmp_path: Path, number: signal.Signals, moments: tuple[int, ...], host_concurrency: int
 ) -> None:
     whole = site.crawl(tmp_path / "whole", host_concurrency=host_concurrency)
@@ -133,12 +133,12 @@ def stopped(site: Site, out: Path, after: int = 10, **settings: Any) -> None:
         crawl_sites(site.config(**settings), out, resume=True, on_page=stop_after(after), clock=site.time.clock)
 
 
-def test_progress_goes_on_from_where_it_was(site: Site, tmp_path: Path) -> None:
+def test_progress_continues_where_it_was(site: Site, tmp_path: Path) -> None:
     stopped(site, tmp_path)
-    told: list[CrawlProgress] = []
-    crawl_sites(site.config(), tmp_path, resume=True, on_page=told.append, clock=site.time.clock)
-    assert told[0].n_settled == 11
-    assert told[-1].n_settled == N + 1 + 44 + 2
+    reported: list[CrawlProgress] = []
+    crawl_sites(site.config(), tmp_path, resume=True, on_page=reported.append, clock=site.time.clock)
+    assert reported[0].n_settled == 11
+    assert reported[-1].n_settled == N + 1 + 44 + 2
 
 
 @pytest.mark.parametrize("max_pages", [7, 20])
@@ -245,7 +245,7 @@ def test_ctrl_c_of_the_command_says_how_to_go_on(site: Site, stopper: Stopper, t
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
-def test_the_crawl_of_a_run_goes_on_source_by_source(site: Site, tmp_path: Path) -> None:
+def test_the_crawl_of_a_run_continues_source_by_source(site: Site, tmp_path: Path) -> None:
     """The first source is finished and the second half done when the run is stopped."""
     from pipelines.driver.context import Engine
     from pipelines.driver.run import Run

@@ -84,7 +84,7 @@ def test_a_web_page_in_place_of_rules_allows_everything(page: str) -> None:
     assert allows(page, "/x")
 
 
-def test_a_byte_order_mark_and_other_line_ends_are_no_trouble() -> None:
+def test_a_byte_order_mark_and_other_line_ends_are_accepted() -> None:
     assert not allows("\ufeffUser-agent: *\rDisallow: /x\r", "/x")
 
 

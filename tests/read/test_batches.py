@@ -133,7 +133,7 @@ def test_plain_text_resources_and_conversions_are_read_without_an_extractor(tmp_
         ("2025-06-02T05:27:20", datetime(2025, 6, 2, 5, 27, 20, tzinfo=UTC)),
     ],
 )
-def test_a_date_that_is_none_is_null(tmp_path: Path, date: str, expected: datetime | None) -> None:
+def test_an_invalid_date_is_null(tmp_path: Path, date: str, expected: datetime | None) -> None:
     stored = record("http://a.example/", http(page())).replace(b"2025-06-02T05:27:20Z", date.encode())
     (tmp_path / "a.warc").write_bytes(stored)
     ((document,), _) = read_file(tmp_path / "a.warc")
@@ -162,7 +162,7 @@ def test_records_passed_over_and_bytes_lost_are_counted_once_by_batches(tmp_path
         ("parquet", b"no Parquet", "not_parquet"),
     ],
 )
-def test_a_file_that_cannot_be_read_stands_for_all_of_its_bytes(tmp_path: Path, format_: str, content: bytes, reason: str) -> None:
+def test_an_unreadable_file_accounts_for_all_of_its_bytes(tmp_path: Path, format_: str, content: bytes, reason: str) -> None:
     """One large file among many small ones is more than its share of the files."""
     (tmp_path / "a").write_bytes(content)
     split = Split(index=0, source="web", format=format_, files=(str(tmp_path / "a"),))
@@ -170,7 +170,7 @@ def test_a_file_that_cannot_be_read_stands_for_all_of_its_bytes(tmp_path: Path, 
     assert (found.failures["reason"].to_pylist(), found.lost_bytes) == ([reason], len(content))
 
 
-def test_a_file_of_nothing_but_records_that_are_no_input_is_counted(tmp_path: Path) -> None:
+def test_a_file_without_input_records_is_counted(tmp_path: Path) -> None:
     (tmp_path / "a.warc").write_bytes(record("http://a.example/", b"x", kind="warcinfo"))
     split = Split(index=0, source="web", format="warc", files=(str(tmp_path / "a.warc"),))
     (found,) = read_split(split, Source(), Read())
@@ -251,13 +251,13 @@ def test_a_bad_file_is_one_failed_row_with_a_reason(
     assert reason in FILE_REASONS
 
 
-def test_an_empty_file_of_json_lines_holds_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_file_of_json_lines_has_no_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a.jsonl").touch()
     assert rows_of("a.jsonl") == ([], [])
 
 
-def test_a_byte_order_mark_hides_no_json_lines(tmp_path: Path) -> None:
+def test_json_lines_are_recognised_after_a_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "rows").write_bytes(b'\xef\xbb\xbf{"text": "a"}\n')
     assert detect(tmp_path / "rows").reader is jsonl.READER
 
@@ -281,7 +281,7 @@ def test_damaged_lines_are_rows_of_their_own_wherever_they_stand(tmp_path: Path,
     assert rows_of("a.jsonl") == ([], [(0, "failed", "bad_json"), (1, "failed", "bad_json")])
 
 
-def test_an_error_of_the_disk_is_a_row_but_what_the_machine_lacks_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_error_is_a_row_but_lack_of_resources_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a.jsonl").write_bytes(b'{"text": "a"}\n' * 3)
 
@@ -303,7 +303,7 @@ def test_commands_that_want_every_file_refuse_a_bad_one(tmp_path: Path) -> None:
         list(read_whole_split(split, Source(), Read()))
 
 
-def test_the_ledger_names_a_file_whose_name_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ledger_escapes_file_names_that_are_not_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("caf\udce9\n.jsonl").write_bytes(b'{"text": "a"}\nno\n')
     Path("\udce9.py").write_bytes(b"x = 1\n")
@@ -313,7 +313,7 @@ def test_the_ledger_names_a_file_whose_name_is_no_text(tmp_path: Path, monkeypat
     assert (code["origin_file"], json.loads(code["meta"])["path"]) == (r"\xe9.py", r"\xe9.py")
 
 
-def test_a_number_that_no_double_holds_is_still_a_row(tmp_path: Path) -> None:
+def test_a_number_beyond_double_precision_is_still_a_row(tmp_path: Path) -> None:
     whole = record("http://a.example/1", http(page()))
     (tmp_path / "a.warc").write_bytes(record("http://a.example/0", http(page()), length=2**63 - 1) + whole)
     documents, failures = read_file(tmp_path / "a.warc")

@@ -46,7 +46,7 @@ def test_every_script_comes_out_right(lang: str, codec: str, how: str) -> None:
 
 
 @pytest.mark.parametrize("stated", ["windows-1251", "iso-8859-1", "no-such-charset", "utf-7", "hex", None])
-def test_valid_utf8_is_utf8_whatever_is_stated(stated: str | None) -> None:
+def test_valid_utf8_overrules_any_stated_charset(stated: str | None) -> None:
     assert decode_text(TEXTS["ru"].encode(), stated) == (TEXTS["ru"], "utf-8", 0.0)
 
 
@@ -74,7 +74,7 @@ def test_a_wrong_label_that_breaks_the_text_is_not_believed() -> None:
     assert decode_text(TEXTS["ko"].encode("cp949"), "utf-8").text == TEXTS["ko"]
 
 
-def test_labels_mean_what_browsers_take_them_for() -> None:
+def test_labels_mean_the_same_as_in_browsers() -> None:
     assert [codec_for(label) for label in (" Latin1 ", "gb2312", "x-sjis", "US-ASCII", "nonsense", "rot13", "idna")] == [
         "cp1252",
         "gb18030",
@@ -98,5 +98,5 @@ def test_decoding_never_fails_and_gives_valid_unicode(data: bytes, stated: str |
 @pytest.mark.parametrize(
     "label", ["unicode-escape", "unicode_escape", "raw-unicode-escape", "utf7", "UTF-7", "idna", "hex", "rot13", "undefined"]
 )
-def test_a_codec_that_is_no_charset_is_none(label: str) -> None:
+def test_a_codec_that_is_not_a_charset_is_refused(label: str) -> None:
     assert codec_for(label) is None

@@ -82,9 +82,7 @@ def read_rows(path: Path, stored: bytes) -> tuple[list[str], list[Unread]]:
 @pytest.mark.parametrize("suffix", PACK)
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_rows_of_intact_members_are_read_and_nothing_else(
-    tmp_path_factory: pytest.TempPathFactory, suffix: str, data: st.DataObject
-) -> None:
+def test_only_rows_of_intact_members_are_read(tmp_path_factory: pytest.TempPathFactory, suffix: str, data: st.DataObject) -> None:
     sizes = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=6))
     seeds = [list(range(100 * number, 100 * number + size)) for number, size in enumerate(sizes)]
     members = [PACK[suffix](b"".join(map(row, numbers))) for numbers in seeds]

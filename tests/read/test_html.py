@@ -47,7 +47,7 @@ def test_a_page_whose_main_part_is_not_found_is_read_whole_but_for_navigation() 
     assert page.text.strip() == (PARAGRAPH * 10).strip()
 
 
-def test_what_the_head_states_is_found() -> None:
+def test_facts_in_the_head_are_found() -> None:
     head = (
         "<title> A\n title </title><META NAME=ROBOTS content='NoIndex,  noai'><meta name=description content=robots>"
         '<meta content="1" name="tdm-reservation">'
@@ -60,16 +60,16 @@ def test_what_the_head_states_is_found() -> None:
 
 
 @pytest.mark.parametrize("href", ["javascript:x()", "http://[broken", "", "mailto:a@a.example"])
-def test_a_licence_that_is_no_web_address_is_none(href: str) -> None:
+def test_a_licence_must_be_a_web_address(href: str) -> None:
     assert extract(article(f"<p>{PARAGRAPH}</p><a rel=license href='{href}'>x</a>"), "resiliparse").licence is None
 
 
-def test_nothing_stated_is_none() -> None:
+def test_missing_facts_are_none() -> None:
     page = extract("<p>words", "resiliparse")
     assert page[1:] == (None, None, (), None, False, 0)
 
 
-def test_layout_leaves_no_traces() -> None:
+def test_traces_of_layout_are_removed() -> None:
     assert tidy("\ufeff\r\n a \u00a0b \t\r\n\0\r\n\n\n\n  c\u00a0\r") == "a  b\n\n  c"
 
 
@@ -129,7 +129,7 @@ def test_any_soup_is_read(html: str) -> None:
 
 
 @given(SOUP)
-def test_no_tag_of_the_parsed_page_has_more_attributes_than_were_counted(html: str) -> None:
+def test_parsed_tags_never_have_more_attributes_than_counted(html: str) -> None:
     """What the parser drops as a repetition it has compared, too: the count may be higher, never lower."""
     counts = [0]
     document = HTMLTree.parse(html).document

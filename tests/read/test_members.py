@@ -43,7 +43,7 @@ def contents(stored: bytes, name: str = "") -> list[tuple[int, bytes | str]]:
 
 @pytest.mark.parametrize("suffix", PACK)
 @given(st.lists(st.binary(max_size=2000), max_size=4))
-def test_content_is_what_was_packed(suffix: str, packed_of: list[bytes]) -> None:
+def test_decoded_content_equals_the_original(suffix: str, packed_of: list[bytes]) -> None:
     packed_of = [b"-" + part for part in packed_of]  # or else plain bytes could begin like packed ones
     packed = b"".join(map(PACK[suffix], packed_of))
     assert b"".join(piece for part in stored_parts(io.BytesIO(packed)) for piece in part.pieces()) == b"".join(packed_of)
@@ -62,7 +62,7 @@ def test_a_bomb_comes_in_bounded_pieces_and_is_held_up_to_a_limit(suffix: str) -
 
 
 @pytest.mark.parametrize("suffix", PACKED)
-def test_nothing_of_a_cut_part_is_believed_but_all_that_can_be_seen_is_there(suffix: str) -> None:
+def test_a_cut_part_is_damaged_but_all_of_its_visible_content_is_there(suffix: str) -> None:
     packed = PACK[suffix](b"".join(b"%d\n" % (i * i) for i in range(100_000)))
     (part,) = stored_parts(io.BytesIO(packed[: len(packed) // 2]))
     assert str(part.damage) == "truncated"
@@ -80,7 +80,7 @@ def test_changed_bytes_are_found_out(suffix: str, share: float) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
-def test_reading_goes_on_at_the_next_member_that_begins_well(suffix: str) -> None:
+def test_reading_continues_at_the_next_member_that_begins_well(suffix: str) -> None:
     pack = PACK[suffix]
     one, two, three = pack(b"good 1"), pack(b"good 2" + bytes(range(256)) * 4), pack(b"good 3")
     cut = two[: len(two) // 2]
@@ -96,7 +96,7 @@ def test_a_wrong_checksum_is_damage() -> None:
     assert contents(bytes(stored) + gzip.compress(b"good 2")) == [(0, f"gzip_damaged {len(stored)}"), (len(stored), b"good 2")]
 
 
-def test_what_lies_between_members_is_a_part_unless_it_is_padding() -> None:
+def test_bytes_between_members_are_a_part_unless_they_are_padding() -> None:
     one, two = gzip.compress(b"good 1"), gzip.compress(b"good 2")
     stored = b"junk\1" + one + bytes(5000) + two + b"\x1f\x8b\x08" + b"more junk" + bytes(9)
     assert contents(stored, "a.gz") == [
@@ -108,7 +108,7 @@ def test_what_lies_between_members_is_a_part_unless_it_is_padding() -> None:
 
 
 @pytest.mark.parametrize("suffix", PACKED)
-def test_a_hole_of_zeros_is_no_padding(suffix: str) -> None:
+def test_a_long_run_of_zeros_is_a_hole_and_not_padding(suffix: str) -> None:
     one, two = PACK[suffix](b"good 1"), PACK[suffix](b"good 2")
     for hole in (bytes(100_000), bytes(3 << 20)):
         (_, first), (at, damage), (_, second), (tail, cut_off) = contents(one + hole + two + hole)
@@ -117,7 +117,7 @@ def test_a_hole_of_zeros_is_no_padding(suffix: str) -> None:
         assert (at, tail) == (len(one), len(one) + len(hole) + len(two))
 
 
-def test_a_file_is_taken_for_what_its_first_bytes_say_and_by_its_name_only_where_they_say_nothing() -> None:
+def test_first_bytes_decide_the_compression_and_the_name_only_if_they_are_inconclusive() -> None:
     for suffix, other in ((".gz", ".zst"), (".zst", ".bz2"), (".bz2", ".xz"), (".xz", ".gz")):
         packed = PACK[suffix](b"good")
         assert [what for _, what in contents(packed, f"a{other}")] == [b"good"]
@@ -164,7 +164,7 @@ def test_streams_may_be_padded(suffix: str, pad: bytes) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".bz2", ".xz"])
-def test_what_follows_a_damaged_stream_or_header_or_junk_is_read_with_a_part_for_each(suffix: str) -> None:
+def test_content_after_a_damaged_stream_header_or_junk_is_read(suffix: str) -> None:
     streams = [PACK[suffix](b"good %d" % i) for i in range(4)]
     reason = "bzip2_damaged" if suffix == ".bz2" else "xz_damaged"
     second = bytearray(streams[1])
@@ -217,7 +217,7 @@ def test_parts_say_whether_they_have_a_checksum(check: int) -> None:
         assert not part.lacks_checksum
 
 
-def test_the_search_for_what_is_intact_does_not_grow_with_the_square_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_for_intact_members_takes_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every 15th byte begins a member of stored blocks, each of which ends where the next one begins, up to the end of the file."""
     n_bytes = 15 * 4368 - 5
     period = gzip.compress(b"")[:10] + struct.pack("<BHH", 0, n_bytes, 0xFFFF - n_bytes)

@@ -30,11 +30,11 @@ def write(folder: Path, name: str, rows: list[dict[str, Any]]) -> Path:
 
 
 def check(folder: Path, **source: Any) -> list[str]:
-    """What is said of the source before it is read."""
-    said: list[str] = []
+    """The messages about a source before it is read."""
+    messages: list[str] = []
     sources = {"web": Source(path=(str(folder),), **source)}
-    check_sample(sources, plan(sources, folder), said.append)
-    return said
+    check_sample(sources, plan(sources, folder), messages.append)
+    return messages
 
 
 ROW = {"text": "words", "id": 1, "metadata": {"url": "http://a.example/", "lang": "en"}}
@@ -44,7 +44,7 @@ ROW = {"text": "words", "id": 1, "metadata": {"url": "http://a.example/", "lang"
 @pytest.mark.parametrize(
     "setting", [{"text_column": "body"}, {"url_column": "link"}, {"url_column": "metadata.link"}, {"url_column": "id.url"}]
 )
-def test_a_column_that_no_record_has_is_an_error_that_names_those_there_are(tmp_path: Path, name: str, setting: dict[str, str]) -> None:
+def test_a_missing_column_is_an_error_that_names_the_existing_ones(tmp_path: Path, name: str, setting: dict[str, str]) -> None:
     write(tmp_path, name, [ROW])
     ((key, value),) = setting.items()
     found = r"columns found: text, id, metadata, metadata\.url, metadata\.lang\. Set "
@@ -61,7 +61,7 @@ def test_a_column_that_some_records_have_is_fine_though_it_be_null(tmp_path: Pat
     assert check(tmp_path, url_column="link") == []
 
 
-def test_a_source_without_urls_that_names_no_column_for_them_is_fine(tmp_path: Path) -> None:
+def test_a_source_without_urls_needs_no_url_column(tmp_path: Path) -> None:
     write(tmp_path, "a.jsonl", [{"text": "words"}])
     assert check(tmp_path) == []
 

@@ -71,7 +71,7 @@ def test_licence_url_and_meta_are_read_from_strings_of_every_kind(tmp_path: Path
     assert (document["url"], document["licence"], json.loads(document["meta"])) == ("http://a.example/", "MIT", {"title": "T"})
 
 
-def test_text_that_is_no_string_is_told_and_bytes_that_are_no_utf8_are_marked(tmp_path: Path) -> None:
+def test_text_that_is_not_a_string_fails_and_invalid_utf8_is_marked(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": pa.array([5])}), tmp_path / "a.parquet")
     assert reasons(read_file(tmp_path / "a.parquet")[1]) == [(0, "failed", "text_not_string")]
     for number, column in enumerate(
@@ -101,7 +101,7 @@ def test_text_that_is_no_string_is_told_and_bytes_that_are_no_utf8_are_marked(tm
     ],
     ids=lambda column: str(column.type),
 )
-def test_the_text_is_read_whatever_another_column_is(tmp_path: Path, column: pa.Array) -> None:
+def test_the_text_is_read_whatever_the_other_columns_are(tmp_path: Path, column: pa.Array) -> None:
     pq.write_table(pa.table({"text": ["words"], "other": column}), tmp_path / "a.parquet")
     ((document,), _) = read_file(tmp_path / "a.parquet")
     assert (document["raw_text"], document["meta"]) == ("words", None)

@@ -69,7 +69,7 @@ def test_plain_text_under_a_coding_is_shown_as_it_is(coding: str, body: bytes) -
 
 @pytest.mark.parametrize("coding", ["aws-chunked", "8bit", "binary", "UTF-8", "iso-8859-1", "text/html", "none", "null", "*", "%", "en-US"])
 @pytest.mark.parametrize("body", [BODY, PNG])
-def test_a_coding_that_names_none_changes_nothing(coding: str, body: bytes) -> None:
+def test_an_unknown_coding_changes_nothing(coding: str, body: bytes) -> None:
     assert parse_http(http(body, extra=f"Content-Encoding: {coding}\r\n"), LIMIT).body == body
     packed = http(gzip.compress(body, mtime=0), extra=f"Content-Encoding: {coding}, gzip\r\n")
     assert parse_http(packed, LIMIT).body == body
@@ -108,7 +108,7 @@ def test_transfer_codings_are_undone_before_content_codings() -> None:
         ("zstd", zstandard.compress(bytes(2 * LIMIT)), "too_large"),
     ],
 )
-def test_what_cannot_be_decoded_or_grows_too_large_fails(coding: str, stored: bytes, why: str) -> None:
+def test_undecodable_and_too_large_bodies_fail(coding: str, stored: bytes, why: str) -> None:
     assert reason(parse_http, http(stored, extra=f"Content-Encoding: {coding}\r\n"), LIMIT) == ("failed", why)
 
 
@@ -176,7 +176,7 @@ def test_heads_may_end_lines_with_lf_alone_and_repeat_fields() -> None:
         (b"just words", "", "", "text"),
     ],
 )
-def test_pages_and_texts_are_known_whatever_is_stated(body: bytes, declared: str, identified: str, kind: str) -> None:
+def test_pages_and_texts_are_recognised_whatever_is_stated(body: bytes, declared: str, identified: str, kind: str) -> None:
     assert content_kind(body, declared, identified) == kind
 
 

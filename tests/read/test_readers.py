@@ -127,7 +127,7 @@ def test_a_file_whose_first_bytes_fit_two_formats_has_the_first_of_the_list(tmp_
     assert found.format == "warc"
 
 
-def test_a_document_is_what_every_reader_yields_for_its_simplest_file(tmp_path: Path) -> None:
+def test_every_reader_yields_a_document_for_a_minimal_file(tmp_path: Path) -> None:
     for reader, name, content in (
         (reader_of("text"), "a.txt", b"a b"),
         (reader_of("code"), "a.py", b"a b"),

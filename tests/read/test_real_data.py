@@ -51,7 +51,7 @@ def at(row: dict[str, Any]) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("case", [case for case in manifest() if not case["records_written"]], ids=lambda case: case["file"])
-def test_what_is_no_archive_is_one_row(case: dict[str, Any]) -> None:
+def test_a_file_that_is_not_an_archive_is_one_row(case: dict[str, Any]) -> None:
     (found,) = read_records(DAMAGED / case["file"], case["file"], LIMIT)
     assert not isinstance(found, WarcRecord)
     address, unread = found

@@ -27,7 +27,7 @@ def test_a_line_right_after_itself_comes_out_once() -> None:
     assert lines(body).count("Wide screen text") == 1
 
 
-def test_what_the_middle_of_a_page_repeats_stays() -> None:
+def test_repetition_in_the_middle_of_a_page_stays() -> None:
     body = BODY.replace("Paragraph 12.</p>", "Paragraph 12.</p><h3>Features</h3>").replace(
         "Paragraph 18.</p>", "Paragraph 18.</p><h3>Features</h3>"
     )

@@ -64,7 +64,7 @@ def test_records_of_large_files_are_foreseen_by_their_first_bytes(folder: Path, 
     assert foreseen(found) == pytest.approx(8000, rel=0.05)
 
 
-def test_the_cut_at_the_end_of_the_first_bytes_is_no_failure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cut_after_the_first_bytes_is_not_a_failure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "HEAD_BYTES", 4000)
     Path("d/a.warc.gz").write_bytes(b"".join(members(pages(400))))
     Path("d/b.warc.gz").write_bytes(gzip.compress(b"".join(pages(4000)), 1))
@@ -75,7 +75,7 @@ def test_the_cut_at_the_end_of_the_first_bytes_is_no_failure(folder: Path, monke
     assert 2000 < foreseen(found) < 8000
 
 
-def test_what_a_sample_stands_for_is_told_by_format(folder: Path) -> None:
+def test_estimates_are_made_by_format(folder: Path) -> None:
     Path("d/a.jsonl").write_bytes(lines(300))
     pq.write_table(pa.table({"text": ["a"] * 5000}), "d/b.parquet")
     Path("d/c.txt").write_text("a b c")

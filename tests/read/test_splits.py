@@ -103,7 +103,7 @@ def test_a_stated_format_holds_for_named_files_and_globs(folder: Path) -> None:
     assert [format_ for format_, _ in files("d/part-*", format="jsonl")] == ["jsonl", "jsonl"]
 
 
-def test_a_code_tree_holds_its_known_languages_without_what_is_excluded(folder: Path) -> None:
+def test_a_code_tree_is_files_in_known_languages_except_excluded_ones(folder: Path) -> None:
     touch("t/a.py", "t/b.png", "t/test/c.py", "t/lib/test/d.py", "t/lib/e.c", "t/site-packages/f.py", "t/config-3/g.py", "t/README.md")
     excluded = ("test/**", "**/test/**", "site-packages/**", "config-*/**")
     assert files("t", format="code", exclude=excluded) == [("code", ("t/a.py", "t/lib/e.c"))]
@@ -123,7 +123,7 @@ def test_a_code_tree_holds_its_known_languages_without_what_is_excluded(folder: 
         ("[x", "[x", "x"),
     ],
 )
-def test_globs_mean_what_a_shell_means(pattern: str, matching: str, other: str) -> None:
+def test_globs_match_as_in_a_shell(pattern: str, matching: str, other: str) -> None:
     assert re.fullmatch(glob_pattern(pattern), matching)
     assert not re.fullmatch(glob_pattern(pattern), other)
 
@@ -162,7 +162,7 @@ def test_inputs_are_described_by_size_and_time(folder: Path) -> None:
         ),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_a_remedy(folder: Path, path: tuple[str, ...], settings: dict[str, Any], message: str) -> None:
+def test_unreadable_paths_are_refused_with_a_remedy(folder: Path, path: tuple[str, ...], settings: dict[str, Any], message: str) -> None:
     touch("pictures/a.png", "d/a.txt")
     Path("a.json").write_text("[1]")
     with pytest.raises(InputError, match=message):
@@ -176,7 +176,7 @@ def test_two_sources_may_not_read_one_file_even_by_another_name(folder: Path) ->
         plan({"one": Source(path=("d/*.jsonl",)), "two": Source(path=("link/b.jsonl",))}, Path("run"))
 
 
-def test_what_is_named_and_not_read_is_counted_by_ending(folder: Path) -> None:
+def test_files_passed_over_are_counted_by_ending(folder: Path) -> None:
     touch(
         "d/robots.txt", "d/a.html", "d/b.HTML", "d/c.csv.gz", "d/e.arrow", "d/notes", "d/.hidden", "d/x.a-very-long-ending", "d/old/f.txt"
     )

@@ -62,7 +62,7 @@ def test_a_text_file_is_a_document(tmp_path: Path, name: str, content: bytes, te
         (gzip.compress(b"text", mtime=0) + b"\1junk", Unread(Outcome.FAILED, "gzip_damaged", 5, None, 29)),
     ],
 )
-def test_what_is_no_text_has_a_reason(tmp_path: Path, content: bytes, unread: Unread) -> None:
+def test_content_that_is_not_text_has_a_reason(tmp_path: Path, content: bytes, unread: Unread) -> None:
     (tmp_path / "a.txt").write_bytes(content)
     assert read_text_file(tmp_path / "a.txt", "a.txt", None, LIMITS) == unread
 
@@ -76,7 +76,7 @@ def test_what_is_no_text_has_a_reason(tmp_path: Path, content: bytes, unread: Un
         (lzma.compress(b"text", check=lzma.CHECK_CRC32), -24, "xz_damaged"),
     ],
 )
-def test_a_text_file_whose_checksum_is_wrong_is_no_document(tmp_path: Path, packed: bytes, at: int, reason: str) -> None:
+def test_a_text_file_with_a_wrong_checksum_fails(tmp_path: Path, packed: bytes, at: int, reason: str) -> None:
     (tmp_path / "a.txt").write_bytes(packed)
     assert isinstance(read_text_file(tmp_path / "a.txt", "a.txt", None, LIMITS), Document)
     changed = bytearray(packed)
@@ -87,7 +87,7 @@ def test_a_text_file_whose_checksum_is_wrong_is_no_document(tmp_path: Path, pack
     assert (unread.reason, unread.lost_bytes > 0) == (reason, True)
 
 
-def test_a_text_file_of_several_members_is_one_document_and_says_if_nothing_confirms_it(tmp_path: Path) -> None:
+def test_a_text_file_of_several_members_is_one_document_and_states_a_missing_checksum(tmp_path: Path) -> None:
     cases: tuple[tuple[str, bytes, Meta], ...] = (
         ("a.txt.gz", gzip.compress(b"one ") + gzip.compress(b"two"), {"charset": "utf-8"}),
         ("a.txt.bz2", bz2.compress(b"one ") + bz2.compress(b"two"), {"charset": "utf-8"}),

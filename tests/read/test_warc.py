@@ -62,7 +62,7 @@ def test_only_responses_resources_and_conversions_are_input_records(tmp_path: Pa
 
 
 @pytest.mark.parametrize("kind", ["resource", "conversion"])
-def test_what_crawlers_keep_for_themselves_is_passed_over_and_counted(tmp_path: Path, kind: str) -> None:
+def test_internal_records_of_crawlers_are_passed_over_and_counted(tmp_path: Path, kind: str) -> None:
     addresses = {
         "http://a.example/": None,
         "<https://a.example/>": None,
@@ -91,7 +91,7 @@ def test_what_crawlers_keep_for_themselves_is_passed_over_and_counted(tmp_path: 
 
 
 def test_responses_of_name_servers_and_registries_are_passed_over_and_exchanges_are_not(tmp_path: Path) -> None:
-    """Heritrix writes `dns:` and `whois:` as responses that are no HTTP; a custom scheme may name a page that was fetched by HTTP."""
+    """Heritrix writes `dns:` and `whois:` as responses without HTTP; a custom scheme may name a page that was fetched by HTTP."""
     of_others = [
         record(f"{scheme}:a.example", b"Registrant: words", kind="response").replace(b"application/http; msgtype=response", b"text/plain")
         for scheme in ("dns", "whois")
@@ -104,7 +104,7 @@ def test_responses_of_name_servers_and_registries_are_passed_over_and_exchanges_
     assert passed_over == {"response dns:": 1, "response whois:": 1}
 
 
-def test_a_page_twin_that_is_damaged_has_no_row(tmp_path: Path) -> None:
+def test_a_damaged_page_twin_has_no_row(tmp_path: Path) -> None:
     twin = gzip.compress(record("urn:text:http://a.example/", random.Random(1).randbytes(9000), kind="resource"), mtime=0)
     stored = members(pages(1))[0] + twin[:-500] + members(pages(1))[0]
     assert [what for _, _, what in read(tmp_path / "a", stored)] == urls([0, 0])
@@ -207,7 +207,7 @@ def test_every_record_that_is_seen_in_a_damaged_member_has_a_row(tmp_path: Path)
     assert [unread.lost_bytes for _, unread in rows] == [0] * 19 + [len(damaged)]
 
 
-def test_what_is_lost_of_a_plain_file_is_known_in_bytes(tmp_path: Path) -> None:
+def test_lost_bytes_of_a_plain_file_are_counted(tmp_path: Path) -> None:
     records = pages(4)
     hole = b"\x01hole" * 1000
     (tmp_path / "a.warc").write_bytes(records[0] + hole + b"\r\n" + records[1] + records[2][:-40])
@@ -341,7 +341,7 @@ def test_a_damaged_member_is_one_row_and_the_rest_is_read(tmp_path: Path) -> Non
     assert [offset for offset, _, _ in found] == starts(stored)
 
 
-def test_a_damaged_record_of_a_type_that_is_no_input_has_no_row(tmp_path: Path) -> None:
+def test_a_damaged_record_that_is_not_input_has_no_row(tmp_path: Path) -> None:
     request = gzip.compress(record("http://a.example/q", http(random.Random(1).randbytes(100_000)), kind="request"), mtime=0)
     stored = members(pages(1))[0] + request[:-12] + members(pages(1))[0]
     assert [what for _, _, what in read(tmp_path / "a", stored)] == urls([0, 0])
@@ -356,7 +356,7 @@ def test_a_cut_file_ends_with_a_row(tmp_path: Path) -> None:
     assert found == [(0, 0, "http://a.example/0"), (len(records[0]), 0, "truncated")]
 
 
-def test_records_of_one_member_are_told_apart_by_part(tmp_path: Path) -> None:
+def test_records_of_one_member_differ_by_part(tmp_path: Path) -> None:
     assert read(tmp_path / "a", gzip.compress(b"".join(pages(3)), mtime=0)) == [(0, i, url) for i, url in enumerate(urls([0, 1, 2]))]
 
 
@@ -419,7 +419,7 @@ def test_header_names_versions_and_separators_may_vary(tmp_path: Path) -> None:
     assert [what.strip() for _, _, what in read(tmp_path / "a", stored, "a.warc")] == urls([0, 0, 0])
 
 
-def test_an_unknown_type_is_told(tmp_path: Path) -> None:
+def test_an_unknown_type_fails(tmp_path: Path) -> None:
     stored = pages(1)[0] + record("http://a.example/1", b"", kind="respnse")
     assert [what for _, _, what in read(tmp_path / "a", stored, "a.warc")] == ["http://a.example/0", "unknown_record_type"]
 
@@ -469,7 +469,7 @@ def test_no_damage_loses_an_intact_member_or_reads_one_twice(tmp_path_factory: p
     assert len(found) <= 4 + len(hit)
 
 
-def test_damage_before_records_that_are_no_input_has_its_row(tmp_path: Path) -> None:
+def test_damage_before_records_that_are_not_input_has_its_row(tmp_path: Path) -> None:
     torn = bytearray(gzip.compress(pages(1)[0], mtime=0))
     torn[len(torn) // 2 :] = bytes(len(torn) - len(torn) // 2)
     info = gzip.compress(record("http://a.example/", b"software: x", kind="warcinfo"), mtime=0)
@@ -499,7 +499,7 @@ def test_a_record_right_behind_a_header_without_an_end_of_its_own_is_read(tmp_pa
     assert [row["reason"] for row in failures] == ["bad_content_length"]
 
 
-def test_damage_behind_a_record_that_is_no_input_has_its_row(tmp_path: Path) -> None:
+def test_damage_after_a_record_that_is_not_input_has_its_row(tmp_path: Path) -> None:
     info = record("http://a.example/", random.Random(0).randbytes(9000).hex().encode(), kind="warcinfo")
     stored = bytearray(gzip.compress(info + pages(1)[0], mtime=0))
     at = len(gzip.compress(info, mtime=0)) - 4

@@ -21,7 +21,7 @@ from pipelines.read.members import stored_parts
 from pipelines.read.parts import Part
 from pipelines.read.reader import NearMiss, ReadContext, Reader
 from pipelines.read.records import Address, RecordResult, Rejected, Unread, failed, unread_part
-from pipelines.read.rows import LENIENT_DECODER, NumberedRow, parse_json, read_row, well_formed
+from pipelines.read.rows import LENIENT_DECODER, NumberedRow, parse_json, read_row, replace_surrogates
 from pipelines.text.nested import Row
 from schemas.ledger import Outcome
 
@@ -199,7 +199,7 @@ def _objects(line: bytes) -> list[Row]:
             return []
         if not isinstance(row, dict):
             return []
-        rows.append(well_formed(row))
+        rows.append(replace_surrogates(row))
     return rows
 
 

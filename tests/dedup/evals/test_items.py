@@ -165,12 +165,12 @@ def test_text_has_an_item_a_line_compressed_or_not(tmp_path: Path) -> None:
     assert not read_eval_file(tmp_path / "a.txt.gz", COLUMNS).without_text  # a blank line is not a row
 
 
-def test_a_byte_order_mark_is_no_part_of_a_line_of_text(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_not_part_of_the_first_line(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbf" + f"{Q1}\n".encode())
     assert items(tmp_path / "a.txt") == [("a", "0", [Q1])]
 
 
-def test_an_id_may_be_zero_and_what_is_no_plain_value_is_no_id(tmp_path: Path) -> None:
+def test_an_id_may_be_zero_and_must_be_a_plain_value(tmp_path: Path) -> None:
     rows = [{"question": Q1, "id": {"n": 1}, "set": ["bees"]}, {"question": Q2, "id": 0, "set": "bees"}]
     (tmp_path / "a.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     assert items(tmp_path / "a.jsonl") == [("a", "0", [Q1]), ("bees", "0", [Q2])]
@@ -220,7 +220,7 @@ def test_a_row_that_is_too_large_costs_itself_alone(tmp_path: Path, monkeypatch:
     assert (len(found.items), found.without_text) == (2, {"too_large": 1})
 
 
-def test_items_that_are_too_short_are_counted_and_none_but_such_is_an_error(tmp_path: Path) -> None:
+def test_short_items_are_counted_and_only_short_ones_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("2 + 2 =\n")
     config = Decontaminate(paths=(str(tmp_path / "*"),))
     with pytest.raises(InputError, match=r"none of 1 items has decontaminate\.min_words = 8 words"):
@@ -241,7 +241,7 @@ def test_items_that_are_too_short_are_counted_and_none_but_such_is_an_error(tmp_
         (lambda content: lzma.compress(content, check=lzma.CHECK_CRC32), None),
     ],
 )
-def test_nothing_of_a_packed_file_is_an_item_unless_its_checksum_is_right(
+def test_a_compressed_file_with_a_wrong_checksum_has_no_items(
     tmp_path: Path, name: str, pack: Callable[[bytes], bytes], at: int | None
 ) -> None:
     content = {"a.txt": f"{Q1}\n".encode(), "a.json": json.dumps(ROWS, indent=1).encode(), "a.jsonl": LINES}[name]
