@@ -26,13 +26,15 @@ _BY_DISTANCE: Final = ("max_depth", "too_many_redirects")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferedUrl:
-    """A URL that was offered."""
+    """The result of offering a URL to the frontier."""
 
     id: int
     queued_at: str | None = None
     """The site at which it waits from now on; None if it was known already or is refused."""
     refusal: Failure | None = None
     """Why a new URL is refused."""
+    admitted_at: tuple[str, ...] = ()
+    """The sites of URLs, refused before, that wait from now on because this offer shortens the path to them; a site per URL."""
 
 
 class CrawlRules:
@@ -63,20 +65,20 @@ class Frontier:
         """Nothing is queued for the sites in `given_up`, a set that grows during the crawl."""
         self.rules, self.max_depth, self.state, self.given_up = rules, max_depth, state, given_up
 
-    def offer(self, url: str, depth: int) -> list[OfferedUrl]:
-        """Queue a URL that a page links to, unless it is known. In the result it is followed by URLs that its shorter path admits."""
+    def offer(self, url: str, depth: int) -> OfferedUrl:
+        """Queue a URL that a page links to, unless it is known."""
         return self._admit(url, depth, 0, None)
 
-    def follow(self, target: Target, url: str) -> list[OfferedUrl]:
-        """Queue the URL that `target` redirects to, before all others; the result is like that of `offer`."""
+    def follow(self, target: Target, url: str) -> OfferedUrl:
+        """Queue the URL that `target` redirects to before all others, unless it is known."""
         return self._admit(url, target.depth, target.hops + 1, target.discovery)
 
-    def _admit(self, url: str, depth: int, hops: int, discovery: int | None) -> list[OfferedUrl]:
+    def _admit(self, url: str, depth: int, hops: int, discovery: int | None) -> OfferedUrl:
         spelled = canonical(url)
         key = hashlib.blake2b((spelled or url).encode("utf-8", "surrogatepass"), digest_size=16).digest()
         known = self.state.known(key)
         if known is not None:
-            return [OfferedUrl(id=known.id), *self._shorten_paths(known, depth, hops)]
+            return OfferedUrl(id=known.id, admitted_at=tuple(self._shorten_paths(known, depth, hops)))
         if spelled is None:
             refusal: Failure | None = Failure("invalid_url" if is_web(url) else "not_http", "not an http(s) URL that can be requested")
         else:
@@ -87,11 +89,11 @@ class Frontier:
         if refusal is None and site in self.given_up:
             reason = GIVEN_UP
         id_ = self.state.add(key, spelled if visitable else None, site, depth=depth, hops=hops, discovery=discovery, outcome=reason)
-        return [OfferedUrl(id=id_, queued_at=None if reason else site, refusal=refusal)]
+        return OfferedUrl(id=id_, queued_at=None if reason else site, refusal=refusal)
 
-    def _shorten_paths(self, known: KnownUrl, depth: int, hops: int) -> list[OfferedUrl]:
-        """Correct depths after a new path to a known URL; returns the URLs that this queues."""
-        found, changed = [], [(known, depth, hops)]
+    def _shorten_paths(self, known: KnownUrl, depth: int, hops: int) -> list[str]:
+        """Correct depths after a new path to a known URL; returns the site of every URL that this queues."""
+        sites, changed = [], [(known, depth, hops)]
         while changed:
             known, depth, hops = changed.pop()
             depth, hops = min(depth, known.depth), min(hops, known.hops)
@@ -100,11 +102,11 @@ class Frontier:
             admit = known.outcome in _BY_DISTANCE and self._too_far(depth, hops) is None
             site = self.state.shorten_path(known, depth=depth, hops=hops, admit=admit)
             if site is not None:
-                found.append(OfferedUrl(id=known.id, queued_at=site))
+                sites.append(site)
             links = self.state.links(known.id)
             step = (depth, hops + 1) if links.is_redirect else (depth + 1, 0)
             changed += [(self.state.by_id(link), *step) for link in links.ids]
-        return found
+        return sites
 
     def _too_far(self, depth: int, hops: int) -> Failure | None:
         """Why a URL is not visited on this path; None if it may be."""

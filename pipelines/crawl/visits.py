@@ -168,7 +168,7 @@ class Crawler:
         if visit.redirect is not None:
             offered = self.frontier.follow(target, visit.redirect)
             links = [self._queue_offered(offered, target.url, target.depth)]
-            if offered[0].queued_at == target.site:
+            if offered.queued_at == target.site:
                 onward = self.state.begin(links[0])
         elif visit.outcome != "fetched":
             self._add_failed_seed(target.depth, target.url, Failure(visit.outcome, visit.detail))
@@ -187,14 +187,15 @@ class Crawler:
             self.given_up.add(site)
             self.state.give_up(site, GIVEN_UP)
 
-    def _queue_offered(self, offered: list[OfferedUrl], url: str, depth: int) -> int:
-        """Queue the sites at which an offered URL waits now; returns the id of the first, which is `url`."""
-        for one in offered:
-            if one.queued_at is not None:
-                self._queue(one.queued_at)
-        if offered[0].refusal is not None:
-            self._add_failed_seed(depth, url, offered[0].refusal)
-        return offered[0].id
+    def _queue_offered(self, offered: OfferedUrl, url: str, depth: int) -> int:
+        """Queue the sites at which URLs wait because of the offer; returns the id of the offered URL."""
+        if offered.queued_at is not None:
+            self._queue(offered.queued_at)
+        for site in offered.admitted_at:
+            self._queue(site)
+        if offered.refusal is not None:
+            self._add_failed_seed(depth, url, offered.refusal)
+        return offered.id
 
     def _queue(self, site: str) -> None:
         self.budget.queue(site)

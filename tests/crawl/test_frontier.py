@@ -1,4 +1,4 @@
-"""Breadth-first order inside a site, every URL counted once, and shorter ways that turn up late."""
+"""Breadth-first order within a site, every URL counted once, and shorter paths that turn up late."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def taken(queue: Frontier, site: str = SITE) -> list[Target]:
 
 def visit(queue: Frontier, url: str, *links: str, redirect: str | None = None, depth: int = 0) -> int:
     """Offer a URL, visit it at once, and settle it with its links."""
-    id_ = queue.offer(url, depth)[0].id
+    id_ = queue.offer(url, depth).id
     target = queue.state.begin(id_)
     made = Visit(outcome="redirected" if redirect else "fetched", origin="http://a.example", redirect=redirect, links=links)
     queue.state.keep_visit(target, made, None)
     found = [queue.follow(target, redirect)] if redirect else [queue.offer(link, target.depth + 1) for link in links]
-    queue.state.settle(target, made.outcome, [one[0].id for one in found])
+    queue.state.settle(target, made.outcome, [offered.id for offered in found])
     return id_
 
 
@@ -56,7 +56,7 @@ def test_offered_urls_come_back_once_and_in_order(frontier: Make) -> None:
         queue.offer(url, 1)
     queue.offer("http://a.example/0", 0)
     assert [target.url[-1] for target in taken(queue)] == ["0", "2", "1"]
-    assert queue.offer("http://a.example/1", 2)[0].queued_at is None
+    assert queue.offer("http://a.example/1", 2).queued_at is None
     assert taken(queue) == []
     assert not queue.state.outcomes()
 
@@ -77,10 +77,10 @@ def test_sites_take_turns_within_a_level() -> None:
 )
 def test_a_refused_url_is_counted_once_with_its_reason(frontier: Make, url: str, depth: int, reason: str) -> None:
     queue = frontier(exclude=("/priv[a-z]+/",), max_depth=3)
-    (found,) = queue.offer(url, depth)
-    assert found.refusal is not None
-    assert found.refusal.reason == reason
-    assert queue.offer(url, depth)[0].refusal is None
+    offered = queue.offer(url, depth)
+    assert offered.refusal is not None
+    assert offered.refusal.reason == reason
+    assert queue.offer(url, depth).refusal is None
     assert queue.state.outcomes() == {reason: 1}
     assert taken(queue) == []
 
@@ -91,10 +91,10 @@ def test_a_redirect_is_visited_next_unless_known_or_out_of_scope(frontier: Make)
         queue.offer(f"http://a.example/{name}", 2)
     start = queue.state.begin_next(SITE)
     assert start is not None
-    assert queue.follow(start, "http://a.example/new")[0].queued_at == SITE
-    assert queue.follow(start, "http://a.example/new")[0].queued_at is None
+    assert queue.follow(start, "http://a.example/new").queued_at == SITE
+    assert queue.follow(start, "http://a.example/new").queued_at is None
     assert [(target.url[17:], target.depth, target.hops) for target in taken(queue)] == [("new", 2, 1), ("y", 2, 0), ("z", 2, 0)]
-    refusal = queue.follow(start, "http://b.example/")[0].refusal
+    refusal = queue.follow(start, "http://b.example/").refusal
     assert isinstance(refusal, Failure)
     assert refusal.reason == "redirect_out_of_scope"
     assert "http://b.example/" in refusal.detail
@@ -102,22 +102,22 @@ def test_a_redirect_is_visited_next_unless_known_or_out_of_scope(frontier: Make)
 
 def test_redirects_in_a_row_are_limited(frontier: Make) -> None:
     queue = frontier()
-    at = queue.state.begin(queue.offer("http://a.example/0", 0)[0].id)
+    at = queue.state.begin(queue.offer("http://a.example/0", 0).id)
     for hop in range(1, MAX_REDIRECTS + 1):
-        at = queue.state.begin(queue.follow(at, f"http://a.example/{hop}")[0].id)
-    refusal = queue.follow(at, "http://a.example/too-far")[0].refusal
+        at = queue.state.begin(queue.follow(at, f"http://a.example/{hop}").id)
+    refusal = queue.follow(at, "http://a.example/too-far").refusal
     assert isinstance(refusal, Failure)
     assert refusal.reason == "too_many_redirects"
 
 
-def test_a_shorter_way_brings_nearer_all_that_it_leads_to(frontier: Make) -> None:
-    """b was found three links away, by a slow way; then the seed links to it."""
+def test_a_shorter_path_corrects_the_depth_of_all_that_it_leads_to(frontier: Make) -> None:
+    """b was found three links away, on a slow path; then the seed links to it."""
     queue = frontier(max_depth=4)
     visit(queue, "http://a.example/b", "http://a.example/c", depth=3)
     visit(queue, "http://a.example/c", "http://a.example/far", depth=4)
     assert queue.state.outcomes()["max_depth"] == 1
-    first, *nearer = queue.offer("http://a.example/b", 1)
-    assert (first.queued_at, [one.queued_at for one in nearer]) == (None, [SITE])
+    offered = queue.offer("http://a.example/b", 1)
+    assert (offered.queued_at, offered.admitted_at) == (None, (SITE,))
     (far,) = taken(queue)
     assert (far.url, far.depth) == ("http://a.example/far", 3)
     assert not queue.state.outcomes()["max_depth"]
