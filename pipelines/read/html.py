@@ -63,7 +63,7 @@ class Page(NamedTuple):
     """Repeated lines that were left out."""
 
 
-def extract(html: str, extractor: Extractor, url: str | None = None, ruby: Ruby = "base") -> Page:
+def extract_page(html: str, extractor: Extractor, url: str | None = None, ruby: Ruby = "base") -> Page:
     """Parse the page and take its main text; Rejected for a page that would exhaust parsers."""
     data = html.encode("utf-8", "replace")
     attributes = most_attributes(data)
@@ -80,9 +80,9 @@ def extract(html: str, extractor: Extractor, url: str | None = None, ruby: Ruby 
         html = tree.document.html
     if is_ours:
         text, is_fallback = _main_text(tree)
-        text, n_repeated = without_repeats(tidy(without_marks(text)), title or "", html)
+        text, n_repeated = without_repeats(tidy_text(without_marks(text)), title or "", html)
     else:
-        text, is_fallback, n_repeated = tidy(_trafilatura(html, favor_precision=extractor == "trafilatura_precision")), False, 0
+        text, is_fallback, n_repeated = tidy_text(_trafilatura(html, favor_precision=extractor == "trafilatura_precision")), False, 0
     return Page(text, title, *facts, is_fallback, n_repeated)
 
 
@@ -123,7 +123,7 @@ def _trafilatura(html: str, *, favor_precision: bool) -> str:
     return trafilatura.extract(html, include_comments=False, include_tables=True, favor_precision=favor_precision) or ""
 
 
-def tidy(text: str) -> str:
+def tidy_text(text: str) -> str:
     """Extracted text without traces of layout: trailing spaces, no-break spaces, runs of blank lines."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").replace("\ufeff", "")
     lines = [line.rstrip() for line in text.replace("\u00a0", " ").split("\n")]
@@ -165,7 +165,7 @@ def _rights(data: bytes, lower: bytes) -> tuple[str, ...]:
     found: list[str] = []
     for meta in _tags(data, lower, _META_TAG, b"robots"):
         if meta.get("name", "").strip().lower() == "robots":
-            found += directives(meta.get("content", "").strip())
+            found += robots_directives(meta.get("content", "").strip())
     for meta in _tags(data, lower, _META_TAG, b"tdm-reservation"):
         content = meta.get("content", "").strip()
         if meta.get("name", "").strip().lower() == "tdm-reservation" and content in RESERVATIONS:
@@ -173,7 +173,7 @@ def _rights(data: bytes, lower: bytes) -> tuple[str, ...]:
     return tuple(found)
 
 
-def directives(value: str) -> list[str]:
+def robots_directives(value: str) -> list[str]:
     """The comma-separated directives of a robots meta or an X-Robots-Tag, without anything else in it."""
     return [directive for part in value.lower().split(",") if _DIRECTIVE.fullmatch(directive := " ".join(part.split()))]
 

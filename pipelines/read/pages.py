@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from pipelines.read.charset import DecodedText, decode_text
-from pipelines.read.html import RESERVATIONS, directives, extract, tidy
+from pipelines.read.html import RESERVATIONS, extract_page, robots_directives, tidy_text
 from pipelines.read.payload import Payload, content_kind, essence, parse_http, stated_charset
 from pipelines.read.records import Document, Meta, Rejected, Unread, dropped, failed
 from pipelines.read.warc_records import WarcRecord
@@ -34,14 +34,14 @@ def _document(record: WarcRecord, read: Read) -> Document:
     url = target_uri(record.headers)
     if kind == "text":
         decoded = decode_text(payload.body, stated_charset(content_type))
-        text, licence, rights = tidy(decoded.text), None, []
+        text, licence, rights = tidy_text(decoded.text), None, []
         if not text:
             raise dropped("empty_text")
     else:
         if len(payload.body) > read.max_html_bytes:
             raise failed("html_too_large", len(payload.body), read.max_html_bytes)
         decoded = decode_text(payload.body, stated_charset(content_type), is_html=True)
-        page = extract(decoded.text, read.extractor, url, read.ruby)
+        page = extract_page(decoded.text, read.extractor, url, read.ruby)
         if not page.text:
             raise dropped("no_main_content")
         text, licence, rights = page.text, page.licence, list(page.rights)
@@ -84,7 +84,7 @@ def _charset_meta(decoded: DecodedText) -> Meta:
 
 
 def _header_rights(headers: dict[str, str]) -> list[str]:
-    rights = directives(headers.get("x-robots-tag", ""))
+    rights = robots_directives(headers.get("x-robots-tag", ""))
     reservation = headers.get("tdm-reservation", "").strip().lower()
     return [*rights, f"tdm-reservation={reservation}"] if reservation in RESERVATIONS else rights
 

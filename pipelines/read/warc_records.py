@@ -115,34 +115,34 @@ def _lost_records(part: Part, max_bytes: int, *, is_reported: bool, is_all: bool
         return
     whole, stream = unread_part(part), Stream(part)
     has_header, has_more = False, is_all
-    seen: list[Address] = []
+    visible: list[Address] = []
     if not is_reported or stream.find_record():
         for found in _stream_records(stream, max_bytes):
             has_header |= found.has_header
             has_more = is_all or isinstance(found.record, str)
             if isinstance(found.record, tuple):
-                seen.append(found.record[0])
-            if len(seen) > part.n_bytes // _LEAST_RECORD_BYTES:
+                visible.append(found.record[0])
+            if len(visible) > part.n_bytes // _LEAST_RECORD_BYTES:
                 break
-    if not seen and (has_more or not has_header) and not is_reported:
-        seen = [Address(part.offset)]
-    for address in seen[:-1]:
+    if not visible and (has_more or not has_header) and not is_reported:
+        visible = [Address(part.offset)]
+    for address in visible[:-1]:
         yield _FoundRecord(has_header, (address, Unread(Outcome.FAILED, whole.reason)))
-    yield _FoundRecord(has_header, (seen[-1], whole) if seen else None)
+    yield _FoundRecord(has_header, (visible[-1], whole) if visible else None)
 
 
 # --- One decoded stream of records -----------------------------------------------------------------------------------
 
 
-class _Wrong(Exception):  # noqa: N818 - becomes a ledger row
+class _BadRecordError(Exception):
     def __init__(self, unread: Unread, *, is_past: bool = False) -> None:
         super().__init__(unread)
         self.unread = unread
         self.is_past = is_past  # whether the stream is already past the record
 
 
-def _wrong(reason: str, value: float | None = None, limit: float | None = None, *, is_past: bool = False) -> _Wrong:
-    return _Wrong(Unread(Outcome.FAILED, reason, value, limit), is_past=is_past)
+def _bad_record(reason: str, value: float | None = None, limit: float | None = None, *, is_past: bool = False) -> _BadRecordError:
+    return _BadRecordError(Unread(Outcome.FAILED, reason, value, limit), is_past=is_past)
 
 
 def _stream_records(stream: Stream, max_bytes: int) -> Iterator[_FoundRecord]:
@@ -161,11 +161,11 @@ def _stream_records(stream: Stream, max_bytes: int) -> Iterator[_FoundRecord]:
             headers = _take_header(stream)
             block = _take_block(stream, headers, max_bytes)
             is_confirmed = not stream.needs_digest or _has_its_digest(headers, block)
-        except _Wrong as wrong:
-            continues = wrong.is_past or (stream.position > start and stream.is_at_record()) or stream.find_record()
-            lost = 0 if wrong.is_past else max(wrong.unread.lost_bytes, min(stream.position - start, stream.stored_bytes))
+        except _BadRecordError as error:
+            continues = error.is_past or (stream.position > start and stream.is_at_record()) or stream.find_record()
+            lost = 0 if error.is_past else max(error.unread.lost_bytes, min(stream.position - start, stream.stored_bytes))
             is_input = not _kind_passed_over(headers)
-            yield _FoundRecord(bool(headers), (address, wrong.unread._replace(lost_bytes=lost)) if is_input else None)
+            yield _FoundRecord(bool(headers), (address, error.unread._replace(lost_bytes=lost)) if is_input else None)
             if not continues:
                 return
         else:
@@ -210,7 +210,7 @@ def _take_header(stream: Stream) -> dict[str, str]:
     if end is None and held < wanted and _VERSION_LINE.match(head):
         raise _cut_short(stream)
     if end is None or not _VERSION_LINE.match(head):
-        raise _wrong("bad_warc_header")
+        raise _bad_record("bad_warc_header")
     stream.drop(end.end())
     return header_fields(head[: end.start()].decode("utf-8", "replace"))
 
@@ -233,14 +233,14 @@ def _take_block(stream: Stream, headers: dict[str, str], max_bytes: int) -> byte
     """The block, if the bytes after it in its member confirm its length."""
     kind = _single_value(headers, "warc-type").lower()
     if kind not in _INPUT_TYPES | _OTHER_TYPES:
-        raise _wrong("unknown_record_type" if kind else "bad_warc_header")
+        raise _bad_record("unknown_record_type" if kind else "bad_warc_header")
     length = _single_value(headers, "content-length")
     if not _LENGTH.fullmatch(length):
-        raise _wrong("bad_content_length")
+        raise _bad_record("bad_content_length")
     n_bytes = int(length)
     if n_bytes > max_bytes:
         is_past = stream.skip_block(n_bytes)
-        raise _wrong("too_large" if is_past else "bad_content_length", n_bytes, max_bytes, is_past=is_past)
+        raise _bad_record("too_large" if is_past else "bad_content_length", n_bytes, max_bytes, is_past=is_past)
     held = stream.fill(n_bytes)
     if held < n_bytes:
         raise _cut_short(stream, held, n_bytes)
@@ -250,16 +250,16 @@ def _take_block(stream: Stream, headers: dict[str, str], max_bytes: int) -> byte
     stream.fill(after + RECORD_START_BYTES, within=True)
     follows = stream.peek(RECORD_START_BYTES, after)
     if follows and not follows.startswith((b"WARC/", b"\0", b"\r", b"\n")) and not b"WARC/".startswith(follows):
-        raise _wrong("bad_content_length", n_bytes)
+        raise _bad_record("bad_content_length", n_bytes)
     block = stream.peek(n_bytes)
     stream.drop(after)
     return block
 
 
-def _cut_short(stream: Stream, value: float | None = None, limit: float | None = None) -> _Wrong:
+def _cut_short(stream: Stream, value: float | None = None, limit: float | None = None) -> _BadRecordError:
     """The failure of a record that continues beyond the end of the readable bytes."""
     stream.reported = stream.cut_by
-    return _Wrong(unread_part(stream.reported)) if stream.reported else _wrong("truncated", value, limit)
+    return _BadRecordError(unread_part(stream.reported)) if stream.reported else _bad_record("truncated", value, limit)
 
 
 def _has_its_digest(headers: dict[str, str], block: bytes) -> bool:
@@ -271,6 +271,6 @@ def _has_its_digest(headers: dict[str, str], block: bytes) -> bool:
             digest = algorithm(block).digest()
             base32 = base64.b32encode(digest).decode().lower().rstrip("=")
             if stated.strip().lower().rstrip("=") not in (digest.hex(), base32):
-                raise _wrong("digest_mismatch", is_past=True)
+                raise _bad_record("digest_mismatch", is_past=True)
             is_confirmed = True
     return is_confirmed

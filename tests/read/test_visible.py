@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipelines.read.html import extract
+from pipelines.read.html import extract_page
 from tests.read.archives import PARAGRAPH
 
 INLINE = (
@@ -39,7 +39,7 @@ PIECES = st.lists(st.tuples(st.text(CHARACTERS, min_size=1, max_size=3), st.samp
 def extracted(paragraph: str, extractor: str = "resiliparse", ruby: str = "base") -> str:
     """The first line of the text of an article that begins with this mark-up."""
     page = f"<!doctype html><html><body><main><article>{paragraph}<p>{PARAGRAPH * 8}</p></article></main></body></html>"
-    text = extract(page, extractor, None, ruby).text  # type: ignore[arg-type]
+    text = extract_page(page, extractor, None, ruby).text  # type: ignore[arg-type]
     return text.removesuffix((PARAGRAPH * 8).strip()).strip()
 
 
@@ -81,7 +81,7 @@ def test_joiners_and_letters_behind_an_escaped_space_stay(text: str, shown: str)
 
 
 def test_a_title_of_one_character_is_that_character() -> None:
-    assert extract("<title>行</title><p>a</p>", "resiliparse").title == "行"
+    assert extract_page("<title>行</title><p>a</p>", "resiliparse").title == "行"
 
 
 def test_a_noncharacter_of_the_page_does_not_come_out() -> None:

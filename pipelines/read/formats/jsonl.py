@@ -25,7 +25,7 @@ from pipelines.read.rows import LENIENT_DECODER, NumberedRow, parse_json, read_r
 from pipelines.text.nested import Row
 from schemas.ledger import Outcome
 
-_SEVERAL: Final = re.compile(rb"\}[\s\x1e\0,]*(?:\xef\xbb\xbf)?\{")
+_OBJECT_BORDER: Final = re.compile(rb"\}[\s\x1e\0,]*(?:\xef\xbb\xbf)?\{")
 _MAX_DIGESTS: Final = 1 << 16
 _SAMPLE_LINE_BYTES: Final = 1 << 26
 _LOOK_BYTES: Final = 1 << 12
@@ -119,7 +119,7 @@ def _unread_lines(part: Part, max_bytes: int) -> Iterator[Unread]:
 
 def _is_row(line: bytes) -> bool:
     try:
-        _parse(line)
+        _parse_row(line)
     except Rejected:
         return False
     return True
@@ -167,11 +167,11 @@ def _parse_line(line: bytes | int, part: Part, max_bytes: int) -> list[Row | Unr
     if line.isspace():
         return []
     try:
-        rows = [_parse(line)]
+        rows = [_parse_row(line)]
     except Rejected as rejected:
         rows = _objects(line)
         if not rows:
-            n_lost = part.stored_bytes(len(line)) if _SEVERAL.search(line) else 0
+            n_lost = part.stored_bytes(len(line)) if _OBJECT_BORDER.search(line) else 0
             return [rejected.unread._replace(lost_bytes=n_lost)]
     if part.lacks_checksum:
         for row in rows:
@@ -179,7 +179,7 @@ def _parse_line(line: bytes | int, part: Part, max_bytes: int) -> list[Row | Unr
     return [*rows]
 
 
-def _parse(line: bytes) -> Row:
+def _parse_row(line: bytes) -> Row:
     """The object in a line. Concatenated files have byte order marks in their middle."""
     row = parse_json(line.removeprefix(_BOM))
     if not isinstance(row, dict):
@@ -189,7 +189,7 @@ def _parse(line: bytes) -> Row:
 
 def _objects(line: bytes) -> list[Row]:
     """The objects in a line with nothing but separators between them; empty if there is anything else."""
-    if not _SEVERAL.search(line):
+    if not _OBJECT_BORDER.search(line):
         return []
     text, at, rows = line.decode("utf-8", "replace"), 0, list[Row]()
     while (at := _BETWEEN.match(text, at).end()) < len(text):  # type: ignore[union-attr]
