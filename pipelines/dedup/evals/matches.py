@@ -89,16 +89,16 @@ def _find_matches(data: Bytes, offsets: Offsets, index: EvalIndex, classes: Clas
     shares, ended = [np.float64(0) for _ in range(0)], [False for _ in range(0)]
     longest = longest_of(offsets)
     prefixes, begins = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.int64)
-    counted_columns = np.full(len(index.grams), -1, np.int64)  # the last row in which the gram of each slot was seen
+    seen_in = np.full(len(index.grams), -1, np.int64)  # the last row in which the gram of each slot was seen
     ended_in = np.full(len(index.n_grams), -1, np.int64)  # the last row in which the last gram of each item was seen
     found = np.zeros(len(index.n_grams), np.int64)
     for row in range(len(offsets) - 1):
         n_words = read_letters(data, offsets[row], offsets[row + 1], classes, fold, False, prefixes, begins)
         touched = [np.int64(0) for _ in range(0)]
         for _, _, slot in _hits(prefixes, begins, n_words, index):
-            if counted_columns[slot] == row:
+            if seen_in[slot] == row:
                 continue
-            counted_columns[slot] = row
+            seen_in[slot] = row
             for posting in range(index.first[slot], index.last[slot]):
                 item = index.items[posting]
                 if found[item] == 0:
@@ -119,13 +119,13 @@ def _find_matches(data: Bytes, offsets: Offsets, index: EvalIndex, classes: Clas
 def _gram_documents(data: Bytes, offsets: Offsets, index: EvalIndex, classes: Classes, fold: UInt32s) -> Ints:
     longest = longest_of(offsets)
     prefixes, begins = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.int64)
-    counted_columns = np.full(len(index.grams), -1, np.int64)
+    seen_in = np.full(len(index.grams), -1, np.int64)
     counts = np.zeros(len(index.grams), np.int64)
     for row in range(len(offsets) - 1):
         n_words = read_letters(data, offsets[row], offsets[row + 1], classes, fold, False, prefixes, begins)
         for _, _, slot in _hits(prefixes, begins, n_words, index):
-            counts[slot] += counted_columns[slot] != row
-            counted_columns[slot] = row
+            counts[slot] += seen_in[slot] != row
+            seen_in[slot] = row
     return counts
 
 
