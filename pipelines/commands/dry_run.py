@@ -91,9 +91,9 @@ def forecast(recipe: Recipe, folder: Path) -> Forecast:
 def _outlook(recipe: Recipe, sample: Sample, start: float) -> Outlook:
     found = sample.batch
     ended, kept = _judge(recipe, found.documents)
-    stands_for = [sample.stands_for[name] for name in kept.column("origin_file").to_pylist()]
+    weights = [sample.weights[name] for name in kept.column("origin_file").to_pylist()]
     read = (name for batch in (found.documents, found.failures) for name in batch.column("origin_file").to_pylist())
-    n_foreseen = sum(sample.stands_for[name] for name in read)
+    n_foreseen = sum(sample.weights[name] for name in read)
     return Outlook(
         sample=sample,
         n_records=found.n_records,
@@ -101,8 +101,8 @@ def _outlook(recipe: Recipe, sample: Sample, start: float) -> Outlook:
         dropped=Counter(ended.column("reason").to_pylist()),
         languages=Counter(lang or NO_LANGUAGE for lang in kept.column("lang").to_pylist()),
         n_foreseen=n_foreseen,
-        n_documents=sum(stands_for),
-        n_text_bytes=sum(n * len(text.encode()) for n, text in zip(stands_for, kept.column("text").to_pylist(), strict=True)),
+        n_documents=sum(weights),
+        n_text_bytes=sum(n * len(text.encode()) for n, text in zip(weights, kept.column("text").to_pylist(), strict=True)),
         seconds=(time.process_time() - start) * n_foreseen / max(1, found.n_records),
     )
 

@@ -62,8 +62,8 @@ class Sample:
     column_counts: ColumnCounts
     batch: ReadBatch
     """The sampled records."""
-    stands_for: dict[str, float]
-    """File name -> how many records of the whole source each of its sampled records stands for."""
+    weights: dict[str, float]
+    """File name -> how many records of the whole source each of its sampled records represents."""
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ def sample_source(name: str, source: Source, splits: Sequence[Split], read: Read
         columns=list(columns),
         column_counts=context.column_counts,
         batch=one_batch(name, source, results),
-        stands_for={file.name: n * n_bytes[file.reader.format] / max(1, n_looked[file.reader.format]) for file, n in looked.items()},
+        weights={file.name: n * n_bytes[file.reader.format] / max(1, n_looked[file.reader.format]) for file, n in looked.items()},
     )
 
 

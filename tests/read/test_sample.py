@@ -31,7 +31,7 @@ def look(source: Source) -> Sample:
 
 def foreseen(sample: Sample) -> float:
     names = sample.found.documents.column("origin_file").to_pylist() + sample.found.failures.column("origin_file").to_pylist()
-    return sum(sample.stands_for[name] for name in names)
+    return sum(sample.weights[name] for name in names)
 
 
 def lines(n: int, seed: int = 0) -> bytes:
