@@ -16,7 +16,7 @@ from pipelines.driver.guards import check_files
 from pipelines.driver.pool import decider_of
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.warm import warm
-from pipelines.read.missing import check_sample
+from pipelines.read.missing_columns import check_sample
 from pipelines.read.sample import Sample, sample_source
 from pipelines.read.splits import plan_sources
 from pipelines.scrub.opt_out import Lists, admit

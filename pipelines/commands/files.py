@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipelines.engine.counters import count
 from pipelines.engine.segments import open_segment
 from pipelines.read.batches import read_whole_split
-from pipelines.read.missing import check_named_files
+from pipelines.read.missing_columns import check_named_files
 from pipelines.read.splits import plan
 from schemas.errors import InputError
 from schemas.file_names import printable

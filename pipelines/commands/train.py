@@ -21,7 +21,7 @@ from pipelines.filters.ngram_score import load, perplexity
 from pipelines.filters.ngram_train import Estimated
 from pipelines.filters.normal import normalise
 from pipelines.read.batches import read_whole_split
-from pipelines.read.missing import check_named_files
+from pipelines.read.missing_columns import check_named_files
 from pipelines.read.splits import plan
 from schemas.errors import EmptyCorpusError, InputError
 from schemas.recipe import ClassifierTraining, NgramTraining, Read, Source, Tokenizer

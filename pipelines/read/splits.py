@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.read.formats import warc
-from pipelines.read.inputs import FileIdentity, SourceFiles, file_identity, source_files
 from pipelines.read.readers import reader_of
+from pipelines.read.source_files import FileIdentity, SourceFiles, file_identity, source_files
 from schemas.errors import InputError
 from schemas.file_names import printable
 from schemas.recipe import Source

@@ -12,7 +12,7 @@ import pytest
 from pipelines.read import readers
 from pipelines.read.heads import FileHead
 from pipelines.read.members import stored_parts
-from pipelines.read.missing import check_sample
+from pipelines.read.missing_columns import check_sample
 from pipelines.read.reader import ReadContext, Reader
 from pipelines.read.readers import READERS, detect, known_formats, reader_by_name, reader_of
 from pipelines.read.records import Address, Document, RecordResult, Unread, unread_part

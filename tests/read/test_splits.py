@@ -20,7 +20,7 @@ import pytest
 import zstandard
 
 from pipelines.read import splits
-from pipelines.read.inputs import glob_pattern
+from pipelines.read.source_files import glob_pattern
 from pipelines.read.splits import describe_inputs, plan, plan_sources
 from schemas import recipe as recipes
 from schemas.errors import InputError

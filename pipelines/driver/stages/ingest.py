@@ -15,7 +15,7 @@ from pipelines.engine.execute import GraphResult
 from pipelines.engine.segments import ReportFiles, WriteSegments
 from pipelines.filters.stage import FAILING, FAILING_ALONE, Decide, DecideAgain, Measure
 from pipelines.filters.warm import warm
-from pipelines.read.missing import advice, check_column_counts, check_sample, row_splits
+from pipelines.read.missing_columns import advice, check_column_counts, check_sample, row_splits
 from pipelines.read.splits import describe_inputs, input_bytes, plan_sources
 from pipelines.read.stage import LOST_BYTES, PASSED_OVER, ReadSplits, counted_columns
 from pipelines.scrub.audit import AUDIT

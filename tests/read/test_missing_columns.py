@@ -12,10 +12,10 @@ import pytest
 
 from pipelines.commands.files import Files
 from pipelines.commands.train import documents
-from pipelines.read import missing
+from pipelines.read import missing_columns
 from pipelines.read.batches import read_split
 from pipelines.read.columns import ColumnCounts
-from pipelines.read.missing import check_column_counts, check_sample
+from pipelines.read.missing_columns import check_column_counts, check_sample
 from pipelines.read.splits import plan
 from schemas.errors import InputError
 from schemas.recipe import Read, Source
@@ -49,7 +49,7 @@ def test_a_missing_column_is_an_error_that_names_the_existing_ones(tmp_path: Pat
     ((key, value),) = setting.items()
     found = r"columns found: text, id, metadata, metadata\.url, metadata\.lang\. Set "
     with pytest.raises(
-        InputError, match=rf"^sources\.web\.{key} = '{value}': no record has it; {found}sources\.web\.{key} to one of them$"
+        InputError, match=rf"^sources\.web\.{key} = '{value}': no record has it; {found}sources\.web\.{key} to one of them"
     ):
         check(tmp_path, **setting)
 
@@ -67,7 +67,7 @@ def test_a_source_without_urls_needs_no_url_column(tmp_path: Path) -> None:
 
 
 def test_where_only_the_first_records_were_looked_at_a_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(missing, "_SAMPLE_ROWS", 10)
+    monkeypatch.setattr(missing_columns, "_SAMPLE_ROWS", 10)
     write(tmp_path, "a.jsonl", [ROW] * 20)
     (line,) = check(tmp_path, url_column="link")
     assert line.startswith("sources.web.url_column = 'link': none of the first records has it; columns found: text, id, metadata")
