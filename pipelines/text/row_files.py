@@ -140,4 +140,6 @@ def _text_rows(path: Path) -> Iterator[tuple[int, Row]]:
         lines = whole_content(path).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise UnreadableError("not UTF-8") from None
-    yield from ((number, {"text": line}) for number, line in enumerate(lines) if line)
+    for number, line in enumerate(lines):
+        if line:
+            yield number, {"text": line}

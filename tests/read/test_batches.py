@@ -20,7 +20,7 @@ import pytest
 from pipelines.read import batches
 from pipelines.read.batches import doc_id, read_split, read_whole_split
 from pipelines.read.formats import jsonl
-from pipelines.read.readers import detect
+from pipelines.read.readers import detect, reader_by_name, stated_reader
 from pipelines.read.records import FILE_REASONS, Address, Document, RecordResult
 from schemas.errors import InputError
 from schemas.hops import DOCUMENT, LEDGER
@@ -210,7 +210,9 @@ def test_ids_come_from_address_and_content_alone(tmp_path: Path) -> None:
 def rows_of(name: str, format_: str = "auto") -> tuple[list[str], list[tuple[int, str, str]]]:
     """(texts, reasons) of one file that lies in the working folder."""
     source = Source(path=(name,), format=format_)  # type: ignore[arg-type]
-    split = Split(index=0, source="web", format=format_ if format_ != "auto" else name.split(".")[1], files=(name,))
+    planned = stated_reader(format_) or reader_by_name(name)
+    assert planned
+    split = Split(index=0, source="web", format=planned.format, files=(name,))
     found = list(read_split(split, source, Read()))
     texts = [text for batch in found for text in batch.documents.column("raw_text").to_pylist()]
     return texts, reasons([row for batch in found for row in batch.failures.to_pylist()])
