@@ -184,13 +184,13 @@ def crawl(
         recipes.apply_setting(data, f"sources.crawl.crawl.{setting}")
     config = recipes.parse(data).sources["crawl"].crawl
     assert config is not None  # noqa: S101 - given just above
-    from pipelines.crawl.crawler import crawl as run_crawl
+    from pipelines.crawl.crawler import crawl_sites
 
     check_folder_name(out)
     out.mkdir(parents=True, exist_ok=True)
     try:
         with locked(out), stage_bars() as bars:
-            report = run_crawl(
+            report = crawl_sites(
                 config, out, resume=resume, on_page=lambda progress: bars.on_progress(StageName.CRAWL, progress.n_fetched, config.max_pages)
             )
     except KeyboardInterrupt:

@@ -30,9 +30,9 @@ from rich.table import Table
 from benchmarks.measure import finish
 from pipelines.dedup.evals.decontaminate import decontaminate
 from pipelines.dedup.evals.index import n_words
+from pipelines.dedup.evals.items import EvalItem
 from pipelines.dedup.evals.options import question_of
 from pipelines.dedup.evals.sets import EvalSets
-from pipelines.eval_items import Item
 from schemas.recipe import Decontaminate
 
 Guise = Callable[[str, random.Random], str]
@@ -145,7 +145,7 @@ def planted(items: list[str], guise: Guise, prose: tuple[str, str], seed: int = 
 
 def evals_of(items: list[str]) -> EvalSets:
     """The items, indexed as those of a file are."""
-    return EvalSets.of([Item("items", str(number), (question_of(item),)) for number, item in enumerate(items)], Decontaminate())
+    return EvalSets.of([EvalItem("items", str(number), (question_of(item),)) for number, item in enumerate(items)], Decontaminate())
 
 
 def taken(evals: EvalSets, documents: pa.Array, config: Decontaminate, own: bool) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -24,7 +24,7 @@ from pipelines.driver.run import Run
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.language import identify
 from pipelines.filters.warm import warm
-from pipelines.read.reader import read_split
+from pipelines.read.batches import read_split
 from pipelines.read.splits import plan
 from pipelines.scrub.scrub import scrub_batch
 from schemas import recipe as recipes

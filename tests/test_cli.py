@@ -55,7 +55,7 @@ def web(path: Path) -> tuple[str, ...]:
         (("fineweb", "--set", "encode.shard_tokens=many"), "encode.shard_tokens: Expected `int`, got `str`"),
         (("fineweb", "--set", "oops"), "write it as section.key=value"),
         (("fineweb", "--set", 'dedup.kinds=["exct"]'), "dedup.kinds = 'exct': valid are url, exact, minhash"),
-        (("fineweb", "--set", "sources.web.path=s3://bucket/a.jsonl"), "only files of this machine are read"),
+        (("fineweb", "--set", "sources.web.path=s3://bucket/a.jsonl"), "only files on this machine can be read"),
         (("fineweb", "--set", "sources.web.path="), "sources.web: nothing to read"),
         (("fineweb", "--set", "sources.web.path=nowhere/*.warc.gz"), "nowhere/*.warc.gz"),
         (("fineweb",), "sources.web"),

@@ -12,7 +12,7 @@ import pytest
 from pipelines.driver.context import Engine
 from pipelines.driver.refilter import refilter
 from pipelines.driver.run import Run
-from pipelines.read import missing
+from pipelines.read import missing_columns
 from schemas.errors import InputError, RecipeError
 from schemas.recipe import Recipe, parse
 from schemas.stages import StageName, stage_of
@@ -122,8 +122,8 @@ def test_a_url_column_that_no_record_has_stops_the_run(tmp_path: Path, monkeypat
     recipe = rows_recipe(tmp_path, [{"text": f"Some words of page {url}.", "link": url} for url in URLS], url_column="uri")
     with pytest.raises(InputError, match=r"sources\.web\.url_column = 'uri': no record has it; columns found: text, link"):
         collected(recipe, tmp_path / "run")
-    monkeypatch.setattr(missing, "_SAMPLE_ROWS", 2)  # so that it is known after reading only
+    monkeypatch.setattr(missing_columns, "_SAMPLE_ROWS", 2)  # so that it is known after reading only
     with pytest.raises(InputError, match=r"sources\.web\.url_column = 'uri': no record has it; columns found: text, link"):
         collected(recipe, tmp_path / "again")
-    monkeypatch.setattr("pipelines.driver.stages.ingest.check_seen", lambda sources, splits, seen: None)
+    monkeypatch.setattr("pipelines.driver.stages.ingest.check_column_counts", lambda sources, splits, seen: None)
     assert collected(recipe, tmp_path / "unchecked")[1][0].startswith("sources.web.url_column = 'uri': none of the first records has it")

@@ -14,7 +14,7 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 from pipelines.driver.context import Engine
 from pipelines.driver.run import Run
 from pipelines.filters.chain import FilterChain
-from pipelines.read.reader import read_split
+from pipelines.read.batches import read_split
 from pipelines.read.splits import plan
 from schemas import recipe as recipes
 from schemas.recipe import Recipe

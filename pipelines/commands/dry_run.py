@@ -16,9 +16,9 @@ from pipelines.driver.guards import check_files
 from pipelines.driver.pool import decider_of
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.warm import warm
-from pipelines.read.missing import check_sample
+from pipelines.read.missing_columns import check_sample
 from pipelines.read.sample import Sample, sample_source
-from pipelines.read.splits import plan_all
+from pipelines.read.splits import plan_sources
 from pipelines.scrub.opt_out import Lists, admit
 from schemas.hops import DOCUMENT
 from schemas.recipe import Recipe
@@ -68,7 +68,7 @@ class Forecast:
         without_column = {
             name: recipe.sources[name]
             for name, outlook in self.outlooks.items()
-            if (seen := outlook.sample.seen).rows and not (seen.text and (seen.url or recipe.sources[name].url_column is None))
+            if (seen := outlook.sample.column_counts).rows and not (seen.text and (seen.url or recipe.sources[name].url_column is None))
         }
         check_sample(without_column, self.plan.splits, on_message)
         check_files(pl.DataFrame(bad, schema), self.plan.n_files(), recipe.guards)
@@ -77,7 +77,7 @@ class Forecast:
 def forecast(recipe: Recipe, folder: Path) -> Forecast:
     """Look into the sources that are there; InputError where a path names nothing."""
     sources = {name: source for name, source in recipe.sources.items() if not source.crawl}
-    plan = plan_all(sources, folder)
+    plan = plan_sources(sources, folder)
     warm(recipe)
     _judge(recipe, pa.RecordBatch.from_pylist([], DOCUMENT))
     outlooks = {}
@@ -89,11 +89,11 @@ def forecast(recipe: Recipe, folder: Path) -> Forecast:
 
 
 def _outlook(recipe: Recipe, sample: Sample, start: float) -> Outlook:
-    found = sample.found
+    found = sample.batch
     ended, kept = _judge(recipe, found.documents)
-    stands_for = [sample.stands_for[name] for name in kept.column("origin_file").to_pylist()]
+    weights = [sample.weights[name] for name in kept.column("origin_file").to_pylist()]
     read = (name for batch in (found.documents, found.failures) for name in batch.column("origin_file").to_pylist())
-    n_foreseen = sum(sample.stands_for[name] for name in read)
+    n_foreseen = sum(sample.weights[name] for name in read)
     return Outlook(
         sample=sample,
         n_records=found.n_records,
@@ -101,8 +101,8 @@ def _outlook(recipe: Recipe, sample: Sample, start: float) -> Outlook:
         dropped=Counter(ended.column("reason").to_pylist()),
         languages=Counter(lang or NO_LANGUAGE for lang in kept.column("lang").to_pylist()),
         n_foreseen=n_foreseen,
-        n_documents=sum(stands_for),
-        n_text_bytes=sum(n * len(text.encode()) for n, text in zip(stands_for, kept.column("text").to_pylist(), strict=True)),
+        n_documents=sum(weights),
+        n_text_bytes=sum(n * len(text.encode()) for n, text in zip(weights, kept.column("text").to_pylist(), strict=True)),
         seconds=(time.process_time() - start) * n_foreseen / max(1, found.n_records),
     )
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from pipelines.engine.counters import count
 from pipelines.engine.segments import open_segment
-from pipelines.read.missing import check_named
-from pipelines.read.reader import read_whole
+from pipelines.read.batches import read_whole_split
+from pipelines.read.missing_columns import check_named_files
 from pipelines.read.splits import plan
 from schemas.errors import InputError
 from schemas.file_names import printable
@@ -49,7 +49,7 @@ class Files:
                 message = message.removeprefix(f"sources.{name}.path = ")
             raise InputError(message) from None
         for name, source in self.sources.items():
-            check_named(source, [split for split in splits if split.source == name])
+            check_named_files(source, [split for split in splits if split.source == name])
         self.parts += splits
 
     def read(self, part: Path | Split) -> Iterator[pa.RecordBatch]:
@@ -61,7 +61,7 @@ class Files:
             for index in range(reader.num_record_batches):
                 yield reader.get_batch(index).select(COLUMNS)
             return
-        for found in read_whole(part, self.sources[part.source], Read()):
+        for found in read_whole_split(part, self.sources[part.source], Read()):
             count("read", failed=found.failures.num_rows)
             documents = found.documents
             if documents.num_rows:

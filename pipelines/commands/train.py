@@ -20,8 +20,8 @@ from pipelines.filters.classifier import Trained, labelled, sampled
 from pipelines.filters.ngram_score import load, perplexity
 from pipelines.filters.ngram_train import Estimated
 from pipelines.filters.normal import normalise
-from pipelines.read.missing import check_named
-from pipelines.read.reader import read_whole
+from pipelines.read.batches import read_whole_split
+from pipelines.read.missing_columns import check_named_files
 from pipelines.read.splits import plan
 from schemas.errors import EmptyCorpusError, InputError
 from schemas.recipe import ClassifierTraining, NgramTraining, Read, Source, Tokenizer
@@ -87,8 +87,8 @@ def documents(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
         splits = plan({SOURCE: source}, Path())
     except InputError as error:
         raise InputError(str(error).removeprefix(f"sources.{SOURCE}.path = ")) from None
-    check_named(source, splits)
+    check_named_files(source, splits)
     for split in splits:
-        for found in read_whole(split, source, Read()):
+        for found in read_whole_split(split, source, Read()):
             if found.documents.num_rows:
                 yield found.documents

@@ -1,6 +1,6 @@
-"""One URL -> one exchange over HTTP, or the reason why there is none. Polite, bounded, and never into a private network.
+"""One URL -> one HTTP exchange, or the reason why there is none. Requests are polite, bounded, and never enter a private network.
 
-Redirects are answers like any other here; following them is for those who know scope and robots.txt.
+A redirect is an answer like any other here. The caller follows it, since that needs scope and robots.txt.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ import aiohttp
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from pipelines.crawl.addresses import Guard, PrivateAddressError
+from pipelines.crawl.addresses import AddressGuard, PrivateAddressError
+from pipelines.crawl.failures import GIVEN_UP, Failure
 from pipelines.crawl.politeness import Clock, Gates, backoff_s, retry_after_s
 from pipelines.crawl.urls import host_of, join, site_of
-from pipelines.text.http_codings import Undone, undo
+from pipelines.text.http_codings import DecodedBody, decode_body
 from schemas.recipe import Crawl
 
 CHUNK_BYTES: Final = 64 * 1024
 SLOWEST_BYTES: Final = 1024
 SLOWEST_S: Final = 10.0
-"""An answer of which fewer bytes come within so many seconds is given up."""
+"""A response is given up if fewer bytes arrive within this many seconds."""
 REDIRECTS: Final = (301, 302, 303, 307, 308)
 ACCEPT: Final = "text/html,application/xhtml+xml,*/*;q=0.8"
-GIVEN_UP: Final = "site_given_up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """A request and its response as they went over the wire, but for chunking, which the HTTP library undoes."""
+class HttpExchange:
+    """A request and its response as sent over the wire, except for chunking, which the HTTP library removes."""
 
     url: str
     started_at: datetime
@@ -44,13 +44,13 @@ class Exchange:
     reason: str
     raw_headers: tuple[tuple[bytes, bytes], ...]
     headers: CIMultiDictProxy[str]
-    """The same headers, to look things up in."""
+    """The same headers, for lookups."""
     content_type: str
     charset: str | None
     body: bytes
     """Still in its Content-Encoding."""
     truncated: bool
-    """The body is longer than allowed, and only its beginning is here."""
+    """Whether the body is longer than allowed and only its beginning is here."""
 
     @property
     def ok(self) -> bool:
@@ -59,53 +59,45 @@ class Exchange:
 
     @property
     def redirect(self) -> str | None:
-        """The absolute URL that the answer sends the client to, not yet canonical."""
+        """The absolute URL to which the response redirects, not yet canonical; None if it does not."""
         location = self.headers.get("Location")
         return join(self.url, location) if self.status in REDIRECTS and location else None
 
-    def decoded_body(self, max_bytes: int) -> Undone:
-        """The body as plain bytes; UndecodableError or TooLongError if that cannot be."""
-        return undo(self.body, ",".join(self.headers.getall("Content-Encoding", ())), max_bytes)
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why there is no answer: a reason to count by, and what was seen, for messages."""
-
-    reason: str
-    detail: str
+    def decoded_body(self, max_bytes: int) -> DecodedBody:
+        """The body without content codings; UndecodableError or TooLongError if it cannot be decoded."""
+        return decode_body(self.body, ",".join(self.headers.getall("Content-Encoding", ())), max_bytes)
 
 
 class TooSlowError(Exception):
-    """An answer that trickles."""
+    """A response that arrives too slowly."""
 
 
 class Fetcher:
-    """Requests URLs, one gate per site, and tries again what may be a passing trouble."""
+    """Requests URLs, through one gate per site, and retries after errors that may be temporary."""
 
-    def __init__(self, session: aiohttp.ClientSession, guard: Guard, config: Crawl, clock: Clock) -> None:
+    def __init__(self, session: aiohttp.ClientSession, guard: AddressGuard, config: Crawl, clock: Clock) -> None:
         self.session, self.guard, self.config, self.clock = session, guard, config, clock
         self.gates = Gates(config.concurrency, config.host_concurrency, clock)
 
-    async def get(self, url: str, *, delay_s: float, max_bytes: int) -> Exchange | Failure:
-        """The answer to a GET of a canonical URL; of several tries the last one's."""
+    async def get(self, url: str, *, delay_s: float, max_bytes: int) -> HttpExchange | Failure:
+        """The result of a GET of a canonical URL: that of the last try."""
         host, site = host_of(url), site_of(url)
         attempt = 0
         while True:
             async with self.gates.turn(site, delay_s):
                 if site in self.gates.closed:
-                    return Failure(GIVEN_UP, "its site was given up meanwhile")
+                    return Failure(GIVEN_UP, "its site was given up in the meantime")
                 answer = await self._try(url, host, max_bytes)
-            if attempt >= self.config.retries or not _may_pass(answer):
+            if attempt >= self.config.retries or not _is_temporary(answer):
                 return answer
             wait_s = backoff_s(attempt)
-            if isinstance(answer, Exchange) and (asked := retry_after_s(answer.headers.get("Retry-After"))) is not None:
+            if isinstance(answer, HttpExchange) and (asked := retry_after_s(answer.headers.get("Retry-After"))) is not None:
                 wait_s = asked
                 self.gates.pause(site, asked)
             await self.clock.sleep(wait_s)
             attempt += 1
 
-    async def _try(self, url: str, host: str, max_bytes: int) -> Exchange | Failure:
+    async def _try(self, url: str, host: str, max_bytes: int) -> HttpExchange | Failure:
         try:
             self.guard.check_literal(host)
             return await self._exchange(url, max_bytes)
@@ -116,18 +108,18 @@ class Fetcher:
         except TimeoutError:
             return Failure("timeout", f"no whole answer within {self.config.timeout_s:g} s")
         except aiohttp.ClientError as error:
-            # A malformed answer is quoted in its error's message; what a server sends is not for messages.
+            # The error of a malformed response quotes it, but messages contain nothing that a server sent.
             detail = "malformed HTTP" if isinstance(error, aiohttp.ClientResponseError) else str(error)
             return Failure("network_error", f"{type(error).__name__}: {detail}")
 
-    async def _exchange(self, url: str, max_bytes: int) -> Exchange:
+    async def _exchange(self, url: str, max_bytes: int) -> HttpExchange:
         started_at = datetime.now(UTC)
         async with self.session.get(URL(url, encoded=True), allow_redirects=False) as response:
             body, truncated = await _read(response.content, max_bytes)
             if truncated:
-                response.close()  # the rest is not wanted
-            assert isinstance(response, _Response)  # noqa: S101 - the session was told to make these
-            return Exchange(
+                response.close()  # the rest is not needed
+            assert isinstance(response, _Response)  # noqa: S101 - the session makes these
+            return HttpExchange(
                 url=url,
                 started_at=started_at,
                 ip=response.ip,
@@ -146,8 +138,8 @@ class Fetcher:
 
 @asynccontextmanager
 async def open_fetcher(config: Crawl, clock: Clock) -> AsyncIterator[Fetcher]:
-    """A fetcher with the recipe's limits, closed with the block. It keeps no cookies and reads no proxy settings."""
-    guard = Guard(config.private_hosts)
+    """A fetcher with the recipe's limits, open within the block. It keeps no cookies and ignores proxy settings."""
+    guard = AddressGuard(config.private_hosts)
     connector = aiohttp.TCPConnector(resolver=guard, limit=0)  # the gates do the limiting
     async with aiohttp.ClientSession(
         connector=connector,
@@ -161,7 +153,7 @@ async def open_fetcher(config: Crawl, clock: Clock) -> AsyncIterator[Fetcher]:
 
 
 class _Response(aiohttp.ClientResponse):
-    """Remembers who answered: a short response has given its connection back before anyone can ask."""
+    """Remembers the peer's address, since a short response returns its connection before it can be asked."""
 
     ip = ""
 
@@ -172,8 +164,8 @@ class _Response(aiohttp.ClientResponse):
         return await super().start(connection)
 
 
-def _may_pass(answer: Exchange | Failure) -> bool:
-    """Whether the same request may succeed a little later."""
+def _is_temporary(answer: HttpExchange | Failure) -> bool:
+    """Whether the same request may succeed later."""
     if isinstance(answer, Failure):
         return answer.reason in ("network_error", "timeout")
     return answer.status == 429 or answer.status >= 500
@@ -185,7 +177,7 @@ def _request_head(info: aiohttp.RequestInfo) -> bytes:
 
 
 async def _read(stream: aiohttp.StreamReader, max_bytes: int) -> tuple[bytes, bool]:
-    """(the first `max_bytes` of the stream, whether there is more); TooSlowError where it trickles."""
+    """(the first `max_bytes` of the stream, whether there is more); TooSlowError if bytes arrive too slowly."""
     body = bytearray()
     chunk = b"-"
     while chunk:

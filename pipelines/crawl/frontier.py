@@ -1,7 +1,7 @@
-"""The frontier: which URLs are visited, each counted once. It lies in the state, so memory does not grow with it.
+"""The frontier: decides which URLs are visited, and queues each once. It is stored in the state, so memory does not grow with it.
 
-Inside a site URLs are visited breadth-first, in the order in which they were found. Sites do not wait for each other, so a URL may be found
-on a longer way first: when a shorter one turns up, it comes nearer, and with it all that it leads to.
+Within a site URLs are visited breadth-first, in order of discovery. Sites do not wait for each other, so a URL may be found on a longer
+path first. When a shorter one turns up, the depths of the URL and of everything that it leads to are corrected.
 """
 
 from __future__ import annotations
@@ -12,30 +12,33 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 
-from pipelines.crawl.fetch import GIVEN_UP, Failure
-from pipelines.crawl.state import Known, State, Target
+from pipelines.crawl.failures import GIVEN_UP, Failure
+from pipelines.crawl.state import CrawlState
+from pipelines.crawl.state_types import KnownUrl, Target
 from pipelines.crawl.urls import Scope, canonical, check_seeds, is_web, site_of
 from schemas.errors import RecipeError
 from schemas.recipe import Crawl
 
 MAX_REDIRECTS: Final = 10
 _BY_DISTANCE: Final = ("max_depth", "too_many_redirects")
-"""Refusals that a shorter way lifts."""
+"""Refusals that a shorter path lifts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A URL that was offered."""
+class OfferedUrl:
+    """The result of offering a URL to the frontier."""
 
     id: int
     queued_at: str | None = None
-    """The site that it now waits at; None if it was known already or is refused."""
+    """The site at which it waits from now on; None if it was known already or is refused."""
     refusal: Failure | None = None
-    """Why it is refused, where it was not known."""
+    """Why a new URL is refused."""
+    admitted_at: tuple[str, ...] = ()
+    """The sites of URLs, refused before, that wait from now on because this offer shortens the path to them; a site per URL."""
 
 
-class Rules:
-    """What the recipe rules out, wherever it was found; RecipeError names a seed or an expression that cannot be used."""
+class CrawlRules:
+    """Which URLs the recipe rules out, however they were found; RecipeError names an invalid seed or expression."""
 
     def __init__(self, config: Crawl) -> None:
         self.seeds = check_seeds(config.seeds)
@@ -44,7 +47,7 @@ class Rules:
         self.excludes = [_compiled(pattern) for pattern in config.exclude]
 
     def refusal(self, url: str, hops: int) -> Failure | None:
-        """Why a canonical URL is never visited, or None."""
+        """Why a canonical URL is never visited; None if it may be."""
         if url not in self.scope:
             if hops:
                 return Failure("redirect_out_of_scope", f"redirects to {url}, outside crawl.scope = {self.scope_name!r}")
@@ -56,26 +59,26 @@ class Rules:
 
 
 class Frontier:
-    """Takes URLs in, refuses what the rules or the distance refuse, and queues the rest in the state."""
+    """Refuses URLs by rules or distance, and queues the others in the state."""
 
-    def __init__(self, rules: Rules, max_depth: int, state: State, given_up: Container[str] = ()) -> None:
-        """Of the sites `given_up`, a set that grows, nothing is queued."""
+    def __init__(self, rules: CrawlRules, max_depth: int, state: CrawlState, given_up: Container[str] = ()) -> None:
+        """Nothing is queued for the sites in `given_up`, a set that grows during the crawl."""
         self.rules, self.max_depth, self.state, self.given_up = rules, max_depth, state, given_up
 
-    def offer(self, url: str, depth: int) -> list[Found]:
-        """Queue a URL that a page links to, unless it is known already; behind it in the answer comes what it brought nearer."""
+    def offer(self, url: str, depth: int) -> OfferedUrl:
+        """Queue a URL that a page links to, unless it is known."""
         return self._admit(url, depth, 0, None)
 
-    def follow(self, target: Target, url: str) -> list[Found]:
-        """Queue what `target` redirects to, before all that waits; the answer as of `offer`."""
-        return self._admit(url, target.depth, target.hops + 1, target.turn)
+    def follow(self, target: Target, url: str) -> OfferedUrl:
+        """Queue the URL that `target` redirects to before all others, unless it is known."""
+        return self._admit(url, target.depth, target.hops + 1, target.discovery)
 
-    def _admit(self, url: str, depth: int, hops: int, turn: int | None) -> list[Found]:
+    def _admit(self, url: str, depth: int, hops: int, discovery: int | None) -> OfferedUrl:
         spelled = canonical(url)
         key = hashlib.blake2b((spelled or url).encode("utf-8", "surrogatepass"), digest_size=16).digest()
         known = self.state.known(key)
         if known is not None:
-            return [Found(id=known.id), *self._nearer(known, depth, hops)]
+            return OfferedUrl(id=known.id, admitted_at=tuple(self._shorten_paths(known, depth, hops)))
         if spelled is None:
             refusal: Failure | None = Failure("invalid_url" if is_web(url) else "not_http", "not an http(s) URL that can be requested")
         else:
@@ -85,28 +88,28 @@ class Frontier:
         reason = refusal.reason if refusal else None
         if refusal is None and site in self.given_up:
             reason = GIVEN_UP
-        id_ = self.state.add(key, spelled if visitable else None, site, depth=depth, hops=hops, turn=turn, refusal=reason)
-        return [Found(id=id_, queued_at=None if reason else site, refusal=refusal)]
+        id_ = self.state.add(key, spelled if visitable else None, site, depth=depth, hops=hops, discovery=discovery, outcome=reason)
+        return OfferedUrl(id=id_, queued_at=None if reason else site, refusal=refusal)
 
-    def _nearer(self, known: Known, depth: int, hops: int) -> list[Found]:
-        """What a shorter way to a known URL queues."""
-        found, changed = [], [(known, depth, hops)]
+    def _shorten_paths(self, known: KnownUrl, depth: int, hops: int) -> list[str]:
+        """Correct depths after a new path to a known URL; returns the site of every URL that this queues."""
+        sites, changed = [], [(known, depth, hops)]
         while changed:
             known, depth, hops = changed.pop()
             depth, hops = min(depth, known.depth), min(hops, known.hops)
             if (depth, hops) == (known.depth, known.hops):
                 continue
             admit = known.outcome in _BY_DISTANCE and self._too_far(depth, hops) is None
-            site = self.state.come_nearer(known, depth=depth, hops=hops, admit=admit)
+            site = self.state.shorten_path(known, depth=depth, hops=hops, admit=admit)
             if site is not None:
-                found.append(Found(id=known.id, queued_at=site))
-            links, redirects = self.state.links(known.id)
-            step = (depth, hops + 1) if redirects else (depth + 1, 0)
-            changed += [(self.state.by_id(link), *step) for link in links]
-        return found
+                sites.append(site)
+            links = self.state.links(known.id)
+            step = (depth, hops + 1) if links.is_redirect else (depth + 1, 0)
+            changed += [(self.state.by_id(link), *step) for link in links.ids]
+        return sites
 
     def _too_far(self, depth: int, hops: int) -> Failure | None:
-        """Why a URL is not visited on this way, or None."""
+        """Why a URL is not visited on this path; None if it may be."""
         if hops > MAX_REDIRECTS:
             return Failure("too_many_redirects", f"more than {MAX_REDIRECTS} redirects in a row")
         if depth > self.max_depth:

@@ -1,7 +1,7 @@
-"""The order in which a crawl is written: that of a breadth-first search over what was visited, whatever was fetched first.
+"""The order in which a crawl is written: a breadth-first search over the visited URLs, whatever was fetched first.
 
-A level is everything at the same number of links from the seeds. Inside a level sites take turns; the URLs of one site keep the order in
-which they were found, and what a page redirects to follows it. So the order depends on the pages alone, not on which server is fast.
+A level is all URLs with the same number of links from the seeds. Within a level sites alternate; the URLs of one site keep their order of
+discovery, and the target of a redirect follows it. So the order depends on the pages alone, not on which server is fast.
 """
 
 from __future__ import annotations
@@ -12,47 +12,47 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from pipelines.crawl.state import Span, State
+from pipelines.crawl.state import CrawlState
+from pipelines.crawl.state_types import SpoolSpan
 
 
-def spans_in_order(state: State, seeds: Iterable[int]) -> Iterator[Span]:
-    """Where the records of a settled crawl lie, in the order of discovery; those of a site's robots.txt come before its first page."""
-    told: set[str] = set()
-    for url in in_order(state, seeds):
-        visited = state.visited(url)
-        if visited is None:
+def spans_in_order(state: CrawlState, seeds: Iterable[int]) -> Iterator[SpoolSpan]:
+    """Where the records of a settled crawl are, in breadth-first order; those of an origin's robots.txt come before its first page."""
+    origins: set[str] = set()
+    for url in breadth_first(state, seeds):
+        records = state.records_of(url)
+        if records is None:
             continue
-        origin, span = visited
-        if origin not in told:
-            told.add(origin)
-            yield from state.robots_spans(origin)
-        if span is not None:
-            yield span
+        if records.origin not in origins:
+            origins.add(records.origin)
+            yield from state.robots_spans(records.origin)
+        if records.span is not None:
+            yield records.span
 
 
-def in_order(state: State, seeds: Iterable[int]) -> Iterator[int]:
-    """Ids of all URLs that a search from the seeds comes to."""
+def breadth_first(state: CrawlState, seeds: Iterable[int]) -> Iterator[int]:
+    """Ids of all URLs that are reached from the seeds, level by level."""
     found = bytearray(state.n_urls() + 1)
     level = array("q")
     _add_new(seeds, found, level)
     while level:
         following = array("q")
-        for first in in_turn(level, [state.site_of(url) for url in level]):
+        for first in alternate_sites(level, [state.site_of(url) for url in level]):
             at: int | None = first
             while at is not None:
                 yield at
-                links, redirects = state.links(at)
+                links = state.links(at)
                 at = None
-                if not redirects:
-                    _add_new(links, found, following)
-                elif links and not found[links[0]]:
-                    at = links[0]
+                if not links.is_redirect:
+                    _add_new(links.ids, found, following)
+                elif links.ids and not found[links.ids[0]]:
+                    at = links.ids[0]
                     found[at] = 1
         level = following
 
 
-def in_turn(urls: array[int], sites: Iterable[str]) -> list[int]:
-    """The URLs with sites taking turns: the first of every site, then the second of every site, ..."""
+def alternate_sites(urls: array[int], sites: Iterable[str]) -> list[int]:
+    """The URLs reordered: the first of every site, then the second of every site, ..."""
     n_of: Counter[str] = Counter()
     ranks = array("q")
     for site in sites:

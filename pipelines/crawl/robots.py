@@ -1,4 +1,4 @@
-"""robots.txt as RFC 9309 has it: fetched once per origin, parsed by protego, asked for our product token."""
+"""robots.txt by RFC 9309: fetched once per origin, parsed by protego, and queried for our product token."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import Final
 
 from protego import Protego
 
-from pipelines.crawl.fetch import Exchange, Failure, Fetcher
-from pipelines.crawl.state import Span, State
+from pipelines.crawl.failures import Failure
+from pipelines.crawl.fetch import Fetcher, HttpExchange
+from pipelines.crawl.state import CrawlState
+from pipelines.crawl.state_types import SpoolSpan, StoredRobots
 from pipelines.crawl.urls import canonical, origin_of
 from pipelines.text.http_codings import TooLongError, UndecodableError
 from schemas.errors import RecipeError
@@ -26,20 +28,20 @@ _COMPATIBLE_PRODUCT: Final = re.compile(r"\(compatible;\s*([A-Za-z_-]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """What one origin lets us do."""
+class RobotsPolicy:
+    """What one origin allows us."""
 
     product: str
     rules: Protego
     refusal: Failure | None = None
-    """Why nothing may be fetched at all: the rules could not be got."""
+    """Why nothing at all may be fetched: the rules could not be read."""
     fetched_at: float = 0.0
     """Seconds since 1970."""
     max_delay_s: float = math.inf
-    """Where longer pauses are asked for, nothing is fetched."""
+    """Nothing is fetched from an origin that asks for longer pauses."""
 
     def refuses(self, url: str) -> Failure | None:
-        """Why this URL must not be fetched, or None if it may be."""
+        """Why this URL must not be fetched; None if it may be."""
         if self.refusal:
             return self.refusal
         if not self.rules.can_fetch(url, self.product):
@@ -50,61 +52,59 @@ class Policy:
 
     @property
     def delay_s(self) -> float:
-        """Seconds between requests that the origin asks for."""
+        """The pause between requests that the origin asks for, in seconds."""
         return float(self.rules.crawl_delay(self.product) or 0.0)
 
 
 class RobotsBook:
-    """The policies of all origins met so far, kept in the state of the crawl for a day, as RFC 9309 has it."""
+    """The policies of all origins so far, valid for a day (RFC 9309), and stored in the state of the crawl."""
 
-    def __init__(self, fetcher: Fetcher, product: str, state: State, keep: Callable[[Exchange], Span]) -> None:
+    def __init__(self, fetcher: Fetcher, product: str, state: CrawlState, keep: Callable[[HttpExchange], SpoolSpan]) -> None:
         self.fetcher, self.product, self.state, self.keep = fetcher, product, state, keep
-        self.policies: dict[str, asyncio.Task[Policy]] = {}
+        self.policies: dict[str, asyncio.Task[RobotsPolicy]] = {}
 
-    async def policy(self, url: str) -> Policy:
-        """The policy for a canonical URL; the first to ask has robots.txt fetched, the others wait for it."""
+    async def policy(self, url: str) -> RobotsPolicy:
+        """The policy for a canonical URL. The first call for an origin fetches robots.txt; others wait for it."""
         origin = origin_of(url)
         task = self.policies.get(origin)
         if task is None or (task.done() and task.result().fetched_at + MAX_AGE_S < time.time()):
             task = self.policies[origin] = asyncio.create_task(self._policy(origin))
         return await task
 
-    async def _policy(self, origin: str) -> Policy:
-        kept = self.state.robots(origin)
-        if kept is None or kept[0] + MAX_AGE_S < time.time():
-            kept = await self._fetch(origin)
-        fetched_at, rules, refusal = kept
-        return Policy(
+    async def _policy(self, origin: str) -> RobotsPolicy:
+        stored = self.state.robots(origin)
+        if stored is None or stored.fetched_at + MAX_AGE_S < time.time():
+            stored = await self._fetch(origin)
+        return RobotsPolicy(
             product=self.product,
-            rules=parse(rules),
-            refusal=Failure(*refusal) if refusal else None,
-            fetched_at=fetched_at,
+            rules=parse_robots(stored.rules),
+            refusal=stored.refusal,
+            fetched_at=stored.fetched_at,
             max_delay_s=self.fetcher.config.max_crawl_delay_s,
         )
 
-    async def _fetch(self, origin: str) -> tuple[float, bytes, tuple[str, str] | None]:
-        """(time, rules, why nothing may be fetched), after they were kept."""
-        url, exchanges = f"{origin}/robots.txt", list[Exchange]()
+    async def _fetch(self, origin: str) -> StoredRobots:
+        """Fetch robots.txt, following redirects, and store it."""
+        url, exchanges = f"{origin}/robots.txt", list[HttpExchange]()
         delay_s = self.fetcher.config.delay_s
         while True:
             answer = await self.fetcher.get(url, delay_s=delay_s, max_bytes=MAX_ROBOTS_BYTES)
-            if isinstance(answer, Exchange):
+            if isinstance(answer, HttpExchange):
                 exchanges.append(answer)
                 following = answer.redirect and canonical(answer.redirect)
                 if following and len(exchanges) <= MAX_REDIRECTS:
                     url = following
                     continue
             break
-        text, failure = judge(answer)
-        refusal = (failure.reason, failure.detail) if failure else None
-        fetched_at = time.time()
-        self.state.keep_robots(origin, fetched_at, text, refusal, [self.keep(exchange) for exchange in exchanges])
+        rules, refusal = robots_rules(answer)
+        stored = StoredRobots(time.time(), rules, refusal)
+        self.state.keep_robots(origin, stored, [self.keep(exchange) for exchange in exchanges])
         self.state.commit()
-        return fetched_at, text, refusal
+        return stored
 
 
-def judge(answer: Exchange | Failure) -> tuple[bytes, Failure | None]:
-    """(the rules as fetched, why nothing may be fetched): 4xx means no rules, 5xx or no answer at all means no entry."""
+def robots_rules(answer: HttpExchange | Failure) -> tuple[bytes, Failure | None]:
+    """(the rules as fetched, why nothing may be fetched): 4xx means no rules; after 5xx or without an answer nothing may be fetched."""
     if isinstance(answer, Failure):
         return b"", Failure(answer.reason, f"robots.txt: {answer.detail}")
     if answer.status == 429 or answer.status >= 500:
@@ -114,26 +114,24 @@ def judge(answer: Exchange | Failure) -> tuple[bytes, Failure | None]:
     try:
         rules = answer.decoded_body(MAX_ROBOTS_BYTES)
     except (UndecodableError, TooLongError) as error:
-        return b"", Failure("robots_unavailable", f"robots.txt cannot be unpacked: {error or 'too large'}")
-    if rules.is_cut:  # the rule that forbids may be in what is missing
+        return b"", Failure("robots_unavailable", f"robots.txt cannot be decoded: {error or 'too large'}")
+    if rules.is_cut:  # the missing part may forbid something
         return b"", Failure("robots_unavailable", "robots.txt ends too early")
     return rules.body, None
 
 
-def parse(content: bytes) -> Protego:
-    """The rules in a robots.txt file. A web page in its place (sites that answer every address) holds none."""
+def parse_robots(content: bytes) -> Protego:
+    """The rules in a robots.txt file. A web page in its place, from sites that answer every URL, has none."""
     text = content[:MAX_ROBOTS_BYTES].decode("utf-8-sig", errors="replace")
     return Protego.parse("" if text.lstrip().startswith("<") else text)
 
 
 def product_token(user_agent: str) -> str:
-    """The name by which robots.txt files address us.
+    """The name of the crawler in robots.txt files.
 
     Examples: "corpusmill/0.1 (+https://...)" -> "corpusmill", "Mozilla/5.0 (compatible; SomeBot/2.0)" -> "SomeBot"
     """
     found = _COMPATIBLE_PRODUCT.search(user_agent) or _LEADING_PRODUCT.match(user_agent)
     if not found or not (user_agent.isascii() and user_agent.isprintable()):
-        raise RecipeError(
-            f'crawl.user_agent = {user_agent!r}: begin it with a product name in ASCII, such as "corpusmill/0.1 (+https://...)"'
-        )
+        raise RecipeError(f'crawl.user_agent = {user_agent!r}: begin it with a product name in ASCII, e.g. "corpusmill/0.1 (+https://...)"')
     return found[1] if found.re is _COMPATIBLE_PRODUCT else found[0]

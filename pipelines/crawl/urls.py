@@ -1,4 +1,4 @@
-"""URLs as the crawler compares them: one spelling per resource, and the scope that decides which ones are followed."""
+"""URLs as the crawler compares them: one spelling per resource, and the scope in which links are followed."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from schemas.errors import RecipeError
 
 WEB_SCHEMES: Final = ("http", "https")
 MAX_URL_CHARS: Final = 8192
-"""Longer ones are refused by most servers and come from traps."""
+"""Most servers refuse longer ones, and crawler traps produce them."""
 
 _NEWLINES_AND_TABS: Final = str.maketrans("", "", "\t\n\r")
 _SPACE_AND_CONTROLS: Final = "".join(map(chr, range(0x21)))
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
-# The list that the package carries: no download, no cache. With private suffixes, a.github.io and b.github.io are two sites.
+# The list inside of the package: no download, no cache. With private suffixes, a.github.io and b.github.io are two sites.
 _extract_suffix: Final = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
 
 
 def canonical(url: str) -> str | None:
-    """The one spelling of an http(s) URL, ASCII and without a fragment; None where it cannot be requested.
+    """The canonical spelling of an http(s) URL, in ASCII and without a fragment; None if it cannot be requested.
 
     Example: "HTTP://Example.com:80/a/../%7Eb?q=ü#top" -> "http://example.com/~b?q=%C3%BC"
     """
@@ -34,19 +34,19 @@ def canonical(url: str) -> str | None:
     if len(url) > MAX_URL_CHARS:
         return None
     try:
-        # Decoding an escaped dot can bring a dot segment to light, which a second reading removes.
+        # Decoding an escaped dot can reveal a dot segment, which the second parse removes.
         parsed = URL(str(URL(url).with_fragment(None)))
         if parsed.scheme not in WEB_SCHEMES or not parsed.raw_host or parsed.user or parsed.password or not parsed.port:
             return None
         text = str(parsed.origin()) + parsed.raw_path_qs
         fine = _is_host(parsed.raw_host) and text.isascii() and len(text) <= MAX_URL_CHARS
-    except ValueError:  # errors of Unicode, idna and addresses among them
+    except ValueError:  # includes errors of Unicode, IDNA and IP addresses
         return None
     return text if fine else None
 
 
 def join(base: str, reference: str) -> str:
-    """The absolute URL of a reference found on the page `base`; of one that cannot be resolved, the reference itself."""
+    """The absolute URL of a reference on the page `base`; the reference itself if it cannot be resolved."""
     reference = _trimmed(reference)
     try:
         return urljoin(base, reference)
@@ -65,17 +65,17 @@ def host_of(url: str) -> str:
 
 
 def origin_of(url: str) -> str:
-    """Scheme, host and port of a canonical URL: what one robots.txt speaks for."""
+    """Scheme, host and port of a canonical URL, the scope of one robots.txt."""
     return str(URL(url, encoded=True).origin())
 
 
 def site_of(url: str) -> str:
-    """Host and port of a canonical URL, the usual port left out: whom pauses are kept for. http and https are one site."""
+    """Host and port of a canonical URL without a default port, the scope of pauses. http and https are one site."""
     return _without_scheme(origin_of(url))
 
 
 def registered_domain(host: str) -> str:
-    """The domain that was registered under a public suffix; of an address or a bare name, the host itself.
+    """The domain registered under a public suffix; the host itself if it is an IP address or a bare name.
 
     Example: "www.news.example.co.uk" -> "example.co.uk"
     """
@@ -84,7 +84,7 @@ def registered_domain(host: str) -> str:
 
 
 class Scope:
-    """Which URLs belong to the sites of the seeds. http and https on their usual ports are one site."""
+    """Which URLs belong to the sites of the seeds. http and https on their default ports are one site."""
 
     def __init__(self, kind: Literal["host", "domain", "prefix"], seeds: list[str]) -> None:
         self.kind = kind
@@ -101,18 +101,18 @@ class Scope:
 
 
 def check_seeds(seeds: tuple[str, ...]) -> list[str]:
-    """The seeds in canonical form; RecipeError names one that is no http(s) URL."""
+    """The seeds in canonical form; RecipeError names the first that is not an http(s) URL."""
     found = []
     for seed in seeds:
         url = canonical(seed)
         if url is None:
-            raise RecipeError(f"crawl.seeds: {seed!r} is not an http(s) URL that can be requested; write it as https://example.org/path")
+            raise RecipeError(f"crawl.seeds: {seed!r} is not a valid http(s) URL; expected e.g. https://example.org/path")
         found.append(url)
     return found
 
 
 def _trimmed(url: str) -> str:
-    """As browsers do: white space around it and line breaks inside it are not part of a URL."""
+    """The URL without white space around it and line breaks inside of it, as in browsers."""
     return url.strip(_SPACE_AND_CONTROLS).translate(_NEWLINES_AND_TABS)
 
 
@@ -121,9 +121,9 @@ def _without_scheme(url: str) -> str:
 
 
 def _is_host(host: str) -> bool:
-    if ":" in host:  # an IPv6 address; one with a zone names an interface of this machine
+    if ":" in host:  # an IPv6 address; a zone would name an interface of this machine
         return "%" not in host
     labels = host.removesuffix(".").split(".")
-    if _NUMBER.fullmatch(labels[-1]):  # as in browsers only an address ends so, and 127.1 or 0x7f.1 is not taken for one
+    if _NUMBER.fullmatch(labels[-1]):  # as in browsers, only an IP address ends with a number; 127.1 and 0x7f.1 are refused
         return str(ipaddress.IPv4Address(host)) == host
     return len(host) <= 253 and all(_LABEL.fullmatch(label) for label in labels)

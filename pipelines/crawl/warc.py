@@ -1,6 +1,7 @@
-"""Exchanges -> WARC 1.1 records, one gzip member each; they gather in a spool, and the finished files are copies of them in order.
+"""HTTP exchanges -> WARC 1.1 records, one gzip member each. They collect in a spool; the finished files are copies in order.
 
-A record of the spool counts when the state knows where it ends, so what a kill has torn is cut off by the next start. Files appear whole.
+A record in the spool counts once the state knows where it ends, so the next start cuts off what a kill left incomplete. Finished files
+appear whole.
 """
 
 from __future__ import annotations
@@ -19,22 +20,24 @@ from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParser
 from warcio.utils import Digester
 from warcio.warcwriter import WARCWriter
 
-from pipelines.crawl.fetch import Exchange
-from pipelines.crawl.state import Span
+from pipelines.crawl.fetch import HttpExchange
+from pipelines.crawl.state_types import SpoolSpan
 from schemas.files import whole_file
 
 VERSION: Final = "WARC/1.1"
+_SPOOL_PREFIX: Final = "pages-"
+_WARC_SUFFIX: Final = ".warc.gz"
 MAX_FILE_BYTES: Final = 1_000_000_000
-"""When the exchanges in a file have grown past this, the next one begins a new file."""
+"""Once the exchanges in a file exceed this, the next one begins a new file."""
 
 
 def new_id() -> str:
-    """An id for a record."""
+    """A new record id."""
     made: str = StatusAndHeadersParser.make_warc_id()
     return made
 
 
-def packed(exchange: Exchange, crawl_id: str) -> bytes:
+def packed(exchange: HttpExchange, crawl_id: str) -> bytes:
     """The request and the response as records; `crawl_id` is the id of the warcinfo record at the head of the crawl's first file."""
     file = BytesIO()
     writer = WARCWriter(file, gzip=True, warc_version=VERSION)
@@ -52,7 +55,7 @@ def packed(exchange: Exchange, crawl_id: str) -> bytes:
 
 
 def _append(writer: WARCWriter, kind: str, headers: list[tuple[str, str]], head: bytes, body: bytes) -> None:
-    """Write one record. The block is given as bytes: warcio would parse HTTP headers and spell them anew."""
+    """Write one record. The block is passed as bytes, since warcio would parse and rewrite HTTP headers."""
     digester = Digester("sha1")
     digester.update(body)
     headers = [("WARC-Type", kind), *headers, ("WARC-Payload-Digest", str(digester))]
@@ -63,14 +66,13 @@ def _append(writer: WARCWriter, kind: str, headers: list[tuple[str, str]], head:
 
 
 class Spool:
-    """Records in the order in which they came: pages-00000.warc.gz, pages-00001.warc.gz, ... in a folder."""
+    """Records in order of arrival: pages-00000.warc.gz, pages-00001.warc.gz, ... in a folder."""
 
     def __init__(self, folder: Path, ends: dict[int, int], max_file_bytes: int = MAX_FILE_BYTES) -> None:
-        """Go on behind the last known record of each file; `ends` says where those end."""
+        """Continue after the last known record of each file; `ends` maps file numbers to where those records end."""
         self.folder, self.max_file_bytes = folder, max_file_bytes
         self.number = max(ends, default=0)
-        for path in folder.glob("pages-*.warc.gz"):
-            number = int(path.name[6:11])
+        for number, path in spool_files(folder).items():
             if number > self.number:
                 path.unlink()
             elif path.stat().st_size > ends.get(number, 0):
@@ -84,11 +86,11 @@ class Spool:
         self.file.close()
 
     def path(self, number: int) -> Path:
-        """Where one of the files lies."""
-        return self.folder / f"pages-{number:05d}.warc.gz"
+        """The path of one of the files."""
+        return self.folder / f"{_SPOOL_PREFIX}{number:05d}{_WARC_SUFFIX}"
 
-    def append(self, records: bytes) -> Span:
-        """Write records; after this a kill of the process does not lose them."""
+    def append(self, records: bytes) -> SpoolSpan:
+        """Write records; once this returns, they survive a kill of the process."""
         start = self.file.tell()
         if start > self.max_file_bytes:
             self.file.close()
@@ -96,22 +98,28 @@ class Spool:
             self.file = self.path(self.number).open("ab")
         self.file.write(records)
         self.file.flush()
-        return Span(self.number, start, start + len(records))
+        return SpoolSpan(self.number, start, start + len(records))
 
-    def read(self, span: Span) -> bytes:
-        """Records, as they were written."""
+    def read(self, span: SpoolSpan) -> bytes:
+        """Records as they were written."""
         with self.path(span.file).open("rb") as file:
             file.seek(span.start)
             return file.read(span.stop - span.start)
 
 
-def sizes_of(folder: Path) -> dict[int, int]:
-    """File of the spool -> its bytes."""
-    return {int(path.name[6:11]): path.stat().st_size for path in folder.glob("pages-*.warc.gz")}
+def spool_sizes(folder: Path) -> dict[int, int]:
+    """Spool file number -> size in bytes."""
+    return {number: path.stat().st_size for number, path in spool_files(folder).items()}
+
+
+def spool_files(folder: Path) -> dict[int, Path]:
+    """Spool file number -> path."""
+    paths = folder.glob(f"{_SPOOL_PREFIX}*{_WARC_SUFFIX}")
+    return {int(path.name.removeprefix(_SPOOL_PREFIX).removesuffix(_WARC_SUFFIX)): path for path in paths}
 
 
 class WarcFiles:
-    """Writes crawl-00000.warc.gz, crawl-00001.warc.gz, ... into a folder, each of which appears under its name when it is finished."""
+    """Writes crawl-00000.warc.gz, crawl-00001.warc.gz, ... into a folder; each appears under its name once it is complete."""
 
     def __init__(self, folder: Path, user_agent: str, crawl_id: str, max_file_bytes: int = MAX_FILE_BYTES) -> None:
         self.folder, self.user_agent, self.crawl_id, self.max_file_bytes = folder, user_agent, crawl_id, max_file_bytes
@@ -154,8 +162,8 @@ class WarcFiles:
             self.finished.append(self.path)
 
 
-def response_head(exchange: Exchange) -> bytes:
-    """Status line and headers as received. Chunking was undone on the way, so its header is renamed to say so."""
+def response_head(exchange: HttpExchange) -> bytes:
+    """Status line and headers as received. Chunking has been removed, so its header is renamed."""
     lines = [f"{exchange.version} {exchange.status} {exchange.reason}".encode("utf-8", "surrogateescape")]
     for name, value in exchange.raw_headers:
         prefix = b"X-Archive-Orig-" if name.lower() == b"transfer-encoding" else b""

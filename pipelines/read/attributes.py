@@ -1,8 +1,8 @@
-"""How many attributes the largest tag of a page has, before a parser is asked.
+"""How many attributes the largest tag of a page has, found before a parser sees it.
 
-Parsers compare every attribute of a tag with those before it, which is quadratic on pages made for it: 200,000 take minutes. One pass
-over the bytes finds them. Comments, scripts and the like are passed over as a parser does, but how elements nest is not followed:
-a page made against this very count could still hide a tag from it.
+Parsers compare every attribute of a tag with those before it. This is quadratic on hostile pages: 200,000 attributes take minutes. One pass
+over the bytes counts them. It skips comments, scripts and the like as a parser does, but does not follow how elements nest, so a page made
+against this very count could still hide a tag.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _LT, _GT, _SLASH, _BANG, _QUESTION, _DASH, _QUOTE, _APOSTROPHE, _EQUALS = 60, 62
 
 
 def most_attributes(html: bytes) -> int:
-    """Attributes of the tag that has most of them."""
+    """The number of attributes of the tag with the most."""
     return int(_most_attributes(np.frombuffer(html, np.uint8)))
 
 
@@ -24,7 +24,7 @@ def most_attributes(html: bytes) -> int:
 def _most_attributes(html: Bytes) -> int:
     n = len(html)
     most = at = 0
-    is_foreign = False  # in SVG and MathML a script or title holds tags like any other element
+    is_foreign = False  # in SVG and MathML, scripts and titles contain tags like any other element
     while at + 1 < n:
         if html[at] != _LT:
             at += 1
@@ -50,7 +50,7 @@ def _most_attributes(html: Bytes) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def _is_raw(html: Bytes, start: int, end: int) -> bool:
-    """Whether the element of this name holds text alone, whatever it looks like."""
+    """Whether everything in an element of this name is text, whatever it looks like."""
     return (
         _is_name(html, start, end, b"script")
         or _is_name(html, start, end, b"style")
@@ -75,7 +75,7 @@ def _is_name(html: Bytes, start: int, end: int, name: bytes) -> bool:
 
 @numba.njit(cache=True, nogil=True)
 def _after_declaration(html: Bytes, at: int) -> int:
-    """Past a comment, which ends with `-->` or `--!>`, or past the first `>` of anything else that is no tag."""
+    """The position after a comment, which ends with `-->` or `--!>`, or after the first `>` of another declaration."""
     n = len(html)
     is_comment = at + 2 < n and html[at] == _BANG and html[at + 1] == _DASH and html[at + 2] == _DASH
     at += 3 * is_comment
@@ -90,7 +90,7 @@ def _after_declaration(html: Bytes, at: int) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def _after_attributes(html: Bytes, at: int) -> tuple[int, int]:
-    """(past the tag's `>`, number of its attributes); a quoted value may hold anything."""
+    """(position after the tag's `>`, number of its attributes); quoted values may contain anything."""
     n = len(html)
     attributes = 0
     in_name = has_name = False
@@ -113,7 +113,7 @@ def _after_attributes(html: Bytes, at: int) -> tuple[int, int]:
 
 @numba.njit(cache=True, nogil=True)
 def _after_value(html: Bytes, at: int) -> int:
-    """Past the value that follows an equals sign."""
+    """The position after the value that follows an equals sign."""
     n = len(html)
     while at < n and html[at] <= 32:
         at += 1
@@ -130,7 +130,7 @@ def _after_value(html: Bytes, at: int) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def _after_raw_text(html: Bytes, at: int, start: int, end: int) -> int:
-    """To the `</` of the end tag that has the name at `start`."""
+    """The position of the `</` of the end tag with the name at `start`."""
     n = len(html)
     while at + 1 < n:
         if html[at] == _LT and html[at + 1] == _SLASH and at + 2 + end - start <= n:

@@ -1,6 +1,6 @@
-"""bzip2 files block by block: every block has a checksum of its own, begins with 48 bits that mark it, and can be decoded alone.
+"""Reads bzip2 files block by block: each has a checksum of its own, begins with a mark of 48 bits, and can be decoded alone.
 
-Blocks begin at any bit. One that is damaged costs itself; headers of streams serve to find what lies between them.
+Blocks begin at any bit. A damaged block costs only itself; stream headers show what lies between streams.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pipelines.read.decoders import Damaged
 from pipelines.read.parts import MAX_PADDING_BYTES, PIECE_BYTES, CheckedPart, Part
 
 _BLOCK: Final = 0x314159265359
-_END: Final = 0x177245385090  # of a stream; the checksum of its blocks' checksums follows
+_END: Final = 0x177245385090  # of a stream; followed by the checksum of its blocks' checksums
 _MARK_BITS: Final = 48
 _END_BITS: Final = 80
 _HEADER: Final = re.compile(rb"BZh[1-9]")
 _WINDOW_BYTES: Final = 1 << 20
-_MAX_BLOCK_BYTES: Final = 1 << 22  # as stored; more cannot be one block
+_MAX_BLOCK_BYTES: Final = 1 << 22  # as stored; longer stretches are not one block
 _PADDING: Final = b"\0\r\n"
 
 
@@ -29,7 +29,7 @@ class _Mark(NamedTuple):
 
 
 class _Block(CheckedPart):
-    """What lies between one mark and the next."""
+    """The bits between one mark and the next."""
 
     def __init__(self, file: BinaryIO, start: int, end: int) -> None:
         super().__init__(start // 8, end // 8)
@@ -61,15 +61,15 @@ class _Block(CheckedPart):
 
 
 def is_bzip2(head: bytes) -> bool:
-    """Whether a file that begins so is of bzip2."""
+    """Whether these are the first bytes of a bzip2 file."""
     return _HEADER.match(head) is not None and head[4:10] in (_BLOCK.to_bytes(6, "big"), _END.to_bytes(6, "big"))
 
 
 def blocks(file: BinaryIO) -> Iterator[Part]:
-    """The blocks of a file in order, and what is no block."""
+    """The blocks of a file in order, and the damaged stretches between them."""
     size = file.seek(0, 2)
-    expected: int | None = 0  # the byte where a stream should begin; None within one
-    checksum, is_whole = 0, True  # of the present stream: that of its blocks, and whether all of them are intact
+    expected: int | None = 0  # the byte where a stream should begin; None inside of a stream
+    checksum, is_whole = 0, True  # of the current stream: the checksum of its blocks, and whether all are intact
     for mark, following in _with_next(_marks(file)):
         if expected is not None:
             gap = _before_stream(file, expected, mark.bit)
@@ -101,14 +101,14 @@ def _with_next(marks: Iterator[_Mark]) -> Iterator[tuple[_Mark, _Mark | None]]:
 
 
 def _before_stream(file: BinaryIO, start: int, first_mark: int) -> Part:
-    """What lies between the end of a stream and the header of the next one; a part of no bytes where nothing does, or padding."""
+    """The part between the end of a stream and the next header; of no bytes if there is only padding."""
     end = first_mark // 8 - 4 * _has_header(file, first_mark)
     is_gap = end > start and not _is_padding(file, start, end)
     return Part(start, end if is_gap else start, Damaged("bzip2_damaged"))
 
 
 def _has_header(file: BinaryIO, mark: int) -> bool:
-    """Whether a stream's header comes right before the mark."""
+    """Whether a stream header comes right before the mark."""
     if mark % 8 or mark < 32:
         return False
     file.seek(mark // 8 - 4)
@@ -121,7 +121,7 @@ def _is_padding(file: BinaryIO, start: int, end: int) -> bool:
 
 
 def _bits(file: BinaryIO, start: int, n_bits: int) -> int:
-    """`n_bits` from the bit `start` on; zeros for those beyond the end."""
+    """`n_bits` from the bit `start` on, with zeros beyond the end of the file."""
     first, last = start // 8, (start + n_bits + 7) // 8
     file.seek(first)
     data = file.read(last - first).ljust(last - first, b"\0")
@@ -132,7 +132,7 @@ def _bits(file: BinaryIO, start: int, n_bits: int) -> int:
 
 
 def _inner(mark: int, shift: int) -> bytes:
-    """The five bytes that a mark fills whole if it begins `shift` bits into a byte, not counting the first of six."""
+    """The five bytes that a mark fills completely, after its first byte, if it begins `shift` bits into a byte."""
     return ((mark << 8 - shift) >> 8 & 0xFFFFFFFFFF).to_bytes(5, "big")
 
 

@@ -1,18 +1,18 @@
 """Where the text, URL and licence of a row are: columns by name, and members of objects by dotted name.
 
-`metadata.url` is a column that is called so or, without one, the member `url` of the column `metadata`, which may be an object, a map or
-an object written as JSON. Where a recipe names no URL column, and for licences, well-known places are tried in order.
+`metadata.url` is a column with that name or, if there is none, the member `url` of the column `metadata`. That column may be an object, a
+map or a JSON string. Licences, and URLs for which a recipe names no column, are looked up in well-known places, in order.
 """
 
 from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import msgspec
+from pipelines.text.nested import values_at
 
 URL_PLACES: Final = (
     "url",
@@ -26,21 +26,18 @@ LICENCE_PLACES: Final = tuple(
     f"{parent}{name}" for parent in ("", "metadata.", "meta.") for name in ("licence", "license", "licences", "licenses")
 )
 _URL_ROOTS, _LICENCE_ROOTS = (tuple((name.split(".")[0], name) for name in places) for places in (URL_PLACES, LICENCE_PLACES))
-_MAX_JSON_CHARS: Final = 1 << 20
-_NESTED_NAMES: Final = 20
-"""So many members of an object are named in messages."""
 
 
 class Columns(NamedTuple):
-    """Which columns have text and address."""
+    """The names of the columns that hold text and URL."""
 
     text: str
     url: str | None
-    """None: the first of URL_PLACES that holds one."""
+    """None: the first of URL_PLACES that has a value."""
 
     @property
     def places(self) -> frozenset[str]:
-        """Every name that is looked up."""
+        """Every name that is looked up in a row."""
         return _places(self)
 
 
@@ -50,47 +47,31 @@ def _places(columns: Columns) -> frozenset[str]:
 
 
 @dataclass(slots=True)
-class Seen:
-    """What the rows of a source have, so that a column that none has is found out."""
+class ColumnCounts:
+    """How many rows of a source have which columns, so that a column that none has is noticed."""
 
     rows: int = 0
+    """Rows in all."""
     text: int = 0
-    """Rows that have the text column, whatever it holds."""
+    """Rows with the text column, even if it is empty."""
     url: int = 0
-    """Rows that have the URL column or, where the recipe names none, a URL."""
+    """Rows with the URL column or, if the recipe names none, with a URL."""
     addresses: int = 0
-    """Rows that hold a URL."""
+    """Rows with a URL in them."""
     unreadable: Counter[str] = field(default_factory=Counter)
-    """Columns that nobody asked for and that could not be read, by the number of files."""
+    """Unreadable column that no setting names -> number of files. Its rows are read without it."""
 
 
-def values_at(row: Mapping[str, Any], name: str) -> Iterator[Any]:
-    """The value of a column, if the row has it: of the column called `name`, else of members of objects, the longest name first."""
-    if name in row:
-        yield row[name]
-        return
-    at = name.rfind(".")
-    while at > 0:
-        if (inner := _object(row.get(name[:at]))) is not None:
-            yield from values_at(inner, name[at + 1 :])
-        at = name.rfind(".", 0, at)
-
-
-def value_at(row: Mapping[str, Any], name: str) -> Any:
-    """The first of `values_at`; None if there is none."""
-    return next(values_at(row, name), None)
-
-
-def url_of(row: Mapping[str, Any], url: str | None) -> str | None:
-    """The first place that holds a string which is not empty."""
+def url_of(row: Mapping[str, object], url: str | None) -> str | None:
+    """The first string that is not empty, in the column `url` or, if that is None, in URL_PLACES."""
     for value in _values(row, _URL_ROOTS) if url is None else values_at(row, url):
         if text := _string(value):
             return text
     return None
 
 
-def licence_of(row: Mapping[str, Any]) -> str | None:
-    """What the first place that names licences holds: a string, or a list of them joined by ", "."""
+def licence_of(row: Mapping[str, object]) -> str | None:
+    """The first licence in LICENCE_PLACES: a string, or a list of strings joined by ", "."""
     for value in _values(row, _LICENCE_ROOTS):
         names = [name for each in (value if isinstance(value, list) else [value]) if (name := _string(each))]
         if names:
@@ -98,39 +79,12 @@ def licence_of(row: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _string(value: Any) -> str | None:
-    """The value as a string, if it is one or its bytes, as writers store it who leave the column without the type."""
+def _string(value: object) -> str | None:
+    """The value if it is a string, or the string in it if it is bytes: some writers leave out the column's type."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value if isinstance(value, str) else None
 
 
-def _values(row: Mapping[str, Any], places: tuple[tuple[str, str], ...]) -> Iterator[Any]:
+def _values(row: Mapping[str, object], places: tuple[tuple[str, str], ...]) -> Iterator[object]:
     for root, name in places:
         if root in row or name in row:
             yield from values_at(row, name)
-
-
-def names_in(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The columns of the rows, then dotted names of members of objects, each in the order in which they are met."""
-    top: dict[str, None] = {}
-    nested: dict[str, None] = {}
-    for row in rows:
-        for name, value in row.items():
-            top.setdefault(name)
-            if (inner := _object(value)) is not None:
-                nested |= dict.fromkeys(f"{name}.{member}" for member in list(inner)[:_NESTED_NAMES])
-    return [*top, *nested]
-
-
-def _object(value: Any) -> Mapping[str, Any] | None:
-    """The value as an object: a struct or object, the pairs of a map, or a string that is a JSON object."""
-    if isinstance(value, dict):
-        return value
-    if isinstance(value, str) and value.startswith("{") and len(value) <= _MAX_JSON_CHARS:
-        try:
-            value = msgspec.json.decode(value)
-        except (ValueError, RecursionError):
-            return None
-        return value if isinstance(value, dict) else None
-    if isinstance(value, list) and value and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value):
-        return {key: inner for key, inner in value if isinstance(key, str)}
-    return None

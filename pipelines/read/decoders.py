@@ -1,4 +1,4 @@
-"""One gzip member, zstd frame or xz stream at a time, decoded in bounded pieces behind one interface."""
+"""Decoders for one gzip member, zstd frame or xz stream, with bounded pieces and one interface."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 # A zstd block of 4 bytes may decode to 128 KiB: 512 bytes make at most 16 MiB.
 _ZSTD_READ_BYTES: Final = 1 << 9
 _FRAME_HEADER_BYTES: Final = 18
-_XZ_CHECK_AT: Final = 7  # the byte of an xz stream that names its check; 0 is none
+_XZ_CHECK_AT: Final = 7  # the byte of an xz stream that names its checksum; 0 is none
 DECODING_ERRORS: Final = (zlib.error, zstandard.ZstdError, lzma.LZMAError, OSError)
 
 
 class Damaged(Exception):  # noqa: N818 - a state of the data
-    """Compressed bytes that cannot be decoded or that end too early; `value` and `limit` where a limit is the reason."""
+    """Compressed bytes that cannot be decoded or end too early; `value` and `limit` are set if a limit is the reason."""
 
     def __init__(self, reason: str, value: float | None = None, limit: float | None = None) -> None:
         super().__init__(reason)
         self.reason, self.value, self.limit = reason, value, limit
 
 
-class Decoder(Protocol):
-    """What bz2.BZ2Decompressor and lzma.LZMADecompressor offer."""
+class MemberDecoder(Protocol):
+    """The interface of bz2.BZ2Decompressor and lzma.LZMADecompressor."""
 
     @property
     def eof(self) -> bool:
-        """Whether the end is reached and the checksum held."""
+        """Whether the end is reached and the checksum was right."""
 
     @property
     def unused_data(self) -> bytes:
-        """What was given beyond the end."""
+        """Input beyond the end."""
 
     @property
     def needs_input(self) -> bool:
-        """Whether nothing is left of what was given."""
+        """Whether all input so far is used up."""
 
     def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        """Decoded bytes; one of DECODING_ERRORS where that fails."""
+        """Decoded bytes; one of DECODING_ERRORS for damaged input."""
 
 
 class _GzipDecoder:
@@ -89,28 +89,28 @@ class _ZstdDecoder:
 
 
 class Codec(NamedTuple):
-    """A compression whose files are chains of members."""
+    """A compression format whose files are chains of members."""
 
     name: str
     magic: bytes
-    new_decoder: Callable[[], Decoder]
+    new_decoder: Callable[[], MemberDecoder]
     has_checksum: Callable[[bytes], bool]
-    """Whether a member that begins so holds a checksum of its content."""
+    """Whether a member with these first bytes has a checksum of its content."""
     max_window: int = MAX_WINDOW_BYTES
 
     def check_window(self, head: bytes) -> None:
-        """Raise Damaged if a member that begins so needs more memory than is allowed."""
+        """Raise Damaged if a member with these first bytes needs more memory than allowed."""
         if self.name == "zstd" and (window := frame_header(head).window_size) > self.max_window:
             raise Damaged("window_too_large", window, self.max_window)
 
 
 def gzip_codec() -> Codec:
-    """Gzip: every member has a checksum."""
+    """gzip, in which every member has a checksum."""
     return Codec("gzip", b"\x1f\x8b\x08", _GzipDecoder, lambda head: True)
 
 
 def zstd_codec(max_window: int = MAX_WINDOW_BYTES, dictionary: bytes = b"") -> Codec:
-    """Zstandard with windows of at most `max_window` bytes; the dictionary may be compressed, and is left out if it is damaged."""
+    """Zstandard with windows of at most `max_window` bytes. The dictionary may be compressed; a damaged one is not used."""
     found = _dictionary_of(dictionary) if dictionary else None
     return Codec(
         "zstd",
@@ -122,17 +122,17 @@ def zstd_codec(max_window: int = MAX_WINDOW_BYTES, dictionary: bytes = b"") -> C
 
 
 def is_skippable(head: bytes) -> bool:
-    """Whether a zstd frame begins so that holds no content; 0x5D holds the dictionary of a .warc.zst."""
+    """Whether these are the first bytes of a zstd frame without content; 0x5D has the dictionary of a .warc.zst."""
     return head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F
 
 
 def starts_zstd(head: bytes) -> bool:
-    """Whether zstd begins so, with or without content."""
+    """Whether these are the first bytes of a zstd frame, with or without content."""
     return head.startswith(_ZSTD_MAGIC) or is_skippable(head)
 
 
 def xz_codec(max_window: int = MAX_WINDOW_BYTES) -> Codec:
-    """xz streams that need at most `max_window` bytes and what the library takes for itself."""
+    """xz streams that need at most `max_window` bytes, besides what the library needs for itself."""
     return Codec(
         "xz",
         b"\xfd7zXZ\0",
@@ -143,7 +143,7 @@ def xz_codec(max_window: int = MAX_WINDOW_BYTES) -> Codec:
 
 
 class FrameHeader(NamedTuple):
-    """What the first bytes of a zstd frame say; zeros where they are damaged."""
+    """The header of a zstd frame; zeros if it is damaged."""
 
     n_bytes: int
     window_size: int
@@ -151,7 +151,7 @@ class FrameHeader(NamedTuple):
 
 
 def frame_header(head: bytes) -> FrameHeader:
-    """The header of the zstd frame that begins so."""
+    """The header of the zstd frame with these first bytes."""
     try:
         n_bytes = zstandard.frame_header_size(head[:_FRAME_HEADER_BYTES])
         found = zstandard.get_frame_parameters(head[:_FRAME_HEADER_BYTES])

@@ -1,9 +1,9 @@
-"""Stored files as parts that are believed or not as a whole: gzip members, zstd frames, xz streams, bzip2 blocks.
+"""Splits stored files into parts that are intact or damaged as a whole: gzip members, zstd frames, xz streams, bzip2 blocks.
 
-A part is decoded once to its end before anything of it is given away, so that its checksum is known by then. What it decodes to is
-held meanwhile, up to a limit; a larger part is decoded a second time. A piece never grows past a few MiB, however small the bytes it
-came from. What is damaged, or lies between parts, is a part as well, so that parts cover a file without a gap. Which compression it
-is, the first bytes say, and the name only where they say nothing.
+A part is decoded to its end before any of its content is used, so that its checksum has been verified by then. Meanwhile the content is
+held in memory up to a limit; a larger part is decoded a second time. No piece is larger than a few MiB, however well it is compressed.
+Damaged stretches, and those between members, are parts as well, so that parts cover a file without gaps. The first bytes decide which
+compression it is, and the file name only if they are inconclusive.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from pipelines.read.decoders import (
 from pipelines.read.parts import MAX_PADDING_BYTES, PIECE_BYTES, CheckedPart, Part, PlainPart
 
 _READ_BYTES: Final = 1 << 14
-_FIRST_READ_BYTES: Final = 1 << 11  # most of what is taken for a member by mistake is no further decoded
+_FIRST_READ_BYTES: Final = 1 << 11  # most false members fail within this
 _HEAD_BYTES: Final = 1 << 12
 _FIRST_BYTES: Final = 32  # enough for the header of a frame or stream
 _SEARCH_BYTES: Final = 1 << 18
 _MAX_DICTIONARY_BYTES: Final = 64 << 20
-_MAX_TRIES: Final = 8  # how many times a damaged file may be decoded in search of what is intact,
-_FREE_BYTES: Final = 1 << 26  # besides so much in any file
+_MAX_TRIES: Final = 8  # how often the bytes of a damaged file may be decoded in search of intact members,
+_FREE_BYTES: Final = 1 << 26  # besides this many bytes of any file
 _PADDING: Final = b"\0\r\n"
 _BINARY: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 
@@ -57,14 +57,14 @@ class _Member(CheckedPart):
         self.check()
 
     def decode(self) -> Iterator[bytes]:
-        """The content from its start; Damaged where that fails."""
+        """The content from its start; raises Damaged at the first damage."""
         n_given = 0
         try:
             for piece in self._decode(None):
                 n_given += len(piece)
                 yield piece
         except Damaged as damage:
-            if damage.value is None:  # the libraries keep what they have decoded of a chunk in which they meet damage
+            if damage.value is None:  # libraries discard the decoded beginning of a damaged chunk
                 with suppress(Damaged):
                     for piece in self._decode(self.last_read):
                         if n_given < len(piece):
@@ -73,7 +73,7 @@ class _Member(CheckedPart):
             raise
 
     def _decode(self, bytewise_from: int | None) -> Iterator[bytes]:
-        """As `decode`, but byte by byte of what is stored from an offset on."""
+        """Like `decode`, but fed byte by byte from a stored offset on."""
         self.codec.check_window(self.first_bytes)
         decoder = self.codec.new_decoder()
         at = self.offset
@@ -98,16 +98,16 @@ class _Member(CheckedPart):
         self.end = at - len(decoder.unused_data)
 
 
-def parts(
+def stored_parts(
     file: BinaryIO, name: str = "", max_window: int = MAX_WINDOW_BYTES, begins_well: BeginsWell = lambda part: not part.damage
 ) -> Iterator[Part]:
-    """The parts of a file in order; together they are the whole file but for padding.
+    """The parts of a file in order; together they cover the whole file except for padding.
 
-    A damaged part reaches to the next member that is found by its magic bytes and `begins_well`.
+    A damaged part extends to the next member, which is found by its magic bytes and accepted by `begins_well`.
     """
     plain = PlainPart(file)
     codecs = {".gz": gzip_codec(), ".zst": zstd_codec(max_window), ".xz": xz_codec(max_window)}
-    suffix = _packed_suffix(plain.head, name, codecs)
+    suffix = _compression_suffix(plain.head, name, codecs)
     if suffix == ".bz2":
         yield from blocks(file)
     elif suffix in codecs:
@@ -116,8 +116,8 @@ def parts(
         yield plain
 
 
-def _packed_suffix(head: bytes, name: str, codecs: dict[str, Codec]) -> str:
-    """The suffix of the compression that a file has; a name counts only where the first bytes are neither packed nor text."""
+def _compression_suffix(head: bytes, name: str, codecs: dict[str, Codec]) -> str:
+    """The suffix of a file's compression; its name counts only if the first bytes are neither compressed nor text."""
     for suffix, codec in codecs.items():
         if head.startswith(codec.magic) or (codec.name == "zstd" and is_skippable(head)):
             return suffix
@@ -155,14 +155,14 @@ def _members(file: BinaryIO, codec: Codec, begins_well: BeginsWell) -> Iterator[
 
 
 class _Search:
-    """Looks for what follows a damaged part, in time that grows with the size of the file and not with its square."""
+    """Finds the member after a damaged part, in time linear in the size of the file."""
 
     def __init__(self, file: BinaryIO, size: int, begins_well: BeginsWell) -> None:
         self.file, self.size, self.begins_well = file, size, begins_well
         self.n_tried = 0
 
     def after(self, part: Part, codec: Codec) -> _Member | None:
-        """The next member that begins well, if there is one."""
+        """The next member that begins well, or None."""
         at = self._past(part)
         if codec.name == "zstd" and at == part.offset + 1 and _is_at(self.file, end := self._frame_end(part.offset), codec):
             return _Member(self.file, end, codec)
@@ -180,14 +180,14 @@ class _Search:
         return None
 
     def _past(self, part: Part) -> int:
-        """Where to look on: just behind the start of a part that is none or is damaged, unless too much has been decoded in vain."""
+        """Where to continue after a damaged part: right after its start, or at its end once too much was decoded in vain."""
         reached = part.reached if isinstance(part, _Member) else part.offset
         self.n_tried += reached - part.offset
         may_try = self.n_tried <= _MAX_TRIES * self.size + _FREE_BYTES
         return part.offset + 1 if may_try else max(reached, part.offset + 1)
 
     def _frame_end(self, start: int) -> int:
-        """Where the zstd frame at `start` ends by the lengths of its blocks; the end of the file if they lead nowhere."""
+        """The end of the zstd frame at `start` by the lengths of its blocks; the end of the file if those are wrong."""
         self.file.seek(start)
         header = frame_header(self.file.read(_FIRST_BYTES))
         at = start + header.n_bytes
@@ -217,9 +217,9 @@ def _past_padding(file: BinaryIO, at: int) -> int:
 
 
 def _past_skippable(file: BinaryIO, at: int, size: int, codec: Codec) -> tuple[int, Codec]:
-    """(offset of what follows zstd's skippable frames, the codec with the dictionary that they hold).
+    """(offset after zstd's skippable frames, codec with the dictionary in them).
 
-    A frame is only passed over if its end is in the file and something that is known follows.
+    A frame is skipped only if its end is in the file and is followed by a frame, padding or the end of the file.
     """
     while codec.name == "zstd":
         file.seek(at)

@@ -1,4 +1,4 @@
-"""A stretch of a stored file, which is believed or not as a whole."""
+"""A stretch of a stored file that counts as intact or damaged as a whole."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pipelines.read.decoders import Damaged
 PIECE_BYTES: Final = 1 << 20
 HOLD_BYTES: Final = 1 << 24
 MAX_PADDING_BYTES: Final = 1 << 16
-"""More zeros than that are a hole where something was."""
+"""Longer runs of zeros are a hole in the file, not padding."""
 _HEAD_BYTES: Final = 1 << 16
 
 
 class Part:
-    """A stretch of a file; `damage` says why nothing in it is believed. Bytes that belong to no member are a part without content."""
+    """A stretch of a file, damaged if `damage` is set. Bytes outside of all members are a part without content."""
 
     lacks_checksum = False
-    """Whether it is compressed without a checksum, so that it is believed for want of one."""
+    """Whether it is compressed without a checksum, so that damage may go unnoticed."""
 
     def __init__(self, offset: int, end: int, damage: Damaged | None = None) -> None:
         self.offset, self.end, self.damage = offset, end, damage
@@ -36,23 +36,23 @@ class Part:
         return self.end - self.offset
 
     def stored_bytes(self, n_decoded: int) -> int:
-        """How many bytes of the file so many of the content take, about."""
+        """About how many stored bytes `n_decoded` bytes of the content take."""
         return min(self.n_bytes, n_decoded * self.n_bytes // max(1, self.content_bytes))
 
     def pieces(self) -> Iterator[bytes]:
-        """The content piece by piece, as far as it can be decoded."""
+        """The content piece by piece, as far as it decodes."""
         return iter(())
 
 
 class CheckedPart(Part):
-    """A part that is decoded to its end as soon as it is made."""
+    """A part that is decoded to its end on creation, so that its damage is known before its content is used."""
 
     def __init__(self, offset: int, end: int) -> None:
         super().__init__(offset, end)
         self._held: list[bytes] | None = []
 
     def check(self) -> None:
-        """Decode everything; after that `damage`, `head` and, of an intact part, `end` are known."""
+        """Decode everything. This sets `damage`, `head` and, for an intact part, `end`."""
         n_bytes = 0
         try:
             for piece in self.decode():
@@ -68,7 +68,7 @@ class CheckedPart(Part):
         self.content_bytes = n_bytes
 
     def pieces(self) -> Iterator[bytes]:
-        """The content piece by piece, as far as it can be decoded."""
+        """The content piece by piece, as far as it decodes."""
         held, self._held = self._held, None
         if held is None:
             with suppress(Damaged):
@@ -79,7 +79,7 @@ class CheckedPart(Part):
                 yield held.pop()
 
     def decode(self) -> Iterator[bytes]:
-        """The content from its start; Damaged where that fails."""
+        """The content from its start; raises Damaged at the first damage."""
         raise NotImplementedError
 
 

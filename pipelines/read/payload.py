@@ -1,6 +1,6 @@
-"""A record's block -> the page or text in it: HTTP head, transfer and content codings, and what kind of content it is.
+"""A record's block -> the page or text in it: HTTP head, transfer and content codings, and the kind of content.
 
-Servers state wrong codings and types; what is stated is believed only where the bytes agree. Decoding stops at a limit in bytes.
+Servers state wrong codings and types, so both count only where the bytes agree. Decoding stops at a limit in bytes.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ import re
 from typing import Final, Literal, NamedTuple
 
 from pipelines.read.records import dropped, failed
-from pipelines.read.warc import header_fields
+from pipelines.read.warc_records import header_fields
 from pipelines.text.http_codings import (
     BEFORE_MARKUP,
     BINARY,
     SNIFF_BYTES,
     SURELY_HTML,
     UTF16_BOMS,
+    DecodedBody,
     TooLongError,
     UndecodableError,
-    Undone,
-    UnsupportedError,
+    UnsupportedCodingError,
     codings,
-    undo,
+    decode_body,
 )
 
 _HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
@@ -37,11 +37,11 @@ class Payload(NamedTuple):
     headers: dict[str, str]
     body: bytes
     is_cut: bool = False
-    """Whether the body ended before its coding did, and only its beginning is here."""
+    """Whether the body ended before its coding did, so that only its beginning is here."""
 
 
 def parse_http(block: bytes, max_bytes: int) -> Payload:
-    """Head and decoded body of a successful HTTP response; anything else is rejected."""
+    """Headers and decoded body of a successful HTTP response; Rejected for anything else."""
     if not block.startswith(b"HTTP/"):
         raise failed("http_header_missing")
     end = _HEAD_END.search(block, 0, _MAX_HEAD_BYTES)
@@ -54,38 +54,38 @@ def parse_http(block: bytes, max_bytes: int) -> Payload:
         raise dropped("http_status", int(status[1]))
     headers = header_fields(text)
     transfer, content = (headers.get(name, "") for name in ("transfer-encoding", "content-encoding"))
-    unchunked = unchunk(body) if "chunked" in codings(transfer) else Undone(body)
-    unpacked = _undo(unchunked.body, transfer, max_bytes)
-    shown = _undo(unpacked.body, content, max_bytes)
+    unchunked = unchunk(body) if "chunked" in codings(transfer) else DecodedBody(body)
+    unpacked = _decode_body(unchunked.body, transfer, max_bytes)
+    shown = _decode_body(unpacked.body, content, max_bytes)
     return Payload(headers, shown.body, unchunked.is_cut or unpacked.is_cut or shown.is_cut)
 
 
-def _undo(body: bytes, value: str, max_bytes: int) -> Undone:
+def _decode_body(body: bytes, value: str, max_bytes: int) -> DecodedBody:
     try:
-        return undo(body, value, max_bytes)
+        return decode_body(body, value, max_bytes)
     except TooLongError:
         raise failed("too_large", None, max_bytes) from None
     except UndecodableError as error:
-        raise failed("content_encoding_unsupported" if isinstance(error, UnsupportedError) else "bad_content_encoding") from None
+        raise failed("content_encoding_unsupported" if isinstance(error, UnsupportedCodingError) else "bad_content_encoding") from None
 
 
-def unchunk(body: bytes) -> Undone:
-    """The body without chunk sizes; as it is where its first line is no size, as far as it goes where its end is missing."""
+def unchunk(body: bytes) -> DecodedBody:
+    """The body without chunk sizes: unchanged if its first line is not a size, and up to the cut if its end is missing."""
     at = 0
     pieces: list[bytes] = []
     while size := _CHUNK_SIZE.match(body, at):
         n_bytes = int(size[1], 16)
         if not n_bytes:
-            return Undone(b"".join(pieces))
+            return DecodedBody(b"".join(pieces))
         pieces.append(body[size.end() : size.end() + n_bytes])
         at = size.end() + n_bytes
         at += 2 if body[at : at + 2] == b"\r\n" else body[at : at + 1] == b"\n"
     if pieces and b"\n" in body[at:]:
         raise failed("bad_transfer_encoding")
-    return Undone(b"".join(pieces), True) if pieces else Undone(body)
+    return DecodedBody(b"".join(pieces), True) if pieces else DecodedBody(body)
 
 
-# --- What it is ------------------------------------------------------------------------------------------------------
+# --- Kind of content -------------------------------------------------------------------------------------------------
 
 Kind = Literal["html", "text"]
 
@@ -97,10 +97,10 @@ _PERHAPS_HTML: Final = re.compile(
 
 
 def content_kind(body: bytes, content_type: str, identified: str) -> Kind:
-    """Whether the body is a page or plain text; anything else is rejected.
+    """Whether the body is a page or plain text; Rejected for anything else.
 
-    `content_type` is the server's word, `identified` the archive's. A page is known by its first tag whatever is stated,
-    and binary data by its first bytes.
+    `content_type` comes from the server, `identified` from the archive. A page is recognised by its first tag whatever they say, and binary
+    data by its first bytes.
     """
     declared, identified = essence(content_type), essence(identified)
     start = body[: 4 * SNIFF_BYTES]
@@ -109,7 +109,7 @@ def content_kind(body: bytes, content_type: str, identified: str) -> Kind:
         return "html"
     is_binary = not is_utf16 and BINARY.search(start, 0, SNIFF_BYTES) is not None
     if declared in _HTML_TYPES or (identified in _HTML_TYPES and declared != "text/plain"):
-        # Pages with stray NULs exist, but they begin with a tag.
+        # Pages may have stray NULs, but begin with a tag.
         if is_binary and not start.lstrip().startswith(b"<"):
             raise dropped("not_html")
         return "html"
@@ -119,11 +119,11 @@ def content_kind(body: bytes, content_type: str, identified: str) -> Kind:
 
 
 def essence(content_type: str) -> str:
-    """The type alone: "text/html; charset=x" -> "text/html"."""
+    """The type without parameters: "text/html; charset=x" -> "text/html"."""
     return re.split("[;,]", content_type, maxsplit=1)[0].strip().lower()
 
 
 def stated_charset(content_type: str) -> str | None:
-    """The charset parameter, if there is one."""
+    """The charset parameter, or None."""
     found = _CHARSET.search(content_type)
     return found[1] if found else None

@@ -1,4 +1,4 @@
-"""What a format reader yields for each input record: the document it holds, or why there is none."""
+"""What a reader yields for each input record: its document, or why there is none."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Meta = dict[str, str | int | float | bool]
 FILE_REASONS: Final = frozenset(
     {"empty_file", "no_text_column", "not_a_warc", "not_json_lines", "not_parquet", "unreadable_file", "wrong_format"}
 )
-"""Why a file cannot be read, or not further: one failed row, at `Address(0)` or behind what was read, is all that the ledger has of it."""
+"""Why a file cannot be read (any further). The ledger has a single failed row for it, at `Address(0)` or after the last record read."""
 
 
 class Address(NamedTuple):
-    """Where in its file a record lies; see `schemas.hops.ADDRESS`."""
+    """The position of a record in its file; see `schemas.hops.ADDRESS`."""
 
     offset: int
     part: int = 0
@@ -36,21 +36,22 @@ class Document(NamedTuple):
 
 
 class Unread(NamedTuple):
-    """Why a record gave no document: dropped by a rule of reading, or failed."""
+    """Why a record has no document: a rule of reading dropped it, or it failed."""
 
     outcome: Outcome
     reason: str
     value: float | None = None
     limit: float | None = None
     lost_bytes: int = 0
-    """Bytes of the file as stored of which nothing is known but this."""
+    """Stored bytes that hold an unknown number of further records."""
 
 
-Item = tuple[Address, Document | Unread]
+RecordResult = tuple[Address, Document | Unread]
+"""The outcome of one input record."""
 
 
-class Rejected(Exception):  # noqa: N818 - says what happens to the record, not that something went wrong
-    """Raised between the steps of reading one record; becomes its ledger row."""
+class Rejected(Exception):  # noqa: N818 - names what happens to the record; it is not an error of ours
+    """Ends the reading of one record; becomes its ledger row."""
 
     def __init__(self, unread: Unread) -> None:
         super().__init__(unread)
@@ -58,17 +59,17 @@ class Rejected(Exception):  # noqa: N818 - says what happens to the record, not 
 
 
 def dropped(reason: str, value: float | None = None, limit: float | None = None) -> Rejected:
-    """The record is readable but no document: raise this."""
+    """The exception for a readable record without a document; raise it."""
     return Rejected(Unread(Outcome.DROPPED, reason, value, limit))
 
 
 def failed(reason: str, value: float | None = None, limit: float | None = None) -> Rejected:
-    """The record cannot be read: raise this."""
+    """The exception for an unreadable record; raise it."""
     return Rejected(Unread(Outcome.FAILED, reason, value, limit))
 
 
 def unread_part(part: Part) -> Unread:
-    """The row of a damaged part, which stands for its bytes."""
+    """The failed row that accounts for the bytes of a damaged part."""
     damage = part.damage or Damaged("damaged")
     value = part.n_bytes if damage.value is None and damage.limit is None else damage.value
     return Unread(Outcome.FAILED, damage.reason, value, damage.limit, part.n_bytes)

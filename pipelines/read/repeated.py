@@ -1,7 +1,7 @@
-"""Lines that a page shows in more than one place: its title above and below a picture, its date, a share link at both ends.
+"""Removes lines that a page shows in several places: its title above and below a picture, its date, a share link at both ends.
 
-A later copy goes if the page has both as elements of their own (a line of verse, code or a table is part of one) and if it follows the
-first directly, begins the page's title, or lies near the beginning or end of the text. What the middle repeats is content.
+A later copy is removed if both are elements of their own (lines of verse, code or tables are parts of one), and if the copy follows the
+first directly, begins the page's title, or is near the beginning or end of the text. Repetition in the middle is content.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from html import escape
 from typing import Final
 
 _NEAR: Final = 10  # lines
-_MOST_CHARS: Final = 100  # a longer line is no title, date or link; a text that repeats paragraphs is for the filters to judge
-_CONTEXT: Final = 512  # characters of a tag that are looked at
+_MOST_CHARS: Final = 100  # longer lines are not titles, dates or links; filters judge repeated paragraphs
+_CONTEXT: Final = 512  # characters around a line in which its tags are looked for
 _OPENS: Final = re.compile(r"<(?!/|br\b|t[dh]\b|d[dt]\b|code\b|tt\b|kbd\b|pre\b)[A-Za-z][^<>]*>", re.IGNORECASE)
 _CLOSES: Final = re.compile(r"\s*</(?![^<>]*>\s*<br\b)", re.IGNORECASE)
 _LEAST_LETTERS: Final = 2
@@ -21,7 +21,7 @@ _LETTER: Final = re.compile(r"[^\W\d_]")
 
 
 def without_repeats(text: str, title: str, html: str) -> tuple[str, int]:
-    """(the text without such copies, how many lines went); `title` and `html` are the page's."""
+    """(the text without such copies, number of lines removed); `title` and `html` are those of the page."""
     lines = text.split("\n")
     keys = [line.strip() for line in lines]
     filled = [i for i, key in enumerate(keys) if key]
@@ -46,7 +46,7 @@ def without_repeats(text: str, title: str, html: str) -> tuple[str, int]:
 
 
 def _is_element(key: str, html: str) -> bool:
-    """Whether the page holds the line at least twice as all the text between an opening and a closing tag."""
+    """Whether the line is, at least twice in the page, all the text between an opening and a closing tag."""
     if len(_LETTER.findall(key)) < _LEAST_LETTERS:
         return False
     written = escape(key, quote=False)

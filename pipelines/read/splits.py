@@ -1,7 +1,7 @@
-"""Sources -> splits: what is read as one piece of work, numbered the same on every machine and for any number of workers.
+"""Sources -> splits: the pieces of work of the reading stage, numbered the same on every machine and for any number of workers.
 
-A WARC, JSONL or Parquet file is a split of its own; text and code files are gathered to some 16 MiB. A file belongs to one
-source only, so that (origin_file, origin_offset, part) names a record in the whole run.
+A file of many records is a split of its own. Files that are one record each, such as text and code, are gathered to about 16 MiB. A file
+belongs to one source only, so that (origin_file, origin_offset, part) identifies a record within the run.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from pipelines.read.inputs import identity, inputs_of
+from pipelines.read.formats import warc
+from pipelines.read.readers import reader_of
+from pipelines.read.source_files import FileIdentity, SourceFiles, file_identity, source_files
 from schemas.errors import InputError
 from schemas.file_names import printable
 from schemas.recipe import Source
@@ -22,32 +24,47 @@ GATHER_BYTES: Final = 16 << 20
 
 
 def plan(sources: dict[str, Source], run_folder: Path) -> list[Split]:
-    """The splits of all sources, in the order of the recipe and of the file names; InputError where there is nothing to read."""
-    return plan_all(sources, run_folder).splits
+    """The splits of all sources, in the order of the recipe and of the file names; InputError if a source has nothing to read."""
+    return plan_sources(sources, run_folder).splits
 
 
-def plan_all(sources: dict[str, Source], run_folder: Path) -> Plan:
-    """What `plan` finds, and what it passes over."""
-    found = Plan([], {})
-    owners: dict[object, str] = {}
+def plan_sources(sources: dict[str, Source], run_folder: Path) -> Plan:
+    """The splits as by `plan`, and how many files of each source are passed over."""
+    planned = Plan([], {})
+    owners = _Owners()
     for name, source in sources.items():
         root = run_folder if source.crawl is not None else Path()
-        files, found.passed_over[name] = _crawled(name, run_folder) if source.crawl is not None else _given(name, source)
-        for file in files:
-            for key in (identity(os.path.join(root, file)), f"name {file}"):  # noqa: PTH118
-                owner = owners.setdefault(key, name)
-                if owner != name:
-                    raise InputError(
-                        f"sources {owner!r} and {name!r} both read {printable(file)}; let only one of them have it (exclude takes globs)"
-                    )
-        for format_, group in _gather(files, root):
-            place = "" if root == Path() else str(root)
-            found.splits.append(Split(index=len(found.splits), source=name, format=format_, files=group, root=place))
-    return found
+        files = _crawled_files(name, run_folder) if source.crawl is not None else source_files(name, source)
+        planned.passed_over[name] = files.counts()
+        for file in files.formats:
+            owners.claim(name, file, root)
+        for format_, group in _gather(files.formats, root):
+            shown_root = "" if root == Path() else str(root)
+            planned.splits.append(Split(index=len(planned.splits), source=name, format=format_, files=group, root=shown_root))
+    return planned
+
+
+class _Owners:
+    """Which source reads which file."""
+
+    def __init__(self) -> None:
+        self.by_file: dict[FileIdentity, str] = {}
+        self.by_name: dict[str, str] = {}
+
+    def claim(self, source: str, file: str, root: Path) -> None:
+        """InputError if another source reads the same file, or a file with the same name in the ledger."""
+        for owner in (
+            self.by_file.setdefault(file_identity(os.path.join(root, file)), source),  # noqa: PTH118
+            self.by_name.setdefault(file, source),
+        ):
+            if owner != source:
+                raise InputError(
+                    f"sources {owner!r} and {source!r} both read {printable(file)}; leave it to one of them, e.g. with a glob in exclude"
+                )
 
 
 def describe_inputs(splits: list[Split]) -> tuple[str, ...]:
-    """One line per input file: path, size in bytes, time of modification in ns; -1 for a file that is gone."""
+    """One line per input file: source, format, path, size in bytes and modification time in ns; -1 for both if the file is gone."""
     lines = []
     for split in splits:
         for file in split.files:
@@ -67,18 +84,18 @@ def input_bytes(splits: list[Split]) -> Counter[str]:
 def _size_and_time(path: Path) -> tuple[int, int]:
     try:
         stat = path.stat()
-    except OSError:  # whoever reads it says so
+    except OSError:  # reading the file reports it
         return -1, -1
     return stat.st_size, stat.st_mtime_ns
 
 
-def _gather(files: dict[str, str], root: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """(format, files of one split); neighbours among small files share one."""
+def _gather(formats: dict[str, str], root: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """(format, files of one split): neighbours share a split if each of them is one record and all are small."""
     held: list[str] = []
     held_format, n_bytes = "", 0
-    for file, format_ in files.items():
+    for file, format_ in formats.items():
         size, _ = _size_and_time(root / file)
-        if held and (format_ != held_format or format_ not in ("text", "code") or n_bytes + size > GATHER_BYTES):
+        if held and (format_ != held_format or not reader_of(format_).is_one_record or n_bytes + size > GATHER_BYTES):
             yield held_format, tuple(held)
             held, n_bytes = [], 0
         held.append(file)
@@ -87,15 +104,10 @@ def _gather(files: dict[str, str], root: Path) -> Iterator[tuple[str, tuple[str,
         yield held_format, tuple(held)
 
 
-def _given(name: str, source: Source) -> tuple[dict[str, str], dict[str, int]]:
-    found = inputs_of(name, source)
-    return found.files, found.counts()
-
-
-def _crawled(name: str, run_folder: Path) -> tuple[dict[str, str], dict[str, int]]:
+def _crawled_files(name: str, run_folder: Path) -> SourceFiles:
     """The WARC files that the crawl of this source left in the run folder."""
     folder = run_folder / "crawl" / name
     files = sorted(folder.glob("*.warc.gz"))
     if not files:
-        raise InputError(f"sources.{name}.crawl: no WARC file in {folder}; no page could be fetched: see the crawl's counts")
-    return {file.relative_to(run_folder).as_posix(): "warc" for file in files}, {}
+        raise InputError(f"sources.{name}.crawl: no WARC file in {folder}, since no page could be fetched; see the counts of the crawl")
+    return SourceFiles({file.relative_to(run_folder).as_posix(): warc.READER.format for file in files})

@@ -1,8 +1,8 @@
 """HTML -> the same page, changed so that resiliparse's main content has the text that a browser shows.
 
-Four things that version 2.0 does otherwise, each changed in the source or the tree before it looks:
-it leaves out text nodes of exactly three bytes of which the last is not ASCII ("行", "né", "1°"; icon fonts look like that), `<time>`
-inside a sentence, and the line break around `<summary>` and `<legend>`; and it writes the readings of ruby into the words.
+Version 2.0 differs from browsers in four ways, and each is corrected in the source or the tree beforehand. It leaves out text nodes of
+exactly three bytes of which the last is not ASCII ("行", "né", "1°"; icon fonts look like that), `<time>` inside a sentence, and the line
+breaks around `<summary>` and `<legend>`; and it puts ruby readings into the words.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from schemas.buffers import Bytes, Offsets
 Ruby = Literal["base", "parentheses"]
 
 MARK: Final = "\ufdd0"
-"""Makes a text node longer; a noncharacter, which no text holds."""
+"""Appended to short text nodes to make them longer; a noncharacter, which does not occur in text."""
 
 _MARK_BYTES: Final = MARK.encode()
 _LT, _GT, _AMPERSAND = 60, 62, 38
-_LONGEST = 72  # bytes of a short text node: two character references with the longest names that there are
+_LONGEST = 72  # bytes of a short text node: two character references with the longest names
 _INVISIBLE: Final = ("Cf", "Co")  # zero-width characters, and the glyphs of icon fonts
 _JOINERS: Final = ("\u200c", "\u200d")
-"""They decide which form the letters beside them have, and are written as characters of a word."""
+"""They decide the form of the letters next to them, and are part of words."""
 _WHITE_SPACE: Final = " \t\n\f\r"
 _BLOCK_TAG: Final = re.compile(r"<(/?)(?:summary|legend)(?=[\s/>])", re.IGNORECASE)
-_AROUND: Final = 64  # characters; more white space than that is layout
+_AROUND: Final = 64  # characters; more white space than this is layout
 _TIME: Final = re.compile(r"<time\b([^<>]*)>([^<]*)</time\s*>", re.IGNORECASE)
 
 
-def visible(data: bytes, lower: bytes) -> str:
-    """The page without what main-content extraction takes wrongly; `data` is UTF-8, and `lower` the same in lower case."""
+def visible_html(data: bytes, lower: bytes) -> str:
+    """The page, prepared for main-content extraction; `data` is UTF-8, and `lower` the same in lower case."""
     html = _marked(data)
     if b"<summary" in lower or b"<legend" in lower:
         html = _BLOCK_TAG.sub(r"<\1div", html)
@@ -44,7 +44,7 @@ def visible(data: bytes, lower: bytes) -> str:
 
 
 def _marked(data: bytes) -> str:
-    """The page with MARK behind every text node that would be left out."""
+    """The page with MARK after every text node that would be left out."""
     pieces, at = [], 0
     for start, end in _short_text_nodes(np.frombuffer(data, np.uint8)).tolist():
         text = unescape(data[start:end].decode()).strip(_WHITE_SPACE)
@@ -57,7 +57,7 @@ def _marked(data: bytes) -> str:
 
 @numba.njit(cache=True, nogil=True)
 def _short_text_nodes(html: Bytes) -> Offsets:
-    """(start, end) of the text nodes that may be of three bytes once character references are decoded, white space left out."""
+    """int64[nodes, 2]: (start, end) of text nodes that may be three bytes long once stripped and unescaped."""
     found = np.empty((len(html) // 3 + 2, 2), np.int64)
     n_found = 0
     for at in range(len(html)):
@@ -71,7 +71,7 @@ def _short_text_nodes(html: Bytes) -> Offsets:
 
 @numba.njit(cache=True, nogil=True)
 def _short_text(html: Bytes, at: int) -> tuple[int, int]:
-    """The text between `at` and the next tag, (0, 0) if it is not of three bytes and has no character reference."""
+    """(start, end) of the text between `at` and the next tag; (0, 0) if it is not three bytes long and has no character reference."""
     n = len(html)
     while at < n and html[at] <= 32:
         at += 1
@@ -89,7 +89,7 @@ def _short_text(html: Bytes, at: int) -> tuple[int, int]:
 
 
 def _in_sentence(time: re.Match[str]) -> str:
-    """The element as a `<span>` if there is text right before and after it."""
+    """The element as a `<span>` if text comes right before and after it."""
     before, after = (
         time.string[max(0, time.start() - _AROUND) : time.start()].rstrip(),
         time.string[time.end() : time.end() + _AROUND].lstrip(),
@@ -97,18 +97,18 @@ def _in_sentence(time: re.Match[str]) -> str:
     return f"<span{time[1]}>{time[2]}</span>" if before[-1:] not in ("", ">") and after[:1] not in ("", "<") else time[0]
 
 
-def unmarked(text: str) -> str:
-    """Extracted text as a browser shows it."""
+def without_marks(text: str) -> str:
+    """Extracted text without the marks."""
     return text.replace(MARK, "")
 
 
 def has_ruby(lower: bytes) -> bool:
-    """Whether the page, given in lower case, may have readings beside its text."""
+    """Whether the page, in lower case, may have ruby readings."""
     return b"<ruby" in lower
 
 
 def read_ruby(tree: HTMLTree, ruby: Ruby) -> None:
-    """Take the readings out of `<ruby>`, or put each into parentheses: 漢字 or 漢字(かんじ)."""
+    """Remove the readings in `<ruby>`, or put each into parentheses: 漢字 or 漢字(かんじ)."""
     found: list[Any] = []
 
     def collect(context: DOMContext) -> None:
@@ -116,7 +116,7 @@ def read_ruby(tree: HTMLTree, ruby: Ruby) -> None:
             found.append(context.node)
 
     if tree.document is not None:
-        traverse_dom(tree.document, collect)  # going through a list of nodes takes time that grows faster than its square
+        traverse_dom(tree.document, collect)  # iterating over a list of nodes is worse than quadratic
     for element in found:
         if ruby == "parentheses" and element.tag != "rp":
             element.replace_with(tree.create_text_node(f"({element.text.strip()})"))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipelines.read.members import parts
+from pipelines.read.members import stored_parts
 from schemas.errors import OutputError
 from schemas.files import whole_file
 
@@ -57,7 +57,7 @@ def write_blanked(source: Path, target: Path, offsets: Collection[int]) -> int:
 def _places(source: Path) -> list[_Place]:
     places = []
     with source.open("rb") as file:
-        for part in parts(file, source.name):
+        for part in stored_parts(file, source.name):
             if not part.damage:
                 head = part.head.partition(b"\r\n\r\n")[0]
                 places.append(_Place(part.offset, part.end, {name.lower(): value for name, value in _HEADER.findall(head)}))

@@ -41,7 +41,7 @@ class UndecodableError(Exception):
     """A body that is not what its coding says."""
 
 
-class UnsupportedError(UndecodableError):
+class UnsupportedCodingError(UndecodableError):
     """A body in a coding that browsers do not undo."""
 
 
@@ -49,7 +49,7 @@ class TooLongError(Exception):
     """A body that decodes to more than the limit."""
 
 
-class Undone(NamedTuple):
+class DecodedBody(NamedTuple):
     """A body without its codings."""
 
     body: bytes
@@ -62,30 +62,30 @@ def codings(value: str) -> list[str]:
     return [one.partition(";")[0].strip(" \t\"'").lower() for one in value.split(",")]
 
 
-def undo(body: bytes, value: str, max_bytes: int) -> Undone:
+def decode_body(body: bytes, value: str, max_bytes: int) -> DecodedBody:
     """The body without the codings of a header field, such as "deflate, gzip" (applied left to right).
 
-    Plain text under a coding is taken as it is. UndecodableError, UnsupportedError or TooLongError where nothing can be shown.
+    Plain text under a coding is taken as it is. UndecodableError, UnsupportedCodingError or TooLongError where nothing can be shown.
     """
     is_cut = False
     for coding in reversed(codings(value)):
         if body and (coding in _DECODERS or coding in _UNSUPPORTED):
             body, is_cut_here = _undo_one(body, coding, max_bytes)
             is_cut |= is_cut_here
-    return Undone(body, is_cut)
+    return DecodedBody(body, is_cut)
 
 
-def _undo_one(body: bytes, coding: str, max_bytes: int) -> Undone:
+def _undo_one(body: bytes, coding: str, max_bytes: int) -> DecodedBody:
     try:
         if coding in _UNSUPPORTED:
-            raise UnsupportedError(f"Content-Encoding {coding!r}")
+            raise UnsupportedCodingError(f"Content-Encoding {coding!r}")
         undone = _DECODERS[coding](body, max_bytes)
     except UndecodableError:
         if is_plain(body):
-            return Undone(body)
+            return DecodedBody(body)
         raise
     if undone.is_cut and is_plain(body):  # bytes of any kind may begin what has no magic number
-        return Undone(body)
+        return DecodedBody(body)
     if undone.is_cut and not (undone.body and is_plain(undone.body)):
         raise UndecodableError(f"{coding} data that ends early")
     return undone
@@ -101,20 +101,20 @@ def is_plain(body: bytes) -> bool:
     return start.decode("utf-8", "replace").count("\ufffd") == 0
 
 
-def _gunzip(body: bytes, max_bytes: int) -> Undone:
+def _gunzip(body: bytes, max_bytes: int) -> DecodedBody:
     if not _GZIP_START.match(body):
-        return Undone(body)
+        return DecodedBody(body)
     return _unpack(body, _GZIP_START, lambda: zlib.decompressobj(16 + zlib.MAX_WBITS), _READ_BYTES, max_bytes)
 
 
-def _unzstd(body: bytes, max_bytes: int) -> Undone:
+def _unzstd(body: bytes, max_bytes: int) -> DecodedBody:
     if not _ZSTD_START.match(body):
-        return Undone(body)
+        return DecodedBody(body)
     library = zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES)
     return _unpack(body, _ZSTD_START, library.decompressobj, _ZSTD_READ_BYTES, max_bytes)
 
 
-def _unpack(body: bytes, start: re.Pattern[bytes], new_decoder: Callable[[], Any], n_read: int, max_bytes: int) -> Undone:
+def _unpack(body: bytes, start: re.Pattern[bytes], new_decoder: Callable[[], Any], n_read: int, max_bytes: int) -> DecodedBody:
     """The content of all members or frames; padding between them, and what follows the last one, is ignored."""
     unpacked = bytearray()
     at = n_whole = 0
@@ -123,23 +123,23 @@ def _unpack(body: bytes, start: re.Pattern[bytes], new_decoder: Callable[[], Any
         while not decoder.eof:
             data = body[at : at + n_read]
             if not data:
-                return Undone(bytes(unpacked), True)
+                return DecodedBody(bytes(unpacked), True)
             at += len(data)
             try:
                 unpacked += decoder.decompress(data)
             except (zlib.error, zstandard.ZstdError):
                 if n_whole:
-                    return Undone(bytes(unpacked[:n_whole]), True)
+                    return DecodedBody(bytes(unpacked[:n_whole]), True)
                 raise UndecodableError("packed data that is damaged") from None
             if len(unpacked) > max_bytes:
                 raise TooLongError
         n_whole = len(unpacked)
         following = _NOT_ZERO.search(body, at - len(decoder.unused_data))
         at = following.start() if following else len(body)
-    return Undone(bytes(unpacked))
+    return DecodedBody(bytes(unpacked))
 
 
-def _inflate(body: bytes, max_bytes: int) -> Undone:
+def _inflate(body: bytes, max_bytes: int) -> DecodedBody:
     """The first reading of the body that works; browsers take both kinds of deflate."""
     for bits in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
         decoder = zlib.decompressobj(bits)
@@ -149,11 +149,11 @@ def _inflate(body: bytes, max_bytes: int) -> Undone:
             continue
         if len(unpacked) > max_bytes:
             raise TooLongError
-        return Undone(unpacked, not decoder.eof)
+        return DecodedBody(unpacked, not decoder.eof)
     raise UndecodableError("not deflate data")
 
 
-def _unbrotli(body: bytes, max_bytes: int) -> Undone:
+def _unbrotli(body: bytes, max_bytes: int) -> DecodedBody:
     """The content; one library ignores what follows the end, the other gives what comes before a cut."""
     is_cut = False
     try:
@@ -165,10 +165,10 @@ def _unbrotli(body: bytes, max_bytes: int) -> Undone:
             raise UndecodableError("not brotli data") from None
     if len(unpacked) > max_bytes:
         raise TooLongError
-    return Undone(unpacked, is_cut)
+    return DecodedBody(unpacked, is_cut)
 
 
-_DECODERS: Final[dict[str, Callable[[bytes, int], Undone]]] = {
+_DECODERS: Final[dict[str, Callable[[bytes, int], DecodedBody]]] = {
     "gzip": _gunzip,
     "x-gzip": _gunzip,
     "deflate": _inflate,

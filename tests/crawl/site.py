@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 from warcio.archiveiterator import ArchiveIterator
 
-from pipelines.crawl.crawler import CrawlReport, crawl
+from pipelines.crawl.crawler import CrawlReport, crawl_sites
 from pipelines.crawl.politeness import Clock
 from schemas.recipe import Crawl
 
@@ -72,7 +72,7 @@ class Site:
 
     def crawl(self, folder: Path, *seeds: str, resume: bool = False, **settings: Any) -> CrawlReport:
         """Crawl this site without real waiting; paths as seeds, "/" if none is given."""
-        return crawl(self.config(*seeds, **settings), folder, resume=resume, clock=self.time.clock)
+        return crawl_sites(self.config(*seeds, **settings), folder, resume=resume, clock=self.time.clock)
 
     def config(self, *seeds: str, **settings: Any) -> Crawl:
         urls = tuple(seed if "://" in seed else self.root + seed for seed in seeds or ("/",))

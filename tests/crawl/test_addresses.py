@@ -8,7 +8,7 @@ import socket
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from pipelines.crawl.addresses import Guard, PrivateAddressError, is_public
+from pipelines.crawl.addresses import AddressGuard, PrivateAddressError, is_public
 
 
 @pytest.mark.parametrize(
@@ -58,18 +58,18 @@ class Names(AbstractResolver):
         pass
 
 
-def resolved(guard: Guard, host: str) -> list[str]:
+def resolved(guard: AddressGuard, host: str) -> list[str]:
     return [found["host"] for found in asyncio.run(guard.resolve(host, 80))]
 
 
 def test_only_the_public_addresses_of_a_name_are_connected_to() -> None:
-    assert resolved(Guard((), Names("10.0.0.1", "8.8.8.8")), "mixed.example") == ["8.8.8.8"]
+    assert resolved(AddressGuard((), Names("10.0.0.1", "8.8.8.8")), "mixed.example") == ["8.8.8.8"]
     with pytest.raises(PrivateAddressError):
-        resolved(Guard((), Names("10.0.0.1", "::1")), "inside.example")
+        resolved(AddressGuard((), Names("10.0.0.1", "::1")), "inside.example")
 
 
 def test_hosts_that_the_recipe_names_may_be_private() -> None:
-    guard = Guard(("Inside.example", "[::1]"), Names("10.0.0.1"))
+    guard = AddressGuard(("Inside.example", "[::1]"), Names("10.0.0.1"))
     assert resolved(guard, "inside.example") == ["10.0.0.1"]
     guard.check_literal("::1")
     with pytest.raises(PrivateAddressError):
@@ -77,7 +77,7 @@ def test_hosts_that_the_recipe_names_may_be_private() -> None:
 
 
 def test_addresses_in_the_url_are_checked_too() -> None:
-    guard = Guard(("127.0.0.1",), Names())
+    guard = AddressGuard(("127.0.0.1",), Names())
     for allowed in ("127.0.0.1", "8.8.8.8", "a-name.example"):
         guard.check_literal(allowed)
     for refused in ("127.0.0.2", "::1", "169.254.169.254"):
@@ -86,10 +86,10 @@ def test_addresses_in_the_url_are_checked_too() -> None:
 
 
 def test_odd_spellings_of_loopback_meet_the_resolver() -> None:
-    """They are no address to Python but one to the C library, so what comes out must be checked."""
+    """Python does not take these for addresses but the C library does, so the resolved addresses must be checked."""
 
     async def resolve(spelling: str) -> None:
-        await Guard(()).resolve(spelling, 80)
+        await AddressGuard(()).resolve(spelling, 80)
 
     for spelling in ("127.1", "2130706433", "0x7f.1", "localhost"):
         with pytest.raises(PrivateAddressError):

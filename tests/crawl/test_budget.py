@@ -25,7 +25,7 @@ def fetched(max_pages: int, sizes: dict[str, int], seed: int) -> Counter[str]:
             budget.begin(site)
             left[site], begun[site] = left[site] - 1, begun[site] + 1
             if not left[site]:
-                budget.used_up(site)
+                budget.exhaust(site)
         else:
             budget.end(site, fetched=True)
             begun[site], done[site] = begun[site] - 1, done[site] + 1

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from pipelines.crawl.crawler import crawl
+from pipelines.crawl.crawler import crawl_sites
 from pipelines.crawl.visits import CrawlProgress
 from schemas.errors import InputError, OutputError, RecipeError
 from tests.crawl.site import Handler, Site, answering, in_turn, links, records, redirecting, responses, robots, running_site
@@ -133,15 +133,15 @@ def test_max_pages_counts_pages_that_were_fetched(start: Start, tmp_path: Path) 
     assert [path for path, _ in responses(report)] == ["/robots.txt", "/", "/missing", "/old", "/1", "/2"]
 
 
-def test_progress_is_told_after_every_visit(start: Start, tmp_path: Path) -> None:
+def test_progress_is_reported_after_every_visit(start: Start, tmp_path: Path) -> None:
     site = start({"/": links("/missing", "/1"), "/1": "1"})
-    told: list[CrawlProgress] = []
-    crawl(site.config(), tmp_path, on_page=told.append, clock=site.time.clock)
-    assert [(progress.n_fetched, progress.n_settled) for progress in told] == [(1, 1), (1, 2), (2, 3)]
+    reported: list[CrawlProgress] = []
+    crawl_sites(site.config(), tmp_path, on_page=reported.append, clock=site.time.clock)
+    assert [(progress.n_fetched, progress.n_settled) for progress in reported] == [(1, 1), (1, 2), (2, 3)]
 
 
 @pytest.mark.parametrize(("scope", "expected"), [("host", ["/docs/", "/docs/a", "/other"]), ("prefix", ["/docs/", "/docs/a"])])
-def test_scope_limits_what_is_followed(start: Start, tmp_path: Path, scope: str, expected: list[str]) -> None:
+def test_scope_limits_which_links_are_followed(start: Start, tmp_path: Path, scope: str, expected: list[str]) -> None:
     site = start({"/docs/": links("a", "/other"), "/docs/a": "a", "/other": "o"})
     report = site.crawl(tmp_path, "/docs/", scope=scope)
     assert site.paths() == expected
@@ -183,7 +183,7 @@ def test_the_larger_of_both_delays_counts(start: Start, tmp_path: Path) -> None:
     assert [at - 1000.0 for _, at in site.asked] == [0.0, 3.0, 6.0]
 
 
-def test_a_web_page_for_robots_txt_means_no_rules(start: Start, tmp_path: Path) -> None:
+def test_a_web_page_in_place_of_robots_txt_has_no_rules(start: Start, tmp_path: Path) -> None:
     site = start({"/robots.txt": "<html>User-agent: *\nDisallow: /</html>", "/": "home"})
     assert site.crawl(tmp_path).counts == {"fetched": 1}
 
@@ -256,7 +256,7 @@ def test_a_body_that_breaks_off_is_a_network_error_and_never_a_page(start: Start
     assert responses(report)[2:] == [("/mended", "200")]
 
 
-def test_a_server_that_speaks_no_http_is_a_network_error(start: Start, tmp_path: Path) -> None:
+def test_a_server_that_does_not_speak_http_is_a_network_error(start: Start, tmp_path: Path) -> None:
     async def nonsense(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
         request.transport.write(b"\x00\x01 certainly not HTTP\r\n\r\n")
@@ -331,7 +331,7 @@ def test_a_seed_that_cannot_be_reached_is_named_with_its_cause(start: Start, tmp
 
 def test_a_seed_that_moved_out_of_scope_says_where_to(start: Start, tmp_path: Path) -> None:
     site = start({"/": redirecting("https://www.new.example/")})
-    with pytest.raises(InputError, match=r"redirects to https://www\.new\.example/, outside crawl\.scope = 'host' \(give the address"):
+    with pytest.raises(InputError, match=r"redirects to https://www\.new\.example/, outside crawl\.scope = 'host' \(use the address"):
         site.crawl(tmp_path)
 
 
@@ -367,7 +367,7 @@ def test_a_wrong_recipe_is_refused_before_any_request(start: Start, tmp_path: Pa
 def test_a_folder_with_a_crawl_in_it_is_not_added_to(start: Start, tmp_path: Path) -> None:
     site = start({"/": "home"})
     site.crawl(tmp_path)
-    with pytest.raises(OutputError, match="already holds a crawl"):
+    with pytest.raises(OutputError, match="already has a crawl"):
         site.crawl(tmp_path)
 
 

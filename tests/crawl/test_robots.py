@@ -15,16 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from pipelines.crawl.fetch import Exchange
-from pipelines.crawl.robots import MAX_ROBOTS_BYTES, Policy, judge, parse, product_token
+from pipelines.crawl.fetch import HttpExchange
+from pipelines.crawl.robots import MAX_ROBOTS_BYTES, RobotsPolicy, parse_robots, product_token, robots_rules
 from schemas.errors import RecipeError
 from schemas.recipe import Crawl
 
 REAL_FILES = Path(__file__).parents[2].parent / "shared" / "data" / "robots" / "robots.jsonl.zst"
 
 
-def policy(content: str | bytes, product: str = "testmill") -> Policy:
-    return Policy(product=product, rules=parse(content.encode() if isinstance(content, str) else content))
+def policy(content: str | bytes, product: str = "testmill") -> RobotsPolicy:
+    return RobotsPolicy(product=product, rules=parse_robots(content.encode() if isinstance(content, str) else content))
 
 
 def allows(content: str | bytes, path: str, product: str = "testmill") -> bool:
@@ -84,7 +84,7 @@ def test_a_web_page_in_place_of_rules_allows_everything(page: str) -> None:
     assert allows(page, "/x")
 
 
-def test_a_byte_order_mark_and_other_line_ends_are_no_trouble() -> None:
+def test_a_byte_order_mark_and_other_line_ends_are_accepted() -> None:
     assert not allows("\ufeffUser-agent: *\rDisallow: /x\r", "/x")
 
 
@@ -145,16 +145,16 @@ def test_rules_that_are_cut_let_nobody_in() -> None:
     """What forbids may be in the part that is missing; of a page the beginning would do."""
     rules = "\n".join(["User-agent: *", *(f"Disallow: /{i * 7919 % 997}/" for i in range(200))]).encode()
     packed = gzip.compress(rules, mtime=0)
-    assert judge(answer(packed)) == (rules, None)
-    text, failure = judge(answer(packed[:-40]))
+    assert robots_rules(answer(packed)) == (rules, None)
+    text, failure = robots_rules(answer(packed[:-40]))
     assert text == b""
     assert failure is not None
     assert (failure.reason, failure.detail) == ("robots_unavailable", "robots.txt ends too early")
 
 
-def answer(body: bytes) -> Exchange:
+def answer(body: bytes) -> HttpExchange:
     headers = {"Content-Encoding": "gzip"}
-    return Exchange(
+    return HttpExchange(
         url="http://a.example/robots.txt",
         started_at=datetime(2026, 1, 1, tzinfo=UTC),
         ip="",

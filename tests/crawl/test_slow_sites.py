@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from pipelines.crawl import fetch
-from pipelines.crawl.crawler import CrawlReport, crawl
+from pipelines.crawl.crawler import CrawlReport, crawl_sites
 from schemas.recipe import Crawl
 from tests.crawl.site import Handler, Site, answering, links, records, robots, running_site
 
@@ -28,7 +28,7 @@ def sites(stack: ExitStack, *pages: dict[str, str | Handler]) -> list[Site]:
 def crawl_all(folder: Path, found: list[Site], **settings: Any) -> CrawlReport:
     """Crawl the sites as one, in real time."""
     given = {"delay_s": 0.0, "private_hosts": ("127.0.0.1",), "user_agent": "testmill/1.0", "retries": 0, "max_depth": 100, **settings}
-    return crawl(Crawl(seeds=tuple(f"{site.root}/" for site in found), **given), folder)
+    return crawl_sites(Crawl(seeds=tuple(f"{site.root}/" for site in found), **given), folder)
 
 
 def chain(n: int, answer: Callable[[str], str | Handler] = str) -> dict[str, str | Handler]:
@@ -108,7 +108,7 @@ def test_a_site_that_trickles_is_given_up(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(tarpit.paths()) == 4, "the front page and three failures"
 
 
-def test_a_long_page_that_keeps_coming_is_no_trickle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_page_at_a_steady_rate_is_not_too_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch, "SLOWEST_S", 0.4)
 
     async def steady(request: web.Request) -> web.StreamResponse:
@@ -133,7 +133,7 @@ def test_a_long_page_that_keeps_coming_is_no_trickle(tmp_path: Path, monkeypatch
         (answering(status=404), {"fetched": 1, "http_error": 6}),
     ],
 )
-def test_only_what_is_no_answer_counts_as_a_failure(tmp_path: Path, bad: Handler, counts: dict[str, int]) -> None:
+def test_only_missing_answers_count_as_failures(tmp_path: Path, bad: Handler, counts: dict[str, int]) -> None:
     with running_site({"/": links("/0", "/1", "/2", "/3", "/4", "/5"), **{f"/{i}": bad for i in range(6)}}) as site:
         report = site.crawl(tmp_path, retries=0, max_failures=1)
     assert report.counts == counts

@@ -15,7 +15,7 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 from multidict import CIMultiDict, CIMultiDictProxy
 from warcio.checker import Checker
 
-from pipelines.crawl.fetch import Exchange
+from pipelines.crawl.fetch import HttpExchange
 from pipelines.crawl.warc import WarcFiles, new_id, packed, response_head
 from tests.crawl.site import answering, links, records, running_site
 
@@ -29,8 +29,8 @@ RAW_HEADERS = (
 )
 
 
-def exchange(url: str = "http://example.com/", body: bytes = b"<p>body\r\n\r\n", *, truncated: bool = False) -> Exchange:
-    return Exchange(
+def exchange(url: str = "http://example.com/", body: bytes = b"<p>body\r\n\r\n", *, truncated: bool = False) -> HttpExchange:
+    return HttpExchange(
         url=url,
         started_at=datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC),
         ip="192.0.2.1",

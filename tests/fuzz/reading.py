@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.read.reader import read_split
-from pipelines.read.splits import plan_all
+from pipelines.read.batches import read_split
+from pipelines.read.splits import plan_sources
 from schemas.hops import DOCUMENT
 from schemas.recipe import Read, Source
 from schemas.splits import Split
@@ -93,7 +93,7 @@ def _read_all(folder: Path, seed: int, places: dict[str, int], read: dict[int, _
     """Read every file into `read`; returns how many records were passed over."""
     sources = {name: Source(path=(str(folder / name),), format=format_) for name, format_ in (("files", "auto"), ("code", "code"))}  # type: ignore[arg-type]
     sources = {name: source for name, source in sources.items() if (folder / name).exists()}
-    planned = plan_all(sources, folder)
+    planned = plan_sources(sources, folder)
     n_passed_over = 0
     for split in planned.splits:
         try:

@@ -6,7 +6,7 @@ import gzip
 from pathlib import Path
 from typing import Any
 
-from pipelines.read.reader import read_split
+from pipelines.read.batches import read_split
 from pipelines.read.splits import plan
 from schemas.recipe import Read, Source
 

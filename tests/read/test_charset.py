@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.read.charset import codec_for, decode
+from pipelines.read.charset import codec_for, decode_text
 
 TEXTS = {
     "ja": "川は北の古い石切り場の浅い谷から流れ出し、四つの村を通って海に注ぎます。農家は洪水の記録を残してきました。",
@@ -40,29 +40,29 @@ def test_every_script_comes_out_right(lang: str, codec: str, how: str) -> None:
         label = "ks_c_5601-1987"
     meta = f'<meta http-equiv="Content-Type" content="text/html; charset={label}">' if how == "meta" else ""
     data = f"<html><head>{meta}</head><body><p>{TEXTS[lang]}</p></body></html>".encode(codec)
-    decoded = decode(data, label if how == "http" else None, is_html=True)
+    decoded = decode_text(data, label if how == "http" else None, is_html=True)
     assert TEXTS[lang] in decoded.text
     assert decoded.bad_ratio == 0
 
 
 @pytest.mark.parametrize("stated", ["windows-1251", "iso-8859-1", "no-such-charset", "utf-7", "hex", None])
-def test_valid_utf8_is_utf8_whatever_is_stated(stated: str | None) -> None:
-    assert decode(TEXTS["ru"].encode(), stated) == (TEXTS["ru"], "utf-8", 0.0)
+def test_valid_utf8_overrules_any_stated_charset(stated: str | None) -> None:
+    assert decode_text(TEXTS["ru"].encode(), stated) == (TEXTS["ru"], "utf-8", 0.0)
 
 
 def test_byte_order_marks_win_and_go() -> None:
     for codec in ("utf-8-sig", "utf-16"):
-        assert decode(TEXTS["zh"].encode(codec), "gbk").text == TEXTS["zh"]
-    assert decode(b"\xef\xbb\xbfabc \xff", "utf-8").text.startswith("abc")
+        assert decode_text(TEXTS["zh"].encode(codec), "gbk").text == TEXTS["zh"]
+    assert decode_text(b"\xef\xbb\xbfabc \xff", "utf-8").text.startswith("abc")
 
 
 def test_a_character_cut_off_at_the_end_is_forgiven() -> None:
     data = TEXTS["zh"].encode()
-    assert decode(data[:-1]).text == TEXTS["zh"][:-1]
+    assert decode_text(data[:-1]).text == TEXTS["zh"][:-1]
 
 
 def test_broken_bytes_in_utf8_are_counted_and_the_rest_is_kept() -> None:
-    decoded = decode(TEXTS["ru"].encode() + b" \xff\xfe \x80", "utf-8")
+    decoded = decode_text(TEXTS["ru"].encode() + b" \xff\xfe \x80", "utf-8")
     assert decoded.text.startswith(TEXTS["ru"])
     assert decoded.charset == "utf-8"
     n_letters = sum(ord(char) > 127 for char in TEXTS["ru"])
@@ -70,11 +70,11 @@ def test_broken_bytes_in_utf8_are_counted_and_the_rest_is_kept() -> None:
 
 
 def test_a_wrong_label_that_breaks_the_text_is_not_believed() -> None:
-    assert decode(TEXTS["ja"].encode("shift_jis"), "utf-8").text == TEXTS["ja"]
-    assert decode(TEXTS["ko"].encode("cp949"), "utf-8").text == TEXTS["ko"]
+    assert decode_text(TEXTS["ja"].encode("shift_jis"), "utf-8").text == TEXTS["ja"]
+    assert decode_text(TEXTS["ko"].encode("cp949"), "utf-8").text == TEXTS["ko"]
 
 
-def test_labels_mean_what_browsers_take_them_for() -> None:
+def test_labels_mean_the_same_as_in_browsers() -> None:
     assert [codec_for(label) for label in (" Latin1 ", "gb2312", "x-sjis", "US-ASCII", "nonsense", "rot13", "idna")] == [
         "cp1252",
         "gb18030",
@@ -90,7 +90,7 @@ def test_labels_mean_what_browsers_take_them_for() -> None:
     st.binary(max_size=400), st.sampled_from([None, "utf-8", "gbk", "shift_jis", "iso-2022-jp", "utf-16", "big5", "euc-kr", "\0", "x" * 99])
 )
 def test_decoding_never_fails_and_gives_valid_unicode(data: bytes, stated: str | None) -> None:
-    decoded = decode(data, stated, is_html=True)
+    decoded = decode_text(data, stated, is_html=True)
     decoded.text.encode()
     assert 0 <= decoded.bad_ratio <= 1
 
@@ -98,5 +98,5 @@ def test_decoding_never_fails_and_gives_valid_unicode(data: bytes, stated: str |
 @pytest.mark.parametrize(
     "label", ["unicode-escape", "unicode_escape", "raw-unicode-escape", "utf7", "UTF-7", "idna", "hex", "rot13", "undefined"]
 )
-def test_a_codec_that_is_no_charset_is_none(label: str) -> None:
+def test_a_codec_that_is_not_a_charset_is_refused(label: str) -> None:
     assert codec_for(label) is None

@@ -15,10 +15,10 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.read.columns import Columns, Seen
+from pipelines.read.columns import ColumnCounts, Columns
+from pipelines.read.formats.jsonl import read_jsonl
 from pipelines.read.records import Unread
-from pipelines.read.rows import read_jsonl
-from pipelines.read.warc import Record, read_records
+from pipelines.read.warc_records import WarcRecord, read_records
 from tests.read.archives import http, record
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
@@ -73,7 +73,7 @@ def row(seed: int) -> bytes:
 def read_rows(path: Path, stored: bytes) -> tuple[list[str], list[Unread]]:
     """(texts, rows of what could not be read); no address is given twice."""
     path.write_bytes(stored)
-    items = list(read_jsonl(path, Columns("text", "url"), LIMIT, Seen()))
+    items = list(read_jsonl(path, Columns("text", "url"), LIMIT, ColumnCounts()))
     assert len({address for address, _ in items}) == len(items)
     unread = [item for _, item in items if isinstance(item, Unread)]
     return [item.text for _, item in items if not isinstance(item, Unread)], unread
@@ -82,9 +82,7 @@ def read_rows(path: Path, stored: bytes) -> tuple[list[str], list[Unread]]:
 @pytest.mark.parametrize("suffix", PACK)
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_rows_of_intact_members_are_read_and_nothing_else(
-    tmp_path_factory: pytest.TempPathFactory, suffix: str, data: st.DataObject
-) -> None:
+def test_only_rows_of_intact_members_are_read(tmp_path_factory: pytest.TempPathFactory, suffix: str, data: st.DataObject) -> None:
     sizes = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=6))
     seeds = [list(range(100 * number, 100 * number + size)) for number, size in enumerate(sizes)]
     members = [PACK[suffix](b"".join(map(row, numbers))) for numbers in seeds]
@@ -133,9 +131,9 @@ def read_pages(path: Path, stored: bytes) -> tuple[list[bytes], int]:
     """(blocks, number of rows) of a WARC file; no address is given twice."""
     path.write_bytes(stored)
     found = list(read_records(path, path.name, LIMIT))
-    addresses = [each.address if isinstance(each, Record) else each[0] for each in found]
+    addresses = [each.address if isinstance(each, WarcRecord) else each[0] for each in found]
     assert len(set(addresses)) == len(addresses)
-    blocks = [each.block for each in found if isinstance(each, Record)]
+    blocks = [each.block for each in found if isinstance(each, WarcRecord)]
     return blocks, len(found) - len(blocks)
 
 

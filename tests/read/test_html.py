@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree, traverse_dom
 
 from pipelines.read.attributes import most_attributes
-from pipelines.read.html import MAX_ATTRIBUTES, extract, tidy
+from pipelines.read.html import MAX_ATTRIBUTES, extract_page, tidy_text
 from pipelines.read.records import Rejected
 from tests.read.archives import PARAGRAPH
 
@@ -27,7 +27,7 @@ def article(body: str, head: str = "") -> str:
 @pytest.mark.parametrize("extractor", ["resiliparse", "trafilatura"])
 def test_the_article_stays_and_navigation_goes(extractor: str) -> None:
     paragraphs = [f"{PARAGRAPH * 3}Paragraph {i}." for i in range(4)]
-    page = extract(article("".join(f"<p>{text}</p>" for text in paragraphs)), extractor)  # type: ignore[arg-type]
+    page = extract_page(article("".join(f"<p>{text}</p>" for text in paragraphs)), extractor)  # type: ignore[arg-type]
     assert [line for line in page.text.split("\n") if line] == paragraphs
     assert not page.is_fallback
 
@@ -36,41 +36,41 @@ def test_documentation_made_of_tables_is_not_lost() -> None:
     rows = "".join(
         f"<tr><td><strong>f{i}</strong></td><td><dl><dt>f{i}(a, b)</dt><dd>Return&nbsp;number {i}.</dd></dl></td></tr>" for i in range(30)
     )
-    page = extract(f"<html><body><table class=section>{rows}</table></body></html>", "resiliparse")
+    page = extract_page(f"<html><body><table class=section>{rows}</table></body></html>", "resiliparse")
     assert page.text.count("Return number") == 30
 
 
 def test_a_page_whose_main_part_is_not_found_is_read_whole_but_for_navigation() -> None:
     text = f"<div class=comments><div class=comment>{PARAGRAPH * 10}</div></div>"
-    page = extract(f"<html><body>{NAVIGATION}{text}{FOOTER}</body></html>", "resiliparse")
+    page = extract_page(f"<html><body>{NAVIGATION}{text}{FOOTER}</body></html>", "resiliparse")
     assert page.is_fallback
     assert page.text.strip() == (PARAGRAPH * 10).strip()
 
 
-def test_what_the_head_states_is_found() -> None:
+def test_facts_in_the_head_are_found() -> None:
     head = (
         "<title> A\n title </title><META NAME=ROBOTS content='NoIndex,  noai'><meta name=description content=robots>"
         '<meta content="1" name="tdm-reservation">'
     )
     body = f'<p>{PARAGRAPH}</p><a rel="nofollow license" href="/licence?a=1&amp;b=2">x</a>'
-    page = extract(article(body, head), "resiliparse", "https://a.example/b/c")
+    page = extract_page(article(body, head), "resiliparse", "https://a.example/b/c")
     assert (page.title, page.lang) == ("A title", "en-GB")
     assert page.rights == ("noindex", "noai", "tdm-reservation=1")
     assert page.licence == "https://a.example/licence?a=1&b=2"
 
 
 @pytest.mark.parametrize("href", ["javascript:x()", "http://[broken", "", "mailto:a@a.example"])
-def test_a_licence_that_is_no_web_address_is_none(href: str) -> None:
-    assert extract(article(f"<p>{PARAGRAPH}</p><a rel=license href='{href}'>x</a>"), "resiliparse").licence is None
+def test_a_licence_must_be_a_web_address(href: str) -> None:
+    assert extract_page(article(f"<p>{PARAGRAPH}</p><a rel=license href='{href}'>x</a>"), "resiliparse").licence is None
 
 
-def test_nothing_stated_is_none() -> None:
-    page = extract("<p>words", "resiliparse")
+def test_missing_facts_are_none() -> None:
+    page = extract_page("<p>words", "resiliparse")
     assert page[1:] == (None, None, (), None, False, 0)
 
 
-def test_layout_leaves_no_traces() -> None:
-    assert tidy("\ufeff\r\n a \u00a0b \t\r\n\0\r\n\n\n\n  c\u00a0\r") == "a  b\n\n  c"
+def test_traces_of_layout_are_removed() -> None:
+    assert tidy_text("\ufeff\r\n a \u00a0b \t\r\n\0\r\n\n\n\n  c\u00a0\r") == "a  b\n\n  c"
 
 
 @pytest.mark.parametrize("extractor", ["resiliparse", "trafilatura"])
@@ -87,7 +87,7 @@ def test_layout_leaves_no_traces() -> None:
 )
 def test_pages_that_would_take_quadratic_time_are_rejected(extractor: str, html: str, reason: str) -> None:
     with pytest.raises(Rejected) as rejected:
-        extract(html, extractor)  # type: ignore[arg-type]
+        extract_page(html, extractor)  # type: ignore[arg-type]
     assert rejected.value.unread.reason == reason
     assert rejected.value.unread.value > rejected.value.unread.limit  # type: ignore[operator]
 
@@ -112,7 +112,7 @@ def test_pages_that_would_take_quadratic_time_are_rejected(extractor: str, html:
     ids=range(13),
 )
 def test_other_hostile_pages_end_in_valid_text(html: str) -> None:
-    extract(html, "resiliparse").text.encode()
+    extract_page(html, "resiliparse").text.encode()
 
 
 PIECES = re.split(
@@ -125,11 +125,11 @@ SOUP = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
 
 @given(SOUP)
 def test_any_soup_is_read(html: str) -> None:
-    extract(html, "resiliparse").text.encode()
+    extract_page(html, "resiliparse").text.encode()
 
 
 @given(SOUP)
-def test_no_tag_of_the_parsed_page_has_more_attributes_than_were_counted(html: str) -> None:
+def test_parsed_tags_never_have_more_attributes_than_counted(html: str) -> None:
     """What the parser drops as a repetition it has compared, too: the count may be higher, never lower."""
     counts = [0]
     document = HTMLTree.parse(html).document

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.read import members
-from pipelines.read.members import parts
+from pipelines.read.members import stored_parts
 from pipelines.read.parts import HOLD_BYTES, PIECE_BYTES, Part
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
@@ -35,7 +35,7 @@ def begins_well(part: Part) -> bool:
 def contents(stored: bytes, name: str = "") -> list[tuple[int, bytes | str]]:
     """(offset, content or what is wrong with it) of every part."""
     found: list[tuple[int, bytes | str]] = []
-    for part in parts(io.BytesIO(stored), name, begins_well=begins_well):
+    for part in stored_parts(io.BytesIO(stored), name, begins_well=begins_well):
         content = b"".join(part.pieces())
         found.append((part.offset, f"{part.damage} {part.n_bytes}" if part.damage else content))
     return found
@@ -43,16 +43,16 @@ def contents(stored: bytes, name: str = "") -> list[tuple[int, bytes | str]]:
 
 @pytest.mark.parametrize("suffix", PACK)
 @given(st.lists(st.binary(max_size=2000), max_size=4))
-def test_content_is_what_was_packed(suffix: str, packed_of: list[bytes]) -> None:
+def test_decoded_content_equals_the_original(suffix: str, packed_of: list[bytes]) -> None:
     packed_of = [b"-" + part for part in packed_of]  # or else plain bytes could begin like packed ones
     packed = b"".join(map(PACK[suffix], packed_of))
-    assert b"".join(piece for part in parts(io.BytesIO(packed)) for piece in part.pieces()) == b"".join(packed_of)
+    assert b"".join(piece for part in stored_parts(io.BytesIO(packed)) for piece in part.pieces()) == b"".join(packed_of)
 
 
 @pytest.mark.parametrize("suffix", PACKED)
 def test_a_bomb_comes_in_bounded_pieces_and_is_held_up_to_a_limit(suffix: str) -> None:
     content = bytes(3 * HOLD_BYTES)
-    for part in parts(io.BytesIO(PACK[suffix](content))):
+    for part in stored_parts(io.BytesIO(PACK[suffix](content))):
         assert not part.damage
         n_bytes = 0
         for piece in part.pieces():
@@ -62,9 +62,9 @@ def test_a_bomb_comes_in_bounded_pieces_and_is_held_up_to_a_limit(suffix: str) -
 
 
 @pytest.mark.parametrize("suffix", PACKED)
-def test_nothing_of_a_cut_part_is_believed_but_all_that_can_be_seen_is_there(suffix: str) -> None:
+def test_a_cut_part_is_damaged_but_all_of_its_visible_content_is_there(suffix: str) -> None:
     packed = PACK[suffix](b"".join(b"%d\n" % (i * i) for i in range(100_000)))
-    (part,) = parts(io.BytesIO(packed[: len(packed) // 2]))
+    (part,) = stored_parts(io.BytesIO(packed[: len(packed) // 2]))
     assert str(part.damage) == "truncated"
     assert b"".join(part.pieces()).startswith(b"0\n1\n4\n9\n") or suffix == ".bz2"
 
@@ -74,13 +74,13 @@ def test_nothing_of_a_cut_part_is_believed_but_all_that_can_be_seen_is_there(suf
 def test_changed_bytes_are_found_out(suffix: str, share: float) -> None:
     packed = bytearray(PACK[suffix](b"".join(b"%d\n" % (i * i) for i in range(10_000))))
     packed[int(share * len(packed))] ^= 0x04
-    found = list(parts(io.BytesIO(bytes(packed))))
+    found = list(stored_parts(io.BytesIO(bytes(packed))))
     assert any(part.damage for part in found)
     assert all(part.damage or suffix == ".bz2" for part in found)
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
-def test_reading_goes_on_at_the_next_member_that_begins_well(suffix: str) -> None:
+def test_reading_continues_at_the_next_member_that_begins_well(suffix: str) -> None:
     pack = PACK[suffix]
     one, two, three = pack(b"good 1"), pack(b"good 2" + bytes(range(256)) * 4), pack(b"good 3")
     cut = two[: len(two) // 2]
@@ -96,7 +96,7 @@ def test_a_wrong_checksum_is_damage() -> None:
     assert contents(bytes(stored) + gzip.compress(b"good 2")) == [(0, f"gzip_damaged {len(stored)}"), (len(stored), b"good 2")]
 
 
-def test_what_lies_between_members_is_a_part_unless_it_is_padding() -> None:
+def test_bytes_between_members_are_a_part_unless_they_are_padding() -> None:
     one, two = gzip.compress(b"good 1"), gzip.compress(b"good 2")
     stored = b"junk\1" + one + bytes(5000) + two + b"\x1f\x8b\x08" + b"more junk" + bytes(9)
     assert contents(stored, "a.gz") == [
@@ -108,7 +108,7 @@ def test_what_lies_between_members_is_a_part_unless_it_is_padding() -> None:
 
 
 @pytest.mark.parametrize("suffix", PACKED)
-def test_a_hole_of_zeros_is_no_padding(suffix: str) -> None:
+def test_a_long_run_of_zeros_is_a_hole_and_not_padding(suffix: str) -> None:
     one, two = PACK[suffix](b"good 1"), PACK[suffix](b"good 2")
     for hole in (bytes(100_000), bytes(3 << 20)):
         (_, first), (at, damage), (_, second), (tail, cut_off) = contents(one + hole + two + hole)
@@ -117,7 +117,7 @@ def test_a_hole_of_zeros_is_no_padding(suffix: str) -> None:
         assert (at, tail) == (len(one), len(one) + len(hole) + len(two))
 
 
-def test_a_file_is_taken_for_what_its_first_bytes_say_and_by_its_name_only_where_they_say_nothing() -> None:
+def test_first_bytes_decide_the_compression_and_the_name_only_if_they_are_inconclusive() -> None:
     for suffix, other in ((".gz", ".zst"), (".zst", ".bz2"), (".bz2", ".xz"), (".xz", ".gz")):
         packed = PACK[suffix](b"good")
         assert [what for _, what in contents(packed, f"a{other}")] == [b"good"]
@@ -164,7 +164,7 @@ def test_streams_may_be_padded(suffix: str, pad: bytes) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".bz2", ".xz"])
-def test_what_follows_a_damaged_stream_or_header_or_junk_is_read_with_a_part_for_each(suffix: str) -> None:
+def test_content_after_a_damaged_stream_header_or_junk_is_read(suffix: str) -> None:
     streams = [PACK[suffix](b"good %d" % i) for i in range(4)]
     reason = "bzip2_damaged" if suffix == ".bz2" else "xz_damaged"
     second = bytearray(streams[1])
@@ -179,12 +179,12 @@ def test_blocks_of_one_bzip2_stream_are_believed_one_by_one() -> None:
     blocks = [b"%d " % i * 45_000 for i in range(10, 16)]
     content = b"".join(blocks)
     packed = bytearray(bz2.compress(content, 1))
-    found = list(parts(io.BytesIO(bytes(packed))))
+    found = list(stored_parts(io.BytesIO(bytes(packed))))
     whole = [b"".join(part.pieces()) for part in found]
     assert b"".join(whole) == content
     assert len(found) > 3
     packed[(found[1].offset + found[1].end) // 2] ^= 0x10
-    again = list(parts(io.BytesIO(bytes(packed))))
+    again = list(stored_parts(io.BytesIO(bytes(packed))))
     assert [part.offset for part in again] == [part.offset for part in found]
     assert [str(part.damage) for part in again if part.damage] == ["bzip2_damaged"]
     assert [b"".join(part.pieces()) for part in again if not part.damage] == [whole[0], *whole[2:]]
@@ -199,25 +199,25 @@ def test_a_bzip2_stream_without_one_of_its_blocks_is_damaged_where_its_own_check
 @pytest.mark.parametrize("at", [4, 10])  # a byte of its mark, of its checksum
 def test_a_damaged_block_is_counted_once_though_the_checksum_of_its_stream_is_wrong_too(at: int) -> None:
     packed = bytearray(bz2.compress(b"".join(b"%d " % i * 45_000 for i in range(10, 16)), 1))
-    n_blocks = len(list(parts(io.BytesIO(bytes(packed)))))
+    n_blocks = len(list(stored_parts(io.BytesIO(bytes(packed)))))
     packed[at] ^= 1
-    found = list(parts(io.BytesIO(bytes(packed)), "a.bz2"))
+    found = list(stored_parts(io.BytesIO(bytes(packed)), "a.bz2"))
     assert [str(part.damage or "") for part in found] == ["bzip2_damaged", *[""] * (n_blocks - 1)]
 
 
 @pytest.mark.parametrize("check", [lzma.CHECK_NONE, lzma.CHECK_CRC32, lzma.CHECK_CRC64, lzma.CHECK_SHA256])
 def test_parts_say_whether_they_have_a_checksum(check: int) -> None:
-    (part,) = parts(io.BytesIO(lzma.compress(b"content", check=check)))
+    (part,) = stored_parts(io.BytesIO(lzma.compress(b"content", check=check)))
     assert part.lacks_checksum == (check == lzma.CHECK_NONE)
     for write_checksum in (False, True):
-        (part,) = parts(io.BytesIO(zstandard.ZstdCompressor(write_checksum=write_checksum).compress(b"content")))
+        (part,) = stored_parts(io.BytesIO(zstandard.ZstdCompressor(write_checksum=write_checksum).compress(b"content")))
         assert part.lacks_checksum != write_checksum
     for packed in (gzip.compress(b"content"), bz2.compress(b"content"), b"content"):
-        (part,) = parts(io.BytesIO(packed))
+        (part,) = stored_parts(io.BytesIO(packed))
         assert not part.lacks_checksum
 
 
-def test_the_search_for_what_is_intact_does_not_grow_with_the_square_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_for_intact_members_takes_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every 15th byte begins a member of stored blocks, each of which ends where the next one begins, up to the end of the file."""
     n_bytes = 15 * 4368 - 5
     period = gzip.compress(b"")[:10] + struct.pack("<BHH", 0, n_bytes, 0xFFFF - n_bytes)
@@ -229,6 +229,6 @@ def test_the_search_for_what_is_intact_does_not_grow_with_the_square_of_the_file
             super().check()
 
     monkeypatch.setattr(members, "_Member", Counted)
-    (part,) = parts(io.BytesIO(period * 20_000))
+    (part,) = stored_parts(io.BytesIO(period * 20_000))
     assert part.n_bytes == 15 * 20_000
     assert len(made) < 2000

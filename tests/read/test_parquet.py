@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.read import parquet
-from pipelines.read.columns import Columns, Seen
-from pipelines.read.parquet import read_parquet
+from pipelines.read.columns import ColumnCounts, Columns
+from pipelines.read.formats import parquet
+from pipelines.read.formats.parquet import read_parquet
 from pipelines.read.records import FILE_REASONS, Document
 from tests.read.archives import read_file, reasons
 
@@ -72,7 +72,7 @@ def test_licence_url_and_meta_are_read_from_strings_of_every_kind(tmp_path: Path
     assert (document["url"], document["licence"], json.loads(document["meta"])) == ("http://a.example/", "MIT", {"title": "T"})
 
 
-def test_text_that_is_no_string_is_told_and_bytes_that_are_no_utf8_are_marked(tmp_path: Path) -> None:
+def test_text_that_is_not_a_string_fails_and_invalid_utf8_is_marked(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": pa.array([5])}), tmp_path / "a.parquet")
     assert reasons(read_file(tmp_path / "a.parquet")[1]) == [(0, "failed", "text_not_string")]
     for number, column in enumerate(
@@ -102,7 +102,7 @@ def test_text_that_is_no_string_is_told_and_bytes_that_are_no_utf8_are_marked(tm
     ],
     ids=lambda column: str(column.type),
 )
-def test_the_text_is_read_whatever_another_column_is(tmp_path: Path, column: pa.Array) -> None:
+def test_the_text_is_read_whatever_the_other_columns_are(tmp_path: Path, column: pa.Array) -> None:
     pq.write_table(pa.table({"text": ["words"], "other": column}), tmp_path / "a.parquet")
     ((document,), _) = read_file(tmp_path / "a.parquet")
     assert (document["raw_text"], document["meta"]) == ("words", None)
@@ -178,14 +178,14 @@ def test_damage_costs_the_rows_of_its_group_or_a_column_that_nobody_asked_for(
     content = bytearray(path.read_bytes())
     content[stored.data_page_offset + stored.total_compressed_size // 2] ^= 0xFF
     path.write_bytes(content)
-    seen = Seen()
-    items = list(read_parquet(path, Columns("text", None), seen))
+    seen = ColumnCounts()
+    items = list(read_parquet(path, Columns("text", None), counts))
     assert [address.offset for address, _ in items] == list(range(n))
     failed = [address.offset for address, item in items if not isinstance(item, Document)]
     assert failed == (list(range(250 * group, 250 * group + 250)) if n_failed else [])
     assert all(item.text == f"number {address.offset}" for address, item in items if isinstance(item, Document))
     assert {item.reason for _, item in items if not isinstance(item, Document)} == ({"parquet_damaged"} if n_failed else set())
-    assert seen.unreadable == Counter(unreadable)
+    assert counts.unreadable == Counter(unreadable)
 
 
 def test_of_columns_of_one_name_the_last_is_read_as_of_members_of_an_object(tmp_path: Path) -> None:
@@ -213,9 +213,9 @@ def test_rows_that_were_given_before_a_column_broke_are_given_once(tmp_path: Pat
     content[stored.data_page_offset + stored.total_compressed_size - 30] ^= 0xFF
     path.write_bytes(content)
     monkeypatch.setattr(parquet, "_reads", lambda file, group, name: name != "other")
-    seen = Seen()
-    items = list(read_parquet(path, Columns("text", None), seen))
-    assert seen.unreadable == Counter({"other": 1}), "the group was read once more"
+    counts = ColumnCounts()
+    items = list(read_parquet(path, Columns("text", None), counts))
+    assert counts.unreadable == Counter({"other": 1}), "the group was read once more"
     assert [(address.offset, item.text) for address, item in items if isinstance(item, Document)] == [(i, f"number {i}") for i in range(n)]
     assert {"other" in (item.meta or {}) for _, item in items[:16] if isinstance(item, Document)} == {True}
     assert {"other" in (item.meta or {}) for _, item in items[-16:] if isinstance(item, Document)} == {False}

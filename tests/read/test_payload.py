@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipelines.read.payload import content_kind, parse_http, stated_charset, unchunk
 from pipelines.read.records import Rejected
-from pipelines.text.http_codings import Undone
+from pipelines.text.http_codings import DecodedBody
 from tests.read.archives import http
 
 brotli = pytest.importorskip("brotli")  # a requirement of FastWARC
@@ -69,7 +69,7 @@ def test_plain_text_under_a_coding_is_shown_as_it_is(coding: str, body: bytes) -
 
 @pytest.mark.parametrize("coding", ["aws-chunked", "8bit", "binary", "UTF-8", "iso-8859-1", "text/html", "none", "null", "*", "%", "en-US"])
 @pytest.mark.parametrize("body", [BODY, PNG])
-def test_a_coding_that_names_none_changes_nothing(coding: str, body: bytes) -> None:
+def test_an_unknown_coding_changes_nothing(coding: str, body: bytes) -> None:
     assert parse_http(http(body, extra=f"Content-Encoding: {coding}\r\n"), LIMIT).body == body
     packed = http(gzip.compress(body, mtime=0), extra=f"Content-Encoding: {coding}, gzip\r\n")
     assert parse_http(packed, LIMIT).body == body
@@ -108,24 +108,24 @@ def test_transfer_codings_are_undone_before_content_codings() -> None:
         ("zstd", zstandard.compress(bytes(2 * LIMIT)), "too_large"),
     ],
 )
-def test_what_cannot_be_decoded_or_grows_too_large_fails(coding: str, stored: bytes, why: str) -> None:
+def test_undecodable_and_too_large_bodies_fail(coding: str, stored: bytes, why: str) -> None:
     assert reason(parse_http, http(stored, extra=f"Content-Encoding: {coding}\r\n"), LIMIT) == ("failed", why)
 
 
 @given(st.binary(max_size=300), st.integers(1, 50))
 def test_chunks_are_joined(data: bytes, size: int) -> None:
-    assert unchunk(chunked(data, size)) == Undone(data)
+    assert unchunk(chunked(data, size)) == DecodedBody(data)
 
 
 def test_chunks_without_end_count_as_far_as_they_go_and_a_body_without_chunks_as_it_is() -> None:
-    assert unchunk(chunked(BODY, 10)[:-9]) == Undone(BODY[:40], is_cut=True)
-    assert unchunk(BODY) == Undone(BODY)
-    assert unchunk(b"0" * 40 + b"5\r\nabcde\r\n0\r\n\r\n") == Undone(b"abcde")
-    assert unchunk(b"5\nabcde\n3\nfgh\n0\n\n") == Undone(b"abcdefgh")  # as some servers end lines
-    assert unchunk(b"5\r\nabcde3\r\nfgh0\r\n\r\n") == Undone(b"abcdefgh")
-    assert unchunk(b"5\r\nabcde\r\n0\r\nX-Trailer: 1\r\n\r\n") == Undone(b"abcde")
-    assert unchunk(b"fffffffffffffff\r\nabcde") == Undone(b"abcde", is_cut=True)
-    assert unchunk(b"ffffffffffffffff\r\nabcde") == Undone(b"ffffffffffffffff\r\nabcde")
+    assert unchunk(chunked(BODY, 10)[:-9]) == DecodedBody(BODY[:40], is_cut=True)
+    assert unchunk(BODY) == DecodedBody(BODY)
+    assert unchunk(b"0" * 40 + b"5\r\nabcde\r\n0\r\n\r\n") == DecodedBody(b"abcde")
+    assert unchunk(b"5\nabcde\n3\nfgh\n0\n\n") == DecodedBody(b"abcdefgh")  # as some servers end lines
+    assert unchunk(b"5\r\nabcde3\r\nfgh0\r\n\r\n") == DecodedBody(b"abcdefgh")
+    assert unchunk(b"5\r\nabcde\r\n0\r\nX-Trailer: 1\r\n\r\n") == DecodedBody(b"abcde")
+    assert unchunk(b"fffffffffffffff\r\nabcde") == DecodedBody(b"abcde", is_cut=True)
+    assert unchunk(b"ffffffffffffffff\r\nabcde") == DecodedBody(b"ffffffffffffffff\r\nabcde")
     assert reason(unchunk, b"5\r\nabcde\r\nzz\r\nmore") == ("failed", "bad_transfer_encoding")
 
 
@@ -176,7 +176,7 @@ def test_heads_may_end_lines_with_lf_alone_and_repeat_fields() -> None:
         (b"just words", "", "", "text"),
     ],
 )
-def test_pages_and_texts_are_known_whatever_is_stated(body: bytes, declared: str, identified: str, kind: str) -> None:
+def test_pages_and_texts_are_recognised_whatever_is_stated(body: bytes, declared: str, identified: str, kind: str) -> None:
     assert content_kind(body, declared, identified) == kind
 
 

@@ -12,7 +12,7 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from pipelines.read.records import Address
-from pipelines.read.warc import Record, read_records
+from pipelines.read.warc_records import WarcRecord, read_records
 from tests.read.archives import read_file
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -27,7 +27,7 @@ def manifest() -> list[dict[str, Any]]:
     return [json.loads(line) for line in MANIFEST.read_text().splitlines()] if MANIFEST.exists() else []
 
 
-def has_its_digest(record: Record) -> bool:
+def has_its_digest(record: WarcRecord) -> bool:
     stated = record.headers["warc-block-digest"].removeprefix("sha1:")
     return stated == base64.b32encode(hashlib.sha1(record.block).digest()).decode()  # noqa: S324
 
@@ -35,14 +35,14 @@ def has_its_digest(record: Record) -> bool:
 @pytest.mark.parametrize("case", [case for case in manifest() if case["records_written"]], ids=lambda case: case["file"])
 def test_every_intact_record_of_a_damaged_archive_is_read_whole(case: dict[str, Any]) -> None:
     found = list(read_records(DAMAGED / case["file"], case["file"], LIMIT))
-    whole = {each.headers["warc-target-uri"] for each in found if isinstance(each, Record) and has_its_digest(each)}
+    whole = {each.headers["warc-target-uri"] for each in found if isinstance(each, WarcRecord) and has_its_digest(each)}
     assert set(case["intact_uris"]) <= whole
-    n_unread = sum(not isinstance(each, Record) for each in found)
+    n_unread = sum(not isinstance(each, WarcRecord) for each in found)
     n_lost = case["records_written"] - len(whole)
     assert n_unread >= n_lost > 0 or n_lost == 0
     documents, failures = read_file(DAMAGED / case["file"])
     assert [(row["origin_offset"], row["part"]) for row in sorted(documents + failures, key=at)] == sorted(
-        each.address if isinstance(each, Record) else each[0] for each in found
+        each.address if isinstance(each, WarcRecord) else each[0] for each in found
     )
 
 
@@ -51,9 +51,9 @@ def at(row: dict[str, Any]) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("case", [case for case in manifest() if not case["records_written"]], ids=lambda case: case["file"])
-def test_what_is_no_archive_is_one_row(case: dict[str, Any]) -> None:
+def test_a_file_that_is_not_an_archive_is_one_row(case: dict[str, Any]) -> None:
     (found,) = read_records(DAMAGED / case["file"], case["file"], LIMIT)
-    assert not isinstance(found, Record)
+    assert not isinstance(found, WarcRecord)
     address, unread = found
     assert address == Address(0)
     assert unread.reason == ("empty_file" if case["file"].startswith("18-empty") else "not_a_warc")
@@ -64,7 +64,7 @@ def test_offsets_equal_those_of_an_index(name: str) -> None:
     with (DAMAGED / name).open("rb") as file:
         iterator = ArchiveIterator(file)
         index = [iterator.get_record_offset() for record in iterator if record.rec_type == "response"]
-    assert [each.address.offset for each in read_records(DAMAGED / name, name, LIMIT) if isinstance(each, Record)] == index
+    assert [each.address.offset for each in read_records(DAMAGED / name, name, LIMIT) if isinstance(each, WarcRecord)] == index
 
 
 @pytest.mark.parametrize("path", sorted((DAMAGED / "real").glob("*.warc*")), ids=lambda path: path.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.read.html import extract
+from pipelines.read.html import extract_page
 from tests.read.archives import PARAGRAPH
 
 BODY = "".join(f"<p>{PARAGRAPH}Paragraph {i}.</p>" for i in range(30))
@@ -12,7 +12,9 @@ BODY = "".join(f"<p>{PARAGRAPH}Paragraph {i}.</p>" for i in range(30))
 
 def lines(body: str, title: str = "") -> list[str]:
     """The lines of an article's text."""
-    page = extract(f"<html><head><title>{title}</title></head><body><main><article>{body}</article></main></body></html>", "resiliparse")
+    page = extract_page(
+        f"<html><head><title>{title}</title></head><body><main><article>{body}</article></main></body></html>", "resiliparse"
+    )
     return [line.strip() for line in page.text.split("\n") if line.strip()]
 
 
@@ -27,7 +29,7 @@ def test_a_line_right_after_itself_comes_out_once() -> None:
     assert lines(body).count("Wide screen text") == 1
 
 
-def test_what_the_middle_of_a_page_repeats_stays() -> None:
+def test_repetition_in_the_middle_of_a_page_stays() -> None:
     body = BODY.replace("Paragraph 12.</p>", "Paragraph 12.</p><h3>Features</h3>").replace(
         "Paragraph 18.</p>", "Paragraph 18.</p><h3>Features</h3>"
     )
@@ -73,5 +75,5 @@ def test_lines_of_verse_lists_and_commands_that_come_again_stay(html: str) -> No
 
 def test_how_many_lines_went_is_counted() -> None:
     html = f"<html><body><main><article><h2>Twice here</h2><h2>Twice here</h2>{BODY}</article></main></body></html>"
-    assert extract(html, "resiliparse").n_repeated == 1
-    assert extract(html, "trafilatura").n_repeated == 0
+    assert extract_page(html, "resiliparse").n_repeated == 1
+    assert extract_page(html, "trafilatura").n_repeated == 0

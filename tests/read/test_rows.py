@@ -15,7 +15,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.read.reader import read_split
+from pipelines.read.batches import read_split
 from schemas.recipe import Read, Source
 from schemas.splits import Split
 from tests.read.archives import read_file, reasons
@@ -158,7 +158,7 @@ def test_every_other_line_has_a_reason(tmp_path: Path, line: bytes, outcome: str
         (b'{"text": ["one\\n", "two\\n"]}', "one\ntwo"),
     ],
 )
-def test_text_is_valid_unicode_whatever_the_line_holds(tmp_path: Path, line: bytes, text: str) -> None:
+def test_text_is_always_valid_unicode(tmp_path: Path, line: bytes, text: str) -> None:
     ((document,), _) = read_file(write(tmp_path / "a.jsonl", [line]))
     assert document["raw_text"] == text
 
@@ -195,7 +195,7 @@ def test_a_line_that_goes_over_members_is_one_line_and_is_lost_with_either(tmp_p
     assert "bad_json" not in {row["reason"] for row in failures}
 
 
-def test_a_whole_row_beside_damage_is_read_though_no_line_end_is_left(tmp_path: Path) -> None:
+def test_a_complete_row_next_to_damage_is_read_without_its_line_end(tmp_path: Path) -> None:
     damaged = bytearray(gzip.compress(b'{"text": "lost"}\n'))
     damaged[-8] ^= 1
     members = [gzip.compress(b'{"text": "before"}'), bytes(damaged), gzip.compress(b'{"text": "after"}')]
@@ -253,7 +253,7 @@ def test_a_long_window_is_read_up_to_the_recipes_limit(tmp_path: Path, limit: in
     assert [(row["reason"], row["value"], row["limit"]) for row in failures] == ([(reason, 1 << 28, limit)] if reason else [])
 
 
-def test_a_file_without_rows_is_no_error(tmp_path: Path) -> None:
+def test_a_file_without_rows_is_not_an_error(tmp_path: Path) -> None:
     for name, content in (("a.jsonl", b""), ("b.jsonl.gz", gzip.compress(b"")), ("c.jsonl", b"\n\n")):
         (tmp_path / name).write_bytes(content)
         assert read_file(tmp_path / name) == ([], [])
@@ -284,7 +284,7 @@ def test_a_packed_file_whose_first_byte_is_damaged_is_read_from_the_next_member_
     assert [row["reason"].split("_")[1] for row in failures] == ["damaged"]
 
 
-def test_byte_order_marks_of_files_put_together_are_no_part_of_a_row(tmp_path: Path) -> None:
+def test_byte_order_marks_of_concatenated_files_are_not_part_of_rows(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(b'\xef\xbb\xbf{"text": "one"}\n\xef\xbb\xbf{"text": "two"}\n')
     documents, failures = read_file(tmp_path / "a.jsonl")
     assert [document["raw_text"] for document in documents] == ["one", "two"]
@@ -305,7 +305,7 @@ def test_objects_that_follow_each_other_in_a_line_are_a_record_each(tmp_path: Pa
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_a_line_that_may_have_held_many_records_stands_for_its_bytes(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+def test_a_line_that_may_have_been_many_records_accounts_for_its_bytes(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     """What cannot be counted is guarded by bytes: of the file as stored, whatever its compression."""
     good, many = b'{"text": "words"}\n' * 100, b'{"text": "words"},' * 100 + b"\n"
     for content, reason, limit, share in (

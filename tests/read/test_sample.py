@@ -30,8 +30,8 @@ def look(source: Source) -> Sample:
 
 
 def foreseen(sample: Sample) -> float:
-    names = sample.found.documents.column("origin_file").to_pylist() + sample.found.failures.column("origin_file").to_pylist()
-    return sum(sample.stands_for[name] for name in names)
+    names = sample.batch.documents.column("origin_file").to_pylist() + sample.batch.failures.column("origin_file").to_pylist()
+    return sum(sample.weights[name] for name in names)
 
 
 def lines(n: int, seed: int = 0) -> bytes:
@@ -46,8 +46,8 @@ def test_every_bad_file_is_named_whether_it_is_sampled_or_not(folder: Path, monk
     Path("d/07.jsonl").write_bytes(b"<html>\n")
     Path("d/caf\udce9.jsonl.gz").touch()
     pq.write_table(pa.table({"content": ["a"]}), "d/other.parquet")
-    found = look(Source(path=("d",)))
-    assert (found.n_files, found.bad_files) == (
+    sample = look(Source(path=("d",)))
+    assert (sample.n_files, sample.bad_files) == (
         22,
         [("d/07.jsonl", "not_json_lines"), (r"d/caf\xe9.jsonl.gz", "empty_file"), ("d/other.parquet", "no_text_column")],
     )
@@ -57,25 +57,25 @@ def test_every_bad_file_is_named_whether_it_is_sampled_or_not(folder: Path, monk
 def test_records_of_large_files_are_foreseen_by_their_first_bytes(folder: Path, compress: object) -> None:
     content = lines(8000)
     Path("d/a.jsonl.gz").write_bytes(gzip.compress(content) if compress is gzip.compress else content)
-    found = look(Source(path=("d",)))
-    assert found.found.n_records == sampling.SAMPLE_RECORDS
-    assert found.found.failures.num_rows == 0
-    assert found.columns == ["text", "id"]
-    assert foreseen(found) == pytest.approx(8000, rel=0.05)
+    sample = look(Source(path=("d",)))
+    assert sample.batch.n_records == sampling.SAMPLE_RECORDS
+    assert sample.batch.failures.num_rows == 0
+    assert sample.columns == ["text", "id"]
+    assert foreseen(sample) == pytest.approx(8000, rel=0.05)
 
 
-def test_the_cut_at_the_end_of_the_first_bytes_is_no_failure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cut_after_the_first_bytes_is_not_a_failure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "HEAD_BYTES", 4000)
     Path("d/a.warc.gz").write_bytes(b"".join(members(pages(400))))
     Path("d/b.warc.gz").write_bytes(gzip.compress(b"".join(pages(4000)), 1))
-    found = look(Source(path=("d",)))
-    assert found.bad_files == []
-    assert found.found.failures.num_rows == 0
-    assert 2 < found.found.documents.num_rows < 2 * sampling.SAMPLE_RECORDS + 1
-    assert 2000 < foreseen(found) < 8000
+    sample = look(Source(path=("d",)))
+    assert sample.bad_files == []
+    assert sample.batch.failures.num_rows == 0
+    assert 2 < sample.batch.documents.num_rows < 2 * sampling.SAMPLE_RECORDS + 1
+    assert 2000 < foreseen(sample) < 8000
 
 
-def test_what_a_sample_stands_for_is_told_by_format(folder: Path) -> None:
+def test_estimates_are_made_by_format(folder: Path) -> None:
     Path("d/a.jsonl").write_bytes(lines(300))
     pq.write_table(pa.table({"text": ["a"] * 5000}), "d/b.parquet")
     Path("d/c.txt").write_text("a b c")

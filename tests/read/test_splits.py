@@ -20,8 +20,8 @@ import pytest
 import zstandard
 
 from pipelines.read import splits
-from pipelines.read.inputs import glob_pattern
-from pipelines.read.splits import describe_inputs, plan, plan_all
+from pipelines.read.source_files import glob_pattern
+from pipelines.read.splits import describe_inputs, plan, plan_sources
 from schemas import recipe as recipes
 from schemas.errors import InputError
 from schemas.recipe import Source
@@ -103,7 +103,7 @@ def test_a_stated_format_holds_for_named_files_and_globs(folder: Path) -> None:
     assert [format_ for format_, _ in files("d/part-*", format="jsonl")] == ["jsonl", "jsonl"]
 
 
-def test_a_code_tree_holds_its_known_languages_without_what_is_excluded(folder: Path) -> None:
+def test_a_code_tree_is_files_in_known_languages_except_excluded_ones(folder: Path) -> None:
     touch("t/a.py", "t/b.png", "t/test/c.py", "t/lib/test/d.py", "t/lib/e.c", "t/site-packages/f.py", "t/config-3/g.py", "t/README.md")
     excluded = ("test/**", "**/test/**", "site-packages/**", "config-*/**")
     assert files("t", format="code", exclude=excluded) == [("code", ("t/a.py", "t/lib/e.c"))]
@@ -123,7 +123,7 @@ def test_a_code_tree_holds_its_known_languages_without_what_is_excluded(folder: 
         ("[x", "[x", "x"),
     ],
 )
-def test_globs_mean_what_a_shell_means(pattern: str, matching: str, other: str) -> None:
+def test_globs_match_as_in_a_shell(pattern: str, matching: str, other: str) -> None:
     assert re.fullmatch(glob_pattern(pattern), matching)
     assert not re.fullmatch(glob_pattern(pattern), other)
 
@@ -149,20 +149,20 @@ def test_inputs_are_described_by_size_and_time(folder: Path) -> None:
     [
         ((), {}, r"sources\.web: nothing to read; set sources\.web\.path"),
         (("absent",), {}, r"sources\.web\.path = 'absent': no such file or folder"),
-        (("absent-*",), {}, r"sources\.web\.path = 'absent-\*': nothing to read there; known are WARC"),
-        (("pictures",), {}, r"sources\.web\.path = 'pictures': nothing to read there; known are WARC"),
-        (("pictures",), {"format": "code"}, "nothing to read there.*passed over: 1 .png"),
-        (("a.json",), {}, r"'a\.json': the file is JSON, but not one object a line"),
+        (("absent-*",), {}, r"sources\.web\.path = 'absent-\*': no readable file there; use WARC"),
+        (("pictures",), {}, r"sources\.web\.path = 'pictures': no readable file there \(passed over: 1 \.png\); use WARC"),
+        (("pictures",), {"format": "code"}, r"passed over: 1 \.png"),
+        (("a.json",), {}, r"'a\.json': the file is JSON, but not one object per line"),
         (("n" * 300,), {}, "no such file or folder"),
-        (("d",), {"exclude": ("**",)}, r"nothing to read there.*\(exclude may take all away\)"),
+        (("d",), {"exclude": ("**",)}, r"passed over: 1 excluded.*exclude"),
         (
             ("pictures/a.png",),
             {},
-            r"'pictures/a\.png': the name does not say its format, and .*; set sources\.NAME\.format, or use WARC .*JSON Lines",
+            r"'pictures/a\.png': unknown format.*; set sources\.NAME\.format, or use WARC .*JSON Lines",
         ),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_a_remedy(folder: Path, path: tuple[str, ...], settings: dict[str, Any], message: str) -> None:
+def test_unreadable_paths_are_refused_with_a_remedy(folder: Path, path: tuple[str, ...], settings: dict[str, Any], message: str) -> None:
     touch("pictures/a.png", "d/a.txt")
     Path("a.json").write_text("[1]")
     with pytest.raises(InputError, match=message):
@@ -176,14 +176,14 @@ def test_two_sources_may_not_read_one_file_even_by_another_name(folder: Path) ->
         plan({"one": Source(path=("d/*.jsonl",)), "two": Source(path=("link/b.jsonl",))}, Path("run"))
 
 
-def test_what_is_named_and_not_read_is_counted_by_ending(folder: Path) -> None:
+def test_files_passed_over_are_counted_by_ending(folder: Path) -> None:
     touch(
         "d/robots.txt", "d/a.html", "d/b.HTML", "d/c.csv.gz", "d/e.arrow", "d/notes", "d/.hidden", "d/x.a-very-long-ending", "d/old/f.txt"
     )
     Path("d/g.json").write_text('{\n "a": 1\n}')
     Path("d/broken.txt").symlink_to("gone")
     os.mkfifo("d/pipe.txt")
-    found = plan_all({"web": Source(path=("d",), exclude=("old/**",))}, Path("run"))
+    found = plan_sources({"web": Source(path=("d",), exclude=("old/**",))}, Path("run"))
     assert [split.files for split in found.splits] == [("d/robots.txt",)]
     assert found.passed_over == {
         "web": {
@@ -198,7 +198,7 @@ def test_what_is_named_and_not_read_is_counted_by_ending(folder: Path) -> None:
             "other endings": 1,
         }
     }
-    assert plan_all({"web": Source(path=("d/*.[jth]*",))}, Path("run")).passed_over["web"] == {
+    assert plan_sources({"web": Source(path=("d/*.[jth]*",))}, Path("run")).passed_over["web"] == {
         ".html": 1,
         ".json (not JSON Lines)": 1,
         "broken links and special files": 2,
@@ -240,7 +240,7 @@ def test_a_file_without_a_telling_name_is_known_by_its_first_bytes(folder: Path)
     Path("d/rows.tar.gz").write_bytes(gzip.compress(tar_of(rows)))
     Path("d/rows.zip").write_bytes(zip_of(rows))
     Path("d/page.html").write_bytes(b'<pre>\n{"text": "a"}\n</pre>\n<p>')
-    found = plan_all({"web": Source(path=("d",))}, Path("run"))
+    found = plan_sources({"web": Source(path=("d",))}, Path("run"))
     assert {file.removeprefix("d/"): split.format for split in found.splits for file in split.files} == {
         "part-0000": "parquet",
         "c4-train.00000-of-00002.json.gz": "jsonl",
@@ -268,9 +268,9 @@ def test_linked_folders_are_followed_once(folder: Path) -> None:
         Path(f"d/real/{number}-here").symlink_to(".")
     Path("d/real/up").symlink_to("../real")
     for path in ("d", "d/**/*.jsonl", "d/**"):
-        found = plan_all({"web": Source(path=(path,))}, Path("run"))
+        found = plan_sources({"web": Source(path=(path,))}, Path("run"))
         assert [split.files for split in found.splits] == [("d/linked/part.jsonl",), ("d/real/x.jsonl",)], path
-    assert plan_all({"web": Source(path=("d",))}, Path("run")).passed_over["web"] == {
+    assert plan_sources({"web": Source(path=("d",))}, Path("run")).passed_over["web"] == {
         "other names of what is read": 12,
         "broken links and special files": 1,
     }
@@ -280,7 +280,7 @@ def test_a_file_with_several_names_is_read_once_and_its_other_names_are_counted(
     touch("d/a.jsonl", "d/z.jsonl")
     Path("d/0.jsonl").symlink_to("a.jsonl")
     Path("d/hard.jsonl").hardlink_to("d/z.jsonl")
-    found = plan_all({"web": Source(path=("d", "./d/a.jsonl", "d/../d/a.jsonl", str(folder / "d/z.jsonl")))}, Path("run"))
+    found = plan_sources({"web": Source(path=("d", "./d/a.jsonl", "d/../d/a.jsonl", str(folder / "d/z.jsonl")))}, Path("run"))
     assert [split.files for split in found.splits] == [("./d/a.jsonl",), (f"{folder}/d/z.jsonl",)]
     assert found.passed_over == {"web": {"other names of what is read": 5}}
     assert files("d/[0a].jsonl") == [("jsonl", ("d/a.jsonl",))]
@@ -314,7 +314,7 @@ def test_a_folder_that_cannot_be_listed_stops_the_run_before_it_starts(folder: P
         return listed(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    with pytest.raises(InputError, match="d/closed: the folder cannot be listed: Permission denied; mend or exclude it"):
+    with pytest.raises(InputError, match="d/closed: the folder cannot be listed: Permission denied"):
         files("d")
     assert files("d", exclude=("closed/**",)) == [("jsonl", ("d/a.jsonl",))]
 

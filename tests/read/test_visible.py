@@ -1,4 +1,4 @@
-"""What extraction gives is what a browser shows: no letter is lost or glued, whatever inline mark-up stands around it."""
+"""Extracted text equals what a browser shows: inline mark-up neither loses nor joins letters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipelines.read.html import extract
+from pipelines.read.html import extract_page
 from tests.read.archives import PARAGRAPH
 
 INLINE = (
@@ -39,7 +39,7 @@ PIECES = st.lists(st.tuples(st.text(CHARACTERS, min_size=1, max_size=3), st.samp
 def extracted(paragraph: str, extractor: str = "resiliparse", ruby: str = "base") -> str:
     """The first line of the text of an article that begins with this mark-up."""
     page = f"<!doctype html><html><body><main><article>{paragraph}<p>{PARAGRAPH * 8}</p></article></main></body></html>"
-    text = extract(page, extractor, None, ruby).text  # type: ignore[arg-type]
+    text = extract_page(page, extractor, None, ruby).text  # type: ignore[arg-type]
     return text.removesuffix((PARAGRAPH * 8).strip()).strip()
 
 
@@ -51,7 +51,7 @@ def marked_up(pieces: list[tuple[str, str | None]], as_references: bool) -> str:
 @given(PIECES, st.booleans())
 @example([("彼は", None), ("行", "b"), ("く", None)], False)
 @example([("né", "i"), ("1°", "b"), ("x²", None)], True)
-def test_inline_mark_up_takes_no_character_away(pieces: list[tuple[str, str | None]], as_references: bool) -> None:
+def test_inline_mark_up_loses_no_characters(pieces: list[tuple[str, str | None]], as_references: bool) -> None:
     assert extracted(f"<p>{marked_up(pieces, as_references)}</p>") == "".join(text for text, _ in pieces)
 
 
@@ -70,7 +70,7 @@ def test_a_short_line_of_its_own_stays() -> None:
 
 
 @pytest.mark.parametrize("text", ["\ue001", "&#xf101;", "\u200b", "&#8203;"])
-def test_glyphs_of_icon_fonts_and_invisible_characters_are_no_text(text: str) -> None:
+def test_icon_glyphs_and_invisible_characters_are_not_text(text: str) -> None:
     assert extracted(f"<p>a<i>{text}</i>b</p>") == "ab"
 
 
@@ -81,7 +81,7 @@ def test_joiners_and_letters_behind_an_escaped_space_stay(text: str, shown: str)
 
 
 def test_a_title_of_one_character_is_that_character() -> None:
-    assert extract("<title>行</title><p>a</p>", "resiliparse").title == "行"
+    assert extract_page("<title>行</title><p>a</p>", "resiliparse").title == "行"
 
 
 def test_a_noncharacter_of_the_page_does_not_come_out() -> None:
@@ -114,7 +114,7 @@ def test_a_date_within_a_sentence_stays() -> None:
     assert extracted("<p>On <time datetime=2024-05-05>5 May</time> we went.</p>") == "On 5 May we went."
 
 
-def test_a_date_of_its_own_is_no_text() -> None:
+def test_a_separate_date_is_not_text() -> None:
     assert extracted("<p><time datetime=2024-05-05>5 May</time></p><p>We went.</p>") == "We went."
     assert extracted("<p>Posted <time>5 May</time></p>") == "Posted"
     assert extracted("<p><time>5 May</time> We went.</p>") == "We went."

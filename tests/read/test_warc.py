@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
 from pipelines.read.records import FILE_REASONS
-from pipelines.read.warc import Record, read_records
+from pipelines.read.warc_records import WarcRecord, read_records
 from tests.read.archives import http, members, page, pages, read_file, record
 
 LIMIT = 1 << 20
@@ -30,7 +30,7 @@ def read(path: Path, stored: bytes, name: str = "a.warc.gz", limit: int = LIMIT)
     path.write_bytes(stored)
     found: list[tuple[int, int, str]] = []
     for each in read_records(path, name, limit):
-        if isinstance(each, Record):
+        if isinstance(each, WarcRecord):
             found.append((*each.address, each.headers["warc-target-uri"]))
         else:
             found.append((*each[0], each[1].reason))
@@ -62,7 +62,7 @@ def test_only_responses_resources_and_conversions_are_input_records(tmp_path: Pa
 
 
 @pytest.mark.parametrize("kind", ["resource", "conversion"])
-def test_what_crawlers_keep_for_themselves_is_passed_over_and_counted(tmp_path: Path, kind: str) -> None:
+def test_internal_records_of_crawlers_are_passed_over_and_counted(tmp_path: Path, kind: str) -> None:
     addresses = {
         "http://a.example/": None,
         "<https://a.example/>": None,
@@ -84,12 +84,14 @@ def test_what_crawlers_keep_for_themselves_is_passed_over_and_counted(tmp_path: 
     path.write_bytes(b"".join(members([record(address, b"words", kind=kind) for address in addresses])))
     passed_over: Counter[str] = Counter()
     found = list(read_records(path, "a.warc.gz", LIMIT, passed_over=passed_over))
-    assert [each.headers["warc-target-uri"] for each in found if isinstance(each, Record)] == [a for a, to in addresses.items() if not to]
+    assert [each.headers["warc-target-uri"] for each in found if isinstance(each, WarcRecord)] == [
+        a for a, to in addresses.items() if not to
+    ]
     assert passed_over == Counter(f"{kind} {to}" for to in addresses.values() if to)
 
 
 def test_responses_of_name_servers_and_registries_are_passed_over_and_exchanges_are_not(tmp_path: Path) -> None:
-    """Heritrix writes `dns:` and `whois:` as responses that are no HTTP; a custom scheme may name a page that was fetched by HTTP."""
+    """Heritrix writes `dns:` and `whois:` as responses without HTTP; a custom scheme may name a page that was fetched by HTTP."""
     of_others = [
         record(f"{scheme}:a.example", b"Registrant: words", kind="response").replace(b"application/http; msgtype=response", b"text/plain")
         for scheme in ("dns", "whois")
@@ -98,11 +100,11 @@ def test_responses_of_name_servers_and_registries_are_passed_over_and_exchanges_
     path.write_bytes(b"".join(members([*of_others, record("hard:1", http(page())), record("http://a.example/", http(page()))])))
     passed_over: Counter[str] = Counter()
     found = list(read_records(path, "a.warc.gz", LIMIT, passed_over=passed_over))
-    assert [each.headers["warc-target-uri"] for each in found if isinstance(each, Record)] == ["hard:1", "http://a.example/"]
+    assert [each.headers["warc-target-uri"] for each in found if isinstance(each, WarcRecord)] == ["hard:1", "http://a.example/"]
     assert passed_over == {"response dns:": 1, "response whois:": 1}
 
 
-def test_a_page_twin_that_is_damaged_has_no_row(tmp_path: Path) -> None:
+def test_a_damaged_page_twin_has_no_row(tmp_path: Path) -> None:
     twin = gzip.compress(record("urn:text:http://a.example/", random.Random(1).randbytes(9000), kind="resource"), mtime=0)
     stored = members(pages(1))[0] + twin[:-500] + members(pages(1))[0]
     assert [what for _, _, what in read(tmp_path / "a", stored)] == urls([0, 0])
@@ -171,8 +173,8 @@ def test_a_record_in_a_member_without_checksum_is_confirmed_by_its_digest_or_say
     wrong = records[1].replace(b"river", b"rover")
     (tmp_path / "a.warc.zst").write_bytes(b"".join(map(zstandard.compress, [*records, wrong])))
     found = list(read_records(tmp_path / "a.warc.zst", "a.warc.zst", LIMIT))
-    assert [each.lacks_checksum for each in found if isinstance(each, Record)] == [True, False]
-    assert [each[1].reason for each in found if not isinstance(each, Record)] == ["digest_mismatch"]
+    assert [each.lacks_checksum for each in found if isinstance(each, WarcRecord)] == [True, False]
+    assert [each[1].reason for each in found if not isinstance(each, WarcRecord)] == ["digest_mismatch"]
 
 
 @pytest.mark.parametrize("checked", [(True, False), (False, True), (True, True)])
@@ -182,7 +184,7 @@ def test_a_record_that_goes_over_frames_is_checked_if_all_of_them_are(tmp_path: 
     frames = [zstandard.ZstdCompressor(write_checksum=is_checked).compress(half) for is_checked, half in zip(checked, halves, strict=True)]
     (tmp_path / "a.warc.zst").write_bytes(b"".join(frames))
     (found,) = read_records(tmp_path / "a.warc.zst", "a.warc.zst", LIMIT)
-    assert isinstance(found, Record)
+    assert isinstance(found, WarcRecord)
     assert found.lacks_checksum != all(checked)
 
 
@@ -200,16 +202,16 @@ def test_every_record_that_is_seen_in_a_damaged_member_has_a_row(tmp_path: Path)
     path = tmp_path / "a.warc.gz"
     path.write_bytes(damaged + members(pages(1))[0])
     found = list(read_records(path, "a.warc.gz", LIMIT))
-    rows = [each for each in found if not isinstance(each, Record)]
+    rows = [each for each in found if not isinstance(each, WarcRecord)]
     assert [(address.part, unread.reason) for address, unread in rows] == [(i, "gzip_damaged") for i in range(20)]
     assert [unread.lost_bytes for _, unread in rows] == [0] * 19 + [len(damaged)]
 
 
-def test_what_is_lost_of_a_plain_file_is_known_in_bytes(tmp_path: Path) -> None:
+def test_lost_bytes_of_a_plain_file_are_counted(tmp_path: Path) -> None:
     records = pages(4)
     hole = b"\x01hole" * 1000
     (tmp_path / "a.warc").write_bytes(records[0] + hole + b"\r\n" + records[1] + records[2][:-40])
-    rows = [each for each in read_records(tmp_path / "a.warc", "a.warc", LIMIT) if not isinstance(each, Record)]
+    rows = [each for each in read_records(tmp_path / "a.warc", "a.warc", LIMIT) if not isinstance(each, WarcRecord)]
     assert [(unread.reason, unread.lost_bytes) for _, unread in rows] == [
         ("bad_content_length", len(records[0]) + len(hole) + 2),  # what follows a record says whether its length is true
         ("truncated", len(records[2]) - 40),
@@ -219,7 +221,7 @@ def test_what_is_lost_of_a_plain_file_is_known_in_bytes(tmp_path: Path) -> None:
 def test_a_hole_of_zeros_in_a_plain_file_is_a_row_for_its_bytes(tmp_path: Path) -> None:
     first, second = pages(2)
     (tmp_path / "a.warc").write_bytes(first + bytes(1 << 20) + second + bytes(1 << 20))
-    rows = [each for each in read_records(tmp_path / "a.warc", "a.warc", LIMIT) if not isinstance(each, Record)]
+    rows = [each for each in read_records(tmp_path / "a.warc", "a.warc", LIMIT) if not isinstance(each, WarcRecord)]
     assert [(unread.reason, unread.lost_bytes) for _, unread in rows] == [("not_a_record", 1 << 20)] * 2
     assert [address.offset for address, _ in rows] == [len(first), len(first) + len(second) + (1 << 20)]
 
@@ -339,7 +341,7 @@ def test_a_damaged_member_is_one_row_and_the_rest_is_read(tmp_path: Path) -> Non
     assert [offset for offset, _, _ in found] == starts(stored)
 
 
-def test_a_damaged_record_of_a_type_that_is_no_input_has_no_row(tmp_path: Path) -> None:
+def test_a_damaged_record_that_is_not_input_has_no_row(tmp_path: Path) -> None:
     request = gzip.compress(record("http://a.example/q", http(random.Random(1).randbytes(100_000)), kind="request"), mtime=0)
     stored = members(pages(1))[0] + request[:-12] + members(pages(1))[0]
     assert [what for _, _, what in read(tmp_path / "a", stored)] == urls([0, 0])
@@ -354,7 +356,7 @@ def test_a_cut_file_ends_with_a_row(tmp_path: Path) -> None:
     assert found == [(0, 0, "http://a.example/0"), (len(records[0]), 0, "truncated")]
 
 
-def test_records_of_one_member_are_told_apart_by_part(tmp_path: Path) -> None:
+def test_records_of_one_member_differ_by_part(tmp_path: Path) -> None:
     assert read(tmp_path / "a", gzip.compress(b"".join(pages(3)), mtime=0)) == [(0, i, url) for i, url in enumerate(urls([0, 1, 2]))]
 
 
@@ -417,7 +419,7 @@ def test_header_names_versions_and_separators_may_vary(tmp_path: Path) -> None:
     assert [what.strip() for _, _, what in read(tmp_path / "a", stored, "a.warc")] == urls([0, 0, 0])
 
 
-def test_an_unknown_type_is_told(tmp_path: Path) -> None:
+def test_an_unknown_type_fails(tmp_path: Path) -> None:
     stored = pages(1)[0] + record("http://a.example/1", b"", kind="respnse")
     assert [what for _, _, what in read(tmp_path / "a", stored, "a.warc")] == ["http://a.example/0", "unknown_record_type"]
 
@@ -467,7 +469,7 @@ def test_no_damage_loses_an_intact_member_or_reads_one_twice(tmp_path_factory: p
     assert len(found) <= 4 + len(hit)
 
 
-def test_damage_before_records_that_are_no_input_has_its_row(tmp_path: Path) -> None:
+def test_damage_before_records_that_are_not_input_has_its_row(tmp_path: Path) -> None:
     torn = bytearray(gzip.compress(pages(1)[0], mtime=0))
     torn[len(torn) // 2 :] = bytes(len(torn) - len(torn) // 2)
     info = gzip.compress(record("http://a.example/", b"software: x", kind="warcinfo"), mtime=0)
@@ -497,7 +499,7 @@ def test_a_record_right_behind_a_header_without_an_end_of_its_own_is_read(tmp_pa
     assert [row["reason"] for row in failures] == ["bad_content_length"]
 
 
-def test_damage_behind_a_record_that_is_no_input_has_its_row(tmp_path: Path) -> None:
+def test_damage_after_a_record_that_is_not_input_has_its_row(tmp_path: Path) -> None:
     info = record("http://a.example/", random.Random(0).randbytes(9000).hex().encode(), kind="warcinfo")
     stored = bytearray(gzip.compress(info + pages(1)[0], mtime=0))
     at = len(gzip.compress(info, mtime=0)) - 4

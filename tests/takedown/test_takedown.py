@@ -21,7 +21,7 @@ from pipelines.driver.context import Engine
 from pipelines.driver.refilter import refilter
 from pipelines.driver.run import Run
 from pipelines.pretrain.shards import open_shards
-from pipelines.read.warc import Record, read_records
+from pipelines.read.warc_records import WarcRecord, read_records
 from pipelines.report.facts import Facts
 from pipelines.takedown.preview import Preview
 from pipelines.takedown.takedown import asked_for, prepare, takedown
@@ -362,7 +362,7 @@ def test_a_crawled_page_is_blank_in_the_archive_and_all_others_keep_their_addres
     (file,) = (file for file in certificate.files if file.path.startswith("crawl/"))
     assert (file.sha256_before, file.sha256_after) == (hashlib.sha256(whole).hexdigest(), hashlib.sha256(blank).hexdigest())
     kept = ledger(tmp_path / "run").filter(pl.col("step") != "takedown").get_column("origin_offset").to_list()
-    read = [item for item in read_records(path, path.name, 1 << 20) if isinstance(item, Record)]
+    read = [item for item in read_records(path, path.name, 1 << 20) if isinstance(item, WarcRecord)]
     assert set(kept) <= {item.address.offset for item in read}
     assert_sound(recipe, tmp_path / "run")
 

@@ -10,7 +10,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.text.http_codings import TooLongError, UndecodableError, Undone, UnsupportedError, undo
+from pipelines.text.http_codings import DecodedBody, TooLongError, UndecodableError, UnsupportedCodingError, decode_body
 
 brotli = pytest.importorskip("brotli")  # a requirement of FastWARC
 
@@ -42,15 +42,15 @@ PACKED = {
 
 @given(st.binary(max_size=LIMIT))
 def test_every_usual_encoding_is_undone(data: bytes) -> None:
-    assert undo(data, "", LIMIT) == Undone(data)
-    assert undo(data, "identity", LIMIT) == Undone(data)
-    assert undo(gzip.compress(data, mtime=0), "gzip", LIMIT) == Undone(data)
-    assert undo(gzip.compress(data, mtime=0), "X-GZIP", LIMIT) == Undone(data)
-    assert undo(zlib.compress(data), "deflate", LIMIT) == Undone(data)
-    assert undo(raw_deflate(data), "deflate", LIMIT) == Undone(data)
-    assert undo(brotli.compress(data), "br", LIMIT) == Undone(data)
-    assert undo(zstd(data), "zstd", LIMIT) == Undone(data)
-    assert undo(gzip.compress(zlib.compress(data), mtime=0), "deflate, gzip", LIMIT + 100) == Undone(data)
+    assert decode_body(data, "", LIMIT) == DecodedBody(data)
+    assert decode_body(data, "identity", LIMIT) == DecodedBody(data)
+    assert decode_body(gzip.compress(data, mtime=0), "gzip", LIMIT) == DecodedBody(data)
+    assert decode_body(gzip.compress(data, mtime=0), "X-GZIP", LIMIT) == DecodedBody(data)
+    assert decode_body(zlib.compress(data), "deflate", LIMIT) == DecodedBody(data)
+    assert decode_body(raw_deflate(data), "deflate", LIMIT) == DecodedBody(data)
+    assert decode_body(brotli.compress(data), "br", LIMIT) == DecodedBody(data)
+    assert decode_body(zstd(data), "zstd", LIMIT) == DecodedBody(data)
+    assert decode_body(gzip.compress(zlib.compress(data), mtime=0), "deflate, gzip", LIMIT + 100) == DecodedBody(data)
 
 
 @pytest.mark.parametrize("rest", [b"", b"\0\0\0", b"garbage"])
@@ -59,16 +59,16 @@ def test_members_may_have_padding_between_them_and_garbage_after_them(rest: byte
         ("gzip", gzip.compress(b"ab", mtime=0), gzip.compress(b"cd", mtime=0)),
         ("zstd", zstandard.compress(b"ab"), zstandard.compress(b"cd")),
     ):
-        assert undo(one + other + rest, name, LIMIT) == Undone(b"abcd")
-        assert undo(one + b"\0\0\0" + other + rest, name, LIMIT) == Undone(b"abcd")
-    assert undo(brotli.compress(b"abcd") + rest, "br", LIMIT) == Undone(b"abcd")
+        assert decode_body(one + other + rest, name, LIMIT) == DecodedBody(b"abcd")
+        assert decode_body(one + b"\0\0\0" + other + rest, name, LIMIT) == DecodedBody(b"abcd")
+    assert decode_body(brotli.compress(b"abcd") + rest, "br", LIMIT) == DecodedBody(b"abcd")
 
 
 @pytest.mark.parametrize("name", PACKED)
 def test_of_a_body_that_is_cut_what_came_before_is_shown_and_marked(name: str) -> None:
     packed = PACKED[name]
     for n_bytes in range(len(packed) // 3, len(packed), 11):
-        found = undo(packed[:n_bytes], name, LIMIT)
+        found = decode_body(packed[:n_bytes], name, LIMIT)
         assert found.is_cut
         assert PAGE.startswith(found.body)
         assert len(found.body) > len(PAGE) // 5
@@ -77,12 +77,12 @@ def test_of_a_body_that_is_cut_what_came_before_is_shown_and_marked(name: str) -
 def test_damage_in_a_later_member_cuts_the_body_there() -> None:
     whole = gzip.compress(PAGE, mtime=0)
     damaged = whole[:100] + b"\xff" * 20 + whole[120:]
-    assert undo(whole + damaged, "gzip", LIMIT) == Undone(PAGE, is_cut=True)
-    assert undo(whole + b"\x1f\x8b\x08garbage", "gzip", LIMIT) == Undone(PAGE, is_cut=True)
+    assert decode_body(whole + damaged, "gzip", LIMIT) == DecodedBody(PAGE, is_cut=True)
+    assert decode_body(whole + b"\x1f\x8b\x08garbage", "gzip", LIMIT) == DecodedBody(PAGE, is_cut=True)
 
 
 def test_an_empty_body_is_empty_in_any_encoding() -> None:
-    assert undo(b"", "gzip", LIMIT) == Undone(b"")
+    assert decode_body(b"", "gzip", LIMIT) == DecodedBody(b"")
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_an_empty_body_is_empty_in_any_encoding() -> None:
     ],
 )
 def test_the_limit_itself_is_allowed_and_one_byte_more_is_not(body: bytes, name: str) -> None:
-    assert len(undo(body, name, LIMIT).body) == LIMIT
+    assert len(decode_body(body, name, LIMIT).body) == LIMIT
     with pytest.raises(TooLongError):
-        undo(body, name, LIMIT - 1)
+        decode_body(body, name, LIMIT - 1)
 
 
 @pytest.mark.parametrize(
@@ -115,10 +115,10 @@ def test_the_limit_itself_is_allowed_and_one_byte_more_is_not(body: bytes, name:
 )
 def test_what_is_damaged_or_begins_with_nothing_to_show_is_refused(body: bytes, name: str) -> None:
     with pytest.raises(UndecodableError):
-        undo(body, name, LIMIT)
+        decode_body(body, name, LIMIT)
 
 
 def test_a_coding_that_browsers_do_not_undo_is_refused_by_name() -> None:
-    with pytest.raises(UnsupportedError, match="'compress'"):
-        undo(b"\x1f\x9d\x90" + bytes(range(256)), "compress", LIMIT)
-    assert undo(b"plain", "compress", LIMIT) == Undone(b"plain")
+    with pytest.raises(UnsupportedCodingError, match="'compress'"):
+        decode_body(b"\x1f\x9d\x90" + bytes(range(256)), "compress", LIMIT)
+    assert decode_body(b"plain", "compress", LIMIT) == DecodedBody(b"plain")

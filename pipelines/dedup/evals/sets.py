@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.dedup.evals.index import EvalIndex, Ints, index_items
+from pipelines.dedup.evals.items import EvalItem, read_eval_file
 from pipelines.dedup.evals.options import texts_of
 from pipelines.dedup.shingles import UInt64s
-from pipelines.eval_items import Item, read_items
 from schemas.errors import InputError
 from schemas.files import sha256_of
 from schemas.recipe import Decontaminate
@@ -37,7 +37,7 @@ class EvalSets:
     """Rows that hold no item, by (file, reason)."""
 
     @classmethod
-    def of(cls, items: Sequence[Item], config: Decontaminate, ignored: UInt64s | None = None) -> EvalSets:
+    def of(cls, items: Sequence[EvalItem], config: Decontaminate, ignored: UInt64s | None = None) -> EvalSets:
         """The items by their questions, and those of multiple choice without their options, too."""
         asked = defaultdict(set)
         for question in (question for item in items for question in item.questions):
@@ -107,7 +107,7 @@ def _states(files: Iterable[Path]) -> tuple[_State, ...]:
 def _load(config: Decontaminate, files: tuple[_State, ...], without: tuple[_State, ...]) -> EvalSets:
     common = [pa.ipc.open_file(path).read_all().column("gram").to_numpy() for path, _, _ in without]
     ignored = np.concatenate(common) if common else None
-    read = {path: read_items(path, config.columns) for path, _, _ in files}
+    read = {path: read_eval_file(path, config.columns) for path, _, _ in files}
     evals = EvalSets.of([item for found in read.values() for item in found.items], config, ignored)
     if files and not without and evals.n_too_short == len(evals.sets):
         raise InputError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pipelines.crawl.crawler import crawl
+from pipelines.crawl.crawler import crawl_sites
 from pipelines.crawl.visits import CrawlProgress
 from pipelines.driver.context import RunContext, StageResult
 from schemas import layout
@@ -23,7 +23,7 @@ def run(context: RunContext) -> StageResult:
         def on_page(progress: CrawlProgress, most: int = most) -> None:
             context.on_progress(StageName.CRAWL, progress.n_fetched, most)
 
-        report = crawl(source.crawl, context.folder / layout.CRAWL / name, resume=True, on_page=on_page)
+        report = crawl_sites(source.crawl, context.folder / layout.CRAWL / name, resume=True, on_page=on_page)
         done.outputs += [entry(path, context.folder) for path in report.files]
         done.details[name] = msgspec.to_builtins(report.counts)
     return done

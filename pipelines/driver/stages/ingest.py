@@ -15,9 +15,9 @@ from pipelines.engine.execute import GraphResult
 from pipelines.engine.segments import ReportFiles, WriteSegments
 from pipelines.filters.stage import FAILING, FAILING_ALONE, Decide, DecideAgain, Measure
 from pipelines.filters.warm import warm
-from pipelines.read.missing import advice, check_sample, check_seen, row_splits
-from pipelines.read.splits import describe_inputs, input_bytes, plan_all
-from pipelines.read.stage import LOST_BYTES, PASSED_OVER, ReadSplits, seen_in
+from pipelines.read.missing_columns import advice, check_column_counts, check_sample, row_splits
+from pipelines.read.splits import describe_inputs, input_bytes, plan_sources
+from pipelines.read.stage import LOST_BYTES, PASSED_OVER, ReadSplits, counted_columns
 from pipelines.scrub.audit import AUDIT
 from pipelines.scrub.index import INDEX
 from pipelines.scrub.opt_out import Lists
@@ -35,7 +35,7 @@ from schemas.stages import StageName
 
 def inputs(context: RunContext) -> tuple[str, ...]:
     """The files of the sources, which are looked up here, and the key of pseudonyms."""
-    context.plan = plan_all(context.recipe.sources, context.folder)
+    context.plan = plan_sources(context.recipe.sources, context.folder)
     return (*describe_inputs(context.plan.splits), *fingerprint_of_key(context.recipe.scrub))
 
 
@@ -113,8 +113,8 @@ def check_columns(context: RunContext, ran: GraphResult) -> dict[str, dict[str, 
     Says where opt-out lists of addresses had nothing to look at.
     """
     recipe, splits, on_message = context.recipe, context.plan.splits, context.engine.on_message
-    seen = {name: seen_in(ran.counters, name) for name in recipe.sources}
-    check_seen(recipe.sources, splits, seen)
+    seen = {name: counted_columns(ran.counters, name) for name in recipe.sources}
+    check_column_counts(recipe.sources, splits, seen)
     for name, found in seen.items():
         if found.unreadable:
             on_message(f"sources.{name}: columns that could not be read: {', '.join(sorted(found.unreadable))}")

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.dedup.evals.decontaminate import decontaminate
+from pipelines.dedup.evals.items import EvalItem
 from pipelines.dedup.evals.options import question_of
 from pipelines.dedup.evals.sets import EvalSets, describe_evals, eval_files, load_evals
-from pipelines.eval_items import Item
 from schemas.errors import InputError, RecipeError
 from schemas.recipe import Decontaminate
 
@@ -29,7 +29,7 @@ def column(texts: list[str]) -> pa.Array:
 
 
 def evals_of(items: list[str], config: Decontaminate) -> EvalSets:
-    return EvalSets.of([Item("set", str(i), (question_of(item),)) for i, item in enumerate(items)], config)
+    return EvalSets.of([EvalItem("set", str(i), (question_of(item),)) for i, item in enumerate(items)], config)
 
 
 def cleaned(texts: list[str], config: Decontaminate) -> list[str | None]:

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 
 from pipelines.dedup.evals.decontaminate import decontaminate
+from pipelines.dedup.evals.items import EvalItem
 from pipelines.dedup.evals.labels import split_options
 from pipelines.dedup.evals.options import options_in, question_of, texts_of
 from pipelines.dedup.evals.sets import EvalSets
 from pipelines.dedup.evals.stock import has_content
-from pipelines.eval_items import Item
 from schemas.recipe import Decontaminate
 
 STEM = "At which depth do the divers of the harbour leave their lamps?"
@@ -145,7 +145,7 @@ def test_a_question_of_stock_words_is_no_evidence(stem: str) -> None:
 
 
 def evals_of(*texts: str) -> EvalSets:
-    return EvalSets.of([Item("set", str(i), (question_of(text),)) for i, text in enumerate(texts)], Decontaminate())
+    return EvalSets.of([EvalItem("set", str(i), (question_of(text),)) for i, text in enumerate(texts)], Decontaminate())
 
 
 def taken(evals: EvalSets, *texts: str) -> list[bool]:

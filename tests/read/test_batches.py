@@ -17,10 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.read import reader
-from pipelines.read.reader import doc_id, read_split, read_whole
-from pipelines.read.records import FILE_REASONS, Address, Document, Item
-from pipelines.read.sniff import content_of
+from pipelines.read import batches
+from pipelines.read.batches import doc_id, read_split, read_whole_split
+from pipelines.read.formats import jsonl
+from pipelines.read.readers import detect, reader_by_name, stated_reader
+from pipelines.read.records import FILE_REASONS, Address, Document, RecordResult
 from schemas.errors import InputError
 from schemas.hops import DOCUMENT, LEDGER
 from schemas.recipe import Read, Source
@@ -132,7 +133,7 @@ def test_plain_text_resources_and_conversions_are_read_without_an_extractor(tmp_
         ("2025-06-02T05:27:20", datetime(2025, 6, 2, 5, 27, 20, tzinfo=UTC)),
     ],
 )
-def test_a_date_that_is_none_is_null(tmp_path: Path, date: str, expected: datetime | None) -> None:
+def test_an_invalid_date_is_null(tmp_path: Path, date: str, expected: datetime | None) -> None:
     stored = record("http://a.example/", http(page())).replace(b"2025-06-02T05:27:20Z", date.encode())
     (tmp_path / "a.warc").write_bytes(stored)
     ((document,), _) = read_file(tmp_path / "a.warc")
@@ -140,7 +141,7 @@ def test_a_date_that_is_none_is_null(tmp_path: Path, date: str, expected: dateti
 
 
 def test_records_passed_over_and_bytes_lost_are_counted_once_by_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "MAX_BATCH_ROWS", 2)
+    monkeypatch.setattr(batches, "MAX_BATCH_ROWS", 2)
     kinds = ["request", "response", "response", "request", "response", "metadata"]
     stored = members([record("http://a.example/", http(page()), kind=kind) for kind in kinds])
     stored[2] = stored[2][:-20]
@@ -161,7 +162,7 @@ def test_records_passed_over_and_bytes_lost_are_counted_once_by_batches(tmp_path
         ("parquet", b"no Parquet", "not_parquet"),
     ],
 )
-def test_a_file_that_cannot_be_read_stands_for_all_of_its_bytes(tmp_path: Path, format_: str, content: bytes, reason: str) -> None:
+def test_an_unreadable_file_accounts_for_all_of_its_bytes(tmp_path: Path, format_: str, content: bytes, reason: str) -> None:
     """One large file among many small ones is more than its share of the files."""
     (tmp_path / "a").write_bytes(content)
     split = Split(index=0, source="web", format=format_, files=(str(tmp_path / "a"),))
@@ -169,7 +170,7 @@ def test_a_file_that_cannot_be_read_stands_for_all_of_its_bytes(tmp_path: Path, 
     assert (found.failures["reason"].to_pylist(), found.lost_bytes) == ([reason], len(content))
 
 
-def test_a_file_of_nothing_but_records_that_are_no_input_is_counted(tmp_path: Path) -> None:
+def test_a_file_without_input_records_is_counted(tmp_path: Path) -> None:
     (tmp_path / "a.warc").write_bytes(record("http://a.example/", b"x", kind="warcinfo"))
     split = Split(index=0, source="web", format="warc", files=(str(tmp_path / "a.warc"),))
     (found,) = read_split(split, Source(), Read())
@@ -177,8 +178,8 @@ def test_a_file_of_nothing_but_records_that_are_no_input_is_counted(tmp_path: Pa
 
 
 def test_batches_are_bounded_and_hold_the_schemas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "MAX_BATCH_ROWS", 10)
-    monkeypatch.setattr(reader, "MAX_BATCH_BYTES", 100)
+    monkeypatch.setattr(batches, "MAX_BATCH_ROWS", 10)
+    monkeypatch.setattr(batches, "MAX_BATCH_BYTES", 100)
     texts = ["x" * n for n in (60, 60, 40, 500, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1)]
     path = tmp_path / "a.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
@@ -209,7 +210,9 @@ def test_ids_come_from_address_and_content_alone(tmp_path: Path) -> None:
 def rows_of(name: str, format_: str = "auto") -> tuple[list[str], list[tuple[int, str, str]]]:
     """(texts, reasons) of one file that lies in the working folder."""
     source = Source(path=(name,), format=format_)  # type: ignore[arg-type]
-    split = Split(index=0, source="web", format=format_ if format_ != "auto" else name.split(".")[1], files=(name,))
+    planned = stated_reader(format_) or reader_by_name(name)
+    assert planned
+    split = Split(index=0, source="web", format=planned.format, files=(name,))
     found = list(read_split(split, source, Read()))
     texts = [text for batch in found for text in batch.documents.column("raw_text").to_pylist()]
     return texts, reasons([row for batch in found for row in batch.failures.to_pylist()])
@@ -250,15 +253,15 @@ def test_a_bad_file_is_one_failed_row_with_a_reason(
     assert reason in FILE_REASONS
 
 
-def test_an_empty_file_of_json_lines_holds_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_file_of_json_lines_has_no_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a.jsonl").touch()
     assert rows_of("a.jsonl") == ([], [])
 
 
-def test_a_byte_order_mark_hides_no_json_lines(tmp_path: Path) -> None:
+def test_json_lines_are_recognised_after_a_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "rows").write_bytes(b'\xef\xbb\xbf{"text": "a"}\n')
-    assert content_of(tmp_path / "rows") == "jsonl"
+    assert detect(tmp_path / "rows").reader is jsonl.READER
 
 
 def test_a_file_of_another_format_than_its_name_says_is_read_by_its_first_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,17 +283,17 @@ def test_damaged_lines_are_rows_of_their_own_wherever_they_stand(tmp_path: Path,
     assert rows_of("a.jsonl") == ([], [(0, "failed", "bad_json"), (1, "failed", "bad_json")])
 
 
-def test_an_error_of_the_disk_is_a_row_but_what_the_machine_lacks_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_error_is_a_row_but_lack_of_resources_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a.jsonl").write_bytes(b'{"text": "a"}\n' * 3)
 
-    def cut(number: int) -> Iterator[Item]:
+    def cut(number: int) -> Iterator[RecordResult]:
         yield Address(0), Document("a")
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(reader, "read_jsonl", lambda *_: cut(errno.EIO))
+    monkeypatch.setattr(jsonl, "read_jsonl", lambda *_: cut(errno.EIO))
     assert rows_of("a.jsonl") == (["a"], [(1, "failed", "unreadable_file")])
-    monkeypatch.setattr(reader, "read_jsonl", lambda *_: cut(errno.EMFILE))
+    monkeypatch.setattr(jsonl, "read_jsonl", lambda *_: cut(errno.EMFILE))
     with pytest.raises(OSError, match="Too many open files"):
         rows_of("a.jsonl")
 
@@ -299,10 +302,10 @@ def test_commands_that_want_every_file_refuse_a_bad_one(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").touch()
     split = Split(index=0, source="web", format="parquet", files=(str(tmp_path / "a.parquet"),))
     with pytest.raises(InputError, match=r"a\.parquet: cannot be read \(empty_file\)"):
-        list(read_whole(split, Source(), Read()))
+        list(read_whole_split(split, Source(), Read()))
 
 
-def test_the_ledger_names_a_file_whose_name_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ledger_escapes_file_names_that_are_not_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("caf\udce9\n.jsonl").write_bytes(b'{"text": "a"}\nno\n')
     Path("\udce9.py").write_bytes(b"x = 1\n")
@@ -312,7 +315,7 @@ def test_the_ledger_names_a_file_whose_name_is_no_text(tmp_path: Path, monkeypat
     assert (code["origin_file"], json.loads(code["meta"])["path"]) == (r"\xe9.py", r"\xe9.py")
 
 
-def test_a_number_that_no_double_holds_is_still_a_row(tmp_path: Path) -> None:
+def test_a_number_beyond_double_precision_is_still_a_row(tmp_path: Path) -> None:
     whole = record("http://a.example/1", http(page()))
     (tmp_path / "a.warc").write_bytes(record("http://a.example/0", http(page()), length=2**63 - 1) + whole)
     documents, failures = read_file(tmp_path / "a.warc")

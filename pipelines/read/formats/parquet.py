@@ -1,54 +1,57 @@
-"""Parquet: one row is one record, its offset the number of the row, counted from 0.
+"""Parquet: one row is one record, and its offset is the number of the row, from 0.
 
-Only columns that a document is made of are read, and of nested ones only the members that are asked for. pyarrow reads them, and checks
-pages that have a checksum; polars reads files with types that pyarrow does not know. Damage costs the rest of its row group: each of its
-rows fails.
+Only the columns of a document are read, and only the requested members of nested ones. pyarrow reads them and verifies the checksums of
+pages that have one; polars reads files with types that pyarrow does not know. Damage fails all remaining rows of its row group.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.read.columns import Columns, Seen
-from pipelines.read.records import Address, Item, Rejected, Unread, failed
-from pipelines.read.rows import Row, read_row
+from pipelines.read.columns import ColumnCounts, Columns
+from pipelines.read.heads import FileHead
+from pipelines.read.reader import ReadContext, Reader
+from pipelines.read.records import Address, RecordResult, Rejected, Unread, failed
+from pipelines.read.rows import NumberedRow, read_row
+from pipelines.text.nested import Row
 from schemas.ledger import Outcome
 
-NumberedRow = tuple[int, Row | Unread]
+_MAGIC: Final = b"PAR1"
 _BATCH_ROWS: Final = 256
 _DAMAGED: Final = Unread(Outcome.FAILED, "parquet_damaged")
 _ARROW_ERRORS: Final = (pa.ArrowException, OSError, ValueError, LookupError, OverflowError)
-"""What pyarrow raises for bytes and values that it can make nothing of."""
+"""What pyarrow raises for bytes and values that it cannot interpret."""
+_POLARS_STRINGS: Final = (pl.String, pl.Categorical, pl.Enum, pl.Boolean)
 _POLARS_ERRORS: Final = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
-def read_parquet(path: Path, columns: Columns, seen: Seen) -> Iterator[Item]:
-    """Every row as a document or the reason why it is none; a file that cannot be read, or that lacks the text column, is one row."""
+def read_parquet(path: Path, columns: Columns, counts: ColumnCounts) -> Iterator[RecordResult]:
+    """Every row as a document or the reason why there is none. An unreadable file, or one without the text column, is one failed row."""
     try:
         table = open_table(path)
     except Rejected as rejected:
         yield Address(0), rejected.unread
         return
     if not table.has(columns.text):
-        seen.rows += 1
+        counts.rows += 1
         yield Address(0), Unread(Outcome.FAILED, "no_text_column")
         return
     for number, row in table.rows(columns.places):
-        yield Address(number), row if isinstance(row, Unread) else read_row(row, columns, seen)
-    seen.unreadable.update(table.unreadable)
+        yield Address(number), row if isinstance(row, Unread) else read_row(row, columns, counts)
+    counts.unreadable.update(table.unreadable)
 
 
 def open_table(path: Path) -> Table:
-    """The file, opened by a library that knows its types; Rejected with one of FILE_REASONS where none does."""
+    """The file, opened by a library that knows its types; Rejected with one of FILE_REASONS if none does."""
     with path.open("rb") as file:
-        magic = file.read(4)
-    if magic != b"PAR1":
+        magic = file.read(len(_MAGIC))
+    if magic != _MAGIC:
         raise failed("not_parquet" if magic else "empty_file")
     try:
         try:
@@ -65,37 +68,37 @@ class Table:
     """An open Parquet file."""
 
     def __init__(self, path: Path, file: pq.ParquetFile | None) -> None:
-        """`file` is None where polars is to read it."""
+        """`file` is None if polars reads the table."""
         self.file = file
         self.frame = None if file else pl.scan_parquet(path, glob=False, hive_partitioning=False)
         self.names: Sequence[str] = file.schema_arrow.names if file else self.frame.collect_schema().names()  # type: ignore[union-attr]
         self.unreadable: set[str] = set()
-        """Columns that could not be read and are left out, known when the rows have been read."""
+        """Columns that were left out because they could not be read; complete once all rows have been read."""
 
     def has(self, name: str) -> bool:
-        """Whether there is a column of this name, or one that it may be a member of."""
+        """Whether there is a column with this name, or one that may have it as a member."""
         return any(root in self.names for root in _roots(name))
 
     def example(self) -> Row:
-        """A row of nulls that has every column, and every member of those that are structs."""
+        """A row of nulls with every column, and with every member of columns that are structs."""
         if self.file is not None:
             kinds = {field.name: field.type for field in self.file.schema_arrow}
             return {name: {m.name: None for m in kind} if pa.types.is_struct(kind) else None for name, kind in kinds.items()}
         return dict.fromkeys(self.names)
 
-    def rows(self, asked: Collection[str]) -> Iterator[NumberedRow]:
-        """(number, plain values or why they cannot be read) of every row: the columns and members asked for, and all plain columns.
+    def rows(self, requested: Collection[str]) -> Iterator[NumberedRow]:
+        """(number, plain values or why they cannot be read) of every row: the requested columns and members, and all plain columns.
 
-        Where one that is asked for cannot be read, the row cannot be.
+        A row fails if a requested column of it cannot be read.
         """
         if self.file is not None:
-            yield from _arrow_rows(self.file, asked, self.unreadable)
+            yield from _arrow_rows(self.file, requested, self.unreadable)
         elif self.frame is not None:
-            yield from _polars_rows(self.frame, asked, self.unreadable)
+            yield from _polars_rows(self.frame, requested, self.unreadable)
 
 
 def _roots(name: str) -> Iterator[str]:
-    """The column that a dotted name may be one of, or a member of: the longest name first."""
+    """The columns that may hold what a dotted name means, longest name first: "a.b" -> "a.b", "a"."""
     while name:
         yield name
         name = name.rpartition(".")[0]
@@ -104,10 +107,10 @@ def _roots(name: str) -> Iterator[str]:
 # --- pyarrow ---------------------------------------------------------------------------------------------------------
 
 
-def _wanted_by_arrow(schema: pa.Schema, asked: Collection[str]) -> list[str]:
-    kinds = {field.name: field.type for field in schema}  # of columns of one name the last, as of members of an object
-    wanted = {name: None for name, kind in kinds.items() if name in asked or _is_plain(kind)}
-    for name in sorted(asked):
+def _arrow_columns(schema: pa.Schema, requested: Collection[str]) -> list[str]:
+    kinds = {field.name: field.type for field in schema}  # the last column of a name counts, as for members of an object
+    wanted = {name: None for name, kind in kinds.items() if name in requested or _is_plain(kind)}
+    for name in sorted(requested):
         for root in _roots(name):
             if (kind := kinds.get(root)) is not None:
                 if pa.types.is_struct(kind) or pa.types.is_map(kind):
@@ -116,11 +119,11 @@ def _wanted_by_arrow(schema: pa.Schema, asked: Collection[str]) -> list[str]:
     return list(wanted)
 
 
-def _arrow_rows(file: pq.ParquetFile, asked: Collection[str], unreadable: set[str]) -> Iterator[NumberedRow]:
-    needed = {root for name in asked for root in _roots(name)}
+def _arrow_rows(file: pq.ParquetFile, requested: Collection[str], unreadable: set[str]) -> Iterator[NumberedRow]:
+    needed = {root for name in requested for root in _roots(name)}
     first = 0
     for group in range(file.num_row_groups):
-        readable = _wanted_by_arrow(file.schema_arrow, asked)
+        readable = _arrow_columns(file.schema_arrow, requested)
         n_rows, n_done = file.metadata.row_group(group).num_rows, 0
         while n_done < n_rows:
             at = 0
@@ -174,8 +177,8 @@ def _is_string(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def _values(column: pa.Array) -> list[Any]:
-    """Python values; moments as ISO strings, strings that are no UTF-8 with U+FFFD."""
+def _values(column: pa.Array) -> list[object]:
+    """Python values: moments as ISO strings, and U+FFFD for bytes of strings that are not UTF-8."""
     if _is_moment(column.type):
         texts = column.cast(pa.string()).to_pylist()
         return [None if text is None or text.startswith("<") else text for text in texts]  # "<value out of range: ...>"
@@ -188,7 +191,7 @@ def _values(column: pa.Array) -> list[Any]:
 
 
 def _as_bytes(kind: pa.DataType) -> pa.DataType:
-    """The type with bytes for strings."""
+    """The type with bytes in place of strings."""
     if _is_string(kind):
         return pa.large_binary()
     if pa.types.is_struct(kind):
@@ -198,7 +201,7 @@ def _as_bytes(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def _decoded(value: Any) -> Any:
+def _decoded(value: object) -> object:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, list):
@@ -211,10 +214,10 @@ def _decoded(value: Any) -> Any:
 # --- polars ----------------------------------------------------------------------------------------------------------
 
 
-def _polars_rows(frame: pl.LazyFrame, asked: Collection[str], unreadable: set[str]) -> Iterator[NumberedRow]:
-    """Where a column that nobody asked for cannot be read, only those asked for are read."""
+def _polars_rows(frame: pl.LazyFrame, requested: Collection[str], unreadable: set[str]) -> Iterator[NumberedRow]:
+    """If a column that was not requested cannot be read, the remaining rows have the requested ones alone."""
     schema = frame.collect_schema()
-    needed = [name for name in schema if any(name in _roots(place) for place in asked)]
+    needed = [name for name in schema if any(name in _roots(place) for place in requested)]
     moments = [name for name, kind in schema.items() if kind in (pl.Date, pl.Datetime, pl.Time)]
     plain = [name for name, kind in schema.items() if name in moments or kind.is_numeric() or kind in _POLARS_STRINGS]
     n_rows = frame.select(pl.len()).collect().item()
@@ -233,4 +236,40 @@ def _polars_rows(frame: pl.LazyFrame, asked: Collection[str], unreadable: set[st
     yield from ((left, _DAMAGED) for left in range(number, n_rows))
 
 
-_POLARS_STRINGS: Final = (pl.String, pl.Categorical, pl.Enum, pl.Boolean)
+# --- The format ------------------------------------------------------------------------------------------------------
+
+
+def _read(path: Path, name: str, context: ReadContext) -> Iterator[RecordResult]:
+    return read_parquet(path, context.columns, context.column_counts)
+
+
+def _example_rows(path: Path, names: Collection[str]) -> Iterator[Row]:
+    """The schema as a row; then, if one of the names may be a member of a column, the readable rows."""
+    table = open_table(path)
+    yield table.example()
+    if any("." in name and table.has(name) for name in names):
+        yield from (row for _, row in table.rows(names) if not isinstance(row, Unread))
+
+
+def _n_rows(path: Path) -> float:
+    try:
+        return float(pq.read_metadata(path).num_rows)
+    except (ValueError, OSError, LookupError):
+        return 0.0
+
+
+def _has_magic(head: FileHead) -> bool:
+    return head.stored.startswith(_MAGIC)
+
+
+READER: Final = Reader(
+    format="parquet",
+    title="Parquet",
+    suffixes=(".parquet", ".pq"),
+    read=_read,
+    takes_compression=False,
+    sniff=_has_magic,
+    is_unmistakable=True,
+    rows=_example_rows,
+    estimate=_n_rows,
+)

@@ -1,4 +1,4 @@
-"""Rows of evaluation sets in every shape that is in use: what is looked for, and what is told of."""
+"""Rows of evaluation sets in every shape that is in use: which texts are looked for, and which rows are counted as without text."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from pipelines.dedup.evals.items import EvalFile, questions_of, read_eval_file, texts_in
 from pipelines.dedup.evals.sets import left_out, load_evals
-from pipelines.eval_items import Items, questions_of, read_items, texts_in
 from schemas.errors import InputError
 from schemas.recipe import Decontaminate
 
@@ -28,7 +28,7 @@ Q2 = "Which of the families along the lane kept their bees in painted boxes?"
 
 
 def items(path: Path) -> list[tuple[str, str, list[str]]]:
-    return [(item.set, item.id, [question.text for question in item.questions]) for item in read_items(path, COLUMNS).items]
+    return [(item.set, item.id, [question.text for question in item.questions]) for item in read_eval_file(path, COLUMNS).items]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_column_that_nobody_asks_for_does_not_matter_in_parquet(tmp_path: Path
 
 def test_options_come_from_other_columns(tmp_path: Path) -> None:
     pq.write_table(pa.table({"question": [Q1], "choices": [["two", "ten"]], "answer": [1]}), tmp_path / "a.parquet")
-    (item,) = read_items(tmp_path / "a.parquet", COLUMNS).items
+    (item,) = read_eval_file(tmp_path / "a.parquet", COLUMNS).items
     assert (item.questions[0].stem, item.questions[0].options) == (Q1, ("two", "ten"))
 
 
@@ -162,15 +162,15 @@ def test_options_come_from_the_object_that_has_the_question() -> None:
 def test_text_has_an_item_a_line_compressed_or_not(tmp_path: Path) -> None:
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress(f"{Q1}\n\n{Q2}\n".encode()))
     assert items(tmp_path / "a.txt.gz") == [("a", "0", [Q1]), ("a", "2", [Q2])]
-    assert not read_items(tmp_path / "a.txt.gz", COLUMNS).without_text  # a blank line is no row
+    assert not read_eval_file(tmp_path / "a.txt.gz", COLUMNS).without_text  # a blank line is not a row
 
 
-def test_a_byte_order_mark_is_no_part_of_a_line_of_text(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_not_part_of_the_first_line(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbf" + f"{Q1}\n".encode())
     assert items(tmp_path / "a.txt") == [("a", "0", [Q1])]
 
 
-def test_an_id_may_be_zero_and_what_is_no_plain_value_is_no_id(tmp_path: Path) -> None:
+def test_an_id_may_be_zero_and_must_be_a_plain_value(tmp_path: Path) -> None:
     rows = [{"question": Q1, "id": {"n": 1}, "set": ["bees"]}, {"question": Q2, "id": 0, "set": "bees"}]
     (tmp_path / "a.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     assert items(tmp_path / "a.jsonl") == [("a", "0", [Q1]), ("bees", "0", [Q2])]
@@ -185,26 +185,26 @@ def test_a_table_has_an_item_a_row_and_no_answers_in_it(tmp_path: Path) -> None:
         ("a.tsv", rows.replace("rowed, and", "rowed: and").replace(",", "\t").replace("rowed: and", "rowed, and").encode()),
     ):
         (tmp_path / name).write_bytes(content)
-        items = read_items(tmp_path / name, COLUMNS).items
+        items = read_eval_file(tmp_path / name, COLUMNS).items
         assert [(item.id, *(question.stem.split() for question in item.questions)) for item in items] == [
             ("1", ["Who", "rowed,", "and", "why?", "Say", "it."]),
             ("2", ["What", "is", "it?"]),
         ], name
         assert items[0].questions[0].options == ("the ferryman", "the keeper")
     (tmp_path / "mmlu.csv").write_text("What is it?,Tea,Coffee,A\n")
-    with pytest.raises(InputError, match=r"first line names none of the columns.*What is it\?, Tea"):
-        read_items(tmp_path / "mmlu.csv", COLUMNS)
+    with pytest.raises(InputError, match=r"first line has none of the columns.*What is it\?, Tea"):
+        read_eval_file(tmp_path / "mmlu.csv", COLUMNS)
 
 
 def test_an_object_on_one_line_that_has_no_text_may_hold_the_items(tmp_path: Path) -> None:
     (tmp_path / "bbh.json").write_text(json.dumps({"canary": "words", "examples": [{"input": "Who?"}, {"input": "Why?"}]}))
-    found = read_items(tmp_path / "bbh.json", COLUMNS)
+    found = read_eval_file(tmp_path / "bbh.json", COLUMNS)
     assert [item.questions[0].stem for item in found.items] == ["Who?", "Why?"]
 
 
 def test_rows_without_text_are_counted_by_reason(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(LINES + b'{"question": []}\n{"other": 1}\n{\n')
-    found: Items = read_items(tmp_path / "a.jsonl", COLUMNS)
+    found: EvalFile = read_eval_file(tmp_path / "a.jsonl", COLUMNS)
     assert (len(found.items), found.without_text) == (2, {"no text": 2, "bad_json": 1})
     config = Decontaminate(paths=(str(tmp_path / "*"),))
     assert left_out(load_evals(config), config) == [
@@ -214,13 +214,13 @@ def test_rows_without_text_are_counted_by_reason(tmp_path: Path) -> None:
 
 
 def test_a_row_that_is_too_large_costs_itself_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.eval_items._MAX_BYTES", 200)
+    monkeypatch.setattr("pipelines.text.row_files.MAX_ROW_BYTES", 200)
     (tmp_path / "a.jsonl").write_bytes(json.dumps({"question": Q1 * 9}).encode() + b"\n" + LINES)
-    found = read_items(tmp_path / "a.jsonl", COLUMNS)
+    found = read_eval_file(tmp_path / "a.jsonl", COLUMNS)
     assert (len(found.items), found.without_text) == (2, {"too_large": 1})
 
 
-def test_items_that_are_too_short_are_counted_and_none_but_such_is_an_error(tmp_path: Path) -> None:
+def test_short_items_are_counted_and_only_short_ones_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("2 + 2 =\n")
     config = Decontaminate(paths=(str(tmp_path / "*"),))
     with pytest.raises(InputError, match=r"none of 1 items has decontaminate\.min_words = 8 words"):
@@ -241,7 +241,7 @@ def test_items_that_are_too_short_are_counted_and_none_but_such_is_an_error(tmp_
         (lambda content: lzma.compress(content, check=lzma.CHECK_CRC32), None),
     ],
 )
-def test_nothing_of_a_packed_file_is_an_item_unless_its_checksum_is_right(
+def test_a_compressed_file_with_a_wrong_checksum_has_no_items(
     tmp_path: Path, name: str, pack: Callable[[bytes], bytes], at: int | None
 ) -> None:
     content = {"a.txt": f"{Q1}\n".encode(), "a.json": json.dumps(ROWS, indent=1).encode(), "a.jsonl": LINES}[name]
@@ -251,7 +251,7 @@ def test_nothing_of_a_packed_file_is_an_item_unless_its_checksum_is_right(
     packed[packed.rindex(zlib.crc32(content).to_bytes(4, "little")) if at is None else at] ^= 1
     (tmp_path / name).write_bytes(packed)
     with pytest.raises(InputError, match=rf"{name} cannot be read as an evaluation set \((?:gzip|zstd|bzip2|xz)_damaged\)"):
-        read_items(tmp_path / name, COLUMNS)
+        read_eval_file(tmp_path / name, COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -272,4 +272,4 @@ def test_nothing_of_a_packed_file_is_an_item_unless_its_checksum_is_right(
 def test_a_file_without_items_is_one_message(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message):
-        read_items(tmp_path / name, COLUMNS)
+        read_eval_file(tmp_path / name, COLUMNS)

@@ -12,10 +12,10 @@ import pytest
 
 from pipelines.commands.files import Files
 from pipelines.commands.train import documents
-from pipelines.read import missing
-from pipelines.read.columns import Seen
-from pipelines.read.missing import check_sample, check_seen
-from pipelines.read.reader import read_split
+from pipelines.read import missing_columns
+from pipelines.read.batches import read_split
+from pipelines.read.columns import ColumnCounts
+from pipelines.read.missing_columns import check_column_counts, check_sample
 from pipelines.read.splits import plan
 from schemas.errors import InputError
 from schemas.recipe import Read, Source
@@ -30,11 +30,11 @@ def write(folder: Path, name: str, rows: list[dict[str, Any]]) -> Path:
 
 
 def check(folder: Path, **source: Any) -> list[str]:
-    """What is said of the source before it is read."""
-    said: list[str] = []
+    """The messages about a source before it is read."""
+    messages: list[str] = []
     sources = {"web": Source(path=(str(folder),), **source)}
-    check_sample(sources, plan(sources, folder), said.append)
-    return said
+    check_sample(sources, plan(sources, folder), messages.append)
+    return messages
 
 
 ROW = {"text": "words", "id": 1, "metadata": {"url": "http://a.example/", "lang": "en"}}
@@ -44,13 +44,11 @@ ROW = {"text": "words", "id": 1, "metadata": {"url": "http://a.example/", "lang"
 @pytest.mark.parametrize(
     "setting", [{"text_column": "body"}, {"url_column": "link"}, {"url_column": "metadata.link"}, {"url_column": "id.url"}]
 )
-def test_a_column_that_no_record_has_is_an_error_that_names_those_there_are(tmp_path: Path, name: str, setting: dict[str, str]) -> None:
+def test_a_missing_column_is_an_error_that_names_the_existing_ones(tmp_path: Path, name: str, setting: dict[str, str]) -> None:
     write(tmp_path, name, [ROW])
     ((key, value),) = setting.items()
     found = r"columns found: text, id, metadata, metadata\.url, metadata\.lang\. Set "
-    with pytest.raises(
-        InputError, match=rf"^sources\.web\.{key} = '{value}': no record has it; {found}sources\.web\.{key} to one of them$"
-    ):
+    with pytest.raises(InputError, match=rf"^sources\.web\.{key} = '{value}': no record has it; {found}sources\.web\.{key} to one of them"):
         check(tmp_path, **setting)
 
 
@@ -61,13 +59,13 @@ def test_a_column_that_some_records_have_is_fine_though_it_be_null(tmp_path: Pat
     assert check(tmp_path, url_column="link") == []
 
 
-def test_a_source_without_urls_that_names_no_column_for_them_is_fine(tmp_path: Path) -> None:
+def test_a_source_without_urls_needs_no_url_column(tmp_path: Path) -> None:
     write(tmp_path, "a.jsonl", [{"text": "words"}])
     assert check(tmp_path) == []
 
 
 def test_where_only_the_first_records_were_looked_at_a_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(missing, "_SAMPLE_ROWS", 10)
+    monkeypatch.setattr(missing_columns, "_SAMPLE_ROWS", 10)
     write(tmp_path, "a.jsonl", [ROW] * 20)
     (line,) = check(tmp_path, url_column="link")
     assert line.startswith("sources.web.url_column = 'link': none of the first records has it; columns found: text, id, metadata")
@@ -77,14 +75,14 @@ def test_after_reading_it_is_certain(tmp_path: Path) -> None:
     write(tmp_path, "a.jsonl", [ROW, {"text": None}])
     write(tmp_path, "b.parquet", [ROW])
     sources = {"web": Source(path=(str(tmp_path),), url_column="link")}
-    splits, seen = plan(sources, tmp_path), Seen()
+    splits, seen = plan(sources, tmp_path), ColumnCounts()
     for split in splits:
         list(read_split(split, sources["web"], Read(), seen))
     assert (seen.rows, seen.text, seen.url) == (3, 3, 0)
     with pytest.raises(InputError, match=r"sources\.web\.url_column = 'link': no record has it"):
-        check_seen(sources, splits, {"web": seen})
+        check_column_counts(sources, splits, {"web": seen})
     seen.url = 1
-    check_seen(sources, splits, {"web": seen})
+    check_column_counts(sources, splits, {"web": seen})
 
 
 def test_a_source_may_have_its_text_in_files_of_other_formats(tmp_path: Path) -> None:

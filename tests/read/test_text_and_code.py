@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from pipelines.read.files import language_of, read_file
+from pipelines.read.formats.code import language_of
+from pipelines.read.formats.text import read_text_file
 from pipelines.read.records import Document, Meta, Unread
 from schemas.ledger import Outcome
+from schemas.recipe import Read
 
 LIMIT = 20_000
+LIMITS = Read(max_record_bytes=LIMIT)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +39,7 @@ LIMIT = 20_000
 )
 def test_a_text_file_is_a_document(tmp_path: Path, name: str, content: bytes, text: str, charset: str) -> None:
     (tmp_path / name).write_bytes(content)
-    assert read_file(tmp_path / name, name, None, LIMIT) == Document(text, meta={"charset": charset})
+    assert read_text_file(tmp_path / name, name, None, LIMITS) == Document(text, meta={"charset": charset})
 
 
 @pytest.mark.parametrize(
@@ -59,9 +62,9 @@ def test_a_text_file_is_a_document(tmp_path: Path, name: str, content: bytes, te
         (gzip.compress(b"text", mtime=0) + b"\1junk", Unread(Outcome.FAILED, "gzip_damaged", 5, None, 29)),
     ],
 )
-def test_what_is_no_text_has_a_reason(tmp_path: Path, content: bytes, unread: Unread) -> None:
+def test_content_that_is_not_text_has_a_reason(tmp_path: Path, content: bytes, unread: Unread) -> None:
     (tmp_path / "a.txt").write_bytes(content)
-    assert read_file(tmp_path / "a.txt", "a.txt", None, LIMIT) == unread
+    assert read_text_file(tmp_path / "a.txt", "a.txt", None, LIMITS) == unread
 
 
 @pytest.mark.parametrize(
@@ -73,18 +76,18 @@ def test_what_is_no_text_has_a_reason(tmp_path: Path, content: bytes, unread: Un
         (lzma.compress(b"text", check=lzma.CHECK_CRC32), -24, "xz_damaged"),
     ],
 )
-def test_a_text_file_whose_checksum_is_wrong_is_no_document(tmp_path: Path, packed: bytes, at: int, reason: str) -> None:
+def test_a_text_file_with_a_wrong_checksum_fails(tmp_path: Path, packed: bytes, at: int, reason: str) -> None:
     (tmp_path / "a.txt").write_bytes(packed)
-    assert isinstance(read_file(tmp_path / "a.txt", "a.txt", None, LIMIT), Document)
+    assert isinstance(read_text_file(tmp_path / "a.txt", "a.txt", None, LIMITS), Document)
     changed = bytearray(packed)
     changed[at] ^= 1
     (tmp_path / "a.txt").write_bytes(changed)
-    unread = read_file(tmp_path / "a.txt", "a.txt", None, LIMIT)
+    unread = read_text_file(tmp_path / "a.txt", "a.txt", None, LIMITS)
     assert isinstance(unread, Unread)
     assert (unread.reason, unread.lost_bytes > 0) == (reason, True)
 
 
-def test_a_text_file_of_several_members_is_one_document_and_says_if_nothing_confirms_it(tmp_path: Path) -> None:
+def test_a_text_file_of_several_members_is_one_document_and_states_a_missing_checksum(tmp_path: Path) -> None:
     cases: tuple[tuple[str, bytes, Meta], ...] = (
         ("a.txt.gz", gzip.compress(b"one ") + gzip.compress(b"two"), {"charset": "utf-8"}),
         ("a.txt.bz2", bz2.compress(b"one ") + bz2.compress(b"two"), {"charset": "utf-8"}),
@@ -93,12 +96,12 @@ def test_a_text_file_of_several_members_is_one_document_and_says_if_nothing_conf
     )
     for name, content, meta in cases:
         (tmp_path / name).write_bytes(content)
-        assert read_file(tmp_path / name, name, None, LIMIT) == Document("one two", meta=meta)
+        assert read_text_file(tmp_path / name, name, None, LIMITS) == Document("one two", meta=meta)
 
 
 def test_a_code_file_states_its_language_and_path(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_bytes(b"x = 1\n")
-    document = read_file(tmp_path / "a.py", "src/a.py", "python", LIMIT)
+    document = read_text_file(tmp_path / "a.py", "src/a.py", "python", LIMITS)
     assert document == Document("x = 1\n", meta={"charset": "utf-8", "language": "python", "path": "src/a.py"})
 
 
