@@ -204,7 +204,7 @@ def crawl(
 @app.command()
 def validate(folder: Folder, settings: Settings = None) -> None:
     """Train the small decoder on the shards of a run, on the GPU where there is one."""
-    from pipelines.pretrain.loop import validate as run_validate
+    from pipelines.pretrain.loop import validate_shards
     from schemas.manifest import keys_that_differ, read_run
     from schemas.shaping import reads
 
@@ -218,7 +218,7 @@ def validate(folder: Folder, settings: Settings = None) -> None:
             f"validate does not read {', '.join(changed)}; `run {folder} --resume --set KEY=VALUE` does again what a setting changes"
         )
     with locked(folder), stage_bars() as bars:
-        metrics = run_validate(
+        metrics = validate_shards(
             folder, recipe.pretrain, recipe.seed, on_step=lambda step, steps, loss: bars.on_progress(StageName.VALIDATE, step, steps)
         )
     console.print(
@@ -437,7 +437,7 @@ def inspect(
         from tokenizer import bpe
 
         ids = open_shard(shard).column("tokens").slice(0, 1).to_pylist()
-        loaded = bpe.load(tokenizer or shard.parents[1] / "tokenizer" / "tokenizer.json")
+        loaded = bpe.load_tokenizer(tokenizer or shard.parents[1] / "tokenizer" / "tokenizer.json")
         table.add_row(
             "first tokens",
             " ".join(f"{index}:{loaded.decode([index], skip_special_tokens=False)!r}" for index in (ids[0] if ids else ())[:tokens]),

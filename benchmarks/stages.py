@@ -102,9 +102,9 @@ def kernels(recipe: Recipe, folder: Path) -> list[Cost]:
     costs.append(cost)
 
     with measured("train the tokenizer", kept_bytes, n_kept) as cost:
-        trained = bpe.train((batch.column("text") for batch in scrubbed), recipe.tokenizer)
+        trained = bpe.train_from_columns((batch.column("text") for batch in scrubbed), recipe.tokenizer)
     costs.append(cost)
-    bpe.save(trained, folder / "tokenizer.json")
+    bpe.save_tokenizer(trained, folder / "tokenizer.json")
     encoder = bpe.Encoder(folder / "tokenizer.json")
     with measured("encode", kept_bytes, n_kept) as cost:
         for batch in scrubbed:

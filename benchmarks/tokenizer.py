@@ -130,7 +130,9 @@ def first_mb(texts: list[str], megabytes: int) -> list[str]:
 def train_on(kinds: dict[str, list[str]], pattern: str, vocab_size: int, sample_mb: int, path: Path) -> None:
     """A vocabulary of all kinds alike."""
     config = TokenizerConfig(vocab_size=vocab_size, pattern=cast(Any, pattern))
-    bpe.save(bpe.train((pa.array(first_mb(texts, sample_mb), pa.large_string()) for texts in kinds.values()), config), path)
+    bpe.save_tokenizer(
+        bpe.train_from_columns((pa.array(first_mb(texts, sample_mb), pa.large_string()) for texts in kinds.values()), config), path
+    )
 
 
 def time_all(

@@ -35,7 +35,7 @@ def main(
 ) -> None:
     """Train once per size."""
     config = section(TokenizerConfig, settings or ())
-    bpe.train([pa.array(["to compile the kernels " * 20], pa.large_string())], TokenizerConfig(vocab_size=258))
+    bpe.train_from_columns([pa.array(["to compile the kernels " * 20], pa.large_string())], TokenizerConfig(vocab_size=258))
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         runs = [pool.apply(train_one, (corpus, size, config)) for size in megabytes or (100, 1000)]
     print_costs(f"training, {config.asked_size} tokens, memory_mb = {config.memory_mb}", [Cost(**run) for run in runs])

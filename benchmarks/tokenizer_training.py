@@ -38,7 +38,9 @@ def main(
     """Train twice and compare."""
     n_bytes = sum(len(text.encode()) for path in corpus for text in texts_of(path))
     config = TokenizerConfig(vocab_size=vocab_size, pattern=cast(Any, pattern))
-    bpe.train([pa.array(["to compile the kernels " * 20], pa.large_string())], TokenizerConfig(vocab_size=258, pattern=cast(Any, pattern)))
+    bpe.train_from_columns(
+        [pa.array(["to compile the kernels " * 20], pa.large_string())], TokenizerConfig(vocab_size=258, pattern=cast(Any, pattern))
+    )
     with (
         tempfile.TemporaryDirectory(prefix="corpusmill-training-") as folder,
         multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool,
@@ -59,7 +61,7 @@ def train_one(name: str, corpus: list[Path], config: TokenizerConfig, path: Path
     with measured("", 0) as before:
         pass
     with measured(name, n_bytes) as cost:
-        bpe.save(bpe.train(columns_of(texts), config) if name == "ours" else by_the_library(texts, config), path)
+        bpe.save_tokenizer(bpe.train_from_columns(columns_of(texts), config) if name == "ours" else by_the_library(texts, config), path)
     return {"name": name, "cpu_s": cost.cpu_s, "wall_s": cost.wall_s, "peak_mb": cost.peak_mb - before.peak_mb, "n_bytes": n_bytes}
 
 

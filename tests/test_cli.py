@@ -336,7 +336,7 @@ def test_a_tokenizer_without_the_separator_is_refused(
     from tokenizer import bpe
 
     text = pa.array(["some text to learn from " * 9], pa.large_string())
-    bpe.save(bpe.train(iter([text]), Tokenizer(vocab_size=260, special_tokens=("<s>",))), tmp_path / "t.json")
+    bpe.save_tokenizer(bpe.train_from_columns(iter([text]), Tokenizer(vocab_size=260, special_tokens=("<s>",))), tmp_path / "t.json")
     settings = (*web(warc), "--set", f"tokenizer.path={json.dumps(str(tmp_path / 't.json'))}")
     assert status_of(monkeypatch, "run", "fineweb", "--out", str(tmp_path / "out"), *settings) == 2
     assert "has no token '<|endoftext|>' to separate documents" in message(capsys)

@@ -22,7 +22,7 @@ SMALL_MODEL = {"steps": 2, "seq_len": 16, "batch_size": 2, "d_model": 16, "n_lay
 
 def tokenizer_json(path: Path, **model: Any) -> Path:
     texts = [row["text"] for row in documents(6)]
-    document = json.loads(bpe.train([pa.array(texts, pa.large_string())], Tokenizer(vocab_size=300)).to_str())
+    document = json.loads(bpe.train_from_columns([pa.array(texts, pa.large_string())], Tokenizer(vocab_size=300)).to_str())
     document["model"] |= model
     path.write_text(json.dumps(document))
     return path
@@ -71,7 +71,7 @@ def test_an_older_file_is_extended_and_keeps_its_ids(tmp_path: Path) -> None:
     path.write_text(json.dumps(document))
     sources = {"a": {"1": documents(12)}}
     execute(recipe_of(tmp_path, sources, tokenizer={"extend": str(path), "vocab_size": 310}), tmp_path / "out")
-    new = bpe.load(tmp_path / "out" / "tokenizer" / "tokenizer.json").get_vocab()
+    new = bpe.load_tokenizer(tmp_path / "out" / "tokenizer" / "tokenizer.json").get_vocab()
     assert len(new) == 310
     assert document["model"]["vocab"].items() <= new.items()
 

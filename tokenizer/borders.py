@@ -1,7 +1,7 @@
-"""Where a pre-token may be cut once more without any token noticing: between two characters that no token has side by side.
+"""Where a pre-token can be split without changing its encoding: between two characters that no token has side by side.
 
-No merge crosses such a border, so the parts encode as they would within the whole. Scripts without spaces fall into short parts that
-recur, where the whole clause never does. Only borders before characters from U+3000 up are looked at; elsewhere it does not pay.
+No merge crosses such a border, so the parts encode as they do within the whole. In scripts without spaces the short parts recur and can be
+cached, while whole clauses do not. Only borders before characters from U+3000 up are considered; elsewhere splitting does not pay.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.buffers import Bytes, Offsets
-from tokenizer.classes import decode
+from tokenizer.classes import decode_char
 from tokenizer.memory import kernel
 from tokenizer.merge import add_pair, may_join
 
@@ -20,16 +20,16 @@ _FIRST_LEAD: Final = 0xE3  # first byte of U+3000
 
 
 class Borders(NamedTuple):
-    """What the tokens have side by side."""
+    """Which characters some token has side by side."""
 
     characters: npt.NDArray[np.uint8]
-    """A bit per hash of two characters."""
+    """A bit per hash of two characters, see `merge.pair_filter`."""
     fragments: npt.NDArray[np.bool_]
-    """bool[1 << 16] per last byte << 8 | first byte, where a token has only a part of the one or the other character."""
+    """bool[1 << 16] by last byte << 8 | first byte, for tokens that have only a part of one of the two characters."""
 
 
 def borders(data: Bytes, offsets: Offsets, alive: npt.NDArray[np.bool_]) -> Borders:
-    """The borders inside of the tokens that can appear."""
+    """The borders inside the tokens that text can become."""
     found = Borders(np.zeros(1 << max(10, int(2 * len(alive)).bit_length()), np.uint8), np.zeros(1 << 16, np.bool_))
     _collect(data, offsets, alive, *found)
     return found
@@ -44,7 +44,7 @@ def part_of_word_end(data, at, end, characters, fragments):  # type: ignore[no-u
             before = at - 1
             while data[before] & 0xC0 == 0x80:
                 before -= 1
-            if not may_join(characters, decode(data, before)[0], decode(data, at)[0]) and not fragments[_bytes_beside(data, at)]:
+            if not may_join(characters, decode_char(data, before)[0], decode_char(data, at)[0]) and not fragments[_bytes_beside(data, at)]:
                 return at
         at += 1
     return end
@@ -68,14 +68,14 @@ def _collect(data, offsets, alive, characters, fragments):  # type: ignore[no-un
             while before > start and data[before] & 0xC0 == 0x80:
                 before -= 1
             if before + _size(data[before]) == at and at + _size(data[at]) <= end:
-                add_pair(characters, decode(data, before)[0], decode(data, at)[0])
+                add_pair(characters, decode_char(data, before)[0], decode_char(data, at)[0])
             else:
                 fragments[_bytes_beside(data, at)] = True
 
 
 @kernel
 def _size(first):  # type: ignore[no-untyped-def]
-    """Bytes of the character that begins with this byte; 0 for a byte that begins none."""
+    """Length in bytes of the character that begins with this byte; 0 if no character does."""
     if first < 0x80:
         return 1
     if first < 0xC0 or first >= 0xF8:

@@ -1,24 +1,24 @@
-"""What the pipeline needs of a tokenizer: count, train, write and read its file, encode and decode with it."""
+"""What the pipeline needs of a tokenizer: counting, training, reading and writing its file, encoding."""
 
 from __future__ import annotations
 
-from tokenizer.counts import PretokenCounter, merge_counts, most_frequent, ranges
+from tokenizer.counts import PretokenCounter, merge_pretoken_counts, most_frequent_pretokens, pretoken_ranges
 from tokenizer.encode import Encoder
-from tokenizer.files import load, save
+from tokenizer.files import load_tokenizer, save_tokenizer
 from tokenizer.patterns import PATTERNS
-from tokenizer.train import counting, most_counted_bytes, train, train_from_counts
+from tokenizer.train import column_counter, max_count_bytes, train_from_columns, train_from_counts
 
 __all__ = [
     "PATTERNS",
     "Encoder",
     "PretokenCounter",
-    "counting",
-    "load",
-    "merge_counts",
-    "most_counted_bytes",
-    "most_frequent",
-    "ranges",
-    "save",
-    "train",
+    "column_counter",
+    "load_tokenizer",
+    "max_count_bytes",
+    "merge_pretoken_counts",
+    "most_frequent_pretokens",
+    "pretoken_ranges",
+    "save_tokenizer",
+    "train_from_columns",
     "train_from_counts",
 ]

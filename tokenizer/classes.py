@@ -1,7 +1,7 @@
-"""The class bits of every code point, asked of the `tokenizers` library itself.
+"""The class bits of every code point, as the `tokenizers` library itself reports them.
 
-Its regular expressions and its digit splitter each carry a Unicode version of their own, neither that of Python. A scanner
-that must cut text where the library cuts it has to see the same letters.
+Its regular expressions and its digit splitter each use a Unicode version of their own, and neither is Python's. A scanner that must
+split text where the library does needs the same letters.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ UPPER: Final = 8  # [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]: may begin a capitalised wor
 LOWER: Final = 16  # [\p{Ll}\p{Lm}\p{Lo}\p{M}]: may go on in one
 MARK: Final = 32  # \p{M}
 NEWLINE: Final = 64  # [\r\n]
-DIGIT: Final = 128  # what the pre-tokenizer `Digits` splits off
+DIGIT: Final = 128  # split off by the pre-tokenizer `Digits`
 HAN: Final = 256  # letters and marks of Chinese and Japanese
 OTHER_WORD: Final = 512  # all other letters and marks
 
@@ -44,7 +44,7 @@ _ONE_CLASS_RUNS: Final = (
     rf"[\p{{Lu}}\p{{Lt}}]+|\p{{Ll}}+|[[\p{{Lm}}\p{{Lo}}]&&{IN_HAN}]+|[[\p{{Lm}}\p{{Lo}}]&&{NOT_IN_HAN}]+|[\p{{M}}&&{IN_HAN}]+|[\p{{M}}&&{NOT_IN_HAN}]+"
     r"|\p{N}+|[\r\n]+|[^\S\r\n]+|[^\s\p{L}\p{M}\p{N}]+"
 )
-_ASKED_UP_TO: Final = 0x40000  # planes above hold tags, selectors and private use: nothing but marks of plane 14
+_ASKED_UP_TO: Final = 0x40000  # the planes above have only tags, selectors (marks, in plane 14) and private use
 _PLANE_14: Final = range(0xE0000, 0xE1000)
 
 
@@ -52,7 +52,7 @@ _PLANE_14: Final = range(0xE0000, 0xE1000)
 def code_classes() -> npt.NDArray[np.uint16]:
     """uint16[N_CODES]: the class bits of every code point.
 
-    One pass cuts all characters into runs of one class; the classes are then asked of the first character of each run.
+    One pass splits all characters into runs of one class; the class is then looked up for the first character of each run.
     """
     chars = "".join(chr(code) for code in (*range(0xD800), *range(0xE000, _ASKED_UP_TO), *_PLANE_14))
     runs = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(_ONE_CLASS_RUNS), "isolated"), pre_tokenizers.Digits()])
@@ -62,7 +62,7 @@ def code_classes() -> npt.NDArray[np.uint16]:
     for bit, pattern in PATTERN_OF_BIT.items():
         only = pre_tokenizers.Split(Regex(pattern), "removed", invert=True).pre_tokenize_str(firsts)
         bits[[start for _, (start, _) in only]] |= bit
-    # Between two letters, only a digit stands alone.
+    # Between two letters, only a digit is split off.
     spaced = pre_tokenizers.Digits(individual_digits=True).pre_tokenize_str("".join(f"{first}a" for first in firsts))
     bits[[start // 2 for _, (start, end) in spaced if end - start == 1 and start % 2 == 0]] |= DIGIT
     table = np.zeros(N_CODES, np.uint16)
@@ -72,7 +72,7 @@ def code_classes() -> npt.NDArray[np.uint16]:
 
 
 @kernel
-def decode(data: Bytes, at: int) -> tuple[int, int]:
+def decode_char(data: Bytes, at: int) -> tuple[int, int]:
     """(code point, length in bytes) of the character at byte `at` of valid UTF-8."""
     first = int(data[at])
     if first < 0x80:

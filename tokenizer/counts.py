@@ -1,26 +1,27 @@
-"""Text columns -> how often each pre-token occurs: all that training needs to see of a corpus.
+"""Text columns -> how often each pre-token occurs, which is all that training needs to know of a corpus.
 
-Counting is a map-reduce: counts of parts, from any number of workers, add up to the counts of the whole.
+Counting is a map-reduce: the counts of parts, from any number of workers, add up to the counts of the whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numba
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tokenizer.classes import code_classes
+from schemas.buffers import Bytes, Offsets
 from tokenizer.memory import kernel
 from tokenizer.patterns import Scanner
-from tokenizer.scan import part_end, pretoken_end, text_view
+from tokenizer.scan import CompiledScanner, compiled_scanner, part_end, pretoken_end, readonly_view
 
 COUNTS: Final = pa.schema([pa.field("pretoken", pa.large_binary(), nullable=False), pa.field("count", pa.uint64(), nullable=False)])
 BYTES_PER_ROW: Final = 32
-"""What a pre-token costs besides its bytes: count, offset, and its share of the table."""
+"""Bytes that a pre-token costs besides its own: count, offset, and its share of the table."""
 
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX_B: Final = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -28,15 +29,30 @@ _ROW_MASK: Final = np.uint64(0xFFFFFFFF)
 _TAG_MASK: Final = np.uint64(0xFFFFFFFF00000000)
 
 
+class _CountTable(NamedTuple):
+    """Pre-tokens with their counts and an open-addressing table over them."""
+
+    slots: npt.NDArray[np.uint64]
+    """The upper half of a hash, and the number of a row, from 1, in the lower half; 0 for a free slot."""
+    counts: npt.NDArray[np.uint64]
+    bounds: Offsets
+    """Row i has the bytes data[bounds[i]:bounds[i + 1]]."""
+    data: Bytes
+
+
+N_ROWS, ROW, AT, PART, MISSING = range(5)
+"""Where a kernel stopped and goes on from, int64[5]: rows of the table so far; the input's row; the byte in it; where the part ends that
+the splitter of digits made; and the bytes of the pre-token that the table had no room for."""
+
+
 class PretokenCounter:
     """Counts that grow: memory follows the distinct pre-tokens seen, not the text."""
 
     def __init__(self) -> None:
-        # Per slot of the table the upper half of a hash and the number of a row, from 1; per row its count and where its bytes end.
         self._slots = np.zeros(1 << 12, np.uint64)
-        self._numbers = np.zeros(1 << 11, np.uint64)
+        self._counts = np.zeros(1 << 11, np.uint64)
         self._bounds = np.zeros((1 << 11) + 1, np.int64)
-        self._kept = np.zeros(1 << 14, np.uint8)
+        self._data = np.zeros(1 << 14, np.uint8)
         self._n = 0
 
     @property
@@ -46,43 +62,44 @@ class PretokenCounter:
 
     def add_text(self, text: pa.Array, scanner: Scanner) -> None:
         """Count the pre-tokens of a string column."""
-        data, offsets = text_view(text)
-        row, at, part, missing = 0, offsets[0], offsets[0], 0
-        while row < len(offsets) - 1:
-            row, at, part, missing, self._n = _count_text(
-                *(self._slots, self._numbers, self._bounds, self._kept, self._n),
-                *(data, offsets, row, at, part, scanner.kind, scanner.max_digits, scanner.split_digits, code_classes()),
-            )
-            self._make_room(missing)
+        data, offsets = readonly_view(text)
+        resume = np.array([self._n, 0, offsets[0], offsets[0], 0], np.int64)
+        while resume[ROW] < len(offsets) - 1:
+            _count_text(self._table(), data, offsets, compiled_scanner(scanner), resume)
+            self._make_room(resume)
 
     def add_counts(self, counts: pa.RecordBatch) -> None:
         """Add COUNTS made elsewhere."""
-        data, offsets = text_view(counts.column("pretoken"))
-        numbers = counts.column("count").to_numpy(zero_copy_only=False).astype(np.uint64)
-        row, missing = 0, 0
-        while row < len(numbers):
-            row, missing, self._n = _add_counts(self._slots, self._numbers, self._bounds, self._kept, self._n, data, offsets, row, numbers)
-            self._make_room(missing)
+        data, offsets = readonly_view(counts.column("pretoken"))
+        added = counts.column("count").to_numpy(zero_copy_only=False).astype(np.uint64)
+        resume = np.array([self._n, 0, 0, 0, 0], np.int64)
+        while resume[ROW] < len(added):
+            _add_counts(self._table(), data, offsets, added, resume)
+            self._make_room(resume)
 
     def counts(self) -> pa.RecordBatch:
         """COUNTS so far, in the order of the pre-tokens' bytes, so that no order of arrival shows."""
         n = self._n
-        offsets, data = pa.py_buffer(self._bounds[: n + 1]), pa.py_buffer(self._kept[: self._bounds[n]])
+        offsets, data = pa.py_buffer(self._bounds[: n + 1]), pa.py_buffer(self._data[: self._bounds[n]])
         pretokens = pa.LargeBinaryArray.from_buffers(pa.large_binary(), n, [None, offsets, data])
-        batch = pa.RecordBatch.from_arrays([pretokens, pa.array(self._numbers[:n])], schema=COUNTS)
-        return batch.take(pc.sort_indices(pretokens))  # a copy: what is counted on later does not change it
+        batch = pa.RecordBatch.from_arrays([pretokens, pa.array(self._counts[:n])], schema=COUNTS)
+        return batch.take(pc.sort_indices(pretokens))  # a copy: later counting does not change it
 
-    def _make_room(self, n_bytes: int) -> None:
-        """Let there be room for one more row of so many bytes; an array that grows is moved by the system, not copied."""
-        needed = int(self._bounds[self._n]) + n_bytes
-        if needed > len(self._kept):
-            self._kept.resize(max(needed, len(self._kept) * 5 // 4), refcheck=False)
-        if self._n == len(self._numbers):
-            self._numbers.resize(self._n * 5 // 4, refcheck=False)
-            self._bounds.resize(len(self._numbers) + 1, refcheck=False)
+    def _table(self) -> _CountTable:
+        return _CountTable(self._slots, self._counts, self._bounds, self._data)
+
+    def _make_room(self, resume: Offsets) -> None:
+        """Make room for one more row of the missing bytes; an array that grows is moved by the system, not copied."""
+        self._n = int(resume[N_ROWS])
+        needed = int(self._bounds[self._n]) + int(resume[MISSING])
+        if needed > len(self._data):
+            self._data.resize(max(needed, len(self._data) * 5 // 4), refcheck=False)
+        if self._n == len(self._counts):
+            self._counts.resize(self._n * 5 // 4, refcheck=False)
+            self._bounds.resize(len(self._counts) + 1, refcheck=False)
         if 4 * (self._n + 1) > 3 * len(self._slots):
             size, self._slots = 2 * len(self._slots), np.zeros(0, np.uint64)
-            self._slots = _table(self._bounds, self._kept, self._n, size)
+            self._slots = _hash_slots(self._bounds, self._data, self._n, size)
 
 
 def count_pretokens(text: pa.Array, scanner: Scanner) -> pa.RecordBatch:
@@ -92,7 +109,7 @@ def count_pretokens(text: pa.Array, scanner: Scanner) -> pa.RecordBatch:
     return counter.counts()
 
 
-def merge_counts(batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
+def merge_pretoken_counts(batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
     """COUNTS of all batches together."""
     counter = PretokenCounter()
     for batch in batches:
@@ -100,19 +117,18 @@ def merge_counts(batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
     return counter.counts()
 
 
-def ranges(counts: pa.RecordBatch, n_ranges: int) -> pa.Array:
-    """uint32 per row of COUNTS: which of so many parts its pre-token belongs to, the same wherever it was counted."""
-    data, offsets = text_view(counts.column("pretoken"))
+def pretoken_ranges(counts: pa.RecordBatch, n_ranges: int) -> pa.Array:
+    """uint32[n]: which of n_ranges parts each pre-token of COUNTS belongs to; the same wherever it was counted."""
+    data, offsets = readonly_view(counts.column("pretoken"))
     found = np.zeros(counts.num_rows, np.uint32)
-    _ranges(data, offsets, np.uint64(n_ranges), found)
+    _assign_ranges(data, offsets, np.uint64(n_ranges), found)
     return pa.array(found)
 
 
-def most_frequent(parts: Sequence[pa.RecordBatch], most_bytes: int) -> pa.RecordBatch:
-    """COUNTS of all parts, which have no pre-token in common, in the order of the bytes.
+def most_frequent_pretokens(parts: Sequence[pa.RecordBatch], most_bytes: int) -> pa.RecordBatch:
+    """COUNTS of all parts in byte order; the parts have no pre-token in common.
 
-    Where they would take more than most_bytes (as `PretokenCounter.nbytes` counts), those below the lowest count with which they fit
-    are left out.
+    If they take more than most_bytes (as `PretokenCounter.nbytes` counts), only pre-tokens with at least the lowest count that fits stay.
     """
     sizes: dict[int, int] = {}
     for part in parts:
@@ -133,61 +149,69 @@ def most_frequent(parts: Sequence[pa.RecordBatch], most_bytes: int) -> pa.Record
 
 
 @kernel
-def _count_text(slots, numbers, bounds, kept, n, data, offsets, row, at, part, kind, max_digits, split_digits, classes):  # type: ignore[no-untyped-def]
-    """Count on from byte `at` of a row. Returns where it stopped (row, byte, end of its part, bytes without room) and the rows so far."""
-    while row < len(offsets) - 1:
+def _count_text(table: _CountTable, data: Bytes, offsets: Offsets, scanner: CompiledScanner, resume: Offsets) -> None:
+    """Count on from where `resume` says, until all rows are counted or the table has no room; `resume` then says where."""
+    n, row, at, part = resume[N_ROWS], resume[ROW], resume[AT], resume[PART]
+    missing = np.int64(0)
+    while row < len(offsets) - 1 and missing == 0:
         stop = offsets[row + 1]
         while at < stop:
             if at == part:
-                part = part_end(data, at, stop, split_digits, classes)
-            end = pretoken_end(data, at, part, kind, max_digits, classes)
-            n, has_room = _add(slots, numbers, bounds, kept, n, data, at, end, np.uint64(1))
+                part = part_end(data, at, stop, scanner)
+            end = pretoken_end(data, at, part, scanner)
+            n, has_room = _add(table, n, data, at, end, np.uint64(1))
             if not has_room:
-                return row, at, part, end - at, n
+                missing = end - at
+                break
             at = end
-        row += 1
-        at = part = stop
-    return row, at, part, 0, n
+        if missing == 0:
+            row += 1
+            at = part = stop
+    resume[N_ROWS], resume[ROW], resume[AT], resume[PART], resume[MISSING] = n, row, at, part, missing
 
 
 @kernel
-def _add_counts(slots, numbers, bounds, kept, n, data, offsets, row, added):  # type: ignore[no-untyped-def]
-    while row < len(added):
-        n, has_room = _add(slots, numbers, bounds, kept, n, data, offsets[row], offsets[row + 1], added[row])
-        if not has_room:
-            return row, offsets[row + 1] - offsets[row], n
-        row += 1
-    return row, 0, n
+def _add_counts(table: _CountTable, data: Bytes, offsets: Offsets, added: npt.NDArray[np.uint64], resume: Offsets) -> None:
+    """Add counts from the row that `resume` says, until all are added or the table has no room; `resume` then says where."""
+    n, row = resume[N_ROWS], resume[ROW]
+    has_room = True
+    while row < len(added) and has_room:
+        n, has_room = _add(table, n, data, offsets[row], offsets[row + 1], added[row])
+        row += has_room
+    resume[N_ROWS], resume[ROW] = n, row
+    resume[MISSING] = 0 if has_room else offsets[row + 1] - offsets[row]
 
 
 @kernel
-def _add(slots, numbers, bounds, kept, n, data, at, end, number):  # type: ignore[no-untyped-def]
-    """(rows, whether there was room for it)."""
-    key = hash_bytes(data, at, end)
+def _add(table: _CountTable, n: int, data: Bytes, at: int, end: int, number: int) -> tuple[int, bool]:
+    """Add `number` to the count of data[at:end]; returns (rows of the table, whether it had room)."""
+    slots, counts, bounds, kept = table
+    key = hash_span(data, at, end)
     slot = np.int64(key >> np.uint64(20)) & (len(slots) - 1)
     while slots[slot] != 0:
         found = slots[slot]
         row = np.int64(found & _ROW_MASK) - 1
         if (found ^ key) & _TAG_MASK == 0 and same_bytes(data, at, end, kept, bounds[row], bounds[row + 1]):
-            numbers[row] += number
+            counts[row] += number
             return n, True
         slot = (slot + 1) & (len(slots) - 1)
     start = bounds[n]
-    if n == len(numbers) or start + end - at > len(kept) or 4 * (n + 1) > 3 * len(slots):
+    if n == len(counts) or start + end - at > len(kept) or 4 * (n + 1) > 3 * len(slots):
         return n, False
     for i in range(end - at):
         kept[start + i] = data[at + i]
     bounds[n + 1] = start + end - at
-    numbers[n] = number
+    counts[n] = number
     slots[slot] = (key & _TAG_MASK) | np.uint64(n + 1)
     return n + 1, True
 
 
 @numba.njit(cache=True, nogil=True)
-def _table(bounds, kept, n, size):  # type: ignore[no-untyped-def]
+def _hash_slots(bounds: Offsets, data: Bytes, n: int, size: int) -> npt.NDArray[np.uint64]:
+    """`_CountTable.slots` of n rows, in an array of this size."""
     slots = np.zeros(size, np.uint64)
     for row in range(n):
-        key = hash_bytes(kept, bounds[row], bounds[row + 1])
+        key = hash_span(data, bounds[row], bounds[row + 1])
         slot = np.int64(key >> np.uint64(20)) & (size - 1)
         while slots[slot] != 0:
             slot = (slot + 1) & (size - 1)
@@ -196,13 +220,14 @@ def _table(bounds, kept, n, size):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _ranges(data, offsets, n_ranges, found):  # type: ignore[no-untyped-def]
+def _assign_ranges(data: Bytes, offsets: Offsets, n_ranges: int, found: npt.NDArray[np.uint32]) -> None:
     for row in range(len(found)):
-        found[row] = (hash_bytes(data, offsets[row], offsets[row + 1]) >> np.uint64(32)) * n_ranges >> np.uint64(32)
+        found[row] = (hash_span(data, offsets[row], offsets[row + 1]) >> np.uint64(32)) * n_ranges >> np.uint64(32)
 
 
 @kernel
-def hash_bytes(data, at, end):  # type: ignore[no-untyped-def]
+def hash_span(data: Bytes, at: int, end: int) -> np.uint64:
+    """A 64-bit hash of data[at:end]."""
     value = np.uint64(end - at)
     while at < end:
         value = (value ^ np.uint64(data[at])) * _MIX
@@ -212,7 +237,8 @@ def hash_bytes(data, at, end):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def same_bytes(data, at, end, kept, start, stop):  # type: ignore[no-untyped-def]
+def same_bytes(data: Bytes, at: int, end: int, kept: Bytes, start: int, stop: int) -> bool:
+    """Whether data[at:end] equals kept[start:stop]."""
     if end - at != stop - start:
         return False
     for i in range(end - at):  # noqa: SIM110

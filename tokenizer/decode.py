@@ -1,4 +1,4 @@
-"""Token columns -> the bytes and the text that they stand for, exactly; no Python object per token."""
+"""Token columns -> the exact bytes or text that they represent; no Python object per token."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tokenizer.vocabulary import NO_SPACE
 _SPACE: Final = 0x20
 
 
-class Decoder:
-    """Token columns -> bytes or text: what was encoded, for vocabularies of bytes and of characters with byte fallback.
+class TokenDecoder:
+    """Token columns -> the bytes or text that were encoded, for vocabularies of bytes and of characters with byte fallback.
 
-    Only a vocabulary that writes a first space where text has none cannot tell the two apart; it is taken away again. What `segment` says
-    is lost stays lost.
+    Some vocabularies write a space before text that has none; that first space is removed, also where the text had one. Characters
+    that `segment` loses stay lost.
     """
 
     def __init__(self, encoder: Encoder) -> None:
         if encoder.path != "fast":
-            raise TokenizerError(f"only the tokenizers library decodes with this tokenizer: {encoder.reason}")
+            raise TokenizerError(f"only the tokenizers library can decode with this tokenizer: {encoder.reason}")
         vocabulary = encoder.vocabulary
         data = vocabulary.data.tobytes()
         strings = [data[start:end] for start, end in pairwise(vocabulary.offsets.tolist())]
@@ -39,17 +39,17 @@ class Decoder:
         self._offsets = np.zeros(len(strings) + 1, np.int64)
         np.cumsum([len(string) for string in strings], out=self._offsets[1:])
         self._data = np.frombuffer(b"".join(strings), np.uint8)
-        self._of_words = encoder.takes_words
+        self._of_words = encoder.expects_words
         self._starts_with_space = vocabulary.first_space != NO_SPACE
 
     def to_bytes(self, tokens: pa.Array) -> pa.Array:
-        """large_binary, row-aligned with the large_list column; a null is empty."""
+        """large_binary[n] of a large_list column; a null counts as empty."""
         tokens = tokens.fill_null([]) if tokens.null_count else tokens
         bounds = tokens.offsets.to_numpy()
         ids = tokens.values.to_numpy()
         n_known = len(self._offsets) - 1
         if len(ids) and (last := int(ids.max())) >= n_known:
-            raise TokenizerError(f"the column holds the token {last}, but the tokenizer has {n_known}; give the tokenizer of the shards")
+            raise TokenizerError(f"the column has token id {last}, the tokenizer only {n_known} ids; pass the tokenizer of the shards")
         ends = np.zeros(len(bounds), np.int64)
         _measure(ids, bounds, self._data, self._offsets, self._starts_with_space, ends)
         out = np.empty(ends[-1], np.uint8)
@@ -61,7 +61,7 @@ class Decoder:
         return column
 
     def to_text(self, tokens: pa.Array) -> pa.Array:
-        """large_string; bytes that are no UTF-8, as where a document was cut between tokens, become U+FFFD."""
+        """large_string[n]; invalid UTF-8, as where a document was cut between tokens, becomes U+FFFD."""
         column = self.to_bytes(tokens)
         try:
             return column.cast(pa.large_string())
@@ -83,7 +83,7 @@ def _measure(ids, bounds, data, offsets, starts_with_space, ends):  # type: igno
 
 @kernel
 def _write(ids, bounds, data, offsets, ends, out):  # type: ignore[no-untyped-def]
-    """Each row from its end, so that a first space that is not wanted is what is left over."""
+    """Each row from its end, so that an unwanted first space does not fit and is left out."""
     for row in range(len(bounds) - 1):
         n = ends[row + 1]
         for i in range(bounds[row + 1] - 1, bounds[row] - 1, -1):

@@ -1,4 +1,4 @@
-"""Vocabularies that the `tokenizers` library trains: BERT's WordPiece and T5's Unigram. It holds the words of the sample in memory."""
+"""Vocabularies that the `tokenizers` library trains: BERT's WordPiece and T5's Unigram. The words of the sample are held in memory."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from schemas.errors import TokenizerError, UnfilledError
 from schemas.recipe import Tokenizer as TokenizerConfig
 
 UNKNOWN = {"wordpiece": "[UNK]", "unigram": "<unk>"}
-"""The token for what the vocabulary cannot spell; added to the special tokens if it is not among them."""
+"""The token for characters that the vocabulary lacks; added to the special tokens if it is not one of them."""
 
 
 def train_with_the_library(columns: Iterable[pa.Array], config: TokenizerConfig) -> Tokenizer:
-    """A WordPiece or Unigram tokenizer from large_string columns; TokenizerError where they do not fill the vocabulary."""
+    """A WordPiece or Unigram tokenizer trained on large_string columns; UnfilledError if they do not fill the vocabulary."""
     unknown = UNKNOWN[config.model]
     specials = list(dict.fromkeys([*config.special_tokens, unknown]))
     n_tokens = config.asked_size
@@ -45,8 +45,8 @@ def train_with_the_library(columns: Iterable[pa.Array], config: TokenizerConfig)
     if n_found != n_tokens and not fits:
         n_fits = n_found if n_found % config.pad_to_multiple == 0 else 0
         raise UnfilledError(
-            f"tokenizer.vocab_size = {n_tokens}: the sample makes {n_found} tokens of a {config.model} vocabulary; "
-            "ask for as many, leave it out to learn as many as the text fills, or give other text",
+            f"tokenizer.vocab_size = {n_tokens}: the sample fills only {n_found} tokens of a {config.model} vocabulary; "
+            "ask for that many, leave the size out, or pass other text",
             n_found,
             n_fits,
         )

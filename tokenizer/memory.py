@@ -1,4 +1,4 @@
-"""What compiled code needs to be fast: kernels that count no references, an unaligned load, and asking for memory ahead of its use."""
+"""What makes compiled code fast: kernels without reference counts, an unaligned load, and prefetching."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 kernel: Final = numba.njit(cache=True, nogil=True, _nrt=False, forceinline=True)
-"""Compiles a function that makes no array. Else numba counts who refers to each array, which takes short functions half of their time."""
+"""Compiles a function that creates no array. Plain njit counts references to arrays, half of a short function's time."""
 
 
 @intrinsic
@@ -29,7 +29,7 @@ def load_word(typing_context, data, at):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def trailing_zeros(typing_context, word):  # type: ignore[no-untyped-def]
-    """How many of the lowest bits of a uint64 are clear; 64 of zero."""
+    """How many of the lowest bits of a uint64 are clear; 64 for zero."""
     signature = types.int64(types.uint64)
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
@@ -40,7 +40,7 @@ def trailing_zeros(typing_context, word):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def prefetch(typing_context, array, at):  # type: ignore[no-untyped-def]
-    """Ask for the cache line of the element `at` of a contiguous array, counted without regard to its dimensions."""
+    """Prefetch the cache line of element `at` of a contiguous array; `at` counts as if the array were flat."""
     signature = types.void(array, types.int64)
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]

@@ -1,7 +1,7 @@
 """The merges of a BPE vocabulary as tables that compiled code reads, and the merge loop in its plain form.
 
-The plain loop (find the pair of lowest rank, leftmost first, and merge it) is what BPE means. Encoding does not run it: it
-is run once on the bytes of every token, which tells how the token comes about, and that is enough (see `encode`).
+The plain loop (find the pair of lowest rank, leftmost first, and merge it) defines BPE. Encoding does not run it. It runs once on the
+bytes of every token, to find how the token comes about, and encoding needs no more (see `match`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import numpy.typing as npt
 from tokenizer.memory import kernel
 
 Ids = npt.NDArray[np.int32]
+TokenIds = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+"""Ids as they are written: uint16 where all of the vocabulary fit."""
 
 MAX_IDS: Final = 1 << 21
 MAX_MERGES: Final = 1 << 22
@@ -25,14 +27,14 @@ _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
 Pairs = npt.NDArray[np.uint64]
-"""(left id, right id) -> rank, by open addressing: left << 43 | right << 22 | rank in one word."""
+"""(left id, right id) -> rank, by open addressing: each uint64 is left << 43 | right << 22 | rank, or _EMPTY."""
 
 
 class Origins(NamedTuple):
     """How each token comes about when its own bytes are encoded; one row per id."""
 
     rank: Ids
-    """Rank of the last merge; -1 for what no merge makes."""
+    """Rank of the last merge; -1 for a token that no merge makes."""
     left: Ids
     right: Ids
     """The two tokens merged last, or -1."""
@@ -48,7 +50,7 @@ def pair_table(left: Ids, right: Ids) -> Pairs:
 
 
 def pair_filter(pairs: Pairs) -> npt.NDArray[np.uint8]:
-    """A bit per hash of a pair, 16 bits per merge: clear where no merge joins the pair. It is small enough to stay near the processor."""
+    """A Bloom filter of one hash, 16 bits per merge: a clear bit proves that no merge joins the pair. It fits the processor's cache."""
     bits = np.zeros(len(pairs), np.uint8)
     _mark(pairs, bits)
     return bits
@@ -57,13 +59,12 @@ def pair_filter(pairs: Pairs) -> npt.NDArray[np.uint8]:
 def origins(pieces: Ids, offsets: npt.NDArray[np.int64], pairs: Pairs, merged: Ids) -> Origins:
     """The origin of every token; token i has the alphabet ids `pieces[offsets[i]:offsets[i + 1]]`, or none if unreachable."""
     n = len(offsets) - 1
-    rank, left, right = np.full(n, -1, np.int32), np.full(n, -1, np.int32), np.full(n, -1, np.int32)
-    alive = np.zeros(n, bool)
-    _derive(pieces, offsets, pairs, merged, rank, left, right, alive)
-    return Origins(rank, left, right, alive)
+    found = Origins(np.full(n, -1, np.int32), np.full(n, -1, np.int32), np.full(n, -1, np.int32), np.zeros(n, bool))
+    _find_origins(pieces, offsets, pairs, merged, found)
+    return found
 
 
-def in_order(left: Ids, right: Ids, found: Origins) -> bool:
+def ranks_in_order(left: Ids, right: Ids, found: Origins) -> bool:
     """Whether every merge ranks after those that made its two parts, as in any vocabulary that was trained."""
     ranks = np.arange(len(left))
     possible = found.alive[left] & found.alive[right]
@@ -71,7 +72,7 @@ def in_order(left: Ids, right: Ids, found: Origins) -> bool:
 
 
 @kernel
-def _fill(pairs, left, right):  # type: ignore[no-untyped-def]
+def _fill(pairs: Pairs, left: Ids, right: Ids) -> None:
     mask = len(pairs) - 1
     for rank in range(len(left)):
         key = (np.uint64(left[rank]) << np.uint64(21)) | np.uint64(right[rank])
@@ -82,7 +83,7 @@ def _fill(pairs, left, right):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def rank_of(pairs, left, right):  # type: ignore[no-untyped-def]
+def rank_of(pairs: Pairs, left: int, right: int) -> np.int64:
     """The rank of the merge that joins two tokens, or NO_RANK."""
     key = (np.uint64(left) << np.uint64(21)) | np.uint64(right)
     mask = len(pairs) - 1
@@ -97,7 +98,7 @@ def rank_of(pairs, left, right):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _mark(pairs, bits):  # type: ignore[no-untyped-def]
+def _mark(pairs: Pairs, bits: npt.NDArray[np.uint8]) -> None:
     for pair in pairs:
         if pair != _EMPTY:
             key = pair >> np.uint64(22)
@@ -105,31 +106,31 @@ def _mark(pairs, bits):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def add_pair(bits, left, right):  # type: ignore[no-untyped-def]
+def add_pair(bits: npt.NDArray[np.uint8], left: int, right: int) -> None:
     """Set the bit of a pair of numbers below 1 << 21."""
     bit = _filter_bit((np.uint64(left) << np.uint64(21)) | np.uint64(right), bits)
     bits[bit >> 3] |= np.uint8(1 << (bit & 7))
 
 
 @kernel
-def _filter_bit(key, bits):  # type: ignore[no-untyped-def]
+def _filter_bit(key: np.uint64, bits: npt.NDArray[np.uint8]) -> np.int64:
     return np.int64((key * _MIX) >> np.uint64(32)) & (8 * len(bits) - 1)
 
 
 @kernel
-def may_join(bits, left, right):  # type: ignore[no-untyped-def]
-    """False where the pair was not added: its two are never joined."""
+def may_join(bits: npt.NDArray[np.uint8], left: int, right: int) -> bool:
+    """False for a pair that was not added, and so is never joined."""
     bit = _filter_bit((np.uint64(left) << np.uint64(21)) | np.uint64(right), bits)
     return bits[bit >> 3] & np.uint8(1 << (bit & 7)) != 0
 
 
 @numba.njit(cache=True, nogil=True)
-def _derive(pieces, offsets, pairs, merged, rank, left, right, alive):  # type: ignore[no-untyped-def]
+def _find_origins(pieces: Ids, offsets: npt.NDArray[np.int64], pairs: Pairs, merged: Ids, found: Origins) -> None:
     most = 1
     for token in range(len(offsets) - 1):
         most = max(most, offsets[token + 1] - offsets[token])
     work = np.empty(most, np.int32)
-    ranks = np.empty(most, np.int64)
+    ranks = np.empty(most, np.int64)  # ranks[i] is that of the merge of work[i] and work[i + 1]
     for token in range(len(offsets) - 1):
         n = offsets[token + 1] - offsets[token]
         for i in range(n):
@@ -137,24 +138,36 @@ def _derive(pieces, offsets, pairs, merged, rank, left, right, alive):  # type: 
         for i in range(n - 1):
             ranks[i] = rank_of(pairs, work[i], work[i + 1])
         while n > 1:
-            best = 0
-            for i in range(1, n - 1):
-                if ranks[i] < ranks[best]:
-                    best = i
+            best = _leftmost_lowest(ranks, n - 1)
             if ranks[best] == NO_RANK:
                 break
-            rank[token] = ranks[best]
-            left[token], right[token] = work[best], work[best + 1]
-            work[best] = merged[ranks[best]]
-            n -= 1
-            for i in range(best + 1, n):
-                work[i] = work[i + 1]
-            for i in range(best + 1, n - 1):
-                ranks[i] = ranks[i + 1]
-            if best > 0:
-                ranks[best - 1] = rank_of(pairs, work[best - 1], work[best])
-            if best < n - 1:
-                ranks[best] = rank_of(pairs, work[best], work[best + 1])
-        alive[token] = n == 1 and work[0] == token
-        if not alive[token]:
-            rank[token], left[token], right[token] = -1, -1, -1
+            found.rank[token], found.left[token], found.right[token] = ranks[best], work[best], work[best + 1]
+            n = _merge_one(work, ranks, n, best, pairs, merged)
+        found.alive[token] = n == 1 and work[0] == token
+        if not found.alive[token]:
+            found.rank[token], found.left[token], found.right[token] = -1, -1, -1
+
+
+@kernel
+def _leftmost_lowest(ranks: npt.NDArray[np.int64], n: int) -> int:
+    best = 0
+    for i in range(1, n):
+        if ranks[i] < ranks[best]:
+            best = i
+    return best
+
+
+@kernel
+def _merge_one(work: Ids, ranks: npt.NDArray[np.int64], n: int, best: int, pairs: Pairs, merged: Ids) -> int:
+    """Merge work[best] and work[best + 1] of n ids, and bring the ranks up to date; returns n - 1."""
+    work[best] = merged[ranks[best]]
+    n -= 1
+    for i in range(best + 1, n):
+        work[i] = work[i + 1]
+    for i in range(best + 1, n - 1):
+        ranks[i] = ranks[i + 1]
+    if best > 0:
+        ranks[best - 1] = rank_of(pairs, work[best - 1], work[best])
+    if best < n - 1:
+        ranks[best] = rank_of(pairs, work[best], work[best + 1])
+    return n

@@ -1,4 +1,4 @@
-"""How text is cut into pre-tokens: the regular expressions by name, and the scanner that does the work of each."""
+"""How text is split into pre-tokens: the regular expressions by name, and the compiled scanner that replaces each."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ PATTERNS: Final = {
     "llama": r" ?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+",
     # Baichuan: the same, and Chinese apart from other letters, as SentencePiece keeps scripts apart (with kana for Chinese).
     "baichuan": rf" ?{IN_HAN}+| ?{NOT_IN_HAN}+|\p{{N}}| ?[^\s\p{{L}}\p{{M}}\p{{N}}]+|\s+(?!\S)|\s+",
-    # Source code: every line break alone, so that an indentation is one token whatever stands before it.
+    # Source code: every line break alone, so that an indentation is one token whatever precedes it.
     "code": r" ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\r?\n|[^\S\r\n]+(?!\S)|[^\S\r\n]+|\s",
 }
 
 JIEBA: Final = "jieba"
-"""CPM's: no expression, but the words that jieba finds (see `segment`)."""
+"""CPM's: not an expression, but the words that jieba finds (see `segment`)."""
 
 GPT2: Final = 0
 CL100K: Final = 1
@@ -42,14 +42,14 @@ LLAMA: Final = 3
 CODE: Final = 4
 WHOLE_ROW: Final = 5
 SPACES_AND_WORD: Final = 6
-"""A run of spaces and what follows it, for vocabularies that have no token with a space after anything else."""
+"""A run of spaces and the text after it, for vocabularies whose tokens have spaces only at their start."""
 SPACE_AND_WORD: Final = 7
-"""One space and what follows it: SentencePiece's metaspace, with splitting."""
+"""One space and the text after it: SentencePiece's metaspace, with splitting."""
 
 BAICHUAN: Final = 8
 
 OF_CHARACTERS: Final = ("llama", "baichuan", JIEBA)
-"""Patterns of vocabularies of characters with the 256 bytes to fall back on; the others are of bytes."""
+"""Patterns of vocabularies of characters with byte fallback; the others are for vocabularies of bytes."""
 
 DIGITS_JOINED: Final = 0
 DIGITS_ALONE: Final = 1
@@ -58,13 +58,13 @@ DIGITS_APART: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Scanner:
-    """What the compiled scanner is told: which pattern, and how digits are cut."""
+    """Which pattern the compiled scanner applies, and how it splits digits."""
 
     kind: int
     max_digits: int = 0
-    """Of cl100k and its like: digits in one pre-token."""
+    """The most digits in one pre-token, for patterns like cl100k's."""
     split_digits: int = DIGITS_JOINED
-    """A cut before the pattern is applied: none, each digit alone, or runs of digits apart."""
+    """What is done before the pattern is applied: DIGITS_JOINED does nothing, DIGITS_ALONE splits off each digit, DIGITS_APART each run."""
 
 
 SCANNERS: Final = {
@@ -79,12 +79,12 @@ SCANNERS: Final = {
 }
 
 _OTHER_SPELLINGS: Final = {
-    # tiktoken's own, with possessive quantifiers: they cut the same.
+    # tiktoken's own, with possessive quantifiers: equivalent.
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+": "cl100k",
 }
 
 
 def scanner_of(pattern: str) -> Scanner | None:
-    """The scanner that cuts exactly as this regular expression does, if there is one."""
+    """The scanner that is equivalent to this regular expression, if there is one."""
     name = _OTHER_SPELLINGS.get(pattern) or next((name for name, known in PATTERNS.items() if known == pattern), None)
     return SCANNERS[name] if name else None

@@ -1,4 +1,4 @@
-"""What happens to text before it is cut: Unicode forms, and the spaces of SentencePiece."""
+"""What happens to text before it is split into pre-tokens: Unicode normalization, and the spaces of SentencePiece."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from tokenizers import normalizers
 
 from schemas.buffers import Bytes, Offsets, string_column
-from tokenizer.classes import N_CODES, decode
-from tokenizer.scan import text_view
+from tokenizer.classes import N_CODES, decode_char
+from tokenizer.scan import readonly_view
 from tokenizer.vocabulary import ALWAYS_A_SPACE, ONE_SPACE, Form
 
 _SPACE: Final = 0x20
@@ -23,11 +23,11 @@ _HANGUL_VOWELS_AND_FINALS: Final = range(0x1161, 0x11C3)
 
 
 def in_form(text: pa.Array, form: Form) -> pa.Array:
-    """The column in a Unicode form, as the `tokenizers` library makes it.
+    """The column in a Unicode form, normalized by the `tokenizers` library.
 
-    Only rows with a character that the form may change go through the library.
+    Only rows with a character that the form may change pass through the library.
     """
-    data, offsets = text_view(text)
+    data, offsets = readonly_view(text)
     rows = _rows_with(data, offsets, _may_change(form))
     if not rows.any():
         return text
@@ -38,16 +38,16 @@ def in_form(text: pa.Array, form: Form) -> pa.Array:
 
 
 def with_spaces(text: pa.Array, first_space: int) -> pa.Array:
-    """The column with every U+2581 made a space, and a space before each row that is to have one; empty rows stay empty."""
-    data, offsets = text_view(text)
+    """The column with a space for every U+2581, and a space before each row that needs one (see `first_space`); empty rows stay empty."""
+    data, offsets = readonly_view(text)
     return string_column(*_with_spaces(data, offsets, first_space))
 
 
 @functools.cache
 def _may_change(form: Form) -> npt.NDArray[np.bool_]:
-    """bool per code point: false where it stays as it is whatever stands beside it.
+    """bool[N_CODES]: false for characters that the form never changes, whatever is next to them.
 
-    A character may change if it does so alone, if it moves or joins what precedes it, or if Python's Unicode does not know it.
+    A character may change if it does so alone, if it moves or joins the one before it, or if Python's Unicode tables lack it.
     """
     flags = np.zeros(N_CODES, bool)
     normalizer = getattr(normalizers, form)()
@@ -76,7 +76,7 @@ def _rows_with(data: Bytes, offsets: Offsets, flags: npt.NDArray[np.bool_]) -> n
     for row in range(len(rows)):
         at, stop = offsets[row], offsets[row + 1]
         while at < stop and not rows[row]:
-            code, size = decode(data, at)
+            code, size = decode_char(data, at)
             rows[row] = flags[code]
             at += size
     return rows

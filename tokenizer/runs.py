@@ -1,4 +1,4 @@
-"""UTF-8 bytes -> where a run of characters of some classes ends: what the scanners are made of.
+"""UTF-8 bytes -> where a run of characters of some classes ends: the building blocks of the scanners.
 
 A run never leaves [at, stop).
 """
@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from tokenizer.classes import NEWLINE, NUMBER, SPACE, decode
+from tokenizer.classes import NEWLINE, NUMBER, SPACE, decode_char
 from tokenizer.memory import kernel, load_word, trailing_zeros
 
 APOSTROPHE: Final = 0x27
@@ -28,12 +28,12 @@ def bits_at(data, at, classes):  # type: ignore[no-untyped-def]
     first = data[at]
     if first < 0x80:
         return int(classes[first]), 1
-    code, size = decode(data, at)
+    code, size = decode_char(data, at)
     return int(classes[code]), size
 
 
 @kernel
-def run(data, at, stop, classes, wanted):  # type: ignore[no-untyped-def]
+def run_end(data, at, stop, classes, wanted):  # type: ignore[no-untyped-def]
     """The end of the run of characters with one of the wanted bits."""
     while at < stop:
         bits, size = bits_at(data, at, classes)
@@ -44,8 +44,8 @@ def run(data, at, stop, classes, wanted):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def letters(data, at, stop, classes, wanted):  # type: ignore[no-untyped-def]
-    """The same for bits that every ASCII letter has; of those eight are looked at together."""
+def letters_end(data, at, stop, classes, wanted):  # type: ignore[no-untyped-def]
+    """The same for bits that every ASCII letter has; reads eight ASCII letters at a time."""
     last = len(data) - 8
     while at < stop:
         if at <= last:
@@ -60,7 +60,7 @@ def letters(data, at, stop, classes, wanted):  # type: ignore[no-untyped-def]
                 return at
             at += 1
         while at < stop and data[at] >= 0x80:
-            code, size = decode(data, at)
+            code, size = decode_char(data, at)
             if not classes[code] & wanted:
                 return at
             at += size
@@ -68,7 +68,7 @@ def letters(data, at, stop, classes, wanted):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def run_without(data, at, stop, classes, unwanted):  # type: ignore[no-untyped-def]
+def run_without_end(data, at, stop, classes, unwanted):  # type: ignore[no-untyped-def]
     """The end of the run of characters with none of the unwanted bits."""
     while at < stop:
         bits, size = bits_at(data, at, classes)
@@ -79,7 +79,7 @@ def run_without(data, at, stop, classes, unwanted):  # type: ignore[no-untyped-d
 
 
 @kernel
-def number(data, at, stop, most, classes):  # type: ignore[no-untyped-def]
+def number_end(data, at, stop, most, classes):  # type: ignore[no-untyped-def]
     """The end of at most `most` more digits."""
     while most > 0 and at < stop:
         bits, size = bits_at(data, at, classes)
@@ -91,7 +91,7 @@ def number(data, at, stop, most, classes):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def blank(data, at, stop, classes, wanted):  # type: ignore[no-untyped-def]
+def blank_end(data, at, stop, classes, wanted):  # type: ignore[no-untyped-def]
     r"""The end of '\s+(?!\S)|\s+': the run of white space, less its last character where something follows it."""
     end, last = at, at
     while end < stop:
@@ -104,7 +104,7 @@ def blank(data, at, stop, classes, wanted):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def blank_by_line(data, at, stop, classes):  # type: ignore[no-untyped-def]
+def blank_by_line_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
     r"""The end of '\s*[\r\n]+|\s+(?!\S)|\s+': up to the last line break of the run of white space, if it has any."""
     end, last, line = at, at, at
     while end < stop:
@@ -121,15 +121,15 @@ def blank_by_line(data, at, stop, classes):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def contraction(data, at, stop, any_case):  # type: ignore[no-untyped-def]
+def contraction_end(data, at, stop, any_case):  # type: ignore[no-untyped-def]
     """The end of 's|'t|'re|'ve|'m|'ll|'d at the apostrophe `at`, or `at`.
 
-    Of the letters beyond ASCII only the long s folds into one of these.
+    Of the letters outside ASCII, only the long s folds into one of these.
     """
     if at + 1 >= stop:
         return at
     if any_case and data[at + 1] >= 0x80:
-        code, size = decode(data, at + 1)
+        code, size = decode_char(data, at + 1)
         return at + 1 + size if code == _LONG_S else at
     to_lower = 0x20 if any_case else 0
     first = data[at + 1] | to_lower
@@ -143,13 +143,13 @@ def contraction(data, at, stop, any_case):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def optional_contraction(data, at, stop):  # type: ignore[no-untyped-def]
-    return contraction(data, at, stop, True) if at < stop and data[at] == APOSTROPHE else at
+def optional_contraction_end(data, at, stop):  # type: ignore[no-untyped-def]
+    return contraction_end(data, at, stop, True) if at < stop and data[at] == APOSTROPHE else at
 
 
 @kernel
 def _leading_letters(word):  # type: ignore[no-untyped-def]
-    """How many of eight bytes, from the lowest, are ASCII letters before one that is none."""
+    """How many of eight bytes, from the lowest, are ASCII letters before the first that is not."""
     small = (word | _CASE_BITS) & _LOW_BITS
     letters = (small + _FROM_A) & ~(small + _AFTER_Z) & ~word
     return trailing_zeros(~letters & _HIGH_BITS) >> 3

@@ -1,7 +1,7 @@
 """Text columns -> a trained tokenizer, by way of pre-token counts; memory follows the distinct pre-tokens, not the text.
 
-Two kinds of vocabulary: of bytes, and (`OF_CHARACTERS`) of characters with the 256 bytes to fall back on. Both keep spaces as they are,
-so that U+2581 in text stays itself; SentencePiece's metaspace is read, and written only for words that jieba finds.
+There are two kinds of vocabulary: of bytes, and (`OF_CHARACTERS`) of characters with byte fallback. Both keep spaces as they are, so that
+U+2581 in text stays itself. SentencePiece's metaspace is read, but written only for words that jieba finds.
 """
 
 from __future__ import annotations
@@ -22,29 +22,30 @@ from schemas.recipe import Tokenizer as TokenizerConfig
 from tokenizer.classes import N_CODES
 from tokenizer.counts import PretokenCounter
 from tokenizer.encode import Encoder
-from tokenizer.files import load, n_ids, parsed
-from tokenizer.follow import Words
-from tokenizer.learn import Learned, Tokens, learn_merges
+from tokenizer.files import load_tokenizer, n_ids, parsed
+from tokenizer.learn import LearnedMerges, learn_merges
 from tokenizer.library import train_with_the_library
+from tokenizer.pairs import CountedWords
 from tokenizer.patterns import JIEBA, OF_CHARACTERS, PATTERNS, SCANNERS, SPACES_AND_WORD, WHOLE_ROW, Scanner
 from tokenizer.prepare import in_form, with_spaces
-from tokenizer.segment import NEWLINE_MARK, SPACE_MARK, segmented
+from tokenizer.segment import NEWLINE_MARK, SPACE_MARK, segment_words
+from tokenizer.token_table import InitialTokens
 from tokenizer.vocabulary import METASPACE, ONE_SPACE, byte_alphabet, merge_pairs
-from tokenizer.words import frequent_characters, tokens_of, words_of_bytes, words_of_characters, words_of_tokens
+from tokenizer.words import byte_words, character_words, frequent_characters, initial_tokens, token_words
 
 
-def train(columns: Iterable[pa.Array], config: TokenizerConfig) -> HuggingFaceTokenizer:
-    """A tokenizer of config.vocab_size tokens (made a multiple of config.pad_to_multiple) from large_string columns."""
+def train_from_columns(columns: Iterable[pa.Array], config: TokenizerConfig) -> HuggingFaceTokenizer:
+    """A tokenizer trained on large_string columns, of config.vocab_size tokens rounded up to a multiple of config.pad_to_multiple."""
     if config.model != "bpe":
         return train_with_the_library(columns, config)
-    counter, add = PretokenCounter(), counting(config)
+    counter, add = PretokenCounter(), column_counter(config)
     for column in columns:
         add(counter, column)
     return train_from_counts(counter.counts(), config)
 
 
-def counting(config: TokenizerConfig) -> Callable[[PretokenCounter, pa.Array], None]:
-    """What counts a column's pre-tokens as training needs them: cut by the pattern, or as the tokenizer that is extended cuts."""
+def column_counter(config: TokenizerConfig) -> Callable[[PretokenCounter, pa.Array], None]:
+    """A function that counts a column's pre-tokens for training: split by the pattern, or as the tokenizer to extend splits them."""
     if config.extend is None:
         return lambda counter, column: counter.add_text(_prepared(column, config), SCANNERS[config.pattern])
     encoder = Encoder(Path(config.extend))
@@ -55,23 +56,23 @@ def counting(config: TokenizerConfig) -> Callable[[PretokenCounter, pa.Array], N
 
 
 def _prepared(column: pa.Array, config: TokenizerConfig) -> pa.Array:
-    """Text as the tokenizer that is trained will cut it."""
+    """Text as the trained tokenizer will split it."""
     if config.pattern == JIEBA:
-        column = segmented(column)
+        column = segment_words(column)
     if config.normalization:
         column = in_form(column, config.normalization)
     return with_spaces(column, ONE_SPACE) if config.pattern == JIEBA else column
 
 
-def most_counted_bytes(config: TokenizerConfig) -> int:
-    """What counts may take for training to keep within config.memory_mb: learning holds about four times as much."""
+def max_count_bytes(config: TokenizerConfig) -> int:
+    """Bytes that the counts may take so that training stays within config.memory_mb; learning needs about four times as much."""
     return config.memory_mb * 1_000_000 // 5
 
 
 def train_from_counts(counts: pa.RecordBatch, config: TokenizerConfig) -> HuggingFaceTokenizer:
-    """The tokenizer that these pre-token counts give; special tokens come first, then the alphabet, then merges in order.
+    """The tokenizer trained on these pre-token counts. Ids: special tokens, the alphabet, merged tokens in the order of their merges.
 
-    Raises TokenizerError where the counts cannot fill config.vocab_size.
+    Raises UnfilledError if the counts cannot fill config.vocab_size.
     """
     if config.extend:
         return extend(Path(config.extend), counts, config)
@@ -82,37 +83,37 @@ def train_from_counts(counts: pa.RecordBatch, config: TokenizerConfig) -> Huggin
         chars = frequent_characters(counts, config.character_coverage)
         id_of_code = np.full(N_CODES, -1, np.int32)
         id_of_code[[ord(char) for char in chars]] = np.arange(len(names), len(names) + len(chars))
-        tokens = tokens_of([b""] * len(names) + [char.encode() for char in chars], [1] * (len(names) + len(chars)))
+        tokens = initial_tokens([b""] * len(names) + [char.encode() for char in chars], [1] * (len(names) + len(chars)))
         names += [METASPACE if char == " " and config.pattern == JIEBA else char for char in chars]
         if len(names) > n_tokens:
             raise TokenizerError(
                 f"tokenizer.vocab_size = {n_tokens}: the special tokens, the bytes and the {len(chars)} characters that cover "
-                f"{config.character_coverage} of the text need {len(names)}; ask for more tokens, or for less coverage"
+                f"{config.character_coverage} of the text need {len(names)}; raise it, or lower tokenizer.character_coverage"
             )
-        learned = _learn(lambda: words_of_characters(counts, id_of_code, n_tokens), tokens, n_tokens, config)
+        learned = _learn(lambda: character_words(counts, id_of_code, n_tokens), tokens, n_tokens, config)
     else:
         byte_of = byte_alphabet()
         chars = sorted(byte_of)
         names = specials + chars
-        # A special token that text can spell is made by a merge, too, as in the library.
+        # A merge may also make a special token that text spells, as in the library.
         strings = [bytes(byte_of[char] for char in name) if set(name) <= byte_of.keys() else b"" for name in names]
         id_of_byte = np.zeros(256, np.int32)
         id_of_byte[[byte_of[char] for char in chars]] = np.arange(len(specials), len(names))
-        tokens = tokens_of(strings, [len(string) for string in strings])
-        learned = _learn(lambda: words_of_bytes(counts, id_of_byte, n_tokens), tokens, n_tokens, config)
+        tokens = initial_tokens(strings, [len(string) for string in strings])
+        learned = _learn(lambda: byte_words(counts, id_of_byte, n_tokens), tokens, n_tokens, config)
     return _tokenizer(names, learned, config)
 
 
 def extend(path: Path, counts: pa.RecordBatch, config: TokenizerConfig) -> HuggingFaceTokenizer:
-    """The tokenizer at `path` grown to config.vocab_size tokens by merges on top of its own: every old token keeps its id.
+    """The tokenizer at `path`, extended to config.vocab_size tokens by further merges. Every old token keeps its id.
 
-    `counts` must come from `counting`. A vocabulary of characters first gets those that it lacks, as many as make up
-    config.character_coverage of the text. Of the config the pattern and the special tokens are not used.
+    `counts` must come from `column_counter`. A vocabulary of characters first gets the characters that it lacks, as many as make up
+    config.character_coverage of the text. config.pattern and config.special_tokens are not used.
     """
-    old = load(path)
+    old = load_tokenizer(path)
     document = parsed(path, old)
     vocab, merges = document["model"]["vocab"], merge_pairs(document["model"]["merges"])
-    # What stands beside the vocabulary would be numbered anew behind the tokens that are learned.
+    # Added tokens outside the vocabulary would get new ids after the learned tokens.
     vocab |= {token.content: index for index, token in old.get_added_tokens_decoder().items()}
     n_old = n = n_ids(old)
     n_tokens = config.asked_size
@@ -122,8 +123,8 @@ def extend(path: Path, counts: pa.RecordBatch, config: TokenizerConfig) -> Huggi
                 vocab[char], n = n, n + 1
     if n_tokens <= n_old or n_tokens < n:
         raise TokenizerError(
-            f"tokenizer.vocab_size = {n_tokens}: {path} has {n_old} tokens and {n - n_old} characters that it lacks would come first; "
-            f"ask for more than {n} tokens, or for less tokenizer.character_coverage"
+            f"tokenizer.vocab_size = {n_tokens}: {path} has {n_old} tokens already, and lacks {n - n_old} characters; "
+            f"ask for more than {n} tokens, or lower tokenizer.character_coverage"
         )
     with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
         with_characters = Path(folder) / "tokenizer.json"
@@ -134,7 +135,7 @@ def extend(path: Path, counts: pa.RecordBatch, config: TokenizerConfig) -> Huggi
     strings = [buffer[start:end] for start, end in zip(vocabulary.offsets[:-1].tolist(), vocabulary.offsets[1:].tolist(), strict=True)]
     strings += [b""] * (n - len(strings))
     pieces = np.diff(vocabulary.piece_offsets).tolist() + [1] * (n - len(vocabulary.piece_offsets) + 1)
-    learned = _learn(lambda: words_of_tokens(counts, encoder, n_tokens), tokens_of(strings, pieces), n_tokens, config)
+    learned = _learn(lambda: token_words(counts, encoder, n_tokens), initial_tokens(strings, pieces), n_tokens, config)
     names = {index: name for name, index in vocab.items()}
     for left, right, merged in zip(learned.left.tolist(), learned.right.tolist(), learned.merged.tolist(), strict=True):
         names.setdefault(merged, names[left] + names[right])
@@ -145,18 +146,18 @@ def extend(path: Path, counts: pa.RecordBatch, config: TokenizerConfig) -> Huggi
 
 
 def learnable(scanner: Scanner) -> Scanner:
-    """The scanner that cuts text to learn from: where a tokenizer takes a whole text for a word, its spaces cut it."""
+    """The scanner to count pre-tokens with: text that the tokenizer takes as one word is split at its spaces."""
     return Scanner(SPACES_AND_WORD) if scanner.kind == WHOLE_ROW else scanner
 
 
-def _learn(words: Callable[[], Words], tokens: Tokens, n_tokens: int, config: TokenizerConfig) -> Learned:
-    """Merges up to n_tokens; where the words fill fewer, TokenizerError if the recipe names a size, else as many as they fill."""
+def _learn(words: Callable[[], CountedWords], tokens: InitialTokens, n_tokens: int, config: TokenizerConfig) -> LearnedMerges:
+    """Merges up to n_tokens. If the words fill fewer: UnfilledError if the recipe names a size, else as many merges as they fill."""
 
-    def learned(n_tokens: int) -> Learned:
-        def from_pairs(all_pairs: bool) -> Learned | None:
+    def learned(n_tokens: int) -> LearnedMerges:
+        def from_pairs(all_pairs: bool) -> LearnedMerges | None:
             return learn_merges(words(), tokens, n_tokens, config.min_frequency, config.max_token_length, all_pairs=all_pairs)
 
-        return cast(Learned, from_pairs(all_pairs=False) or from_pairs(all_pairs=True))
+        return cast(LearnedMerges, from_pairs(all_pairs=False) or from_pairs(all_pairs=True))
 
     found = learned(n_tokens)
     n_found, n_first = len(found.offsets) - 1, len(tokens.offsets) - 1
@@ -167,14 +168,14 @@ def _learn(words: Callable[[], Words], tokens: Tokens, n_tokens: int, config: To
         fits = f"set it to {n_fits} or less" if n_fits >= n_first else "set tokenizer.pad_to_multiple lower"
         raise UnfilledError(
             f"tokenizer.vocab_size = {n_tokens}: the sample fills only {n_found} tokens (pairs seen at least {config.min_frequency} "
-            f"times); {fits}, leave it out to learn as many as the text fills, or give more text",
+            f"times); {fits}, leave it out to learn as many as the text fills, or pass more text",
             n_found,
             n_fits if n_fits >= n_first else 0,
         )
     return found if n_fits == n_found else learned(n_fits)
 
 
-def _tokenizer(names: list[str], learned: Learned, config: TokenizerConfig) -> HuggingFaceTokenizer:
+def _tokenizer(names: list[str], learned: LearnedMerges, config: TokenizerConfig) -> HuggingFaceTokenizer:
     names = list(names)
     for left, right, merged in zip(learned.left.tolist(), learned.right.tolist(), learned.merged.tolist(), strict=True):
         if merged == len(names):

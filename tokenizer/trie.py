@@ -1,7 +1,7 @@
-"""Byte strings -> a double-array trie (Aoe 1989, in the one-word layout of Yata's darts-clone): the longest token at a place in text.
+"""Byte strings -> a double-array trie (Aoe 1989, in the one-word layout of Yata's darts-clone), which finds the longest token in text.
 
-The child of a node by byte c lies at `base ^ c` and carries c as its label; no two nodes share a base, so the label alone
-tells whose child it is. One uint32 per node: label (9 bits, 0x100 for none), whether it is a token (1 bit), base (22 bits).
+The child of a node by byte c is at `base ^ c` and has c as its label. No two nodes share a base, so the label alone identifies the
+parent. One uint32 per node: label (9 bits, 0x100 for none), whether it is a token (1 bit), base (22 bits).
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Trie(NamedTuple):
     """The token of each node, or -1."""
 
 
-def build(data: Bytes, offsets: Offsets, marked: npt.NDArray[np.bool_]) -> Trie | None:
-    """The trie of the strings `data[offsets[i]:offsets[i + 1]]`; None where they are too many.
+def build_trie(data: Bytes, offsets: Offsets, marked: npt.NDArray[np.bool_]) -> Trie | None:
+    """The trie of the strings `data[offsets[i]:offsets[i + 1]]`; None if they need more than MAX_UNITS nodes.
 
-    Empty strings are left out. `longest` finds marked ones only, `exact` all of them.
+    Empty strings are left out. `longest` finds only the marked strings, `exact` finds all.
     """
     buffer = data.tobytes()
     strings = [buffer[start:end] for start, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)]
@@ -46,8 +46,9 @@ def build(data: Bytes, offsets: Offsets, marked: npt.NDArray[np.bool_]) -> Trie 
 
 
 @kernel
-def longest(data, at, end, units, tokens):  # type: ignore[no-untyped-def]
-    """The longest marked string that data[at:end] begins with, or -1."""
+def longest(trie: Trie, data: Bytes, at: int, end: int) -> np.int64:
+    """The number of the longest marked string that data[at:end] begins with, or -1."""
+    units, tokens = trie
     unit = units[0]
     best = np.int64(-1)
     while at < end:
@@ -63,8 +64,9 @@ def longest(data, at, end, units, tokens):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def exact(data, at, end, units, tokens):  # type: ignore[no-untyped-def]
-    """The string that data[at:end] is, or -1."""
+def exact(trie: Trie, data: Bytes, at: int, end: int) -> np.int64:
+    """The number of the string that equals data[at:end], or -1."""
+    units, tokens = trie
     node = np.uint32(0)
     while at < end:
         byte = np.uint32(data[at])
@@ -75,67 +77,101 @@ def exact(data, at, end, units, tokens):  # type: ignore[no-untyped-def]
     return np.int64(tokens[node])
 
 
+class _Nodes(NamedTuple):
+    """Nodes in arrays with room for more."""
+
+    units: npt.NDArray[np.uint32]
+    tokens: npt.NDArray[np.int32]
+    is_base: npt.NDArray[np.bool_]
+    """Bases that some node has."""
+
+
+class _Children(NamedTuple):
+    """The children of one node, by label: child i has labels[i] and the strings order[starts[i]:starts[i + 1]]."""
+
+    labels: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+
+
 @numba.njit(cache=True, nogil=True)
-def _build(order, data, offsets, marked):  # type: ignore[no-untyped-def]
-    """(units, tokens, number of units): nodes are ranges of the sorted strings with a common beginning, placed one by one."""
+def _build(
+    order: npt.NDArray[np.int64], data: Bytes, offsets: Offsets, marked: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int32], int]:
+    """(units, tokens, number of units). A node is a range of the sorted strings with a common beginning; nodes are placed one by one."""
     capacity = 4 * _BLOCK
-    units = np.full(capacity, _NO_LABEL, np.uint32)
-    tokens = np.full(capacity, -1, np.int32)
-    is_base = np.zeros(capacity, np.bool_)
-    is_base[0] = True  # that of nodes without children
+    nodes = _Nodes(np.full(capacity, _NO_LABEL, np.uint32), np.full(capacity, -1, np.int32), np.zeros(capacity, np.bool_))
+    nodes.is_base[0] = True  # that of nodes without children
     n_units = _BLOCK
     first_free = 1
     # A stack of ranges: node, first string, string after the last, bytes in common.
     stack = np.empty((len(order) + _BLOCK * 64, 4), np.int64)
     stack[0] = (0, 0, len(order), 0)
     height = 1
-    labels = np.empty(_BLOCK, np.int64)
-    starts = np.empty(_BLOCK + 1, np.int64)
+    children = _Children(np.empty(_BLOCK, np.int64), np.empty(_BLOCK + 1, np.int64))
     while height > 0:
         height -= 1
-        node, first, last, depth = stack[height]
-        n = 0
-        for i in range(first, last):
-            at = offsets[order[i]] + depth
-            if at == offsets[order[i] + 1]:
-                tokens[node] = order[i]
-                if marked[order[i]]:
-                    units[node] |= np.uint32(_IS_TOKEN)
-            elif n == 0 or data[at] != labels[n - 1]:
-                labels[n] = data[at]
-                starts[n] = i
-                n += 1
+        node, depth = stack[height, 0], stack[height, 3]
+        n = _find_children(nodes, order, data, offsets, marked, children, stack[height])
         if n == 0:
             continue
-        starts[n] = last
-        while first_free < n_units and units[first_free] & _LABEL_MASK != _NO_LABEL:
+        while first_free < n_units and nodes.units[first_free] & _LABEL_MASK != _NO_LABEL:
             first_free += 1
-        # Places that are left free long before the last ones are of no use to any node.
-        base = _free_base(units, is_base, labels, n, max(first_free, n_units - _LAST_UNITS), n_units)
+        # Free places long before the last ones fit no node: do not try them again.
+        base = _free_base(nodes, children, n, max(first_free, n_units - _LAST_UNITS), n_units)
         if base < 0:
             base = n_units
             n_units += _BLOCK
             if n_units > MAX_UNITS:
                 break
-        while n_units > len(units):
-            units = np.append(units, np.full(len(units), _NO_LABEL, np.uint32))
-            tokens = np.append(tokens, np.full(len(tokens), -1, np.int32))
-            is_base = np.append(is_base, np.zeros(len(is_base), np.bool_))
-        is_base[base] = True
-        units[node] |= np.uint32(base << _BASE_SHIFT)
+        while n_units > len(nodes.units):
+            nodes = _doubled(nodes)
+        nodes.is_base[base] = True
+        nodes.units[node] |= np.uint32(base << _BASE_SHIFT)
         if height + n > len(stack):
             stack = np.concatenate((stack, np.empty_like(stack)))
         for i in range(n):
-            child = base ^ labels[i]
-            units[child] = np.uint32(labels[i])
-            stack[height] = (child, starts[i], starts[i + 1], depth + 1)
+            child = base ^ children.labels[i]
+            nodes.units[child] = np.uint32(children.labels[i])
+            stack[height] = (child, children.starts[i], children.starts[i + 1], depth + 1)
             height += 1
-    return units[:n_units].copy(), tokens[:n_units].copy(), n_units
+    return nodes.units[:n_units].copy(), nodes.tokens[:n_units].copy(), n_units
 
 
 @kernel
-def _free_base(units, is_base, labels, n, first_free, n_units):  # type: ignore[no-untyped-def]
-    """A base in use by nobody whose children's places are all free, or -1 after a few tries."""
+def _find_children(nodes, order, data, offsets, marked, children, entry):  # type: ignore[no-untyped-def]
+    """Write the children of the node of a stack entry; returns their number. A string that ends here becomes the node's token."""
+    node, first, last, depth = entry[0], entry[1], entry[2], entry[3]
+    n = 0
+    for i in range(first, last):
+        at = offsets[order[i]] + depth
+        if at == offsets[order[i] + 1]:
+            nodes.tokens[node] = order[i]
+            if marked[order[i]]:
+                nodes.units[node] |= np.uint32(_IS_TOKEN)
+        elif n == 0 or data[at] != children.labels[n - 1]:
+            children.labels[n] = data[at]
+            children.starts[n] = i
+            n += 1
+    children.starts[n] = last
+    return n
+
+
+@numba.njit(cache=True, nogil=True)
+def _doubled(nodes: _Nodes) -> _Nodes:
+    """The nodes with room for twice as many."""
+    units, tokens, is_base = nodes
+    return _Nodes(
+        np.append(units, np.full(len(units), _NO_LABEL, np.uint32)),
+        np.append(tokens, np.full(len(tokens), -1, np.int32)),
+        np.append(is_base, np.zeros(len(is_base), np.bool_)),
+    )
+
+
+@kernel
+def _free_base(nodes: _Nodes, children: _Children, n: int, first_free: int, n_units: int) -> np.int64:
+    """A base that no node has and whose n children's places are all free; -1 after a few tries."""
+    units, _, is_base = nodes
+    labels = children.labels
     tries = 0
     place = first_free
     while place < n_units and tries < _FEW_TRIES * (8 if n == 1 else 1):

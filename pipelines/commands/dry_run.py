@@ -19,7 +19,7 @@ from pipelines.filters.warm import warm
 from pipelines.read.missing_columns import check_sample
 from pipelines.read.sample import Sample, sample_source
 from pipelines.read.splits import plan_sources
-from pipelines.scrub.opt_out import Lists, admit
+from pipelines.scrub.opt_out import OptOutLists, admit
 from schemas.hops import DOCUMENT
 from schemas.recipe import Recipe
 from schemas.splits import Plan
@@ -109,7 +109,7 @@ def _outlook(recipe: Recipe, sample: Sample, start: float) -> Outlook:
 
 def _judge(recipe: Recipe, documents: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """(LEDGER rows of what a rule or list drops, the documents that stay)."""
-    admitted = admit(FilterChain.of(recipe).measure(documents), Lists.of(recipe.opt_out), recipe.scrub)
+    admitted = admit(FilterChain.of(recipe).measure(documents), OptOutLists.of(recipe.opt_out), recipe.scrub)
     decider = decider_of(recipe)
     ended = pa.concat_batches([admitted.left_out, decider.dropped(admitted.documents)])
     return ended, admitted.documents.filter(pa.array(decider.keeps(admitted.documents)))

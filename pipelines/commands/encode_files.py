@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pipelines.commands.files import Files
 from pipelines.driver.stages.encode import build
-from pipelines.encode.shards import index_of, named_shards, write_index
+from pipelines.encode.shards import ShardIndex, named_shards, shard_index, write_shard_index
 from pipelines.encode.stage import ShardJob
 from pipelines.engine.execute import GraphResult, run_graph
 from pipelines.engine.progress import Progress, watch_progress
@@ -32,8 +32,8 @@ BYTES_PER_RANGE: Final = 200_000_000
 class Encoded:
     """What came of it."""
 
-    index: dict[str, Any]
-    """What shards/index.json states."""
+    index: ShardIndex
+    """The content of shards/index.json."""
     n_failed: int
     """Records that hold no document."""
     encoder: str
@@ -83,8 +83,8 @@ def encode_files(
     if not reported:
         raise EmptyCorpusError(f"no document stands in {', '.join(paths)}; name other files")
     named = {"path": layout.TOKENIZER_FILE, "sha256": sha256_of(kept), "vocab_size": encoder.vocab_size, "end_of_text": end}
-    index = index_of(named_shards(reported, out), out, named, str(encoder.id_type))
-    write_index(out / "shards" / "index.json", index)
+    index = shard_index(named_shards(reported, out), out, named, str(encoder.id_type))
+    write_shard_index(out / "shards" / "index.json", index)
     n_failed = ran.counters.get("read", {}).get("failed", 0)
     return Encoded(index=index, n_failed=n_failed, encoder=encoder.path, encoder_reason=encoder.reason)
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from pipelines.commands.files import Files
 from pipelines.encode.counting import count_columns
-from pipelines.encode.evaluate import EVALUATED_BYTES, evaluate
-from pipelines.encode.sample import drawn, group_sizes, shares
+from pipelines.encode.evaluate import EVALUATED_BYTES, evaluate_tokenizers
+from pipelines.encode.sample import group_sizes, sample_batch, sampling_shares
 from pipelines.filters import classifier, ngram_train
 from pipelines.filters.classifier import Trained, labelled, sampled
 from pipelines.filters.ngram_score import load, perplexity
@@ -66,12 +66,15 @@ def train_tokenizer(paths: Sequence[str], config: Tokenizer, seed: int, out: Pat
     if not sizes:
         raise EmptyCorpusError(f"no document stands in {', '.join(paths)}; name other files")
     path = out / "tokenizer.json"
-    taken = shares(sizes, config.sample_bytes, config.alpha)
-    columns = (drawn(batch, taken, seed, "tokenizer").column("text") for batch in texts(paths))
-    bpe.save(bpe.train_from_counts(count_columns(columns, config), config) if config.model == "bpe" else bpe.train(columns, config), path)
-    measured = shares(sizes, EVALUATED_BYTES, 1.0)
+    taken = sampling_shares(sizes, config.sample_bytes, config.alpha)
+    columns = (sample_batch(batch, taken, seed, "tokenizer").column("text") for batch in texts(paths))
+    bpe.save_tokenizer(
+        bpe.train_from_counts(count_columns(columns, config), config) if config.model == "bpe" else bpe.train_from_columns(columns, config),
+        path,
+    )
+    measured = sampling_shares(sizes, EVALUATED_BYTES, 1.0)
     tokenizers = {"this one": path, **{str(other): other for other in compare}}
-    return evaluate(tokenizers, (drawn(batch, measured, seed, "evaluation") for batch in texts(paths)))
+    return evaluate_tokenizers(tokenizers, (sample_batch(batch, measured, seed, "evaluation") for batch in texts(paths)))
 
 
 def texts(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:

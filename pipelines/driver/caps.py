@@ -65,7 +65,7 @@ class Caps:
             reason[goes] = MAX_SHARE
             value[goes] = [share[name] for name in domain.filter(pa.array(goes)).to_pylist()]
         if self.dense:
-            found = [self.dense.get(host or "") for host in density.hosts_of(batch.column("url")).to_list()]
+            found = [self.dense.get(host or "") for host in density.url_hosts(batch.column("url")).to_list()]
             goes = np.array([one is not None for one in found], bool)
             reason[goes], value[goes] = MAX_HOST_DENSITY, [one for one in found if one is not None]
         return reason, value
@@ -106,7 +106,7 @@ def caps_of(recipe: Recipe, pool: list[Path], before: Keeps) -> Caps | None:
             weight = weight if recipe.domains.by == "chars" else np.ones(batch.num_rows, np.int64)
             counts.append(domain_share.count_domains(domain_share.registered_domains(batch.column("url")), weight))
         if max_density is not None:
-            hosts.append(density.by_host(pa.Table.from_batches([batch])))
+            hosts.append(density.values_by_host(pa.Table.from_batches([batch])))
     return Caps(before, recipe.seed, max_share, _shares(counts, max_share), max_density, _dense(hosts, max_density))
 
 

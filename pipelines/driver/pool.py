@@ -30,7 +30,7 @@ def decider_of(recipe: Recipe) -> Decider:
 
 def density_rules(recipe: Recipe) -> Judge:
     """The rules on private values, which judge after all others."""
-    return partial(density.judge, config=recipe.scrub)
+    return partial(density.judge_density, config=recipe.scrub)
 
 
 def kept_documents(recipe: Recipe, pool: list[Path]) -> pl.DataFrame:

@@ -199,10 +199,10 @@ def check_tokenizer(recipe: Recipe) -> None:
     given = config.path or config.extend
     if given is None:
         return
-    if bpe.load(Path(given)).token_to_id(end := config.special_tokens[0]) is None:
+    if bpe.load_tokenizer(Path(given)).token_to_id(end := config.special_tokens[0]) is None:
         raise TokenizerError(f"{given} has no token {end!r} to separate documents; name the one it has in tokenizer.special_tokens")
     if config.extend:
-        bpe.counting(config)
+        bpe.column_counter(config)
 
 
 def check_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:

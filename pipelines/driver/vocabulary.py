@@ -34,7 +34,7 @@ def foresee_vocabulary(context: RunContext) -> None:
             if n_bytes > AMPLE_BYTES_PER_TOKEN * config.asked_size:
                 return
     try:
-        bpe.train(columns, config)
+        bpe.train_from_columns(columns, config)
     except UnfilledError as error:
         if error.n_filled < CLEARLY_UNFILLED * config.asked_size:
             raise TokenizerError(f"{with_remedy(error, context.folder)}. This was found before dedup, which may leave less text") from None

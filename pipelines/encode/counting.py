@@ -1,4 +1,4 @@
-"""Exact pre-token counts of text that comes as a stream, within a bound on memory: what does not fit waits in files."""
+"""Exact pre-token counts of streamed text within a memory limit: counts that do not fit are spilled to files."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Final
 import pyarrow as pa
 
 from schemas.recipe import Tokenizer
-from tokenizer.bpe import PretokenCounter, counting, merge_counts, most_counted_bytes, most_frequent, ranges
+from tokenizer.bpe import PretokenCounter, column_counter, max_count_bytes, merge_pretoken_counts, most_frequent_pretokens, pretoken_ranges
 
 N_RANGES: Final = 64
-"""Parts that spilled counts are added up in, one after the other."""
+"""Spilled counts are added up in this many parts, one after the other."""
 
 
 def count_columns(columns: Iterable[pa.Array], config: Tokenizer) -> pa.RecordBatch:
-    """Counts of all pre-tokens of the columns; of more than config.memory_mb allows, the most frequent ones."""
-    most_bytes = most_counted_bytes(config)
-    counter, add = PretokenCounter(), counting(config)
+    """COUNTS of the pre-tokens of the columns: of all, or of the most frequent ones that config.memory_mb allows."""
+    most_bytes = max_count_bytes(config)
+    counter, add = PretokenCounter(), column_counter(config)
     with tempfile.TemporaryDirectory(prefix="corpusmill-counts-") as folder:
         spilled: list[Path] = []
         for column in columns:
@@ -34,11 +34,11 @@ def count_columns(columns: Iterable[pa.Array], config: Tokenizer) -> pa.RecordBa
         sums = Path(folder) / "sums.arrow"
         with pa.ipc.new_file(str(sums), pa.ipc.open_file(spilled[0]).schema) as writer:
             for number in range(N_RANGES):
-                writer.write_batch(merge_counts(_mapped(path).get_batch(number) for path in spilled))
-        return most_frequent(parts_of([sums]), most_bytes)
+                writer.write_batch(merge_pretoken_counts(_mapped(path).get_batch(number) for path in spilled))
+        return most_frequent_pretokens(count_batches([sums]), most_bytes)
 
 
-def parts_of(files: Iterable[Path]) -> list[pa.RecordBatch]:
+def count_batches(files: Iterable[Path]) -> list[pa.RecordBatch]:
     """The batches of files of counts, memory-mapped."""
     readers = [_mapped(path) for path in files]
     return [reader.get_batch(index) for reader in readers for index in range(reader.num_record_batches)]
@@ -46,7 +46,7 @@ def parts_of(files: Iterable[Path]) -> list[pa.RecordBatch]:
 
 def _spill(counts: pa.RecordBatch, path: Path) -> Path:
     """A file with one batch per range."""
-    table = pa.Table.from_batches([counts]).append_column("range", ranges(counts, N_RANGES)).sort_by("range")
+    table = pa.Table.from_batches([counts]).append_column("range", pretoken_ranges(counts, N_RANGES)).sort_by("range")
     bounds = table.column("range").combine_chunks().to_numpy().searchsorted(range(N_RANGES + 1))
     table = table.drop_columns("range").combine_chunks()
     with pa.ipc.new_file(str(path), counts.schema) as writer:

@@ -1,6 +1,6 @@
-"""What a tokenizer makes of text: how far it compresses each language and source, and what its vocabulary is used for.
+"""How well a tokenizer compresses each language and source, and how its vocabulary is used.
 
-The model is the compression table of Baichuan 2 (arXiv 2309.10305, section 2.2): several tokenizers over the same text.
+Modelled on the compression table of Baichuan 2 (arXiv 2309.10305, section 2.2), which compares tokenizers on the same text.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ import pyarrow as pa
 from tokenizer.bpe import Encoder
 
 EVALUATED_BYTES: Final = 32_000_000
-"""Of text that a tokenizer is measured on."""
+"""Bytes of text that a tokenizer is evaluated on."""
 BARELY: Final = 10
-"""A token seen less often than this is barely used."""
+"""A token that occurs less often than this counts as barely used."""
 N_LONGEST: Final = 12
+Report = dict[str, Any]
+"""A tokenizer's report, as JSON: see `_report`."""
 _SUMS: Final = ("n_documents", "n_bytes", "n_chars", "n_words", "n_tokens")
 
 
-def evaluate(tokenizers: dict[str, Path], batches: Iterable[pa.RecordBatch]) -> list[dict[str, Any]]:
-    """One report per named tokenizer.json, over documents with the columns source, lang and text; only tokens are shown, no text."""
+def evaluate_tokenizers(tokenizers: dict[str, Path], batches: Iterable[pa.RecordBatch]) -> list[Report]:
+    """One report per named tokenizer.json, on documents with the columns source, lang and text; reports show tokens, but no text."""
     encoders = {name: Encoder(path) for name, path in tokenizers.items()}
     used = {name: np.zeros(encoder.vocab_size, np.int64) for name, encoder in encoders.items()}
     rows: dict[str, list[pl.DataFrame]] = {name: [] for name in encoders}
@@ -45,7 +47,7 @@ def evaluate(tokenizers: dict[str, Path], batches: Iterable[pa.RecordBatch]) -> 
     return [_report(name, encoders[name], used[name], rows[name]) for name in encoders]
 
 
-def _report(name: str, encoder: Encoder, used: npt.NDArray[np.int64], rows: list[pl.DataFrame]) -> dict[str, Any]:
+def _report(name: str, encoder: Encoder, used: npt.NDArray[np.int64], rows: list[pl.DataFrame]) -> Report:
     table = pl.concat(rows) if rows else pl.DataFrame(schema={"source": pl.String, "lang": pl.String, **dict.fromkeys(_SUMS, pl.Int64)})
     names = {index: token for token, index in encoder.tokenizer.get_vocab().items()}
     specials = {index for index, token in encoder.tokenizer.get_added_tokens_decoder().items() if token.special}
@@ -70,13 +72,13 @@ def _report(name: str, encoder: Encoder, used: npt.NDArray[np.int64], rows: list
     }
 
 
-def _by(table: pl.DataFrame, key: str) -> list[dict[str, Any]]:
+def _by(table: pl.DataFrame, key: str) -> list[dict[str, object]]:
     sums = table.group_by(key).agg(pl.col(_SUMS).sum()).sort("n_bytes", key, descending=[True, False])
     return [{"name": row.pop(key), **row} for row in sums.to_dicts()]
 
 
 def _digits(encoder: Encoder) -> str:
-    """How numbers are cut, as seen on numbers of every length."""
+    """How numbers are split, found by encoding numbers of every length."""
     numbers = [str(7 * 10**size // 9 + offset) for size in range(2, 12) for offset in (0, 123)]
     lengths: Counter[int] = Counter()
     for row in encoder(pa.array([f"a {number}" for number in numbers], pa.large_string())).to_pylist():

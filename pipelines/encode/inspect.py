@@ -1,4 +1,4 @@
-"""What a token shard holds: its schema and metadata, how much of what, and how long documents are. No token is read as text."""
+"""The contents of a token shard: schema, metadata, totals, and lengths of documents. No token is decoded."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def describe(path: Path) -> dict[str, Any]:
 
 
 def open_shard(path: Path) -> pa.Table:
-    """The shard, memory-mapped; InputError where the file is none."""
+    """The shard, memory-mapped; InputError if the file is not a token shard."""
     if not path.is_file():
-        raise InputError(f"{path} is no file; give a token shard, such as DIR/shards/train-00000-of-00001.arrow")
+        raise InputError(f"{path} is not a file; pass a token shard, such as DIR/shards/train-00000-of-00001.arrow")
     try:
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
     except pa.ArrowInvalid as error:
-        raise InputError(f"{path} is no Arrow IPC file: {error}") from error
+        raise InputError(f"{path} is not an Arrow IPC file: {error}") from error
     if missing := {"source", "lang", "tokens", "n_tokens"} - set(table.column_names):
-        raise InputError(f"{path} is no token shard: it lacks the columns {', '.join(sorted(missing))}")
+        raise InputError(f"{path} is not a token shard: it lacks the columns {', '.join(sorted(missing))}")
     return table
 
 

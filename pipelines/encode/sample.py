@@ -1,4 +1,4 @@
-"""Which documents a tokenizer is trained on and measured with: draws by hash(seed, doc_id), weighted by source and language."""
+"""Which documents a tokenizer is trained and evaluated on: samples by hash(seed, doc_id), weighted by source and language."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def group_sizes(batches: Iterable[pa.RecordBatch]) -> Counter[Group]:
     return sizes
 
 
-def shares(sizes: Counter[Group], most_bytes: int, alpha: float) -> dict[Group, float]:
-    """The share of each group's documents that is drawn, so that about most_bytes are, in proportion to bytes ** alpha.
+def sampling_shares(sizes: Counter[Group], most_bytes: int, alpha: float) -> dict[Group, float]:
+    """The share of each group's documents to sample, for about most_bytes in all, in proportion to bytes ** alpha.
 
-    A group that has less than its part is taken whole, and the others fill what it leaves.
+    A group smaller than its part is taken whole, and the others share what it leaves.
     """
     found: dict[Group, float] = {}
     left = float(most_bytes)
     weights = {group: size**alpha for group, size in sizes.items() if size}
-    # The group that asks for most of itself first.
+    # First the group of which the largest share is wanted.
     for group in sorted(weights, key=lambda group: sizes[group] / weights[group]):
         part = left * weights[group] / sum(weight for other, weight in weights.items() if other not in found)
         found[group] = min(1.0, part / sizes[group])
@@ -41,11 +41,11 @@ def shares(sizes: Counter[Group], most_bytes: int, alpha: float) -> dict[Group, 
     return found
 
 
-def drawn(batch: pa.RecordBatch, of: dict[Group, float], seed: int, purpose: str) -> pa.RecordBatch:
-    """The batch's documents that the draw takes."""
+def sample_batch(batch: pa.RecordBatch, shares: dict[Group, float], seed: int, purpose: str) -> pa.RecordBatch:
+    """The sampled documents of the batch; `shares` by group, `purpose` makes samples with the same seed independent."""
     groups = _groups(batch)
     pairs = zip(groups["source"].to_pylist(), groups["lang"].to_pylist(), strict=True)
-    limits = np.fromiter((of.get(pair, 0.0) for pair in pairs), np.float64, batch.num_rows)
+    limits = np.fromiter((shares.get(pair, 0.0) for pair in pairs), np.float64, batch.num_rows)
     hashes = hash_ids(batch.column("doc_id"), seed, purpose)
     return batch.filter(pa.array(in_share(hashes, limits)))
 

@@ -1,13 +1,14 @@
-"""Token shards: Arrow IPC files of whole documents in shuffled order, and the index that names them."""
+"""Token shards: Arrow IPC files of whole documents in shuffled order, and the index that lists them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypedDict
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,15 +19,15 @@ from schemas.hops import MAX_BATCH_ROWS, TOKENS_COLUMNS
 FORMAT: Final = "corpusmill-shards/1"
 
 
-def shuffled(table: pa.Table) -> pa.Table:
-    """Rows in the order of their `order` column; equal ones by address, so that no order of arrival shows."""
+def in_shuffled_order(table: pa.Table) -> pa.Table:
+    """The rows sorted by `order`, and equal ones by address, so that the order of arrival does not show."""
     by = ("order", "doc_id", "origin_file", "origin_offset", "part")
     order = pc.sort_indices(table.select(by), sort_keys=[(name, "ascending") for name in by])
     return take_rows(table, order.to_numpy().astype(np.int64))
 
 
-def cut(table: pa.Table, most_tokens: int) -> Iterator[pa.Table]:
-    """Consecutive slices of at most `most_tokens` tokens each, at least one document each."""
+def split_shards(table: pa.Table, most_tokens: int) -> Iterator[pa.Table]:
+    """Consecutive slices of at most `most_tokens` tokens each, with at least one document each."""
     sizes = table.column("n_tokens").to_numpy()
     start, held = 0, 0
     for row, size in enumerate(sizes):
@@ -46,7 +47,7 @@ def write_shard(table: pa.Table, path: Path, schema: pa.Schema) -> None:
             writer.write_batch(batch)
 
 
-def numbered(names: list[str]) -> dict[str, str]:
+def final_names(names: list[str]) -> dict[str, str]:
     """Provisional shard names (split-range-piece) -> final ones (split-NNNNN-of-NNNNN), in the same order per split."""
     final: dict[str, str] = {}
     for split in ("train", "valid"):
@@ -57,7 +58,7 @@ def numbered(names: list[str]) -> dict[str, str]:
 
 def named_shards(files: list[FileEntry], root: Path) -> list[FileEntry]:
     """Rename provisional shard files below `root` to their final names; their bytes and digests stay."""
-    final = numbered([Path(file.path).name for file in files])
+    final = final_names([Path(file.path).name for file in files])
     renamed = []
     for file in files:
         path = root / file.path
@@ -66,14 +67,43 @@ def named_shards(files: list[FileEntry], root: Path) -> list[FileEntry]:
     return sorted(renamed, key=lambda file: file.path)
 
 
-def index_of(shards: list[FileEntry], root: Path, tokenizer: dict[str, Any], dtype: str) -> dict[str, Any]:
-    """What shards/index.json states: `tokenizer` with its path, digest and size, and of every shard and source how much it holds."""
-    entries = []
+class ShardEntry(TypedDict):
+    """A shard in shards/index.json; `path` is relative to that file."""
+
+    path: str
+    split: str
+    n_documents: int
+    n_tokens: int
+    n_bytes: int
+    sha256: str
+
+
+class ShardIndex(TypedDict):
+    """shards/index.json."""
+
+    format: str
+    tokenizer: dict[str, object]
+    dtype: str
+    shards: list[ShardEntry]
+    sources: dict[str, dict[str, int]]
+
+
+def shard_index(shards: list[FileEntry], root: Path, tokenizer: dict[str, object], dtype: str) -> ShardIndex:
+    """The content of shards/index.json: `tokenizer` (path, digest and size), and the totals of every shard and source."""
+    entries: list[ShardEntry] = []
     for shard in shards:
         n_documents, n_tokens = shard_counts(root / shard.path)
         name = Path(shard.path).name
-        numbers = {"n_documents": n_documents, "n_tokens": n_tokens, "n_bytes": shard.n_bytes, "sha256": shard.sha256}
-        entries.append({"path": name, "split": name.split("-")[0], **numbers})
+        entries.append(
+            {
+                "path": name,
+                "split": name.split("-")[0],
+                "n_documents": n_documents,
+                "n_tokens": n_tokens,
+                "n_bytes": shard.n_bytes,
+                "sha256": shard.sha256,
+            }
+        )
     totals = source_totals([root / shard.path for shard in shards])
     return {"format": FORMAT, "tokenizer": tokenizer, "dtype": dtype, "shards": entries, "sources": totals}
 
@@ -98,13 +128,13 @@ def shard_counts(path: Path) -> tuple[int, int]:
         return table.num_rows, pc.sum(table.column("n_tokens")).as_py() or 0
 
 
-def write_index(path: Path, index: dict[str, Any]) -> None:
+def write_shard_index(path: Path, index: Mapping[str, object]) -> None:
     """Write shards/index.json, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(index), indent=2) + b"\n")
 
 
-def ranges(order: np.ndarray[Any, np.dtype[np.uint64]], valid: np.ndarray[Any, np.dtype[np.bool_]], n_ranges: int) -> pa.Array:
-    """uint32 per document: its part of the shuffled line, or `n_ranges` for the validation split."""
+def shard_ranges(order: npt.NDArray[np.uint64], valid: npt.NDArray[np.bool_], n_ranges: int) -> pa.Array:
+    """uint32[n]: each document's range of the shuffled order, or `n_ranges` for the validation split."""
     part = ((order >> np.uint64(32)) * np.uint64(n_ranges) >> np.uint64(32)).astype(np.uint32)
     return pa.array(np.where(valid, np.uint32(n_ranges), part))

@@ -1,4 +1,4 @@
-"""Curated documents -> pre-token counts, and -> token shards in globally shuffled order. It demands `text` and never sees `raw_text`."""
+"""Curated documents -> pre-token counts, and -> token shards in globally shuffled order. Reads `text`, never `raw_text`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
-from pipelines.encode.sample import Group, drawn
-from pipelines.encode.shards import cut, ranges, shard_counts, shuffled, write_shard
+from pipelines.encode.sample import Group, sample_batch
+from pipelines.encode.shards import in_shuffled_order, shard_counts, shard_ranges, split_shards, write_shard
 from pipelines.engine.counters import count
 from pipelines.engine.exchange import Exchange
 from pipelines.engine.progress import Progress
@@ -21,10 +21,9 @@ from pipelines.engine.segments import batches_of
 from schemas.files import entry, whole_file
 from schemas.recipe import Encode, Tokenizer
 from schemas.sampling import hash_ids, in_share
-from tokenizer.bpe import Encoder, PretokenCounter, counting, merge_counts
-from tokenizer.bpe import ranges as count_ranges
+from tokenizer.bpe import Encoder, PretokenCounter, column_counter, merge_pretoken_counts, pretoken_ranges
 
-COUNTER_BYTES = 128 * 1024 * 1024  # what a worker counts in memory before it passes it on
+COUNTER_BYTES = 128 * 1024 * 1024  # counts that a worker keeps in memory before it hands them on
 
 
 class CountPretokens(beam.PTransform):
@@ -48,11 +47,11 @@ class _Count(beam.DoFn):
         self.config, self.seed, self.shares, self.n_ranges, self.progress = config, seed, shares, n_ranges, progress
 
     def setup(self) -> None:
-        self.add, self.counter = counting(self.config), PretokenCounter()
+        self.add, self.counter = column_counter(self.config), PretokenCounter()
 
     def process(self, path: str) -> Iterator[pa.RecordBatch]:
         for whole in batches_of(Path(path)):
-            batch = drawn(whole, self.shares, self.seed, "tokenizer")
+            batch = sample_batch(whole, self.shares, self.seed, "tokenizer")
             self.add(self.counter, batch.column("text"))
             count("tokenizer", n_documents=batch.num_rows, n_bytes=pc.sum(pc.binary_length(batch.column("text"))).as_py() or 0)
             if self.counter.nbytes > COUNTER_BYTES:
@@ -64,7 +63,7 @@ class _Count(beam.DoFn):
 
     def _flush(self) -> pa.RecordBatch:
         counts, self.counter = self.counter.counts(), PretokenCounter()
-        return counts.append_column("range", count_ranges(counts, self.n_ranges))
+        return counts.append_column("range", pretoken_ranges(counts, self.n_ranges))
 
 
 class AddCounts:
@@ -75,7 +74,7 @@ class AddCounts:
 
     def __call__(self, number: int, table: pa.Table) -> Iterator[str]:
         """Add up, write."""
-        counts = merge_counts(table.to_batches())
+        counts = merge_pretoken_counts(table.to_batches())
         path = self.folder / f"counts-{number:05d}.arrow"
         with whole_file(path) as temporary, pa.ipc.new_file(str(temporary), counts.schema) as writer:
             writer.write_batch(counts)
@@ -84,19 +83,19 @@ class AddCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardJob:
-    """What shards are made of, and how."""
+    """What to make shards of, and how."""
 
     read: Callable[[Any], Iterator[pa.RecordBatch]]
-    """What makes batches with `text` of an entry of `documents`."""
+    """Reads batches with `text` from an entry of `documents`."""
     documents: Sequence[Any]
     config: Encode
     held_out: tuple[str, ...] = ()
-    """Sources whose documents are all of the validation split."""
+    """Sources whose documents all belong to the validation split."""
     seed: int
     tokenizer: Path
     schema: pa.Schema
     n_ranges: int
-    """Parts of the shuffled line."""
+    """Ranges that the shuffled order is divided into."""
 
 
 class EncodeShards(beam.PTransform):
@@ -141,13 +140,13 @@ class _Encode(beam.DoFn):
                 "tokens": tokens,
                 "n_tokens": pc.list_value_length(tokens).cast(pa.uint32()),
                 "order": pa.array(order),
-                "range": ranges(order, valid, self.n_ranges),
+                "range": shard_ranges(order, valid, self.n_ranges),
             }
         )
 
 
 class WriteShards:
-    """Exchange reducer: one range of the shuffled line -> shards of at most encode.shard_tokens tokens."""
+    """Exchange reducer: one range of the shuffled order -> shards of at most encode.shard_tokens tokens."""
 
     def __init__(self, encode: Encode, schema: pa.Schema, run: Path, n_ranges: int) -> None:
         self.encode, self.schema, self.run, self.n_ranges = encode, schema, run, n_ranges
@@ -155,7 +154,7 @@ class WriteShards:
     def __call__(self, number: int, table: pa.Table) -> Iterator[str]:
         """Sort, cut, write."""
         split = "valid" if number == self.n_ranges else "train"
-        for piece, shard in enumerate(cut(shuffled(table), self.encode.shard_tokens)):
+        for piece, shard in enumerate(split_shards(in_shuffled_order(table), self.encode.shard_tokens)):
             path = self.run / "shards" / f"{split}-r{number:06d}-{piece:06d}.arrow"
             write_shard(shard, path, self.schema)
             n_documents, _ = shard_counts(path)

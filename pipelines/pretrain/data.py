@@ -1,8 +1,8 @@
 """Documents of token shards -> packed batches of shape (B, T + 1), with no state but the number of the step.
 
-Documents stand in one line, each followed by the end-of-text token. The line closes to a ring: its last window goes on with the first
-document, so every token is a target in every epoch. Windows overlap by one token; their order is a new bijection per epoch, computed
-window by window. Nothing is kept in memory per document or per window, and any step of any rank can be made at once.
+The documents form a ring of tokens, each document followed by the end-of-text token: the last window continues with the first document, so
+every token is a target in every epoch. Windows overlap by one token. Their order is a new permutation per epoch, computed window by window.
+Nothing is kept in memory per document or window, and any step of any rank can be computed directly.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ import pyarrow.compute as pc
 
 from schemas.errors import EmptyCorpusError
 
-IGNORED: Final = -100
-"""A target that is not predicted: padding, and the end of a held-out document, which stands for no text."""
+IGNORE_INDEX: Final = -100
+"""A target that is not predicted: padding, and the end of a held-out document, which is not text."""
 FEISTEL_ROUNDS: Final = 4
 
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 
 
-class Line:
-    """The documents of some batches of shards, in their order, as one ring of tokens.
+class TokenRing:
+    """The documents of some batches of shards, in order, as one ring of tokens.
 
-    Example: documents [5, 6] and [7], end of text 0: the line is [5, 6, 0, 7, 0].
+    Example: documents [5, 6] and [7], end of text 0: the ring is [5, 6, 0, 7, 0].
     """
 
     def __init__(self, batches: list[pa.RecordBatch], end_of_text: int) -> None:
@@ -41,7 +41,7 @@ class Line:
         self.n_documents, self.n_tokens = int(self.first_document[-1]), int(self.first_position[-1])
 
     def read(self, start: int, n: int) -> tuple[Ints, Ints]:
-        """(tokens int64[n], number of its document int64[n]) from position `start` on, around the ring."""
+        """(tokens int64[n], document number of each int64[n]) from position `start` on, around the ring."""
         tokens, documents = np.empty(n, np.int64), np.empty(n, np.int64)
         done = 0
         while done < n:
@@ -66,30 +66,30 @@ class Line:
         return tokens, rows
 
 
-class Windows:
-    """Batches of windows of a line, shared out among `world_size` ranks without overlap."""
+class WindowBatches:
+    """Batches of windows of a ring, divided among `world_size` ranks without overlap."""
 
-    def __init__(self, line: Line, *, seq_len: int, batch_size: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
-        if line.n_tokens <= seq_len:
+    def __init__(self, ring: TokenRing, *, seq_len: int, batch_size: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
+        if ring.n_tokens <= seq_len:
             raise EmptyCorpusError(
-                f"the train split holds {line.n_tokens} tokens, too few for one window of pretrain.seq_len + 1 = {seq_len + 1}; "
-                "lower pretrain.seq_len, give more text, or set pretrain.enabled = false"
+                f"the train split holds {ring.n_tokens} tokens, too few for one window of pretrain.seq_len + 1 = {seq_len + 1}; "
+                "lower pretrain.seq_len, add text, or set pretrain.enabled = false"
             )
-        self.line, self.seq_len, self.batch_size, self.seed, self.rank, self.world_size = line, seq_len, batch_size, seed, rank, world_size
-        self.n_windows = -(-line.n_tokens // seq_len)
+        self.ring, self.seq_len, self.batch_size, self.seed, self.rank, self.world_size = ring, seq_len, batch_size, seed, rank, world_size
+        self.n_windows = -(-ring.n_tokens // seq_len)
 
     def batch(self, step: int) -> tuple[Ints, Ints]:
-        """(tokens int64[B, T + 1], number of each token's document int64[B, T + 1]) of this rank at `step`."""
-        read = [self.line.read(int(window) * self.seq_len, self.seq_len + 1) for window in self.windows(step)]
+        """(tokens int64[B, T + 1], document number of each int64[B, T + 1]) of this rank at `step`."""
+        read = [self.ring.read(int(window) * self.seq_len, self.seq_len + 1) for window in self.windows(step)]
         return np.stack([tokens for tokens, _ in read]), np.stack([documents for _, documents in read])
 
     def windows(self, step: int) -> Ints:
-        """int64[B]: which windows those are. Turns are counted over all ranks and epochs; a small corpus starts over within a batch."""
+        """int64[B]: the windows of this rank at `step`. Counted over all ranks and epochs; a small corpus may repeat within a batch."""
         turns = (step * self.world_size + self.rank) * self.batch_size + np.arange(self.batch_size)
         epochs, places = np.divmod(turns, self.n_windows)
         windows = np.empty(self.batch_size, np.int64)
         for epoch in np.unique(epochs):
-            windows[epochs == epoch] = shuffled(places[epochs == epoch], self.n_windows, f"windows:{self.seed}:{epoch}")
+            windows[epochs == epoch] = permute(places[epochs == epoch], self.n_windows, f"windows:{self.seed}:{epoch}")
         return windows
 
     def epochs(self, n_steps: int) -> float:
@@ -97,10 +97,10 @@ class Windows:
         return n_steps * self.world_size * self.batch_size / self.n_windows
 
 
-def shuffled(places: Ints, n: int, key: str) -> Ints:
-    """Where a bijection of range(n), drawn by `key`, sends each place.
+def permute(places: Ints, n: int, key: str) -> Ints:
+    """The image of each place under a permutation of range(n), chosen by `key`.
 
-    A Feistel network on the least power of 4 that holds n, walked until it lands inside (Black and Rogaway 2002).
+    A Feistel network on the smallest power of 4 that is not below n, applied until the result is below n (Black and Rogaway 2002).
     """
     keys = np.frombuffer(hashlib.blake2b(key.encode(), digest_size=8 * FEISTEL_ROUNDS).digest(), np.uint64)
     half = np.uint64(max(1, ((n - 1).bit_length() + 1) // 2))
@@ -122,20 +122,20 @@ def _feistel(value: Words, half: np.uint64, keys: Words) -> Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut:
-    """Held-out text of one source, packed for evaluation: every one of its tokens is a target once."""
+    """Held-out text of one source, packed for evaluation: each token is a target once."""
 
     inputs: Ints
     """int64[n, T]"""
     targets: Ints
-    """int64[n, T]; IGNORED where nothing is to be predicted."""
+    """int64[n, T]; IGNORE_INDEX where nothing is to be predicted."""
 
     def tokens(self) -> Ints:
-        """The tokens to be predicted."""
-        return self.targets[self.targets != IGNORED]
+        """int64[m]: the tokens to be predicted."""
+        return self.targets[self.targets != IGNORE_INDEX]
 
 
 def hold_out(batches: list[pa.RecordBatch], *, end_of_text: int, seq_len: int, most_tokens: int) -> dict[str, HeldOut]:
-    """The first `most_tokens` tokens of every source that has any, by source."""
+    """By source, the first `most_tokens` tokens of every source that has any."""
     documents: dict[str, list[Ints]] = {}
     room: dict[str, int] = {}
     for batch in batches:
@@ -149,24 +149,24 @@ def hold_out(batches: list[pa.RecordBatch], *, end_of_text: int, seq_len: int, m
                 room[source] -= len(tokens)
                 if room[source] <= 0:
                     break
-    return {source: pack_held_out(documents[source], end_of_text, seq_len) for source in sorted(documents)}
+    return {source: pack_documents(documents[source], end_of_text, seq_len) for source in sorted(documents)}
 
 
-def pack_held_out(documents: list[Ints], end_of_text: int, seq_len: int) -> HeldOut:
+def pack_documents(documents: list[Ints], end_of_text: int, seq_len: int) -> HeldOut:
     """Documents with the end-of-text token before each, in rows of T; the last row is padded.
 
-    Example: [5, 6], [7], end of text 0, T = 2: inputs [[0, 5], [6, 0]], targets [[5, 6], [IGNORED, 7]].
+    Example: [5, 6], [7], end of text 0, T = 2: inputs [[0, 5], [6, 0]], targets [[5, 6], [IGNORE_INDEX, 7]].
     """
     end = np.array([end_of_text], np.int64)
     line = np.concatenate([part for document in documents for part in (end, document)])
     n_rows = -(-(len(line) - 1) // seq_len)
     padded = np.full(n_rows * seq_len + 1, end_of_text, np.int64)
     padded[: len(line)] = line
-    targets = np.where(padded[1:] == end_of_text, IGNORED, padded[1:])
+    targets = np.where(padded[1:] == end_of_text, IGNORE_INDEX, padded[1:])
     return HeldOut(inputs=padded[:-1].reshape(n_rows, seq_len), targets=targets.reshape(n_rows, seq_len))
 
 
-def cut_tail(batches: list[pa.RecordBatch], n_documents: int) -> tuple[list[pa.RecordBatch], list[pa.RecordBatch]]:
+def split_tail(batches: list[pa.RecordBatch], n_documents: int) -> tuple[list[pa.RecordBatch], list[pa.RecordBatch]]:
     """(all but the last n documents, the last n documents)"""
     kept = list(batches)
     tail: list[pa.RecordBatch] = []

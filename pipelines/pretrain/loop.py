@@ -1,6 +1,6 @@
-"""The shards of a run -> DIR/validation/metrics.json: are they whole, and can a small decoder learn from them?
+"""The shards of a run -> DIR/validation/metrics.json: are they complete, and can a small decoder learn from them?
 
-torch is imported when training starts and not before: worker processes import this module with the driver and must not pay for it.
+torch is imported only when training starts: worker processes import this module with the driver and should not pay for it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
-from pipelines.pretrain.data import Line, Windows, cut_tail, hold_out
-from pipelines.pretrain.metrics import metrics_of
-from pipelines.pretrain.shards import INDEX_FILE, Opened, open_shards
-from pipelines.pretrain.yardstick import Yardstick, text_digest, token_bytes
+from pipelines.pretrain.baseline import Baseline, text_digest, token_bytes
+from pipelines.pretrain.data import TokenRing, WindowBatches, hold_out, split_tail
+from pipelines.pretrain.metrics import training_metrics
+from pipelines.pretrain.shards import INDEX_FILE, OpenedShards, open_shards
 from schemas.errors import CorpusmillError, EmptyCorpusError
 from schemas.files import sha256_of, whole_file
 from schemas.recipe import Pretrain
@@ -28,19 +28,19 @@ METRICS_FILE: Final = "validation/metrics.json"
 CHECKPOINT_FILE: Final = "validation/checkpoint.pt"
 
 TAIL_RATIO: Final = 0.05
-"""Share of the train documents that are held out where the run has no validation split."""
+"""Share of the train documents that are held out if the run has no validation split."""
 
 
-def validate(folder: Path, config: Pretrain, seed: int, on_step: Callable[[int, int, float], None]) -> dict[str, Any]:
+def validate_shards(folder: Path, config: Pretrain, seed: int, on_step: Callable[[int, int, float], None]) -> dict[str, Any]:
     """Check the shards, train on them, and write and return the metrics; on_step gets (steps done, steps in all, loss).
 
-    `passed` is true if nothing stands in `reasons`. A training that was interrupted goes on; a finished one is done again.
+    `passed` is true if `reasons` is empty. An interrupted training continues; a finished one starts over.
     """
     train = _import_train()
     opened = open_shards(folder)
     train_batches, valid_batches, valid_kind = split_off_validation(opened)
     index = opened.index
-    windows = Windows(Line(train_batches, index.end_of_text), seq_len=config.seq_len, batch_size=config.batch_size, seed=seed)
+    windows = WindowBatches(TokenRing(train_batches, index.end_of_text), seq_len=config.seq_len, batch_size=config.batch_size, seed=seed)
     held_out = hold_out(valid_batches, end_of_text=index.end_of_text, seq_len=config.seq_len, most_tokens=config.valid_tokens)
     if not held_out:
         raise EmptyCorpusError("there is no text to validate on; raise pretrain.valid_tokens, or set pretrain.enabled = false")
@@ -48,7 +48,7 @@ def validate(folder: Path, config: Pretrain, seed: int, on_step: Callable[[int, 
     if path.exists():
         path.unlink()
         (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
-    trained = train.train(
+    trained = train.train_decoder(
         config,
         seed,
         index.tokenizer.vocab_size,
@@ -57,17 +57,17 @@ def validate(folder: Path, config: Pretrain, seed: int, on_step: Callable[[int, 
         train.Checkpoint(path=folder / CHECKPOINT_FILE, fingerprint=fingerprint(folder, config, seed)),
         on_step,
     )
-    yardstick = Yardstick.of(opened, token_bytes(folder / index.tokenizer.path), held_out)
+    baseline = Baseline.of(opened, token_bytes(folder / index.tokenizer.path), held_out)
     text = text_digest(held_out, folder / index.tokenizer.path)
     stated = {"valid": valid_kind, "valid_sha256": text, "trained_with": {"seed": seed, **msgspec.to_builtins(config)}}
-    metrics = {**stated, **metrics_of(opened, windows, config, trained, yardstick)}
+    metrics = {**stated, **training_metrics(opened, windows, config, trained, baseline)}
     with whole_file(path) as temporary:
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(metrics), indent=2) + b"\n")
     return metrics
 
 
-def split_off_validation(opened: Opened) -> tuple[list[pa.RecordBatch], list[pa.RecordBatch], str]:
-    """(batches to train on, batches to validate on, "held out" or "train tail"): the tail of train serves where there is no split."""
+def split_off_validation(opened: OpenedShards) -> tuple[list[pa.RecordBatch], list[pa.RecordBatch], str]:
+    """(batches to train on, batches to validate on, "held out" or "train tail"): without a validation split, train's tail is held out."""
     train, valid = opened.batches["train"], opened.batches["valid"]
     if any(batch.num_rows for batch in valid):
         return train, valid, "held out"
@@ -75,9 +75,9 @@ def split_off_validation(opened: Opened) -> tuple[list[pa.RecordBatch], list[pa.
     if n_documents < 2:
         raise EmptyCorpusError(
             f"the shards hold {n_documents} documents, too few to train on some and validate on others; "
-            "give more, or set pretrain.enabled = false"
+            "add documents, or set pretrain.enabled = false"
         )
-    return *cut_tail(train, math.ceil(n_documents * TAIL_RATIO)), "train tail"
+    return *split_tail(train, math.ceil(n_documents * TAIL_RATIO)), "train tail"
 
 
 def fingerprint(folder: Path, config: Pretrain, seed: int) -> str:
@@ -87,8 +87,8 @@ def fingerprint(folder: Path, config: Pretrain, seed: int) -> str:
 
 
 def _import_train() -> Any:
-    """The module that trains."""
-    # Threads that spin while they wait make a step up to 9 times slower where other processes want the cores; read when torch is loaded.
+    """The module `train`, which imports torch."""
+    # Waiting threads that spin make a step up to 9 times slower if other processes use the cores; torch reads this when it is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         from pipelines.pretrain import train  # noqa: PLC0415 - it imports torch

@@ -1,19 +1,19 @@
-"""What a training measured -> the plain data of metrics.json, and whether it proves the shards."""
+"""The measurements of a training -> the data of metrics.json, and whether the shards pass."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import numpy as np
 
-from pipelines.pretrain.data import Windows
-from pipelines.pretrain.shards import Opened
-from pipelines.pretrain.yardstick import Yardstick
+from pipelines.pretrain.baseline import Baseline
+from pipelines.pretrain.data import WindowBatches
+from pipelines.pretrain.shards import OpenedShards
 from schemas.recipe import Pretrain
 
 if TYPE_CHECKING:  # that module imports torch
-    from pipelines.pretrain.train import Trained
+    from pipelines.pretrain.train import TrainingResult
 
 LEAST_FALL: Final = 0.05
 """The validation loss must fall by this share."""
@@ -25,22 +25,31 @@ SPIKE_WINDOW: Final = 32
 SPIKE_SCORE: Final = 6.0
 
 
-def metrics_of(opened: Opened, windows: Windows, config: Pretrain, trained: Trained, yardstick: Yardstick) -> dict[str, Any]:
+def training_metrics(
+    opened: OpenedShards, windows: WindowBatches, config: Pretrain, trained: TrainingResult, baseline: Baseline
+) -> dict[str, object]:
     """Everything that metrics.json says of a training."""
     return {
-        **verdict(trained, yardstick, opened.census.shuffle_z()),
-        **learned(trained, yardstick),
-        **cost(trained, windows, config),
-        "checks": checks(opened),
+        **verdict(trained, baseline, opened.census.shuffle_z()),
+        **loss_metrics(trained, baseline),
+        **training_cost(trained, windows, config),
+        "checks": checked_counts(opened),
     }
 
 
-def verdict(trained: Trained, yardstick: Yardstick, shuffle_z: float | None) -> dict[str, Any]:
+class TrainingVerdict(TypedDict):
+    """Whether the shards pass, and if not, why."""
+
+    passed: bool
+    reasons: list[str]
+
+
+def verdict(trained: TrainingResult, baseline: Baseline, shuffle_z: float | None) -> TrainingVerdict:
     """`passed` and the reasons why not.
 
     A falling loss alone shows that token frequencies were learned; only a loss below the unigram model's shows that order was.
     """
-    first, last = (yardstick.losses(nats) for _, nats in (trained.progress.evaluations[0], trained.progress.evaluations[-1]))
+    first, last = (baseline.losses(nats) for _, nats in (trained.progress.evaluations[0], trained.progress.evaluations[-1]))
     reasons = []
     if not last["loss"] <= (1 - LEAST_FALL) * first["loss"]:
         reasons.append(
@@ -58,23 +67,23 @@ def verdict(trained: Trained, yardstick: Yardstick, shuffle_z: float | None) -> 
     return {"passed": not reasons, "reasons": reasons}
 
 
-def learned(trained: Trained, yardstick: Yardstick) -> dict[str, Any]:
+def loss_metrics(trained: TrainingResult, baseline: Baseline) -> dict[str, object]:
     """The loss at the end, overall and by source, and the curves that led there."""
     progress = trained.progress
-    evaluated = [(step, yardstick.losses(nats)) for step, nats in progress.evaluations]
+    evaluated = [(step, baseline.losses(nats)) for step, nats in progress.evaluations]
     last = progress.evaluations[-1][1]
     return {
         **evaluated[-1][1],
         "first_loss": evaluated[0][1]["loss"],
-        "uniform_loss": yardstick.uniform_loss,
-        "sources": {source: yardstick.losses(last, [source]) for source in last},
+        "uniform_loss": baseline.uniform_loss,
+        "sources": {source: baseline.losses(last, [source]) for source in last},
         "train_curve": curve(progress.losses),
         "valid_curve": [[step, losses["loss"], losses["bits_per_byte"]] for step, losses in evaluated],
         "spikes": spikes(progress.losses),
     }
 
 
-def cost(trained: Trained, windows: Windows, config: Pretrain) -> dict[str, Any]:
+def training_cost(trained: TrainingResult, windows: WindowBatches, config: Pretrain) -> dict[str, object]:
     """What was trained, on what and how fast."""
     n_trained = config.steps * config.batch_size * config.seq_len
     return {
@@ -91,7 +100,7 @@ def cost(trained: Trained, windows: Windows, config: Pretrain) -> dict[str, Any]
     }
 
 
-def checks(opened: Opened) -> dict[str, Any]:
+def checked_counts(opened: OpenedShards) -> dict[str, object]:
     """What was verified before training; each of these agreed with the index, or there would be an error instead."""
     shards = opened.index.shards
     return {

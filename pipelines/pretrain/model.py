@@ -18,7 +18,7 @@ INIT_STD: Final = 0.02
 ROPE_BASE: Final = 10_000.0
 
 
-class Decoder(nn.Module):
+class TransformerDecoder(nn.Module):
     """Token ids (B, T) -> logits (B, T, V), V being vocab_size rounded up to a multiple of 64."""
 
     def __init__(self, config: Pretrain, vocab_size: int, seed: int, *, tied: bool = True) -> None:

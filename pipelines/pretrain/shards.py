@@ -1,7 +1,7 @@
-"""The shards of a run, opened and checked whole against their index before anything is trained on them.
+"""The shards of a run, opened and fully checked against their index before training.
 
-A file that is not what index.json says raises OutputError with its name. What the check reads on the way is kept: the token
-counts of the train split, which make the unigram yardstick, and the runs of equal sources, which tell whether it was shuffled.
+A file that differs from what index.json says raises OutputError with its name. The check also collects the token counts of the train split,
+for the unigram baseline, and the runs of equal sources, which show whether the split was shuffled.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from schemas.hops import tokens_schema
 FORMAT: Final = "corpusmill-shards/1"
 INDEX_FILE: Final = "shards/index.json"
 LEAST_VARIANCE: Final = 100.0
-"""With a smaller variance the number of runs is too far from normal for its standard score to mean anything."""
+"""Below this variance the number of runs is too far from a normal distribution for its standard score to mean anything."""
 
 Split = Literal["train", "valid"]
 Ints = npt.NDArray[np.int64]
@@ -33,7 +33,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
-    """A shard as the index states it; `path` is its name beside the index."""
+    """A shard as listed in the index; `path` is relative to the index."""
 
     path: str
     split: Split
@@ -104,7 +104,7 @@ class Census:
     def shuffle_z(self) -> float | None:
         """Standard score of the number of runs of equal sources in the train split (Barton and David 1957, any number of kinds).
 
-        Far below 0, documents of a source lie together: the split is not shuffled. None where sources are too few to judge.
+        Far below 0, documents of one source are next to each other: the split is not shuffled. None if sources are too few to judge.
         """
         counts = self.train_documents.values()
         n, squares, cubes = sum(counts), sum(c**2 for c in counts), sum(c**3 for c in counts)
@@ -116,7 +116,7 @@ class Census:
 
 
 @dataclass(slots=True)
-class Opened:
+class OpenedShards:
     """The checked shards of a run, memory-mapped."""
 
     index: Index
@@ -138,11 +138,11 @@ def read_index(folder: Path) -> Index:
     return index
 
 
-def open_shards(folder: Path) -> Opened:
+def open_shards(folder: Path) -> OpenedShards:
     """Map every shard and compare it with the index: digest, columns, numbers, token ids, and sums by source."""
     index = read_index(folder)
     _check_digest(folder / index.tokenizer.path, index.tokenizer.sha256)
-    opened = Opened(index, Census(index.tokenizer.vocab_size))
+    opened = OpenedShards(index, Census(index.tokenizer.vocab_size))
     for shard in index.shards:
         path = (folder / INDEX_FILE).with_name(shard.path)
         _check_digest(path, shard.sha256)
@@ -157,7 +157,7 @@ def open_shards(folder: Path) -> Opened:
         for source in opened.census.by_source["n_documents"]
     }
     if found != index.sources:
-        _damaged(folder / INDEX_FILE, "its sums by source are not those of the shards")
+        _damaged(folder / INDEX_FILE, "its sums by source differ from those of the shards")
     return opened
 
 
@@ -175,9 +175,9 @@ def _check_shard(path: Path, shard: Shard, index: Index, schema: pa.Schema, batc
         found["n_tokens"] += len(ids)
         highest = pc.max(ids).as_py() or 0
         if highest >= index.tokenizer.vocab_size:
-            _damaged(path, f"token id {highest} lies outside the vocabulary of {index.tokenizer.vocab_size}")
+            _damaged(path, f"token id {highest} is outside the vocabulary of {index.tokenizer.vocab_size}")
         if pc.any(pc.equal(ids, index.end_of_text)).as_py():
-            _damaged(path, f"the end-of-text token {index.end_of_text} stands within a document")
+            _damaged(path, f"a document contains the end-of-text token {index.end_of_text}")
     for name, number in found.items():
         if number != getattr(shard, name):
             _damaged(path, f"{name} is {number}, not {getattr(shard, name)} as index.json says")
@@ -185,10 +185,10 @@ def _check_shard(path: Path, shard: Shard, index: Index, schema: pa.Schema, batc
 
 def _check_digest(path: Path, sha256: str) -> None:
     if not path.is_file():
-        _damaged(path, "it is not there")
+        _damaged(path, "it is missing")
     if (found := sha256_of(path)) != sha256:
         _damaged(path, f"its sha256 is {found[:12]}..., not {sha256[:12]}... as index.json says")
 
 
 def _damaged(path: Path, what: str) -> NoReturn:
-    raise OutputError(f"{path} is damaged: {what}; run the recipe again with --resume, which makes damaged files anew")
+    raise OutputError(f"{path} is damaged: {what}; run the recipe again with --resume, which rewrites damaged files")

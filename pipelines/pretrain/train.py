@@ -1,4 +1,4 @@
-"""Windows -> a trained decoder and its losses; a training that was killed goes on from its checkpoint as if it had not been.
+"""Windows -> a trained decoder and its losses. A killed training continues from its checkpoint, with the same result.
 
 On a CPU the losses after a resume equal those of an uninterrupted training bit for bit, for the same number of threads.
 """
@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines.pretrain.data import IGNORED, HeldOut, Windows
-from pipelines.pretrain.model import Decoder
+from pipelines.pretrain.data import IGNORE_INDEX, HeldOut, WindowBatches
+from pipelines.pretrain.model import TransformerDecoder
 from schemas.errors import OutputError, RecipeError
 from schemas.files import whole_file
 from schemas.recipe import Pretrain
@@ -27,12 +27,12 @@ BETAS: Final = (0.9, 0.95)
 FINAL_RATIO: Final = 0.1
 """The learning rate ends at this share of its peak."""
 MOST_LOGITS: Final = {"cpu": 1 << 22, "cuda": 1 << 28}
-"""A batch is computed in pieces of at most so many logits: 16 MB on a CPU, where larger ones cost a quarter more time in fresh pages."""
+"""A batch is computed in pieces of at most this many logits: 16 MB on a CPU, where larger pieces take a quarter longer (page faults)."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Progress:
-    """How far a training has come and what it has measured."""
+class TrainingProgress:
+    """How far a training is, and its measurements so far; what a checkpoint stores."""
 
     step: int = 0
     losses: list[float] = field(default_factory=list)
@@ -43,62 +43,62 @@ class Progress:
 
 
 @dataclass(slots=True, kw_only=True)
-class Trained:
-    """What training leaves behind."""
+class TrainingResult:
+    """A finished training."""
 
-    progress: Progress
+    progress: TrainingProgress
     n_parameters: int
     device: str
     torch: str
     resumed_from: int
-    """The step of the checkpoint that it went on from; 0 for a training from the start."""
+    """The step of the checkpoint that it continued from; 0 without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """Where a training is kept, and the digest of everything that shapes it: a checkpoint with another one is not gone on with."""
+    """The file of a checkpoint, and the digest of everything that shapes the training; a checkpoint with another digest is ignored."""
 
     path: Path
     fingerprint: str
 
-    def save(self, model: Decoder, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
-        """Write it, whole or not at all."""
+    def save(self, model: TransformerDecoder, optimizer: torch.optim.Optimizer, progress: TrainingProgress) -> None:
+        """Write the checkpoint, whole or not at all."""
         state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "progress": asdict(progress)}
         with whole_file(self.path) as temporary:
             torch.save({"fingerprint": self.fingerprint, **state}, temporary)
 
-    def restore(self, model: Decoder, optimizer: torch.optim.Optimizer) -> Progress:
-        """Bring both to the state of the file, if there is one of this training; else leave them as they are."""
+    def restore(self, model: TransformerDecoder, optimizer: torch.optim.Optimizer) -> TrainingProgress:
+        """Restore both from the file, if it is of this training, and return its progress; else leave them as they are."""
         if not self.path.is_file():
-            return Progress()
+            return TrainingProgress()
         try:
             state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-            raise OutputError(f"{self.path} is damaged and cannot be gone on from; delete it to train from the start") from error
+            raise OutputError(f"{self.path} is damaged; delete it to train from the start") from error
         if state["fingerprint"] != self.fingerprint:
-            return Progress()
+            return TrainingProgress()
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        return Progress(**state["progress"])
+        return TrainingProgress(**state["progress"])
 
 
-def train(
+def train_decoder(
     config: Pretrain,
     seed: int,
     vocab_size: int,
-    windows: Windows,
+    windows: WindowBatches,
     held_out: dict[str, HeldOut],
     checkpoint: Checkpoint,
     on_step: Callable[[int, int, float], None],
-) -> Trained:
+) -> TrainingResult:
     """Train for config.steps steps in all, evaluating before the first, every valid_every and after the last."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = Decoder(config, vocab_size, seed).to(device)
+    model = TransformerDecoder(config, vocab_size, seed).to(device)
     optimizer = adamw(model, config)
     progress = checkpoint.restore(model, optimizer)
     resumed_from = progress.step
     if not progress.evaluations:
-        progress.evaluations.append((0, evaluate(model, held_out)))
+        progress.evaluations.append((0, held_out_nats(model, held_out)))
     while progress.step < config.steps:
         start = time.perf_counter()
         tokens, _ = windows.batch(progress.step)
@@ -113,17 +113,17 @@ def train(
         progress.step += 1
         last = progress.step == config.steps
         if last or progress.step % config.valid_every == 0:
-            progress.evaluations.append((progress.step, evaluate(model, held_out)))
+            progress.evaluations.append((progress.step, held_out_nats(model, held_out)))
         if last or progress.step % config.checkpoint_every == 0:
             checkpoint.save(model, optimizer, progress)
         on_step(progress.step, config.steps, loss)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    return Trained(
+    return TrainingResult(
         progress=progress, n_parameters=model.n_parameters(), device=name, torch=str(torch.__version__), resumed_from=resumed_from
     )
 
 
-def advance(model: Decoder, optimizer: torch.optim.Optimizer, tokens: Tensor, rate: float, clip_norm: float) -> float:
+def advance(model: TransformerDecoder, optimizer: torch.optim.Optimizer, tokens: Tensor, rate: float, clip_norm: float) -> float:
     """One step on windows (B, T + 1); the mean loss before it, in nats per token."""
     for group in optimizer.param_groups:
         group["lr"] = rate
@@ -140,8 +140,8 @@ def advance(model: Decoder, optimizer: torch.optim.Optimizer, tokens: Tensor, ra
 
 
 @torch.no_grad()
-def evaluate(model: Decoder, held_out: dict[str, HeldOut]) -> dict[str, float]:
-    """Nats that the model spends on all held-out tokens of each source."""
+def held_out_nats(model: TransformerDecoder, held_out: dict[str, HeldOut]) -> dict[str, float]:
+    """By source, the summed loss of all held-out tokens, in nats."""
     device = model.embedding.weight.device
     nats = {}
     for source, held in held_out.items():
@@ -152,20 +152,20 @@ def evaluate(model: Decoder, held_out: dict[str, HeldOut]) -> dict[str, float]:
     return nats
 
 
-def rows_at_once(model: Decoder, seq_len: int) -> int:
-    """How many windows are computed at once, at least one."""
+def rows_at_once(model: TransformerDecoder, seq_len: int) -> int:
+    """How many windows to compute at once, at least one."""
     return max(1, MOST_LOGITS[model.embedding.weight.device.type] // (seq_len * model.head.out_features))
 
 
-def cross_entropy(model: Decoder, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Nats summed over the targets that are not IGNORED; bfloat16 where a GPU computes it."""
+def cross_entropy(model: TransformerDecoder, inputs: Tensor, targets: Tensor) -> Tensor:
+    """Nats summed over the targets that are not IGNORE_INDEX; computed in bfloat16 on a GPU."""
     with torch.autocast(inputs.device.type, torch.bfloat16, enabled=inputs.is_cuda):
         logits = model(inputs)
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum")
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
 
 
-def adamw(model: Decoder, config: Pretrain) -> torch.optim.AdamW:
-    """AdamW that decays matrices and leaves the norms' gains alone."""
+def adamw(model: TransformerDecoder, config: Pretrain) -> torch.optim.AdamW:
+    """AdamW with weight decay for matrices, and none for the gains of norms."""
     parameters = list(model.parameters())
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},

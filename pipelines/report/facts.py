@@ -27,7 +27,7 @@ from schemas.errors import OutputError, RecipeError
 from schemas.hops import LEDGER
 from schemas.ledger import ADDRESS_NAMES, scan_ledger
 from schemas.manifest import read_run
-from schemas.recipe import Recipe
+from schemas.recipe import Recipe, redaction_column
 from schemas.stages import StageName
 
 REPORTED_STAGES: Final = tuple(name for name in StageName if name != StageName.REPORT)
@@ -424,10 +424,10 @@ class Facts:
     @cached_property
     def redacted(self) -> list[tuple[str, int, int]]:
         """Each kind of private value, how many were replaced, and in how many documents."""
-        kinds = [kind for kind in self.recipe.scrub.kinds if f"n_redacted_{kind}" in self.columns]
+        kinds = [kind for kind in self.recipe.scrub.kinds if redaction_column(kind) in self.columns]
         if not kinds:
             return []
-        counts = [pl.col(f"n_redacted_{kind}").cast(pl.Int64) for kind in kinds]
+        counts = [pl.col(redaction_column(kind)).cast(pl.Int64) for kind in kinds]
         values, documents = (
             self.documents.select(totals).collect().row(0) for totals in ([c.sum() for c in counts], [(c > 0).sum() for c in counts])
         )
@@ -439,7 +439,7 @@ class Facts:
         kinds = [kind for kind, _, _ in self.redacted]
         if not kinds:
             return {}
-        sums = self.documents.group_by("source").agg(pl.col(f"n_redacted_{kind}").cast(pl.Int64).sum().alias(kind) for kind in kinds)
+        sums = self.documents.group_by("source").agg(pl.col(redaction_column(kind)).cast(pl.Int64).sum().alias(kind) for kind in kinds)
         return {row.pop("source"): row for row in sums.sort("source").collect().to_dicts()}
 
     @cached_property

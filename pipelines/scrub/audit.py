@@ -1,4 +1,4 @@
-"""Where values stood, told without telling them: positions are followed back through every rewriting to the text as it came."""
+"""Where values were, without the values: positions are mapped back through every rewriting to the original text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from pipelines.scrub.rewrite import Ints, Spans
+from pipelines.scrub.spans import Ints, PrivateSpans
 from schemas.buffers import Bytes, Offsets
 
 AUDIT: Final = pa.schema(
@@ -24,39 +24,39 @@ AUDIT: Final = pa.schema(
         pa.field("mode", pa.large_string(), nullable=False),
     ]
 )
-"""One row a value: the field it stood in (text, url or meta.NAME) and its place there before scrubbing; never the value."""
+"""One row per value: the field it was in (text, url or meta.NAME) and its position there before scrubbing; never the value."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trail:
-    """What was rewritten so far: places in the text as it is now, in order, and the places that they took in the text as it came."""
+class PositionMap:
+    """What was rewritten so far, in text order: spans of the current text, and the spans of the original text that they replace."""
 
     starts: Ints
     ends: Ints
-    first: Ints
-    last: Ints
+    original_starts: Ints
+    original_ends: Ints
 
     @classmethod
-    def at(cls, offset: int) -> Trail:
-        """Nothing rewritten; the buffer's text starts at `offset`."""
+    def at(cls, offset: int) -> PositionMap:
+        """The map before any rewriting; the buffer's text starts at `offset`."""
         here = np.array([offset], np.int64)
         return cls(here, here, here, here)
 
-    def back(self, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
-        """Places in the text as it came: of what lies within a rewritten place, the whole place."""
+    def to_original(self, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
+        """(starts, ends) in the original text; a position within a rewritten span maps to the whole span."""
         before = np.searchsorted(self.starts, starts, side="right") - 1
         within = starts < self.ends[before]
-        firsts = np.where(within, self.first[before], self.last[before] + starts - self.ends[before])
+        firsts = np.where(within, self.original_starts[before], self.original_ends[before] + starts - self.ends[before])
         before = np.maximum(np.searchsorted(self.starts, ends, side="left") - 1, 0)
         within = ends <= self.ends[before]
-        lasts = np.where(within, self.last[before], self.last[before] + ends - self.ends[before])
+        lasts = np.where(within, self.original_ends[before], self.original_ends[before] + ends - self.ends[before])
         return firsts, np.maximum(lasts, firsts)
 
-    def forward(self, cut: Spans, fresh: Spans) -> Trail:
-        """After `cut` was rewritten to `fresh`."""
+    def after(self, cut: PrivateSpans, fresh: PrivateSpans) -> PositionMap:
+        """The map after the spans `cut` were replaced by the spans `fresh`."""
         if not len(cut):
             return self
-        first, last = self.back(cut.starts, cut.ends)
+        first, last = self.to_original(cut.starts, cut.ends)
         following = np.searchsorted(cut.ends, self.starts, side="right")
         covered = np.append(cut.starts, np.iinfo(np.int64).max)[following] < self.ends
         covered[0] = False  # the beginning of the buffer
@@ -67,16 +67,16 @@ class Trail:
         kept[0] = False
         width = self.ends - self.starts
         order = np.argsort(np.concatenate([starts[kept], fresh.starts]), kind="stable")
-        return Trail(
+        return PositionMap(
             np.append(base, np.concatenate([starts[kept], fresh.starts])[order]),
             np.append(base, np.concatenate([(starts + width)[kept], fresh.ends])[order]),
-            np.append(self.first[0], np.concatenate([self.first[kept], first])[order]),
-            np.append(self.last[0], np.concatenate([self.last[kept], last])[order]),
+            np.append(self.original_starts[0], np.concatenate([self.original_starts[kept], first])[order]),
+            np.append(self.original_ends[0], np.concatenate([self.original_ends[kept], last])[order]),
         )
 
 
-def in_characters(data: Bytes, offsets: Offsets, rows: Ints, places: Ints) -> Ints:
-    """Bytes of the buffer as characters of their rows: a character begins with every byte that does not continue one."""
+def character_offsets(data: Bytes, offsets: Offsets, rows: Ints, places: Ints) -> Ints:
+    """int64[n]: byte positions of the buffer as character positions in their rows (a character begins at each non-continuation byte)."""
     found = np.zeros(len(places), np.int64)
     for row in np.unique(rows):
         mine = rows == row

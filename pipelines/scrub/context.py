@@ -1,4 +1,4 @@
-"""What the words and characters around a number say about it."""
+"""What the words and characters around a candidate say about it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Final
 
 from pipelines.scrub.candidates import Window
 
-# A comma glues decimals and thousands ("1,234,567"), not the members of a list. No rule here may wait for the number on the
-# other side of a mark to be replaced first: a list of values would then be eaten one by one, in as many passes.
+# A comma joins decimals and thousands ("1,234,567"), not the members of a list. No rule here may depend on the replacement of the number
+# on the other side of a mark: a list of values would then be replaced one by one, in as many passes.
 _GLUED_BEFORE: Final = re.compile(rb"(?:[A-Za-z0-9_]|[A-Za-z0-9_][-/]|[A-Za-z_][\\~^]|(?<!\d)(?<!\d[-. ])\d{1,3},)\Z")
 _GLUED_AFTER: Final = re.compile(rb"[A-Za-z0-9_]|[-/][A-Za-z0-9_]|\\[A-Za-z]|,\d{1,3}(?![\d/:-])(?![. ]\d)")
 _IN_DOI: Final = re.compile(rb"10\.\d{4,9}/\S*\Z")
@@ -27,10 +27,10 @@ def is_in_doi(window: Window) -> bool:
 
 
 def hide_placeholders(before: bytes) -> bytes:
-    """Without the placeholders, whose names are words such as PHONE: what was written says nothing about what comes next."""
+    """The context without placeholders, whose names are words such as PHONE: a replacement says nothing about what comes next."""
     return _PLACEHOLDER.sub(b"\0", before) if b">" in before else before
 
 
-def words(context: bytes) -> str:
-    """The context as text, without characters that its ends cut; "" where it has no words, as in tables of numbers."""
+def words_in(context: bytes) -> str:
+    """The context as text, without characters that its ends cut off; "" if it has no words, as in tables of numbers."""
     return context.decode("utf-8", "ignore") if _WORD.search(context) else ""

@@ -1,9 +1,7 @@
-"""Documents and hosts with too many private values: rules over the counts that scrub leaves behind.
-
-They judge as the rules of the filters do, in their ledger.
+"""Documents and hosts with too many private values: rules over the counts that scrub writes, applied and recorded like filter rules.
 
 Dolma drops documents with more than five values (arXiv 2402.00159); LLaMA 2 leaves out sites known for a high volume of personal
-data (arXiv 2307.09288), which `by_host` finds.
+data (arXiv 2307.09288), which `values_by_host` finds.
 """
 
 from __future__ import annotations
@@ -16,12 +14,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.recipe import Scrub
+from schemas.recipe import Scrub, redaction_column, redaction_columns
 
 
-def judge(scrubbed: pa.RecordBatch, config: Scrub) -> Iterator[tuple[str, npt.NDArray[np.bool_], npt.NDArray[np.float64], float]]:
-    """(rule, which rows break it, their values, the limit) for each rule that is set, on a batch of `scrub_batch`."""
-    counts = {kind: scrubbed.column(f"n_redacted_{kind}").to_numpy().astype(np.float64) for kind in config.kinds}
+def judge_density(scrubbed: pa.RecordBatch, config: Scrub) -> Iterator[tuple[str, npt.NDArray[np.bool_], npt.NDArray[np.float64], float]]:
+    """(rule, bool[n] rows that break it, float64[n] values, limit) for each rule that is set; the batch is one of `scrub_batch`."""
+    counts = {kind: scrubbed.column(redaction_column(kind)).to_numpy().astype(np.float64) for kind in config.kinds}
     values = sum(counts.values(), np.zeros(scrubbed.num_rows))
     rules = [(f"scrub.modes.{kind}", counts[kind], 0.0) for kind in config.kinds if config.mode(kind) == "drop_document"]
     if config.max_values is not None:
@@ -37,8 +35,8 @@ def per_1000_chars(scrubbed: pa.RecordBatch, values: npt.NDArray[np.float64]) ->
     return 1000.0 * values / np.maximum(chars, 1)
 
 
-def hosts_of(url: pa.Array) -> pl.Series:
-    """The host of every URL, lower-cased; null where there is none."""
+def url_hosts(url: pa.Array) -> pl.Series:
+    """The host of every URL, in lower case; null without one."""
     return pl.DataFrame({"url": pl.Series(pl.from_arrow(url), dtype=pl.String)}).select(_host(pl.col("url"))).to_series()
 
 
@@ -46,16 +44,16 @@ def _host(url: pl.Expr) -> pl.Expr:
     return url.str.extract(r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:]+)", 1).str.to_lowercase()
 
 
-def by_host(scrubbed: pa.Table) -> pl.DataFrame:
-    """host, documents, values, chars and values_per_1000_chars of a table with url, text and n_redacted_*, the densest host first.
+def values_by_host(scrubbed: pa.Table) -> pl.DataFrame:
+    """host, documents, values, chars and values_per_1000_chars, the densest host first, of a table with url, text and n_redacted_*.
 
-    Documents without a URL count under the host null."""
+    Documents without a URL count under the host null.
+    """
     frame = pl.DataFrame(scrubbed)
-    counted = [name for name in frame.columns if name.startswith("n_redacted_")]
     return (
         frame.select(
             host=_host(pl.col("url")),
-            values=pl.sum_horizontal(pl.lit(0, pl.UInt64), *(pl.col(name).cast(pl.UInt64) for name in counted)),
+            values=pl.sum_horizontal(pl.lit(0, pl.UInt64), *(pl.col(name).cast(pl.UInt64) for name in redaction_columns(frame.columns))),
             chars=pl.col("text").str.len_chars().cast(pl.UInt64),
         )
         .group_by("host")

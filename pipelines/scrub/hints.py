@@ -1,4 +1,4 @@
-"""Parts of words that must stand near a private value: where they are, or whether one is in what stands before a candidate."""
+"""Parts of words that must be near a private value: where they are in a text, and whether one precedes a candidate."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from schemas.buffers import Bytes, Offsets
 Hints = tuple[bytes, ...]
 
 
-def places_of(hints: Hints, data: Bytes, first: int, stop: int) -> npt.NDArray[np.int64]:
-    """Where in data[first:stop] a hint stands as it is spelled, in order."""
-    found: npt.NDArray[np.int64] = _places_of(data, first, stop, *_table(hints))
+def hint_positions(hints: Hints, data: Bytes, first: int, stop: int) -> npt.NDArray[np.int64]:
+    """int64[m]: where in data[first:stop] a hint begins, ascending; upper and lower case differ."""
+    found: npt.NDArray[np.int64] = _hint_positions(data, first, stop, *_table(hints))
     return found
 
 
-def said_before(hints: Hints, data: Bytes, offsets: Offsets, candidates: Candidates) -> npt.NDArray[np.bool_]:
-    """bool[n]: whether a hint stands in the CONTEXT bytes of the row before a candidate; Latin letters in either case match small ones."""
-    found: npt.NDArray[np.bool_] = _said_before(data, offsets, candidates.rows, candidates.starts, *_table(hints))
+def has_hint_before(hints: Hints, data: Bytes, offsets: Offsets, candidates: Candidates) -> npt.NDArray[np.bool_]:
+    """bool[n]: whether a hint is in the CONTEXT bytes of the row before each candidate; ASCII letters match in either case."""
+    found: npt.NDArray[np.bool_] = _has_hint_before(data, offsets, candidates.rows, candidates.starts, *_table(hints))
     return found
 
 
 @functools.cache
 def _table(hints: Hints) -> tuple[npt.NDArray[np.uint16], Bytes, npt.NDArray[np.int64]]:
-    """(one more than the first hint that two bytes begin, 0 for none; all hints in a row, where each begins and the last ends)."""
+    """(by two bytes, one more than the first hint that begins with them, 0 for none; all hints joined; where each begins, and the end)."""
     hints = tuple(sorted(hints))
     begins = np.zeros(1 << 16, np.uint16)
     for number in reversed(range(len(hints))):
@@ -37,20 +37,20 @@ def _table(hints: Hints) -> tuple[npt.NDArray[np.uint16], Bytes, npt.NDArray[np.
 
 
 @numba.njit(cache=True, nogil=True)
-def _small(byte):  # type: ignore[no-untyped-def]
+def _lower(byte):  # type: ignore[no-untyped-def]
     return byte + 0x20 if 0x41 <= byte <= 0x5A else byte
 
 
 @numba.njit(cache=True, nogil=True)
 def _goes_on(data, at, stop, begun, hints, bounds, any_case):  # type: ignore[no-untyped-def]
-    """Whether a hint stands at `at`; `begun` is the first of those whose two first bytes do."""
+    """Whether a hint is at `at`; `begun` is the first hint that begins with the two bytes there."""
     for hint in range(begun, len(bounds) - 1):
         if hints[bounds[hint]] != hints[bounds[begun]] or hints[bounds[hint] + 1] != hints[bounds[begun] + 1]:
             return False
         same, length = 2, bounds[hint + 1] - bounds[hint]
         while same < length and at + same < stop:
             byte = np.int64(data[at + same])
-            if (_small(byte) if any_case else byte) != hints[bounds[hint] + same]:
+            if (_lower(byte) if any_case else byte) != hints[bounds[hint] + same]:
                 break
             same += 1
         if same == length:
@@ -59,7 +59,7 @@ def _goes_on(data, at, stop, begun, hints, bounds, any_case):  # type: ignore[no
 
 
 @numba.njit(cache=True, nogil=True)
-def _places_of(data, first, stop, begins, hints, bounds):  # type: ignore[no-untyped-def]
+def _hint_positions(data, first, stop, begins, hints, bounds):  # type: ignore[no-untyped-def]
     found = np.empty(max(0, stop - first), np.int64)  # pages that stay unused cost nothing
     n = 0
     for at in range(first, stop - 1):
@@ -71,11 +71,11 @@ def _places_of(data, first, stop, begins, hints, bounds):  # type: ignore[no-unt
 
 
 @numba.njit(cache=True, nogil=True)
-def _said_before(data, offsets, rows, starts, begins, hints, bounds):  # type: ignore[no-untyped-def]
+def _has_hint_before(data, offsets, rows, starts, begins, hints, bounds):  # type: ignore[no-untyped-def]
     found = np.zeros(len(rows), np.bool_)
     for i in range(len(rows)):
         for at in range(max(offsets[rows[i]], starts[i] - CONTEXT), starts[i] - 1):
-            begun = np.int64(begins[_small(np.int64(data[at])) << 8 | _small(np.int64(data[at + 1]))])
+            begun = np.int64(begins[_lower(np.int64(data[at])) << 8 | _lower(np.int64(data[at + 1]))])
             if begun and _goes_on(data, at, starts[i], begun - 1, hints, bounds, True):
                 found[i] = True
                 break

@@ -1,4 +1,4 @@
-"""Numbers that name a person or an account, each held to its own checksum and issuer: cards, IBANs, identity numbers."""
+"""Cards, IBANs and identity numbers, each held to its own checksum and issuer."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import stdnum.us.ssn
 from stdnum import numdb
 from stdnum.exceptions import ValidationError
 
-from pipelines.scrub.candidates import Window
-from pipelines.scrub.context import is_glued, words
-
-Span = tuple[int, int]
+from pipelines.scrub.candidates import IBAN, Window, shape
+from pipelines.scrub.context import is_glued, words_in
+from pipelines.scrub.kind import Kind, Span, form, numbers, numbers_of_digits
+from pipelines.scrub.national import SOCIAL_SECURITY_SHAPES
 
 # First and last prefix of a range of issuer numbers, and the lengths that its cards have.
 _ISSUERS: Final = (
@@ -49,8 +49,8 @@ _ISSUERS: Final = (
 _JOINT: Final = rb"[ .-]|\xc2\xa0|\xe2\x80[\x89\x90-\x95\xaf]"
 _GAP: Final = rb"(?P<gap>%b)" % _JOINT
 _CARD_FORMS: Final = tuple(
-    re.compile(form)
-    for form in (
+    re.compile(pattern)
+    for pattern in (
         rb"\d{12,19}\Z",
         rb"\d{4}%b\d{4}(?P=gap)\d{4}(?P=gap)\d{4}(?P=gap)\d{1,3}(?!\d)" % _GAP,
         rb"\d{4}%b\d{4}(?P=gap)\d{4}(?P=gap)\d{4}(?!\d)(?!(?P=gap)\d{4})" % _GAP,
@@ -82,9 +82,9 @@ _SSN_CUE: Final = re.compile(
 
 
 def find_payment_card(window: Window) -> Iterator[Span]:
-    """A number with the check digit of a card: of a known issuer and usual length, or where the words before speak of a card."""
-    for form in _CARD_FORMS:
-        match = form.match(window.value)
+    """A number with a valid check digit that has a known issuer and usual length, or follows words about cards."""
+    for pattern in _CARD_FORMS:
+        match = pattern.match(window.value)
         is_phone = window.before.endswith(b"+") and len(match[0]) < 16 if match else False  # E.164
         if match and not is_phone and not is_glued(window) and _is_card(match[0], window.before):
             yield match.span()
@@ -93,13 +93,13 @@ def find_payment_card(window: Window) -> Iterator[Span]:
 
 def _is_card(number: bytes, before: bytes) -> bool:
     digits = re.sub(rb"\D", b"", number).decode()
-    if not stdnum.luhn.is_valid(digits):  # mistyped, but called a card and grouped like one
-        return not number.isdigit() and len(digits) == 16 and _is_issued(digits) and bool(_CALLED_CARD.search(words(before)))
-    return bool(_CARD_CUE.search(words(before))) or _is_plain_card(digits, before)
+    if not stdnum.luhn.is_valid(digits):  # mistyped, but labelled as a card and grouped like one
+        return not number.isdigit() and len(digits) == 16 and _is_issued(digits) and bool(_CALLED_CARD.search(words_in(before)))
+    return bool(_CARD_CUE.search(words_in(before))) or _is_plain_card(digits, before)
 
 
 def _is_plain_card(digits: str, before: bytes) -> bool:
-    """Whether the digits alone tell a card; longer ones are issued in numbers by UnionPay only."""
+    """Whether the digits alone identify a card; of the issuers, only UnionPay has many with more than 16 digits."""
     is_usual = len(digits) in _USUAL_LENGTHS or (digits.startswith("62") and len(digits) > max(_USUAL_LENGTHS))
     return is_usual and _is_issued(digits) and not _CODE_BEFORE.search(before)
 
@@ -109,15 +109,15 @@ def _is_issued(digits: str) -> bool:
 
 
 def find_iban(window: Window) -> Iterator[Span]:
-    """An IBAN of its country's length and pattern with valid check digits, in one piece or in groups; or what is directly called one.
+    """An IBAN with its country's length and pattern and valid check digits, in one piece or in groups; or a code directly after "IBAN".
 
-    What is called a bank account is one if it has its country's length.
+    After "bank account", a code needs its country's length only.
     """
     valid = next(_valid_iban(window), None)
     if valid is not None:
         yield valid
         return
-    like, before = _LIKE_IBAN.match(window.value), words(window.before)
+    like, before = _LIKE_IBAN.match(window.value), words_in(window.before)
     if like and (_CALLED_IBAN.search(before) or (_CALLED_ACCOUNT.search(before) and _has_length_of_iban(like[0]))):
         yield like.span()
 
@@ -172,14 +172,20 @@ def _is_region(code: str) -> bool:
 
 
 def find_us_ssn(window: Window) -> Iterator[Span]:
-    """A US Social Security number with its hyphens; joined otherwise or in one piece only where the words before name it."""
+    """A US Social Security number with hyphens; with other separators or without, only after words that name it."""
     match = _SSN.match(window.value)
     if not match:
         match = _SSN_LOOSE.match(window.value)
-        if not match or not _SSN_CUE.search(words(window.before)):
+        if not match or not _SSN_CUE.search(words_in(window.before)):
             return
     digits = re.sub(rb"\D", b"", match[0])
-    # The library knows numbers that were printed in advertisements; what is called one is taken all the same.
-    is_issued = stdnum.us.ssn.is_valid(digits.decode()) or (_SSN_ISSUED.fullmatch(digits) and _SSN_CUE.search(words(window.before)))
+    # The library refuses numbers that were printed in advertisements; after words that name them they are accepted.
+    is_issued = stdnum.us.ssn.is_valid(digits.decode()) or (_SSN_ISSUED.fullmatch(digits) and _SSN_CUE.search(words_in(window.before)))
     if is_issued and not is_glued(window):
         yield match.span()
+
+
+IBAN_NUMBER: Final = Kind("iban", form(IBAN), find_iban, "mod 97, country's pattern")
+CN_RESIDENT_ID: Final = Kind("cn_resident_id", numbers(shape(18), shape(6, 8, 4)), find_cn_resident_id, "mod 11-2, region, date")
+PAYMENT_CARD: Final = Kind("payment_card", numbers_of_digits(12, 31), find_payment_card, "Luhn, issuer")
+US_SSN: Final = Kind("us_ssn", SOCIAL_SECURITY_SHAPES, find_us_ssn, "ranges")

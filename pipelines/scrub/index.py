@@ -1,7 +1,7 @@
-"""What lets somebody be found later: one row a document, written beside the pool, and which rows a request names.
+"""The index that takedown requests are looked up in: one row per document, written beside the pool.
 
-A row has the document's URL as scrubbed, its host, and hashes of the URL as it came, of its e-mail addresses and telephone numbers.
-Hashes are cut to 8 bytes: of 10^10 values not one in a million requests then meets another's by chance, in a quarter of the room.
+A row has the document's scrubbed URL, its host, and hashes of its original URL, e-mail addresses and telephone numbers. Hashes are cut to
+8 bytes, a quarter of the room: among 10^10 values, fewer than one request in a million then matches another's value by chance.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
-from pipelines.scrub.digests import Digests, lists_of
+from pipelines.scrub.digests import ContactDigests, digest_lists
 from pipelines.text.domains import covered, domains_of, hosts_of
 from pipelines.text.urls import canonical_urls, digest_of, plain_url, url_digests
 
@@ -24,7 +24,7 @@ INDEX: Final = pa.schema(
         pa.field("url", pa.large_string()),
         pa.field("host", pa.large_string()),
         pa.field("url_hash", pa.binary(HASH_BYTES)),
-        # Null where the recipe keeps no hashes of values.
+        # Null if the recipe keeps no hashes of values.
         pa.field("email_hashes", pa.large_list(pa.binary(HASH_BYTES))),
         pa.field("phone_hashes", pa.large_list(pa.binary(HASH_BYTES))),
     ]
@@ -32,8 +32,8 @@ INDEX: Final = pa.schema(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a request names; hashes are whole sha256 digests."""
+class TakedownRequest:
+    """What a takedown request names; hashes are whole sha256 digests."""
 
     urls: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
@@ -42,8 +42,8 @@ class Asked:
     doc_ids: tuple[bytes, ...] = ()
 
 
-def index_rows(scrubbed: pa.RecordBatch, raw_url: pa.Array, digests: Digests | None) -> pa.RecordBatch:
-    """INDEX rows of scrubbed documents; `raw_url` are their URLs as they came."""
+def index_rows(scrubbed: pa.RecordBatch, raw_url: pa.Array, digests: ContactDigests | None) -> pa.RecordBatch:
+    """INDEX rows of scrubbed documents; `raw_url` has their original URLs."""
     n = scrubbed.num_rows
     columns = [
         scrubbed.column("doc_id"),
@@ -51,15 +51,15 @@ def index_rows(scrubbed: pa.RecordBatch, raw_url: pa.Array, digests: Digests | N
         hosts_of(scrubbed.column("url")).to_arrow().cast(pa.large_string()),
         pa.array(url_digests(raw_url, HASH_BYTES), pa.binary(HASH_BYTES)),
         *(
-            pa.nulls(n, INDEX.field("email_hashes").type) if one is None else lists_of(one, n, HASH_BYTES)
+            pa.nulls(n, INDEX.field("email_hashes").type) if one is None else digest_lists(one, n, HASH_BYTES)
             for one in ((None, None) if digests is None else (digests.emails, digests.phones))
         ),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=INDEX)
 
 
-def matching(index: pl.DataFrame, asked: Asked) -> pl.DataFrame:
-    """(doc_id, reason) of the documents that a request names; of several reasons the first of doc_id, url, host, email, phone."""
+def match_request(index: pl.DataFrame, asked: TakedownRequest) -> pl.DataFrame:
+    """(doc_id, reason) of the documents that a request names; of several reasons, the first of doc_id, url, host, email, phone."""
     index = index.with_row_index("row")
     found = [
         _where(index, pl.col("doc_id").is_in(list(asked.doc_ids)), "doc_id"),
@@ -74,7 +74,7 @@ def matching(index: pl.DataFrame, asked: Asked) -> pl.DataFrame:
 
 
 def _of_urls(index: pl.DataFrame, urls: pl.Series) -> pl.DataFrame:
-    """Rows of these URLs. Earlier versions hashed another form, so theirs are also compared with the URL as it stands in the index."""
+    """Rows of these URLs. Earlier versions hashed another form of a URL, so the URL in the index is compared, too."""
     forms = canonical_urls(urls)
     hashes = [digest_of(form, HASH_BYTES) for form in {*forms, *urls.to_frame("url").select(plain_url(pl.col("url"))).to_series()}]
     hosts = hosts_of(urls.to_arrow()).str.replace(r"^www\.", "")

@@ -1,7 +1,7 @@
-"""Measured documents -> those of nobody who asked to be left out, scrubbed; of the others no more than a ledger row stays.
+"""Measured documents -> the scrubbed documents of everyone who did not opt out; of the others, only a ledger row stays.
 
-Addresses are looked up before anything else is done. An e-mail address or a telephone number is known only when the finders have seen
-the text, so those are looked up among what was found; nothing but hashes is compared, and nothing but hashes goes on.
+URLs and hosts are looked up first. E-mail addresses and telephone numbers are known only after scrubbing, so they are looked up among the
+values found. Only hashes are compared and handed on.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 import pyarrow as pa
 
-from pipelines.scrub.digests import Digests, digests_of
+from pipelines.scrub.digests import ContactDigests, contact_digests
 from pipelines.scrub.index import index_rows
-from pipelines.scrub.rewrite import Ints
-from pipelines.scrub.scrub import audit_of, ids_of, scrub_fields, strings
+from pipelines.scrub.scrub import audit_rows, column_or_nulls, doc_ids, scrub_fields
+from pipelines.scrub.spans import Ints
 from pipelines.text.domains import Domains, covered, hosts_of, read_domains
 from pipelines.text.lists import read_lines
 from pipelines.text.urls import url_digests
@@ -33,8 +33,8 @@ _SHA256_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Lists:
-    """Who asked to be left out."""
+class OptOutLists:
+    """Who opted out, and how it is recorded."""
 
     urls: frozenset[bytes]
     hosts: Domains | None
@@ -44,7 +44,7 @@ class Lists:
 
     @classmethod
     def of(cls, config: OptOut) -> Self:
-        """Read the lists; RecipeError names a line that is no entry, without showing it."""
+        """Read the lists; RecipeError names a malformed line by its number, without its content."""
         return cls(
             _read_urls(config.urls) if config.urls else frozenset(),
             read_domains(config.hosts, "opt_out.hosts") if config.hosts else None,
@@ -54,8 +54,8 @@ class Lists:
         )
 
 
-class Admitted(NamedTuple):
-    """What became of a batch."""
+class AdmittedDocuments(NamedTuple):
+    """A batch after opt-outs and scrubbing."""
 
     documents: pa.RecordBatch
     """Scrubbed."""
@@ -64,37 +64,37 @@ class Admitted(NamedTuple):
     index: pa.RecordBatch
     """INDEX rows of the documents, one each."""
     left_out: pa.RecordBatch
-    """LEDGER rows of the others."""
+    """LEDGER rows of the documents that were left out."""
 
 
-def admit(batch: pa.RecordBatch, lists: Lists, scrub: Scrub) -> Admitted:
-    """Leave out what the lists name, and scrub the rest."""
+def admit(batch: pa.RecordBatch, lists: OptOutLists, scrub: Scrub) -> AdmittedDocuments:
+    """Leave out the documents that the lists name, and scrub the others."""
     by_address = _by_address(batch.column("url"), lists)
     admitted = batch.filter(pa.array(by_address == _STAYS))
     scrubbed, found = scrub_fields(admitted, scrub)
     wanted = lists.index_values or lists.emails or lists.phones
-    digests = digests_of(found, strings(admitted, "lang"), admitted.column("url"), scrub) if wanted else Digests((), ())
+    digests = contact_digests(found, column_or_nulls(admitted, "lang"), admitted.column("url"), scrub) if wanted else ContactDigests((), ())
     by_value = _by_value(digests, admitted.num_rows, lists)
     reasons = by_address
     reasons[by_address == _STAYS] = by_value
     stays = pa.array(by_value == _STAYS)
-    audit = audit_of(found, ids_of(admitted), scrub)
+    audit = audit_rows(found, doc_ids(admitted), scrub)
     if (by_value != _STAYS).any():
         ids = scrubbed.column("doc_id").filter(stays)
         audit = audit.filter(pa.compute.is_in(audit.column("doc_id"), ids))
     index = index_rows(scrubbed, admitted.column("url"), digests if lists.index_values else None)
-    return Admitted(scrubbed.filter(stays), audit, index.filter(stays), _left_out(batch, reasons))
+    return AdmittedDocuments(scrubbed.filter(stays), audit, index.filter(stays), _left_out(batch, reasons))
 
 
 def _left_out(batch: pa.RecordBatch, reasons: Ints) -> pa.RecordBatch:
-    """LEDGER rows of the rows that have a reason."""
+    """LEDGER rows of the documents that have a reason."""
     leaves = reasons != _STAYS
     without_text = batch.select([name for name in batch.schema.names if name != "raw_text"])
     names = pa.array(REASONS, pa.large_string()).take(pa.array(reasons[leaves]))
     return entries(without_text.filter(pa.array(leaves)), STAGE, Outcome.DROPPED, reason=names)
 
 
-def _by_address(url: pa.Array, lists: Lists) -> Ints:
+def _by_address(url: pa.Array, lists: OptOutLists) -> Ints:
     """Places in REASONS."""
     reasons = np.full(len(url), _STAYS)
     if lists.hosts is not None:
@@ -104,7 +104,7 @@ def _by_address(url: pa.Array, lists: Lists) -> Ints:
     return reasons
 
 
-def _by_value(digests: Digests, n: int, lists: Lists) -> Ints:
+def _by_value(digests: ContactDigests, n: int, lists: OptOutLists) -> Ints:
     """Places in REASONS."""
     reasons = np.full(n, _STAYS)
     reasons[_documents_with(lists.phones, digests.phones)] = 3
@@ -127,11 +127,11 @@ def _read_hashes(path: str, key: str) -> frozenset[bytes]:
     found = set()
     for number, line in read_lines(path, key, "hashes"):
         if not is_sha256(line):
-            raise RecipeError(f"{key}: {path}, line {number}: write one sha256 a line, 64 hex digits, of the value in its normal form")
+            raise RecipeError(f"{key}: {path}, line {number} is not a sha256; write one hash of 64 hex digits per line")
         found.add(bytes.fromhex(line))
     return frozenset(found)
 
 
 def is_sha256(text: str) -> bool:
-    """Whether it is one in hex."""
+    """Whether the text is a sha256 in hex."""
     return bool(re.fullmatch(r"[0-9A-Fa-f]{64}", text))

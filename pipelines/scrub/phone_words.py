@@ -1,4 +1,4 @@
-"""Words around a number that call it a telephone number, or something else; in the languages that put them on most pages."""
+"""Words around a number that label it as a telephone number or as something else, in the most frequent languages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipelines.scrub.hints import Hints
 
 
 def _cases(hint: str) -> tuple[str, ...]:
-    """The hint with a capital and in capitals, if it has letters that are not of ASCII."""
+    """The hint with an initial capital and in capitals, if it has letters outside ASCII."""
     return () if hint.isascii() else (hint.title(), hint.upper())
 
 
@@ -45,9 +45,9 @@ _SOFT: Final = (
     r")\b|予約|预约|預約|客服|контакт)"
 )
 SOFT_CUE: Final = re.compile(_SOFT, re.IGNORECASE)
-"""Words after which numbers in groups are telephone numbers if they are valid where the document is from,"""
+"""After these words, a grouped number is a telephone number if it is valid in a region that the document is from;"""
 SOFT_LABEL: Final = re.compile(_SOFT + _FILLER, re.IGNORECASE)
-"""and directly after them also where it may be from."""
+"""directly after them, also if it is valid in a region that the document may be from."""
 _WHOM: Final = r"(?:\s(?:me|us|him|her|them|now|today|toll[\s-]free|directly|back|our\soffice|the\soffice|reception))?"
 CALL: Final = re.compile(
     rf"\b(?:call|calling|dial|text|ring|reach|contact|phone|telephone|answer|answering|sms){_WHOM}(?:\s(?:at|on|via))?[\s:]*\Z"
@@ -72,4 +72,4 @@ _HINTS: Final = (
     " संपर्क ফোন মোবাইল தொலைபேசி ఫోన్ điện sđt động"
 )
 HINTS: Final[Hints] = tuple(sorted({form.encode() for hint in _HINTS.split() for form in (hint, *_cases(hint))}))
-"""Parts of words, one of which stands in every label and cue; Latin letters without marks match in either case as they are."""
+"""Parts of words, one of which is in every label and cue; ASCII letters match in either case."""

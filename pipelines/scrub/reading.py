@@ -1,8 +1,8 @@
-"""Text as it reads: digits of every script, letters and signs of full width, and escaped characters as ASCII; hidden characters as nothing.
+"""Text as a person reads it: digits of every script, full-width forms and escapes become ASCII; hidden characters disappear.
 
-Where such a character stands in or beside what may be a number or an address, the text around it is scanned once more as it reads; what is
-found there is replaced where it stands. `％` and other signs that look like ASCII are read so; dashes, blanks and full stops between
-letters or digits, too, and a line break after an `@`. Text that holds none of this costs nothing.
+Where such a character is in or next to a possible number or address, the text around it is scanned a second time, as it reads, and what is
+found is replaced in the original. Signs that look like ASCII, such as `％`, are converted, and so are dashes, blanks and full stops between
+letters or digits, and a line break after an `@`. Text without such characters costs nothing.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 HIDDEN: Final = 1
-"""In `readings`: the character reads as nothing."""
+"""In `readings`: the character is not visible."""
 IN_NUMBER: Final = 1
-"""The character stands in or beside a number, an `@` or a `+`, where it always matters,"""
+"""The character is in or next to a number, an `@` or a `+`, where it always matters,"""
 IN_WORD: Final = 2
 """or within a word, where it may be part of an address."""
 
 NEAR: Final = 320
-"""Bytes on either side of a character that reads otherwise: a finder's context and the longest values."""
+"""Bytes that are read on either side of such a character: a finder's context and the longest values."""
 
 _TABLE_SIZE: Final = 0x20000  # past the last digit outside of ASCII
 _PROLONGED: Final = 0x30FC  # the Japanese mark of a long vowel, also written as a hyphen between digits
@@ -72,18 +72,18 @@ def readings() -> Bytes:
     return table
 
 
-def as_it_reads(data: Bytes, offsets: Offsets, at: Ints) -> tuple[Bytes, Offsets, Ints, Ints]:
-    """(data, offsets, starts int64[m], ends int64[m]): as it reads, what stands within NEAR bytes of the places `at`, ascending.
+def text_as_read(data: Bytes, offsets: Offsets, at: Ints) -> tuple[Bytes, Offsets, Ints, Ints]:
+    """(data, offsets, starts int64[m], ends int64[m]): the text within NEAR bytes of the ascending positions `at`, as it reads.
 
-    The parts of a row follow each other with a zero byte between; rows without any are empty. Starts and ends are where each byte stood.
+    The parts of a row are separated by a zero byte; rows without any are empty. Starts and ends say where each byte was in the original.
     """
-    fresh, fresh_offsets, starts, ends = _as_it_reads(data, offsets, *_parts(data, offsets, at), readings())
+    fresh, fresh_offsets, starts, ends = _text_as_read(data, offsets, *_parts(data, offsets, at), readings())
     fresh.flags.writeable = fresh_offsets.flags.writeable = False
     return fresh, fresh_offsets, starts, ends
 
 
 def _parts(data: Bytes, offsets: Offsets, at: Ints) -> tuple[Ints, Ints, Ints]:
-    """(rows, firsts, stops) of what stands near the places, whole characters."""
+    """(rows, firsts, stops) of the text near the positions, in whole characters."""
     rows = np.searchsorted(offsets, at, side="right") - 1
     firsts, stops = np.maximum(offsets[rows], at - NEAR), np.minimum(offsets[rows + 1], at + NEAR)
     begins = np.concatenate([[True], (rows[1:] != rows[:-1]) | (firsts[1:] > stops[:-1])])[: len(rows)]
@@ -96,14 +96,14 @@ def _parts(data: Bytes, offsets: Offsets, at: Ints) -> tuple[Ints, Ints, Ints]:
     return rows, firsts, stops
 
 
-def plain(value: bytes) -> bytes:
+def value_as_read(value: bytes) -> bytes:
     """One value as it reads."""
     if value.isascii() and not any(sign in value for sign in (b"&", b"%", b"\\", b"\n")):
         return value
     data, offsets = np.frombuffer(value, np.uint8), np.array([0, len(value)])
     offsets.flags.writeable = False
     whole = np.array([0]), offsets[:1].copy(), offsets[1:].copy()
-    fresh: Bytes = _as_it_reads(data, offsets, *whole, readings())[0]
+    fresh: Bytes = _text_as_read(data, offsets, *whole, readings())[0]
     return fresh.tobytes()
 
 
@@ -162,7 +162,7 @@ def _entity(data, at, stop):  # type: ignore[no-untyped-def]
 
 @kernel
 def _read(data, at, stop, table):  # type: ignore[no-untyped-def]
-    """(what the character at `at` reads as, its length); 0 where it reads as itself."""
+    """(the ASCII character that the one at `at` reads as, its length); 0 if it reads as itself."""
     first = data[at]
     if first < 0x80:
         if first in (0x25, 0x26, 0x5C):
@@ -178,7 +178,7 @@ def _read(data, at, stop, table):  # type: ignore[no-untyped-def]
 
 @kernel
 def _next(data, at, stop, table):  # type: ignore[no-untyped-def]
-    """The ASCII character that stands, or is read, at `at`, past what is hidden; 0 where it is another or none."""
+    """The next ASCII character at or after `at`, as it reads, past hidden ones; 0 if it is not ASCII, or at the end."""
     while at < stop:
         code, width = _read(data, at, stop, table)
         if code != HIDDEN:
@@ -189,7 +189,7 @@ def _next(data, at, stop, table):  # type: ignore[no-untyped-def]
 
 @kernel
 def _joins(code, point_is_prolonged, before, after):  # type: ignore[no-untyped-def]
-    """Whether a dash, blank or full stop that reads as `code` joins what stands before and after it."""
+    """Whether a dash, blank or full stop that reads as `code` joins the characters before and after it."""
     digits = 0x30 <= before <= 0x39 and 0x30 <= after <= 0x39
     return digits if code == 0x20 or point_is_prolonged else _is_alnum(before) and _is_alnum(after)
 
@@ -226,7 +226,7 @@ def _line_break(data, at, stop):  # type: ignore[no-untyped-def]
 
 @kernel
 def broken_after_at(data, first, at, stop):  # type: ignore[no-untyped-def]
-    """Length of the line break that parts the name before the `@` at `at` from its host; 0 where none does."""
+    """Length of the line break between the `@` at `at` and its host; 0 if there is none."""
     width = _line_break(data, at + 1, stop)
     following = at + 1 + width
     joins = width and at > first and following < stop and _is_alnum(data[at - 1]) and _is_alnum(data[following])
@@ -235,12 +235,12 @@ def broken_after_at(data, first, at, stop):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _is_mark(point):  # type: ignore[no-untyped-def]
-    """Whether it is a part of the character before, as in a digit on a key."""
+    """Whether the character belongs to the one before, as the key around a digit."""
     return point == 0x20E3 or 0xFE00 <= point <= 0xFE0F
 
 
 @numba.njit(cache=True, nogil=True)
-def _as_it_reads(data, offsets, of_row, firsts, stops, table):  # type: ignore[no-untyped-def]
+def _text_as_read(data, offsets, of_row, firsts, stops, table):  # type: ignore[no-untyped-def]
     n_bytes = np.sum(stops - firsts) + len(firsts)
     fresh = np.empty(n_bytes, np.uint8)
     starts, ends = np.empty(n_bytes, np.int64), np.empty(n_bytes, np.int64)
@@ -271,7 +271,7 @@ def _as_it_reads(data, offsets, of_row, firsts, stops, table):  # type: ignore[n
 
 @numba.njit(cache=True, nogil=True)
 def _read_within(data, at, stop, table, before):  # type: ignore[no-untyped-def]
-    """`_read`, but signs of Chinese and Japanese read as others only where they join what stands before and after."""
+    """`_read`, but Chinese and Japanese signs read as ASCII only where they join the characters before and after."""
     code, width = _read(data, at, stop, table)
     if code in (0x2D, 0x2E, 0x20) and data[at] >= 0x80:
         point = decode(data, at)[0]

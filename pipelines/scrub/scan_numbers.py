@@ -1,4 +1,4 @@
-"""The parts of the byte scan that read digits: numbers with their grouping, and what starts like an IBAN, an IPv6 or a MAC address."""
+"""The parts of the byte scan that read digits: numbers with their groups, and text that starts like an IBAN, IPv6 or MAC address."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipelines.scrub.candidates import (
     SLASH,
     SPACE,
 )
-from pipelines.scrub.scan_words import DIGIT, HEX, LETTER, RUNS_ON, write_word
+from pipelines.scrub.scan_words import DIGIT, HEX, LETTER, RUNS_ON, CandidateRows, RowBytes, write_with_shape, write_word
 from tokenizer.memory import kernel
 
 _LONGEST_IBAN: Final = 34
@@ -56,7 +56,7 @@ def mac_around(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
 
 @kernel
 def iban_end(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
-    """End of what starts like an IBAN two bytes before the digit at `at`; 0 where nothing does."""
+    """End of the text that starts like an IBAN two bytes before the digit at `at`; 0 if there is none."""
     if at - first < 2 or at + 1 >= stop or not classes[data[at + 1]] & DIGIT:
         return 0
     if not (classes[data[at - 1]] & LETTER and classes[data[at - 2]] & LETTER):
@@ -80,13 +80,13 @@ def iban_end(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
 
 @kernel
 def _called_iban(data, first, at):  # type: ignore[no-untyped-def]
-    """Whether IBAN stands directly before, with nothing between."""
+    """Whether "IBAN" is directly before `at`, with nothing between."""
     return at - first >= 4 and data[at - 4] == 0x49 and data[at - 3] == 0x42 and data[at - 2] == 0x41 and data[at - 1] == 0x4E
 
 
 @kernel
 def _joint_end(data, at, stop):  # type: ignore[no-untyped-def]
-    """Where the space, hyphen or dot at `at` ends, of whatever width; `at` where none is."""
+    """Where the space, hyphen or dot at `at` ends, of any width; `at` if there is none."""
     if data[at] in (0x20, 0x2D, 0x2E):
         return at + 1
     if data[at] == 0xC2 and at + 1 < stop and data[at + 1] == 0xA0:  # no-break space
@@ -98,7 +98,7 @@ def _joint_end(data, at, stop):  # type: ignore[no-untyped-def]
 
 @kernel
 def ipv6_end(data, classes, at, stop):  # type: ignore[no-untyped-def]
-    """End of what starts like an address in 2000::/3, the only global ones; 0 where nothing does."""
+    """End of the text that starts like an address in 2000::/3, the only global ones; 0 if there is none."""
     if at + 6 >= stop or data[at] not in (0x32, 0x33) or data[at + 4] != 0x3A:
         return 0
     for i in range(at + 1, at + 4):
@@ -114,7 +114,7 @@ def ipv6_end(data, classes, at, stop):  # type: ignore[no-untyped-def]
 
 @kernel
 def _separator(data, classes, at, stop):  # type: ignore[no-untyped-def]
-    """(kind, first byte of the next group) of the separator at `at`; kind 0 where no group of digits follows."""
+    """(kind, first byte of the next group) of the separator at `at`; the kind is 0 if no group of digits follows."""
     kind = 0
     p = at
     if p < stop and data[p] == 0x29:  # )
@@ -150,8 +150,9 @@ def _separator(data, classes, at, stop):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def write_number(data, classes, first, at, stop, n, starts, ends, forms, numbers):  # type: ignore[no-untyped-def]
-    """Write the number at `at` as one candidate, and each of its parts between spaces as another; return (n, what is read)."""
+def write_number(row: RowBytes, at: int, out: CandidateRows, n: int) -> tuple[int, int]:
+    """Write the number at `at`, and each of its parts between spaces as a candidate of its own; returns (new n, where it stopped)."""
+    data, classes, _, stop = row
     start = part = end = at
     n_groups, n_digits, lengths, joints = 0, 0, 0, 0
     part_groups, part_digits, part_lengths, part_joints = 0, 0, 0, 0
@@ -169,7 +170,7 @@ def write_number(data, classes, first, at, stop, n, starts, ends, forms, numbers
                 length += 1
                 at += 1
             elif not (x and n_digits + length >= MIN_DIGITS and not whole and classes[data[at + 1]] & DIGIT):
-                n, at = write_word(data, classes, first, group, stop, n, starts, ends, forms, numbers)
+                n, at = write_word(row, group, out, n)
                 break
         length = min(length, LONGEST_GROUP)
         if n_groups < MAX_GROUPS:
@@ -189,17 +190,13 @@ def write_number(data, classes, first, at, stop, n, starts, ends, forms, numbers
         if joint != 0 and data[p - 1] == 0x28 and n_digits >= MIN_DIGITS:
             joint = 0  # a bracket opens the next number
         if (joint == SPACE or (joint == 0 and spaced)) and part_groups <= MAX_GROUPS and _suffices(part_digits, part_groups, part_joints):
-            starts[n], ends[n], forms[n] = part, at, NUMBER
-            numbers[n, 0], numbers[n, 1], numbers[n, 2] = part_digits, part_lengths, part_joints
-            n += 1
+            n = write_with_shape(out, n, part, at, NUMBER, part_digits, part_lengths, part_joints)
         if joint == 0:
             break
         spaced |= joint == SPACE
         at = p
     if _suffices(n_digits, min(n_groups, MAX_GROUPS), joints):
-        starts[n], ends[n], forms[n] = start, end, NUMBER
-        numbers[n, 0], numbers[n, 1], numbers[n, 2] = n_digits, lengths, joints
-        n += 1
+        n = write_with_shape(out, n, start, end, NUMBER, n_digits, lengths, joints)
     return n, at
 
 

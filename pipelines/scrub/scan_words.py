@@ -1,14 +1,15 @@
-"""The parts of the byte scan that read letters: words and keys, what stands around an `@`, handles, what begins a text in PEM."""
+"""The parts of the byte scan that read letters: words and keys, text around an `@`, handles, the beginning of PEM blocks."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pipelines.scrub.candidates import GROUP_BITS, KEY, LETTERS_FIRST, LONGEST_GROUP, MAX_GROUPS, TOKEN
 from pipelines.scrub.reading import readings
+from schemas.buffers import Bytes, Offsets
 from tokenizer.memory import kernel
 
 DIGIT: Final = 1
@@ -64,13 +65,52 @@ PROVIDERS: Final = (
     b"gmail", b"googlemail", b"yahoo", b"ymail", b"hotmail", b"outlook", b"live", b"icloud", b"protonmail", b"proton", b"aol", b"gmx",
     b"web", b"qq", b"163", b"126", b"mail", b"yandex", b"zoho", b"fastmail", b"rediffmail",
 )  # fmt: skip
-"""Names of hosts that give addresses to people."""
+"""Mail providers: names of hosts that give addresses to people."""
 _SHORTEST_KEY: Final = 15
+
+
+class RowBytes(NamedTuple):
+    """A row as the scan reads it: data[first:stop]."""
+
+    data: Bytes
+    classes: npt.NDArray[np.uint8]
+    """uint8[256]: CLASSES."""
+    first: int
+    stop: int
+
+
+N_DIGITS, SHAPE, SEPARATORS = range(3)
+"""Columns of `CandidateRows.numbers`."""
+
+
+class CandidateRows(NamedTuple):
+    """What the scan writes: one element per candidate, see `Candidates`."""
+
+    rows: Offsets
+    starts: Offsets
+    ends: Offsets
+    forms: npt.NDArray[np.uint8]
+    numbers: Offsets
+    """int64[m, 3]: N_DIGITS, SHAPE and SEPARATORS of numbers and words; not set for other forms."""
+
+
+@kernel
+def write_candidate(out: CandidateRows, n: int, start: int, end: int, form: int) -> int:
+    """Write candidate n; returns n + 1."""
+    out.starts[n], out.ends[n], out.forms[n] = start, end, form
+    return n + 1
+
+
+@kernel
+def write_with_shape(out: CandidateRows, n: int, start: int, end: int, form: int, n_digits: int, code: int, joints: int) -> int:
+    """Write candidate n, a number or a word; returns n + 1."""
+    out.numbers[n, N_DIGITS], out.numbers[n, SHAPE], out.numbers[n, SEPARATORS] = n_digits, code, joints
+    return write_candidate(out, n, start, end, form)
 
 
 @kernel
 def token_start(data, classes, first, at):  # type: ignore[no-untyped-def]
-    """Where the word around `at` starts, or _LONGEST_TOKEN bytes before."""
+    """Where the word around `at` starts, at most _LONGEST_TOKEN bytes before."""
     start = at
     while start > first and at - start < _LONGEST_TOKEN and classes[data[start - 1]] & RUNS_ON:
         start -= 1
@@ -85,8 +125,9 @@ def _token_end(data, classes, at, stop):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def write_word(data, classes, first, start, stop, n, starts, ends, forms, numbers):  # type: ignore[no-untyped-def]
-    """Write the word of letters and digits at `start`, or the key that it is part of; return (n, where it ends)."""
+def write_word(row: RowBytes, start: int, out: CandidateRows, n: int) -> tuple[int, int]:
+    """Write the word of letters and digits at `start`, or the key that it is part of; returns (new n, where the word ends)."""
+    data, classes, first, stop = row
     begin = start
     while begin > first and start - begin < _LONGEST_HANDLE and (classes[data[begin - 1]] & RUNS_ON or data[begin - 1] == 0x2D):
         begin -= 1
@@ -100,8 +141,7 @@ def write_word(data, classes, first, start, stop, n, starts, ends, forms, number
         while data[end - 1] in (0x2D, 0x2E):
             end -= 1
         if end - begin >= _SHORTEST_KEY:
-            starts[n], ends[n], forms[n] = begin, end, KEY
-            return n + 1, max(end, _token_end(data, classes, start, stop))
+            return write_candidate(out, n, begin, end, KEY), max(end, _token_end(data, classes, start, stop))
     code, runs, run, n_digits, letters = 0, 0, 0, 0, False
     at = start
     while at < stop and classes[data[at]] & RUNS_ON:
@@ -118,15 +158,13 @@ def write_word(data, classes, first, start, stop, n, starts, ends, forms, number
     if _SHORTEST_TOKEN <= at - start <= _LONGEST_TOKEN and not bracketed and n_digits:
         if code and not classes[data[start]] & DIGIT:
             code |= LETTERS_FIRST
-        starts[n], ends[n], forms[n] = start, at, TOKEN
-        numbers[n, 0], numbers[n, 1], numbers[n, 2] = n_digits, code, 0
-        n += 1
+        n = write_with_shape(out, n, start, at, TOKEN, n_digits, code, 0)
     return n, at
 
 
 @kernel
 def is_key_start(data, at, stop):  # type: ignore[no-untyped-def]
-    """Whether the three bytes at `at` open a key of a well-known service."""
+    """Whether the three bytes at `at` begin a key of a well-known service."""
     if at + 16 > stop:
         return False
     for i in range(len(_KEY_STARTS)):
@@ -137,7 +175,7 @@ def is_key_start(data, at, stop):  # type: ignore[no-untyped-def]
 
 @kernel
 def around_at(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
-    """(start, end) of the address-like text around the `@`; (0, 0) where it has no name, or a short host without a dot."""
+    """(start, end) of the address-like text around the `@`; (0, 0) if it has no name, or a short host without a dot."""
     start = at
     while start > first and at - start < _LONGEST_LOCAL and classes[data[start - 1]] & LOCAL:
         start -= 1
@@ -154,7 +192,7 @@ def around_at(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
 
 @kernel
 def handle_end(data, classes, first, at, stop):  # type: ignore[no-untyped-def]
-    """End of the `@name` that stands by itself at `at`; 0 where none does."""
+    """End of the separate word `@name` at `at`; 0 if there is none."""
     if at > first and (classes[data[at - 1]] & (RUNS_ON | LOCAL) or data[at - 1] in (0x40, 0x2F)):
         return 0
     end = at + 1

@@ -1,6 +1,6 @@
-"""raw_text in, text out: the documents of a batch without private values, and an audit of where those stood.
+"""raw_text -> text: the documents of a batch without private values, and an audit of where the values were.
 
-What travels with a text is looked at, too: names and values in `meta`, `licence`, `rights`, and `url` as it reads without percent escapes.
+Metadata is scrubbed, too: names and values in `meta`, `licence`, `rights`, and `url` with its percent escapes decoded.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.scrub.audit import AUDIT, in_characters
-from pipelines.scrub.column import NAMES, find_spans, scrub_column
-from pipelines.scrub.digests import Found
-from pipelines.scrub.kinds import KINDS, placeholder
-from pipelines.scrub.rewrite import settle
+from pipelines.scrub.audit import AUDIT, character_offsets
+from pipelines.scrub.column import DocumentInfo, Searched, find_spans, scrub_column
+from pipelines.scrub.digests import FieldFindings
+from pipelines.scrub.kind import placeholder
+from pipelines.scrub.kinds import KINDS
+from pipelines.scrub.spans import resolve_overlaps
 from pipelines.text.view import text_view
-from schemas.recipe import Scrub
+from schemas.recipe import Scrub, redaction_column
 
 RULES_VERSION: Final = 6
 _LIBRARIES: Final = ("phonenumbers", "python-stdnum", "tldextract")  # their tables decide what is valid
 _BESIDE: Final = ("url", "licence", "rights")
-"""Columns with words that the source chose."""
+"""Columns besides the text that hold words of the source."""
 _MOST_ESCAPES: Final = 4
 _BEFORE_HOST: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?")
 _HOST_WITH_DIGITS: Final = rf"({_BEFORE_HOST.pattern})(\[[0-9A-Fa-f:.]+\]|[^/?#@:\[]*[0-9][^/?#@:\[]*)"
@@ -39,17 +40,17 @@ _NUMERIC_HOST: Final = re.compile(_HOST_WITH_DIGITS + r"(?::[0-9]*)?(?:[/?#]|\Z)
 
 
 def redaction_fields(config: Scrub) -> list[pa.Field]:
-    """The columns that say how many values of each kind were replaced."""
-    return [pa.field(f"n_redacted_{kind}", pa.uint32(), nullable=False) for kind in config.kinds]
+    """The columns with the number of values of each kind that were replaced."""
+    return [pa.field(redaction_column(kind), pa.uint32(), nullable=False) for kind in config.kinds]
 
 
 def special_tokens(config: Scrub) -> tuple[str, ...]:
-    """The placeholders that the recipe wants to be one token each."""
+    """The placeholders, if the recipe makes each of them one token."""
     return tuple(placeholder(kind).decode() for kind in config.kinds) if config.special_tokens else ()
 
 
-def digest(config: Scrub) -> str:
-    """sha256 of everything that decides what is replaced and by what, but for the key of pseudonyms."""
+def scrub_digest(config: Scrub) -> str:
+    """sha256 of everything that decides what is replaced and by what, except the key of pseudonyms."""
     plain = msgspec.to_builtins(config)
     del plain["pseudonym_key_file"]
     decides = {
@@ -67,18 +68,18 @@ def scrub_batch(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
 
 
 def scrub_with_audit(batch: pa.RecordBatch, config: Scrub) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """`scrub_batch`, and an AUDIT batch that tells where each value stood. RecipeError where the key of pseudonyms is missing."""
+    """`scrub_batch`, and an AUDIT batch with the position of each value. RecipeError if the key of pseudonyms is missing."""
     scrubbed, found = scrub_fields(batch, config)
-    return scrubbed, audit_of(found, ids_of(batch), config)
+    return scrubbed, audit_rows(found, doc_ids(batch), config)
 
 
-def scrub_fields(batch: pa.RecordBatch, config: Scrub) -> tuple[pa.RecordBatch, list[Found]]:
-    """`scrub_batch`, and what was found in which field. RecipeError where the key of pseudonyms is missing."""
-    lang, url = strings(batch, "lang"), strings(batch, "url")
+def scrub_fields(batch: pa.RecordBatch, config: Scrub) -> tuple[pa.RecordBatch, list[FieldFindings]]:
+    """`scrub_batch`, and what was found in which field. RecipeError if the key of pseudonyms is missing."""
+    lang, url = column_or_nulls(batch, "lang"), column_or_nulls(batch, "url")
     every = np.arange(batch.num_rows)
     done = scrub_column(batch.column("raw_text"), lang, url, config)
     counts = done.counts
-    found = [Found(batch.column("raw_text"), every, ["text"] * batch.num_rows, done.values)]
+    found = [FieldFindings(batch.column("raw_text"), every, ["text"] * batch.num_rows, done.values)]
     columns_of: dict[str, pa.Array] = {}
     for name in (name for name in _BESIDE if name in batch.schema.names):
         columns_of[name], more_found = _scrub_beside(batch.column(name), name, lang, url, config)
@@ -94,42 +95,42 @@ def scrub_fields(batch: pa.RecordBatch, config: Scrub) -> tuple[pa.RecordBatch, 
 
 
 def scrub_again(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
-    """A scrubbed batch whose texts were changed: `text` scrubbed once more, and what was found added to the counts."""
-    done = scrub_column(batch.column("text"), strings(batch, "lang"), strings(batch, "url"), config)
+    """Scrub `text` of a scrubbed batch again, after it was changed, and add what is found to the counts."""
+    done = scrub_column(batch.column("text"), column_or_nulls(batch, "lang"), column_or_nulls(batch, "url"), config)
     new = {"text": done.text}
     for kind, more in zip(config.kinds, done.counts.T, strict=True):
-        name = f"n_redacted_{kind}"
+        name = redaction_column(kind)
         new[name] = pc.add(batch.column(name), pa.array(more))
     return pa.RecordBatch.from_arrays([new.get(name, batch.column(name)) for name in batch.schema.names], schema=batch.schema)
 
 
 def verify_clean(batch: pa.RecordBatch, config: Scrub) -> pa.RecordBatch:
-    """An AUDIT batch of what is still found in the column `text` of a written batch; a run whose batch has a row here has failed."""
-    text, lang, url = batch.column("text"), strings(batch, "lang"), strings(batch, "url")
+    """An AUDIT batch of what is still found in `text` of a scrubbed batch; any row means that scrubbing failed."""
+    text, lang, url = batch.column("text"), column_or_nulls(batch, "lang"), column_or_nulls(batch, "url")
     data, offsets = text_view(text)
     active = np.ones(len(text), np.bool_)
-    spans = settle(find_spans(data, offsets, None, active, lang, url, config))
-    return audit_of([Found(text, np.arange(batch.num_rows), ["text"] * batch.num_rows, spans)], ids_of(batch), config)
+    spans = resolve_overlaps(find_spans(Searched(data, offsets, active), DocumentInfo(lang, url, config)))
+    return audit_rows([FieldFindings(text, np.arange(batch.num_rows), ["text"] * batch.num_rows, spans)], doc_ids(batch), config)
 
 
-def _scrub_beside(column: pa.Array, name: str, lang: pa.Array, url: pa.Array, config: Scrub) -> tuple[pa.Array, Found]:
-    """(large_string[n], what was found): a column that stands beside the text, without private values; nulls stay.
+def _scrub_beside(column: pa.Array, name: str, lang: pa.Array, url: pa.Array, config: Scrub) -> tuple[pa.Array, FieldFindings]:
+    """(large_string[n], what was found): a metadata column without private values; nulls stay.
 
-    A row where nothing is found stays as it is; a URL where something is, loses its percent escapes, but never its host.
+    A row without private values stays as it is. A URL with one loses its percent escapes, but never its host.
     """
     plain, hosts = _hiding_hosts(_without_escapes(column)) if name == "url" else (column, {})
     modes = {kind: mode for kind, mode in config.modes.items() if mode == "pseudonym"}
     done = scrub_column(plain, lang, url, replace(config, modes=modes))
     scrubbed = _with_hosts(done.text, hosts) if hosts else done.text
-    return pc.if_else(pa.array(done.counts.any(axis=1)), scrubbed, column), Found(
+    return pc.if_else(pa.array(done.counts.any(axis=1)), scrubbed, column), FieldFindings(
         plain, np.arange(len(plain)), [name] * len(plain), done.values
     )
 
 
 def _hiding_hosts(url: pa.Array) -> tuple[pa.Array, dict[int, str]]:
-    """(URLs whose host has digits, such as an IP address, with as many letters in its place; those hosts by row).
+    """(the URLs with letters in place of hosts that have digits, such as IP addresses; those hosts by row).
 
-    It is the page's own address, by which lists and caps know the document, and nobody's private value.
+    The host is the page's own address, by which lists and caps identify the document, and not a private value.
     """
     if not pc.any(pc.match_substring_regex(url, _HOST_WITH_DIGITS)).as_py():
         return url, {}
@@ -142,7 +143,7 @@ def _hiding_hosts(url: pa.Array) -> tuple[pa.Array, dict[int, str]]:
 
 
 def _with_hosts(url: pa.Array, hosts: dict[int, str]) -> pa.Array:
-    """The URLs with the hosts back in their places."""
+    """The URLs with their hosts restored."""
     urls = url.to_pylist()
     for row, host in hosts.items():
         before = _BEFORE_HOST.match(urls[row])
@@ -152,7 +153,7 @@ def _with_hosts(url: pa.Array, hosts: dict[int, str]) -> pa.Array:
 
 
 def _without_escapes(url: pa.Array) -> pa.Array:
-    """URLs as they read; what was escaped several times is, too."""
+    """URLs with their percent escapes decoded, repeated ones up to _MOST_ESCAPES times."""
     if not pc.any(pc.match_substring(url, "%")).as_py():
         return url
     return pa.array([one if one is None or "%" not in one else _unquoted(one) for one in url.to_pylist()], pa.large_string())
@@ -166,8 +167,8 @@ def _unquoted(url: str) -> str:
     return url
 
 
-def _scrub_meta(meta: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) -> tuple[pa.Array, npt.NDArray[np.uint32], Found]:
-    """(large_string[n], uint32[n, kinds], what was found): JSON objects, every value scrubbed by itself; private numbers become strings."""
+def _scrub_meta(meta: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) -> tuple[pa.Array, npt.NDArray[np.uint32], FieldFindings]:
+    """(large_string[n], uint32[n, kinds], what was found): JSON objects, each value scrubbed alone; private numbers become strings."""
     objects: list[dict[str, Any] | None] = [msgspec.json.decode(row) if row else None for row in meta.to_pylist()]
     values = [
         (row, name, value if isinstance(value, str) else str(value))
@@ -181,7 +182,7 @@ def _scrub_meta(meta: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) ->
     column = pa.array([value for _, _, value in values], pa.large_string())
     done = scrub_column(column, lang.take(of_row), url.take(of_row), config)
     names = _scrub_names({name for found in objects for name in found or ()}, config)
-    found = Found(column, rows, [f"meta.{names.get(name, name)}" for _, name, _ in values], done.values)
+    found = FieldFindings(column, rows, [f"meta.{names.get(name, name)}" for _, name, _ in values], done.values)
     if not done.counts.any() and not names:
         return meta, counts, found
     np.add.at(counts, rows, done.counts)
@@ -195,31 +196,31 @@ def _scrub_meta(meta: pa.Array, lang: pa.Array, url: pa.Array, config: Scrub) ->
 
 
 def _scrub_names(names: set[str], config: Scrub) -> dict[str, str]:
-    """Names of meta that hold something private, and what they are without it."""
+    """Names of meta that contain a private value, by name: the name without it."""
     column = pa.array(sorted(names), pa.large_string())
     nothing = pa.nulls(len(column), pa.large_string())
     scrubbed = scrub_column(column, nothing, nothing, replace(config, modes={})).text.to_pylist()
     return {name: new for name, new in zip(column.to_pylist(), scrubbed, strict=True) if new != name}
 
 
-def audit_of(found: Iterable[Found], doc_id: pa.Array, config: Scrub) -> pa.RecordBatch:
-    """The AUDIT rows of what was found in the documents with these ids."""
+def audit_rows(found: Iterable[FieldFindings], doc_id: pa.Array, config: Scrub) -> pa.RecordBatch:
+    """AUDIT rows of what was found in the documents with these ids."""
     parts = [_audit(one, doc_id, config) for one in found if len(one.values)]
     return pa.concat_batches(parts) if parts else pa.RecordBatch.from_pylist([], AUDIT)
 
 
-def _audit(found: Found, doc_id: pa.Array, config: Scrub) -> pa.RecordBatch:
-    spans = found.values
+def _audit(found: FieldFindings, doc_id: pa.Array, config: Scrub) -> pa.RecordBatch:
+    spans, kinds = found.values, tuple(KINDS)
     data, offsets = text_view(found.column)
-    names = [NAMES[kind] for kind in spans.kinds.tolist()]
+    names = [kinds[kind] for kind in spans.kinds.tolist()]
     columns = [
         doc_id.take(pa.array(found.documents[spans.rows])),
         pa.array([found.fields[row] for row in spans.rows.tolist()], pa.large_string()),
         pa.array(names, pa.large_string()),
         pa.array(spans.starts - offsets[spans.rows]),
         pa.array(spans.ends - offsets[spans.rows]),
-        pa.array(in_characters(data, offsets, spans.rows, spans.starts)),
-        pa.array(in_characters(data, offsets, spans.rows, spans.ends)),
+        pa.array(character_offsets(data, offsets, spans.rows, spans.starts)),
+        pa.array(character_offsets(data, offsets, spans.rows, spans.ends)),
         pa.array([KINDS[name].validator for name in names], pa.large_string()),
         pa.array([_mode(name, found.fields[row], config) for name, row in zip(names, spans.rows.tolist(), strict=True)], pa.large_string()),
     ]
@@ -227,17 +228,17 @@ def _audit(found: Found, doc_id: pa.Array, config: Scrub) -> pa.RecordBatch:
 
 
 def _mode(kind: str, field: str, config: Scrub) -> str:
-    """What happened to the value: beside the text there are no lines to drop, and nothing there ends a document."""
+    """The mode of a value: metadata has no lines to drop and never drops a document, so it gets a placeholder or a pseudonym."""
     mode = config.mode(kind)
     return "placeholder" if field in _BESIDE and mode != "pseudonym" else mode
 
 
-def ids_of(batch: pa.RecordBatch) -> pa.Array:
-    """binary[16] per row; nulls where the batch has no ids."""
+def doc_ids(batch: pa.RecordBatch) -> pa.Array:
+    """binary[16] per row; nulls if the batch has no ids."""
     has_ids = "doc_id" in batch.schema.names and pa.types.is_fixed_size_binary(batch.schema.field("doc_id").type)
     return batch.column("doc_id").cast(pa.binary(16)) if has_ids else pa.nulls(batch.num_rows, pa.binary(16))
 
 
-def strings(batch: pa.RecordBatch, name: str) -> pa.Array:
-    """The column, nulls where the batch has none."""
+def column_or_nulls(batch: pa.RecordBatch, name: str) -> pa.Array:
+    """The column, or nulls if the batch lacks it."""
     return batch.column(name) if name in batch.schema.names else pa.nulls(batch.num_rows, pa.large_string())

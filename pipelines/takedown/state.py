@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from pipelines.encode.shards import write_index
-from pipelines.scrub.index import Asked, matching
+from pipelines.encode.shards import write_shard_index
+from pipelines.scrub.index import TakedownRequest, match_request
 from pipelines.takedown.blank_records import write_blanked
 from pipelines.takedown.preview import Preview, preview_of
 from pipelines.takedown.redirects import led_to
@@ -30,7 +30,7 @@ from schemas.files import FileEntry, entry, sha256_of
 from schemas.hops import LEDGER
 from schemas.ledger import Outcome, check_step
 from schemas.manifest import Counts, StageRecord, lines_of, marker_path, read_marker, read_run, write_marker, write_run
-from schemas.recipe import Recipe
+from schemas.recipe import Recipe, redaction_column
 from schemas.stages import StageName
 
 STEP: Final = "takedown"
@@ -74,7 +74,7 @@ class NewState:
         """Files of the run below a folder."""
         return [file for record in self.before.values() for file in record.outputs if file.path.startswith(f"{under}/")]
 
-    def find(self, asked: Asked, *, with_copies: bool = False) -> Preview:
+    def find(self, asked: TakedownRequest, *, with_copies: bool = False) -> Preview:
         """Everything that is to go: what is asked for, the copies that were merged into it, and `with_copies` what it was merged into."""
         if (asked.email_hashes or asked.phone_hashes) and not self.recipe.opt_out.index_values:
             raise RequestError(f"{self.folder} keeps no hashes of values (opt_out.index_values = false); give --url or --doc-id")
@@ -85,7 +85,7 @@ class NewState:
         hosts = []
         for file in self.files(layout.INDEX):
             index = pl.read_parquet(self.folder / file.path)
-            named = dict(matching(index, asked).iter_rows()) | named
+            named = dict(match_request(index, asked).iter_rows()) | named
             hosts.append(index.select("doc_id", "host"))
         columns = ["doc_id", "source", "outcome", "survivor_id"]
         ledger = pl.concat([pl.read_parquet(self.folder / file.path, columns=columns) for file in self.files(layout.LEDGER)])
@@ -188,7 +188,7 @@ class NewState:
     def redacted_without(self, ids: pa.Array) -> dict[str, int]:
         """Values replaced in the documents that are left, by kind."""
         redacted = dict(self.before[StageName.CURATE].details["redacted"])
-        columns = [f"n_redacted_{kind}" for kind in redacted]
+        columns = [redaction_column(kind) for kind in redacted]
         for file in self.files(layout.DOCUMENTS):
             gone = removed_rows(self.folder / file.path, ids, *columns)
             for kind, column in zip(redacted, columns, strict=True):
@@ -217,7 +217,7 @@ class NewState:
         index["sources"] = {source: total for source, total in index["sources"].items() if total["n_documents"]}
         self.n_tokens = int(removed.get_column("n_tokens").cast(pl.Int64).sum())
         if removed.height:
-            write_index(self.staging / path, index)
+            write_shard_index(self.staging / path, index)
             (old,) = (file for file in self.files(layout.SHARDS) if file.path == path)
             self.replaced(old, entry(self.staging / path, self.staging))
         encode = self.records[StageName.ENCODE]

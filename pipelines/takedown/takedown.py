@@ -18,7 +18,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.scrub.column import scrub_text
-from pipelines.scrub.index import Asked
+from pipelines.scrub.index import TakedownRequest
 from pipelines.scrub.opt_out import is_sha256
 from pipelines.takedown.preview import Preview
 from pipelines.takedown.state import STEP, NewState, write_state_file
@@ -42,7 +42,7 @@ def asked_for(
     email_hashes: Sequence[str] = (),
     phone_hashes: Sequence[str] = (),
     doc_ids: Sequence[str] = (),
-) -> Asked:
+) -> TakedownRequest:
     """The request as it is looked for; RequestError, which shows no value, where an entry has not its form."""
     for number, host in enumerate(hosts, 1):
         if not is_domain(host):
@@ -56,7 +56,7 @@ def asked_for(
         if len(doc_id) != 32 or not set(doc_id.lower()) <= set("0123456789abcdef"):
             raise RequestError(f"--doc-id number {number} is no id of 32 hex digits, as the ledger has them")
     to_bytes = bytes.fromhex
-    return Asked(
+    return TakedownRequest(
         urls=tuple(urls),
         hosts=tuple(hosts),
         email_hashes=tuple(map(to_bytes, email_hashes)),
@@ -67,7 +67,7 @@ def asked_for(
 
 def takedown(
     folder: Path,
-    asked: Asked,
+    asked: TakedownRequest,
     reason: str | None = None,
     now: datetime | None = None,
     *,
@@ -95,7 +95,7 @@ def takedown(
 
 def prepare(
     folder: Path,
-    asked: Asked,
+    asked: TakedownRequest,
     reason: str | None,
     now: datetime,
     *,
@@ -189,7 +189,7 @@ def _takedown_rows(ledger: pa.Table, named: dict[bytes, str]) -> pa.Table:
     return pa.table([columns.get(field.name, ledger.column(field.name)).cast(field.type) for field in LEDGER], schema=LEDGER)
 
 
-def _without_values(asked: Asked, reason: str | None, *, with_copies: bool) -> Request:
+def _without_values(asked: TakedownRequest, reason: str | None, *, with_copies: bool) -> Request:
     """The request as the certificate states it."""
     return Request(
         urls=tuple(_scrubbed(asked.urls)),

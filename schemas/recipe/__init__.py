@@ -40,7 +40,7 @@ from schemas.recipe.keys import Key, documented_keys, meanings_of
 from schemas.recipe.loading import RECIPES_DIR, apply_setting, list_recipes, load, parse, section
 from schemas.recipe.opt_out import OptOut
 from schemas.recipe.pretrain import Pretrain
-from schemas.recipe.scrub import DEFAULT_KINDS, PII_KINDS, Scrub
+from schemas.recipe.scrub import DEFAULT_KINDS, PII_KINDS, Scrub, redaction_column, redaction_columns
 from schemas.recipe.sources import Crawl, Read, Source
 from schemas.recipe.tokens import Encode, Tokenizer
 from schemas.recipe.training import ClassifierTraining, NgramTraining
@@ -104,6 +104,8 @@ __all__ = [
     "load",
     "meanings_of",
     "parse",
+    "redaction_column",
+    "redaction_columns",
     "section",
     "shown",
     "variants_of",

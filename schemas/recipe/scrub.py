@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import field
 from typing import Final
 
@@ -14,10 +15,23 @@ DEFAULT_KINDS: Final = (
     "in_aadhaar", "in_pan", "uk_nhs", "de_tax_id", "es_dni", "nl_bsn", "jp_my_number", "sg_nric", "us_ein", "us_routing", "bank_account",
     "passport", "driving_licence", "voter_id", "phone",
 )  # fmt: skip
-"""Kinds that keep their precision on ordinary text: held to a checksum, to a format, or to the words directly before."""
+"""Kinds that are precise on ordinary text: they are held to a checksum, a format, or the words directly before."""
 OTHER_KINDS: Final = ("number_plate", "date_of_birth", "gps", "user", "key", "postal_address")
-"""Kinds that also take what is not private, told by a phrase or by their looks alone: a recipe names them if it wants them."""
+"""Kinds that over-redact, because a phrase or the form alone identifies them: off unless a recipe names them."""
 PII_KINDS: Final = (*DEFAULT_KINDS, *OTHER_KINDS)
+
+_REDACTED: Final = "n_redacted_"
+
+
+def redaction_column(kind: str) -> str:
+    """The column that says how many values of a kind were replaced in a document: n_redacted_email for email."""
+    return f"{_REDACTED}{kind}"
+
+
+def redaction_columns(names: Iterable[str]) -> dict[str, str]:
+    """Kind by column, for those of the columns with these names that `redaction_column` makes."""
+    return {name: name.removeprefix(_REDACTED) for name in names if name.startswith(_REDACTED)}
+
 
 MODES: Final = ("placeholder", "pseudonym", "drop_line", "drop_document")
 KEY_VARIABLE: Final = "CORPUSMILL_SCRUB_KEY"

@@ -20,7 +20,7 @@ TEXTS = [f"document {i} speaks of {'大模型' * (i % 3)} and {i * 7} other thin
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tokenizer") / "mine.json"
-    bpe.save(bpe.train([pa.array(TEXTS, pa.large_string())], Tokenizer(vocab_size=300)), path)
+    bpe.save_tokenizer(bpe.train_from_columns([pa.array(TEXTS, pa.large_string())], Tokenizer(vocab_size=300)), path)
     return path
 
 
@@ -88,7 +88,7 @@ def test_files_of_curated_documents_are_read(tokenizer: Path, tmp_path: Path) ->
 def test_a_tokenizer_without_a_fast_path_says_why(tmp_path: Path, lines: Path) -> None:
     path = tmp_path / "words.json"
     config = Tokenizer(model="wordpiece", vocab_size=100, special_tokens=("[UNK]", "[SEP]"))
-    bpe.save(bpe.train([pa.array(TEXTS, pa.large_string())], config), path)
+    bpe.save_tokenizer(bpe.train_from_columns([pa.array(TEXTS, pa.large_string())], config), path)
     done = encode_files([str(lines)], path, tmp_path / "out", Encode(), end_of_text="[SEP]")
     assert (done.encoder, done.encoder_reason) == ("tokenizers", "the model is WordPiece, not BPE")
     assert done.index["tokenizer"]["end_of_text"] == 1

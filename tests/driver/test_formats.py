@@ -14,7 +14,7 @@ from pipelines.driver.context import Engine
 from pipelines.driver.refilter import refilter
 from pipelines.report.diff import difference
 from pipelines.report.page import write_report
-from pipelines.scrub.index import Asked
+from pipelines.scrub.index import TakedownRequest
 from pipelines.takedown.takedown import takedown
 from schemas.errors import OutputError
 from schemas.files import sha256_of
@@ -78,7 +78,7 @@ def test_its_ledger_and_markers_are_read_by_the_names_of_now(site: Path, old: Pa
 def test_a_document_is_taken_down_from_it(old: Path) -> None:
     ledger = scan_ledger(old / "ledger").filter(pl.col("outcome") == "kept").collect()
     n, doc_id = scan_ledger(old / "ledger").collect().height, ledger.item(0, "doc_id")
-    (certificate,) = takedown(old, Asked(doc_ids=(doc_id,)))
+    (certificate,) = takedown(old, TakedownRequest(doc_ids=(doc_id,)))
     assert certificate.n_records >= 1
     rows = check_run(old / "ledger", n)
     assert rows.filter(step="takedown").get_column("n").sum() == certificate.n_records

@@ -16,7 +16,7 @@ from pipelines.dedup.snapshots.catalogue import read_snapshots
 from pipelines.driver.context import Engine
 from pipelines.driver.markers import module_of
 from pipelines.driver.run import Run
-from pipelines.scrub import stand_ins
+from pipelines.scrub import pseudonyms
 from schemas import recipe as recipes
 from schemas import shaping
 from schemas.errors import InputError, OutputError, TokenizerError
@@ -189,7 +189,7 @@ def test_another_key_of_pseudonyms_reads_again(site: Path, tmp_path: Path, monke
     recipe = site_recipe(site, **{"scrub.modes.email": "pseudonym"})
     for number, (key, again) in enumerate((("a" * 32, None), ("a" * 32, []), ("b" * 32, list(NAMES[1:])))):
         monkeypatch.setenv("CORPUSMILL_SCRUB_KEY", key)
-        stand_ins._key.cache_clear()
+        pseudonyms._key.cache_clear()
         if number:
             assert resumed(recipe, tmp_path / "run")[0] == again
         else:
@@ -197,7 +197,7 @@ def test_another_key_of_pseudonyms_reads_again(site: Path, tmp_path: Path, monke
     marker = (tmp_path / "run" / "stages" / "ingest.json").read_text()
     assert "key of pseudonyms " in marker
     assert "b" * 32 not in marker
-    stand_ins._key.cache_clear()
+    pseudonyms._key.cache_clear()
 
 
 # --- Versions --------------------------------------------------------------------------------------------------------

@@ -36,10 +36,10 @@ def test_a_shard_is_described_by_its_own_numbers(tmp_path: Path) -> None:
 
 
 def test_what_is_no_shard_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is no file"):
+    with pytest.raises(InputError, match="is not a file"):
         describe(tmp_path / "none.arrow")
     (tmp_path / "bad.arrow").write_text("text")
-    with pytest.raises(InputError, match=r"bad\.arrow is no Arrow IPC file"):
+    with pytest.raises(InputError, match=r"bad\.arrow is not an Arrow IPC file"):
         describe(tmp_path / "bad.arrow")
     with pa.ipc.new_file(str(tmp_path / "other.arrow"), pa.schema([("text", pa.large_string())])):
         pass

@@ -7,7 +7,7 @@ import hashlib
 import pyarrow as pa
 import pytest
 
-from pipelines.encode.sample import drawn, group_sizes, shares
+from pipelines.encode.sample import group_sizes, sample_batch, sampling_shares
 
 
 def documents(source: str, lang: str | None, n: int) -> pa.RecordBatch:
@@ -37,13 +37,13 @@ def test_sizes_are_bytes_by_source_and_language() -> None:
     ],
 )
 def test_a_smaller_power_favours_the_smaller_groups(most_bytes: int, alpha: float, expected: dict[tuple[str, str | None], float]) -> None:
-    assert shares(SIZES, most_bytes, alpha) == pytest.approx(expected, rel=1e-3)
+    assert sampling_shares(SIZES, most_bytes, alpha) == pytest.approx(expected, rel=1e-3)
 
 
 def test_documents_are_drawn_by_their_id_alone() -> None:
-    of = shares(SIZES, 110_000, 0.0)
-    assert [drawn(batch, of, 7, "tokenizer").num_rows for batch in BATCHES] == [pytest.approx(500, rel=0.2)] * 2 + [100]
-    whole = drawn(BATCHES[0], of, 7, "tokenizer").column("doc_id").to_pylist()
-    parts = [drawn(BATCHES[0].slice(at, 1000), of, 7, "tokenizer").column("doc_id").to_pylist() for at in range(0, 8000, 1000)]
+    of = sampling_shares(SIZES, 110_000, 0.0)
+    assert [sample_batch(batch, of, 7, "tokenizer").num_rows for batch in BATCHES] == [pytest.approx(500, rel=0.2)] * 2 + [100]
+    whole = sample_batch(BATCHES[0], of, 7, "tokenizer").column("doc_id").to_pylist()
+    parts = [sample_batch(BATCHES[0].slice(at, 1000), of, 7, "tokenizer").column("doc_id").to_pylist() for at in range(0, 8000, 1000)]
     assert whole == [doc_id for part in parts for doc_id in part]
-    assert drawn(BATCHES[0], of, 8, "tokenizer").column("doc_id").to_pylist() != whole
+    assert sample_batch(BATCHES[0], of, 8, "tokenizer").column("doc_id").to_pylist() != whole

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.encode.shards import cut, numbered, ranges, shard_counts, shuffled, source_totals, write_shard
+from pipelines.encode.shards import final_names, in_shuffled_order, shard_counts, shard_ranges, source_totals, split_shards, write_shard
 from schemas.hops import tokens_schema
 
 
 def test_the_validation_split_has_a_range_of_its_own() -> None:
     order = np.array([0, 2**63, 2**64 - 1, 5], np.uint64)
-    assert ranges(order, np.array([False, False, False, True]), 4).to_pylist() == [0, 2, 3, 4]
+    assert shard_ranges(order, np.array([False, False, False, True]), 4).to_pylist() == [0, 2, 3, 4]
 
 
 def rows(n: int) -> pa.Table:
@@ -40,13 +40,13 @@ def rows(n: int) -> pa.Table:
 def test_order_of_arrival_does_not_show() -> None:
     table = rows(11)
     mixed = table.take(pa.array(random.Random(1).sample(range(11), 11)))
-    assert shuffled(mixed).equals(shuffled(table))
-    assert shuffled(table).column("order").to_pylist() == list(range(11))
+    assert in_shuffled_order(mixed).equals(in_shuffled_order(table))
+    assert in_shuffled_order(table).column("order").to_pylist() == list(range(11))
 
 
 @given(st.integers(0, 12), st.integers(1, 30))
 def test_shards_hold_every_row_once_and_are_bounded(n: int, most: int) -> None:
-    pieces = list(cut(rows(n), most))
+    pieces = list(split_shards(rows(n), most))
     assert [row for piece in pieces for row in piece.column("doc_id").to_pylist()] == rows(n).column("doc_id").to_pylist()
     for piece in pieces:
         assert piece.num_rows >= 1
@@ -55,7 +55,7 @@ def test_shards_hold_every_row_once_and_are_bounded(n: int, most: int) -> None:
 
 def test_shard_numbers_follow_ranges_per_split() -> None:
     names = ["train-r000001-000000.arrow", "valid-r000002-000000.arrow", "train-r000000-000001.arrow", "train-r000000-000000.arrow"]
-    assert numbered(names) == {
+    assert final_names(names) == {
         "train-r000000-000000.arrow": "train-00000-of-00003.arrow",
         "train-r000000-000001.arrow": "train-00001-of-00003.arrow",
         "train-r000001-000000.arrow": "train-00002-of-00003.arrow",

@@ -21,10 +21,10 @@ from schemas.recipe import Lines, Scrub, Sentences, Tokenizer
 from tests.filters.helpers import chain_of
 from tests.fuzz.reading import lines_of
 from tests.fuzz.texts import Text
-from tokenizer.decode import Decoder
+from tokenizer.decode import TokenDecoder
 from tokenizer.encode import Encoder
-from tokenizer.files import save
-from tokenizer.train import train
+from tokenizer.files import save_tokenizer
+from tokenizer.train import train_from_columns
 
 RULES = ["length", "gopher_repetition", "gopher_quality", "c4", "fineweb", "refinedweb", "code", "integrity"]
 PATTERNS: tuple[Literal["gpt2", "qwen2", "o200k"], ...] = ("gpt2", "qwen2", "o200k")
@@ -134,12 +134,17 @@ def check_tokens(texts: list[str], folder: Path) -> Iterator[str]:
     """What is encoded comes back whole, whatever the pattern."""
     for pattern in PATTERNS:
         path = folder / f"{pattern}.json"
-        save(train([column(texts[:200])], Tokenizer(vocab_size=600 if len(texts) > 99 else 280, pattern=pattern, min_frequency=1)), path)
+        save_tokenizer(
+            train_from_columns(
+                [column(texts[:200])], Tokenizer(vocab_size=600 if len(texts) > 99 else 280, pattern=pattern, min_frequency=1)
+            ),
+            path,
+        )
         encoder = Encoder(path)
         for size in (1, len(texts)):
             bounds = [*range(0, min(len(texts), 20 * size), size)] or [0]
             for start, end in pairwise([*bounds, min(bounds[-1] + size, len(texts))]):
-                back = values(Decoder(encoder).to_text(encoder(column(texts[start:end]))))
+                back = values(TokenDecoder(encoder).to_text(encoder(column(texts[start:end]))))
                 yield from (
                     f"tokens, {pattern}: {ascii(before)[:200]} came back as {ascii(after)[:200]}"
                     for before, after in zip(texts[start:end], back, strict=True)

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from tests.fuzz.files import file_of
 from tests.fuzz.reading import lines_of
-from tokenizer.decode import Decoder
+from tokenizer.decode import TokenDecoder
 from tokenizer.encode import Encoder
 
 ROOT: Final = Path(__file__).parents[2]
@@ -60,7 +60,7 @@ def check_run(folder: Path, seed: int, numbers: range) -> Iterator[str]:
         yield from (f"a document is what nobody wrote: {text[:200]!a}" for text in wrong)
     if len(written) != len(texts):
         yield f"{len(written)} documents of {len(texts)}"
-    decoder = Decoder(Encoder(folder / "out" / "tokenizer" / "tokenizer.json"))
+    decoder = TokenDecoder(Encoder(folder / "out" / "tokenizer" / "tokenizer.json"))
     shards = [pa.ipc.open_file(str(path)).read_all() for path in (folder / "out" / "shards").glob("*.arrow")]
     decoded = [text for shard in shards for column in shard.column("tokens").chunks for text in decoder.to_text(column).to_pylist()]
     if gone := Counter(written) - Counter(text.removesuffix("<|endoftext|>") for text in decoded):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.encode.shards import FORMAT, numbered, shard_counts, source_totals, write_index, write_shard
+from pipelines.encode.shards import FORMAT, final_names, shard_counts, source_totals, write_shard, write_shard_index
 from schemas.files import sha256_of
 from schemas.hops import tokens_schema
 from schemas.recipe import Tokenizer
@@ -23,7 +23,7 @@ Documents = list[tuple[str, list[int]]]
 
 def write_tokenizer(path: Path, vocab_size: int = BYTES) -> None:
     text = "the quick brown fox jumps over the lazy dog; 大模型需要干净的语料。" * 3
-    bpe.save(bpe.train([pa.array([text], pa.large_string())], Tokenizer(vocab_size=vocab_size)), path)
+    bpe.save_tokenizer(bpe.train_from_columns([pa.array([text], pa.large_string())], Tokenizer(vocab_size=vocab_size)), path)
 
 
 def token_rows(documents: Documents, vocab_size: int = BYTES) -> pa.Table:
@@ -49,7 +49,7 @@ def write_corpus(folder: Path, shards: list[tuple[str, Documents]], **changes: A
     tokenizer = folder / "tokenizer" / "tokenizer.json"
     write_tokenizer(tokenizer)
     schema = tokens_schema(BYTES, {"tokenizer": sha256_of(tokenizer), "recipe": "r", "scrub": "s"})
-    names = numbered([f"{split}-r{i:06d}-000000.arrow" for i, (split, _) in enumerate(shards)])
+    names = final_names([f"{split}-r{i:06d}-000000.arrow" for i, (split, _) in enumerate(shards)])
     paths, entries = [], []
     for (split, documents), name in zip(shards, names.values(), strict=True):
         path = folder / "shards" / name
@@ -60,5 +60,5 @@ def write_corpus(folder: Path, shards: list[tuple[str, Documents]], **changes: A
         paths.append(path)
     named = {"path": "tokenizer/tokenizer.json", "sha256": sha256_of(tokenizer), "vocab_size": BYTES, "end_of_text": 0}
     index = {"format": FORMAT, "tokenizer": named, "dtype": "uint16", "shards": entries, "sources": source_totals(paths)}
-    write_index(folder / "shards" / "index.json", index | changes)
+    write_shard_index(folder / "shards" / "index.json", index | changes)
     return folder

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.pretrain.loop import validate
+from pipelines.pretrain.loop import validate_shards
 from schemas.errors import CorpusmillError, EmptyCorpusError
 from schemas.recipe import Pretrain
 from tests.pretrain.corpus import Documents, write_corpus
@@ -47,13 +47,13 @@ def mixed_up(documents: Documents, seed: int, skew: bool) -> Documents:
 
 
 def run(folder: Path, config: Pretrain = SMALL) -> dict[str, object]:
-    return validate(folder, config, 0, lambda step, steps, loss: None)
+    return validate_shards(folder, config, 0, lambda step, steps, loss: None)
 
 
 def test_a_pattern_is_learned_and_every_number_is_reported(tmp_path: Path) -> None:
     told = []
     folder = write_corpus(tmp_path, [("train", counting(150, 0)), ("valid", counting(20, 1))])
-    metrics = validate(folder, SMALL, 0, lambda *args: told.append(args))
+    metrics = validate_shards(folder, SMALL, 0, lambda *args: told.append(args))
     assert metrics["reasons"] == []
     assert metrics["passed"] is True
     assert metrics == json.loads((folder / "validation" / "metrics.json").read_text())
@@ -124,7 +124,7 @@ def test_an_interrupted_validation_goes_on_and_a_finished_one_is_done_again(tmp_
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        validate(folder, config, 0, kill)
+        validate_shards(folder, config, 0, kill)
     assert not (folder / "validation" / "metrics.json").exists()
     resumed = run(folder, config)
     assert (whole["resumed_from"], resumed["resumed_from"]) == (0, 3)

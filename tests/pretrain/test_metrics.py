@@ -6,17 +6,17 @@ import math
 
 import pytest
 
+from pipelines.pretrain.baseline import Baseline
 from pipelines.pretrain.metrics import curve, spikes, verdict
-from pipelines.pretrain.train import Progress, Trained
-from pipelines.pretrain.yardstick import Yardstick
+from pipelines.pretrain.train import TrainingProgress, TrainingResult
 
 
 def judged(first: float, last: float, shuffle_z: float | None = None) -> list[str]:
     """Reasons against a training whose loss per token went from `first` to `last`, the unigram model's being 5."""
-    progress = Progress(step=2, losses=[first], evaluations=[(0, {"web": 10 * first}), (2, {"web": 10 * last})], train_s=1.0)
-    trained = Trained(progress=progress, n_parameters=1, device="cpu", torch="2", resumed_from=0)
-    yardstick = Yardstick(n_tokens={"web": 10}, n_bytes={"web": 40}, unigram_nats={"web": 50.0}, uniform_loss=9.0)
-    found = verdict(trained, yardstick, shuffle_z)
+    progress = TrainingProgress(step=2, losses=[first], evaluations=[(0, {"web": 10 * first}), (2, {"web": 10 * last})], train_s=1.0)
+    trained = TrainingResult(progress=progress, n_parameters=1, device="cpu", torch="2", resumed_from=0)
+    baseline = Baseline(n_tokens={"web": 10}, n_bytes={"web": 40}, unigram_nats={"web": 50.0}, uniform_loss=9.0)
+    found = verdict(trained, baseline, shuffle_z)
     assert found["passed"] == (not found["reasons"])
     reasons: list[str] = found["reasons"]
     return reasons

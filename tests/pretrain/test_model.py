@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pipelines.pretrain.model import Attention, Decoder, rotary_angles, rotate, round_up
+from pipelines.pretrain.model import Attention, TransformerDecoder, rotary_angles, rotate, round_up
 from schemas.recipe import Pretrain
 
 SMALL = Pretrain(n_layers=2, d_model=32, n_heads=4, n_kv_heads=2, seq_len=12)
@@ -20,7 +20,7 @@ def tokens(n: int = 12) -> torch.Tensor:
 
 @torch.no_grad()
 def test_a_changed_token_changes_no_logits_before_it_and_some_from_it_on() -> None:
-    model = Decoder(SMALL, 100, seed=0)
+    model = TransformerDecoder(SMALL, 100, seed=0)
     before, changed = tokens(), tokens()
     changed[:, 7] = (changed[:, 7] + 1) % 100
     one, two = model(before), model(changed)
@@ -30,7 +30,7 @@ def test_a_changed_token_changes_no_logits_before_it_and_some_from_it_on() -> No
 
 @torch.no_grad()
 def test_logits_do_not_depend_on_how_much_follows() -> None:
-    model = Decoder(SMALL, 100, seed=0)
+    model = TransformerDecoder(SMALL, 100, seed=0)
     torch.testing.assert_close(model(tokens()[:, :5]), model(tokens())[:, :5])
 
 
@@ -76,7 +76,7 @@ def test_attention_equals_its_formula() -> None:
 
 
 def test_n_kv_heads_of_none_is_n_heads() -> None:
-    models = [Decoder(Pretrain(d_model=32, n_heads=4, n_kv_heads=n, seq_len=8), 100, seed=0) for n in (None, 4)]
+    models = [TransformerDecoder(Pretrain(d_model=32, n_heads=4, n_kv_heads=n, seq_len=8), 100, seed=0) for n in (None, 4)]
     assert torch.equal(models[0](tokens(8)), models[1](tokens(8)))
 
 
@@ -85,12 +85,12 @@ def test_parameters_are_those_of_the_shapes(tied: bool) -> None:
     d, width, vocab = 32, round_up(8 * 32 // 3, 32), 128
     block = 2 * d * d + 2 * d * d // 2 + 3 * d * width + 2 * d
     assert width == 96
-    assert Decoder(SMALL, 100, seed=0, tied=tied).n_parameters() == vocab * d * (1 if tied else 2) + 2 * block + d
+    assert TransformerDecoder(SMALL, 100, seed=0, tied=tied).n_parameters() == vocab * d * (1 if tied else 2) + 2 * block + d
 
 
 @torch.no_grad()
 def test_an_untrained_model_is_close_to_uniform_and_follows_its_seed() -> None:
-    one, same, other = (Decoder(SMALL, 100, seed=seed)(tokens()) for seed in (1, 1, 2))
+    one, same, other = (TransformerDecoder(SMALL, 100, seed=seed)(tokens()) for seed in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     loss = F.cross_entropy(one[:, :-1].flatten(0, 1), tokens()[:, 1:].flatten()).item()
@@ -99,7 +99,7 @@ def test_an_untrained_model_is_close_to_uniform_and_follows_its_seed() -> None:
 
 @torch.no_grad()
 def test_projections_onto_the_residual_stream_start_smaller() -> None:
-    block = Decoder(Pretrain(n_layers=8, d_model=64, n_heads=4), 100, seed=0).blocks[0]
+    block = TransformerDecoder(Pretrain(n_layers=8, d_model=64, n_heads=4), 100, seed=0).blocks[0]
     stds = {name: parameter.std().item() for name, parameter in block.named_parameters() if parameter.ndim == 2}
     for name, std in stds.items():
         assert std == pytest.approx(0.02 / (4 if name.endswith(("out.weight", "down.weight")) else 1), rel=0.05), name

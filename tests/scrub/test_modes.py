@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.scrub.density import by_host, judge
-from pipelines.scrub.scrub import digest, scrub_batch, special_tokens
-from pipelines.scrub.stand_ins import key_of, pseudonym
+from pipelines.scrub.density import judge_density, values_by_host
+from pipelines.scrub.pseudonyms import pseudonym, pseudonym_key
+from pipelines.scrub.scrub import scrub_batch, scrub_digest, special_tokens
 from schemas.errors import RecipeError
 from schemas.recipe import Scrub
 from tests.scrub.pii import scrubbed, texts
@@ -57,18 +57,18 @@ def test_the_key_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, 
     config = Scrub(modes={"email": "pseudonym"})
     monkeypatch.delenv("CORPUSMILL_SCRUB_KEY", raising=False)
     with pytest.raises(RecipeError, match="CORPUSMILL_SCRUB_KEY has 0 bytes"):
-        key_of(config)
+        pseudonym_key(config)
     with pytest.raises(RecipeError, match="cannot be read"):
-        key_of(Scrub(modes={"email": "pseudonym"}, pseudonym_key_file=str(tmp_path / "none")))
+        pseudonym_key(Scrub(modes={"email": "pseudonym"}, pseudonym_key_file=str(tmp_path / "none")))
     monkeypatch.setenv("CORPUSMILL_SCRUB_KEY", KEY.decode())
-    assert key_of(config) == KEY
-    assert key_of(Scrub()) == b""
+    assert pseudonym_key(config) == KEY
+    assert pseudonym_key(Scrub()) == b""
 
 
 def test_the_digest_tells_modes_apart_and_not_where_the_key_lies() -> None:
-    plain = digest(Scrub(modes={"email": "pseudonym"}))
-    assert plain != digest(Scrub())
-    assert plain == digest(Scrub(modes={"email": "pseudonym"}, pseudonym_key_file="elsewhere"))
+    plain = scrub_digest(Scrub(modes={"email": "pseudonym"}))
+    assert plain != scrub_digest(Scrub())
+    assert plain == scrub_digest(Scrub(modes={"email": "pseudonym"}, pseudonym_key_file="elsewhere"))
 
 
 def test_a_line_goes_with_the_values_that_it_holds() -> None:
@@ -85,20 +85,20 @@ def test_documents_are_dropped_by_kind_by_number_and_by_density() -> None:
     config = Scrub(modes={"payment_card": "drop_document"}, max_values=5, max_values_per_1000_chars=100)
     found = {
         rule: (fails.tolist(), limit)
-        for rule, fails, _, limit in judge(scrub_batch(pa.RecordBatch.from_pydict({"raw_text": raw}), config), config)
+        for rule, fails, _, limit in judge_density(scrub_batch(pa.RecordBatch.from_pydict({"raw_text": raw}), config), config)
     }
     assert found == {
         "scrub.modes.payment_card": ([False, True, False, False, False], 0.0),
         "scrub.max_values": ([True, False, False, False, False], 5.0),
         "scrub.max_values_per_1000_chars": ([True, False, True, False, False], 100.0),
     }
-    assert not list(judge(scrub_batch(pa.RecordBatch.from_pydict({"raw_text": raw}), Scrub()), Scrub()))
+    assert not list(judge_density(scrub_batch(pa.RecordBatch.from_pydict({"raw_text": raw}), Scrub()), Scrub()))
 
 
 def test_hosts_are_ranked_by_the_density_of_private_values() -> None:
     urls = ["http://A.org/1", "https://u:p@a.org:80/2", "http://b.org/", None]
     batch = pa.RecordBatch.from_pydict({"url": texts(urls), "raw_text": texts(["a@bakery.org", "x" * 93, "y" * 50, "z"])})
-    found = by_host(pa.Table.from_batches([scrub_batch(batch, Scrub())]))
+    found = values_by_host(pa.Table.from_batches([scrub_batch(batch, Scrub())]))
     assert found.row(0, named=True) == {"host": "a.org", "documents": 2, "values": 1, "chars": 100, "values_per_1000_chars": 10.0}
     assert set(found.get_column("host").to_list()) == {"a.org", "b.org", None}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.scrub.places import place_of
+from pipelines.scrub.locales import locale_of
 from schemas.recipe import Scrub
 from tests.scrub.pii import scrubbed
 
@@ -131,11 +131,11 @@ def test_national_formats_follow_the_recipe_the_language_and_the_country_of_the_
     ],
 )
 def test_regions_of_a_place(lang: str | None, url: str | None, regions: tuple[str, ...]) -> None:
-    assert place_of(lang, url, ("US",)).regions == regions
+    assert locale_of(lang, url, ("US",)).regions == regions
 
 
 def test_other_regions_of_a_language_and_domains_that_spell_something_count_less() -> None:
-    place = place_of("spa_Latn", "https://example.io/", ("US",))
+    place = locale_of("spa_Latn", "https://example.io/", ("US",))
     assert place.regions == ("US", "ES", "MX")
     assert {"AR", "CL", "IO"} <= set(place.wide)
     assert not set(place.wide) & set(place.regions)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.scrub.digests import digest_of, digests_of
-from pipelines.scrub.reading import NEAR, as_it_reads, plain
+from pipelines.scrub.digests import contact_digests, value_digest
+from pipelines.scrub.reading import NEAR, text_as_read, value_as_read
 from pipelines.scrub.scan import scan
 from pipelines.scrub.scrub import scrub_fields, scrub_with_audit
 from pipelines.text.view import text_view
@@ -40,7 +40,7 @@ def test_chosen_rows_read_as_ascii_and_every_byte_knows_its_character(rows: list
     data, offsets = text_view(column)
     odd = scan(data, offsets, np.arange(len(column)) % 2 == 0)[1]
     matters = np.isin(np.arange(len(column)), np.searchsorted(offsets, odd, side="right") - 1)
-    read, read_offsets, starts, ends = as_it_reads(data, offsets, odd)
+    read, read_offsets, starts, ends = text_as_read(data, offsets, odd)
     for row, text in enumerate(column.to_pylist()):
         first, stop = read_offsets[row], read_offsets[row + 1]
         assert read[first:stop].tobytes().decode() == ("".join(map(reads_as, text)) if matters[row] else "")
@@ -52,7 +52,7 @@ def test_chosen_rows_read_as_ascii_and_every_byte_knows_its_character(rows: list
 def test_of_a_long_text_only_what_stands_near_is_read_again() -> None:
     text = "é" * 5000 + "٣" + "é" * 5000 + "１２" + "x" * 10
     view = text_view(texts(["a", text]))
-    read, read_offsets, starts, ends = as_it_reads(*view, scan(*view, np.ones(2, np.bool_))[1])
+    read, read_offsets, starts, ends = text_as_read(*view, scan(*view, np.ones(2, np.bool_))[1])
     near = "é" * (NEAR // 2)
     following = "é" * (NEAR // 2 - 1)
     assert read_offsets.tolist() == [0, 0, len(read)]
@@ -173,14 +173,14 @@ def test_the_audit_states_where_the_characters_of_full_width_stood() -> None:
 def test_requests_name_values_as_they_read() -> None:
     batch = pa.RecordBatch.from_pydict({"raw_text": texts([f"jane{ZWSP}＠mailbox.org", "tel +١٦٥٠٢٥٣٠٠٠٠"])})
     nothing = pa.nulls(2, pa.large_string())
-    digests = digests_of(scrub_fields(batch, Scrub())[1], nothing, nothing, Scrub())
-    assert digests.emails == ((0, digest_of("jane@mailbox.org")),)
-    assert digests.phones == ((1, digest_of("+16502530000")),)
+    digests = contact_digests(scrub_fields(batch, Scrub())[1], nothing, nothing, Scrub())
+    assert digests.emails == ((0, value_digest("jane@mailbox.org")),)
+    assert digests.phones == ((1, value_digest("+16502530000")),)
 
 
 def test_a_plain_value_reads_as_itself() -> None:
-    assert plain(b"jane@mailbox.org") == b"jane@mailbox.org"
-    assert plain("１３８\u00ad00".encode()) == b"13800"
+    assert value_as_read(b"jane@mailbox.org") == b"jane@mailbox.org"
+    assert value_as_read("１３８\u00ad00".encode()) == b"13800"
 
 
 @pytest.mark.parametrize("filler", ["\u3164", "\u115f", "\u1160", "\uffa0"])

@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from pipelines.scrub import column, scrub
 from pipelines.scrub.candidates import Window
 from pipelines.scrub.column import scrub_text
-from pipelines.scrub.kinds import KINDS, Kind, placeholder
+from pipelines.scrub.kind import Kind, placeholder
+from pipelines.scrub.kinds import KINDS
+from pipelines.scrub.locales import Locale
 from pipelines.scrub.phrases import Phrase
 from pipelines.scrub.scan import scan
-from pipelines.scrub.scrub import digest, redaction_fields, scrub_batch, verify_clean
+from pipelines.scrub.scrub import redaction_fields, scrub_batch, scrub_digest, verify_clean
 from pipelines.text.view import text_view
 from schemas.recipe import DEFAULT_KINDS, PII_KINDS, Scrub
 from tests.scrub.pii import PII_LIKE, scrubbed, texts
@@ -155,9 +157,9 @@ def test_work_grows_with_the_text_and_not_faster(unit: str, monkeypatch: pytest.
         passes.append(1)
         return scan(*arguments)
 
-    def counting_window(before: bytes, value: bytes, after: bytes, hinted: bool) -> Window:
+    def counting_window(before: bytes, value: bytes, after: bytes, locale: Locale, hinted: bool) -> Window:
         shown.append(len(value))
-        return Window(before, value, after, hinted)
+        return Window(before, value, after, locale, hinted)
 
     monkeypatch.setattr(column, "scan", counting_scan)
     monkeypatch.setattr(column, "Window", counting_window)
@@ -178,25 +180,25 @@ def test_a_megabyte_of_one_pattern_has_few_and_short_candidates(unit: str) -> No
 
 
 def test_digest_follows_whatever_decides() -> None:
-    base = digest(Scrub())
-    assert base == digest(Scrub())
+    base = scrub_digest(Scrub())
+    assert base == scrub_digest(Scrub())
     assert len(base) == 64
-    others = [digest(Scrub(kinds=("email",))), digest(Scrub(phone_regions=("DE",)))]
+    others = [scrub_digest(Scrub(kinds=("email",))), scrub_digest(Scrub(phone_regions=("DE",)))]
     assert len({base, *others}) == 3
 
 
 def test_digest_follows_the_rules_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    base = digest(Scrub())
+    base = scrub_digest(Scrub())
     monkeypatch.setattr(scrub, "RULES_VERSION", scrub.RULES_VERSION + 1)
-    assert digest(Scrub()) != base
+    assert scrub_digest(Scrub()) != base
 
 
 def test_a_failing_finder_tells_nothing_private(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(window: Window, place: object) -> Any:
-        raise RuntimeError(f"cannot judge {window!r} in {place!r}")
+    def broken(window: Window) -> Any:
+        raise RuntimeError(f"cannot judge {window!r}")
 
     text = "write to " + ".".join(("secret", "person")) + "@example.org today"
-    monkeypatch.setitem(KINDS, "email", Kind(KINDS["email"].picks, broken, "none"))
+    monkeypatch.setitem(KINDS, "email", Kind("email", KINDS["email"].picks, broken, "none"))
     with pytest.raises(RuntimeError) as raised:
         scrubbed(text)
     shown = "".join(traceback.format_exception(raised.value))

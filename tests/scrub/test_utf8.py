@@ -149,7 +149,7 @@ def test_the_room_of_scrub_proves_what_it_hands_on_and_what_it_mends(monkeypatch
     with pytest.raises(TextError, match="scrub: text of document 02"):
         list(ScrubDoFn(Scrub(), OptOut()).process(Decision(broken(b"fine"), broken(b"fine"))))
     with pytest.raises(TextError, match="scrub: text of document 02"):
-        stage.mend(broken(b"fine"), Scrub())
+        stage.rescrub(broken(b"fine"), Scrub())
 
 
 def patterns_in(path: Path) -> Iterator[tuple[int, str]]:

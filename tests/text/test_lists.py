@@ -14,7 +14,7 @@ import zstandard
 from pipelines.filters.bad_words import read_list
 from pipelines.filters.metadata import read_values
 from pipelines.filters.word_lists import read_word_list
-from pipelines.scrub.opt_out import Lists
+from pipelines.scrub.opt_out import OptOutLists
 from pipelines.text.domains import covered
 from pipelines.text.lists import all_lines, read_lines
 from schemas.errors import RecipeError
@@ -44,13 +44,13 @@ def test_lines_are_the_same_whatever_wrote_them(tmp_path: Path, content: bytes) 
 def test_a_byte_order_mark_hides_no_entry_of_any_list(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_bytes(b"\xef\xbb\xbffirst.example\nsecond.example\n")
-    hosts = Lists.of(OptOut(hosts=str(path))).hosts
+    hosts = OptOutLists.of(OptOut(hosts=str(path))).hosts
     assert hosts is not None
     assert covered(pl.Series(["first.example", "second.example"]), hosts).tolist() == [2, 2]
     assert read_values(str(path), "key") == ("first.example", "second.example")
     path.write_bytes(b"\xef\xbb\xbfhttp://first.example/\n")
     (tmp_path / "plain.txt").write_bytes(b"http://first.example/\n")
-    assert Lists.of(OptOut(urls=str(path))).urls == Lists.of(OptOut(urls=str(tmp_path / "plain.txt"))).urls
+    assert OptOutLists.of(OptOut(urls=str(path))).urls == OptOutLists.of(OptOut(urls=str(tmp_path / "plain.txt"))).urls
     path.write_bytes(b"\xef\xbb\xbfaa\nbb\n")
     (tmp_path / "plain.txt").write_bytes(b"aa\nbb\n")
     marked, plain = (read_list(str(name), (), "key") for name in (path, tmp_path / "plain.txt"))

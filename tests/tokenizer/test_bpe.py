@@ -29,7 +29,9 @@ def column(texts: list[str]) -> pa.Array:
 @pytest.fixture(scope="module", params=["gpt2", "cl100k", "llama", "baichuan"])
 def path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
-    bpe.save(bpe.train([column(CORPUS)], Tokenizer(vocab_size=310, pattern=request.param, character_coverage=0.9)), path)
+    bpe.save_tokenizer(
+        bpe.train_from_columns([column(CORPUS)], Tokenizer(vocab_size=310, pattern=request.param, character_coverage=0.9)), path
+    )
     return path
 
 
@@ -69,18 +71,18 @@ def test_transformers_loads_it_with_the_same_ids(path: Path) -> None:
 def test_the_order_of_the_text_does_not_show(pattern: Any, tmp_path: Path) -> None:
     config = Tokenizer(vocab_size=330, pattern=pattern)
     for name, parts in (("one", [CORPUS]), ("two", [CORPUS[2:], CORPUS[:2]])):
-        bpe.save(bpe.train((column(part) for part in parts), config), tmp_path / name)
+        bpe.save_tokenizer(bpe.train_from_columns((column(part) for part in parts), config), tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
 def test_a_vocabulary_too_large_for_the_text_says_how_large_it_may_be() -> None:
     with pytest.raises(TokenizerError, match=r"vocab_size = 5000: the sample fills only \d+ tokens"):
-        bpe.train([column(CORPUS)], Tokenizer(vocab_size=5000))
+        bpe.train_from_columns([column(CORPUS)], Tokenizer(vocab_size=5000))
 
 
 def test_a_file_that_is_no_tokenizer_is_named(tmp_path: Path) -> None:
     with pytest.raises(TokenizerError, match="does not exist"):
-        bpe.load(tmp_path / "none.json")
+        bpe.load_tokenizer(tmp_path / "none.json")
     (tmp_path / "bad.json").write_text("{}")
     with pytest.raises(TokenizerError, match=r"bad\.json is not a tokenizer\.json"):
-        bpe.load(tmp_path / "bad.json")
+        bpe.load_tokenizer(tmp_path / "bad.json")

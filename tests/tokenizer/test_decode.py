@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from schemas.errors import TokenizerError
 from tests.tokenizer.random_text import random_texts
 from tests.tokenizer.test_encode import CORPUS, column, made
-from tokenizer.decode import Decoder
+from tokenizer.decode import TokenDecoder
 from tokenizer.encode import Encoder
 from tokenizer.vocabulary import ONE_SPACE
 
@@ -33,7 +33,7 @@ def kept(encoder: Encoder, text: str) -> str:
 
 @given(st.lists(st.text(), max_size=5), st.integers(0, 5))
 def test_any_text_comes_back_whole(encoder: Encoder, texts: list[str], cut: int) -> None:
-    decoder, tokens = Decoder(encoder), encoder(column(texts))
+    decoder, tokens = TokenDecoder(encoder), encoder(column(texts))
     expected = [kept(encoder, text) for text in texts]
     assert decoder.to_text(tokens).to_pylist() == expected
     assert decoder.to_bytes(tokens[cut:]).to_pylist() == [text.encode() for text in expected[cut:]]
@@ -41,7 +41,7 @@ def test_any_text_comes_back_whole(encoder: Encoder, texts: list[str], cut: int)
 
 def test_ordinary_and_awkward_text_comes_back_whole(encoder: Encoder) -> None:
     texts = [*CORPUS, *random_texts(5_000, seed=6), "2023年GPT-4 花费1.88亿元😀\U0002a6d6"]
-    found = Decoder(encoder).to_text(encoder(column(texts)))
+    found = TokenDecoder(encoder).to_text(encoder(column(texts)))
     assert found.type == pa.large_string()
     assert found.to_pylist() == [kept(encoder, text) for text in texts]
 
@@ -50,11 +50,11 @@ def test_bytes_that_are_no_text_are_kept_as_bytes_and_marked_in_text(tmp_path: P
     encoder = Encoder(made("characters, cut", tmp_path))
     first, *_ = encoder(column(["\U00020001"])).to_pylist()[0]
     tokens = pa.array([[first], None], pa.large_list(pa.uint16()))
-    assert Decoder(encoder).to_bytes(tokens).to_pylist() == [b"\xf0", b""]
-    assert Decoder(encoder).to_text(tokens).to_pylist() == ["\ufffd", ""]
+    assert TokenDecoder(encoder).to_bytes(tokens).to_pylist() == [b"\xf0", b""]
+    assert TokenDecoder(encoder).to_text(tokens).to_pylist() == ["\ufffd", ""]
 
 
 def test_tokens_of_another_tokenizer_are_refused(tmp_path: Path) -> None:
-    decoder = Decoder(Encoder(made("gpt2", tmp_path)))
-    with pytest.raises(TokenizerError, match=r"holds the token 60000, but the tokenizer has \d+"):
+    decoder = TokenDecoder(Encoder(made("gpt2", tmp_path)))
+    with pytest.raises(TokenizerError, match=r"token id 60000, the tokenizer only \d+"):
         decoder.to_bytes(pa.array([[60_000]], pa.large_list(pa.uint16())))

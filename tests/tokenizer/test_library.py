@@ -19,7 +19,7 @@ TEXTS = [
 
 
 def trained(tmp_path: Path, config: Tokenizer) -> bpe.Encoder:
-    bpe.save(bpe.train([pa.array(TEXTS, pa.large_string())], config), tmp_path / "tokenizer.json")
+    bpe.save_tokenizer(bpe.train_from_columns([pa.array(TEXTS, pa.large_string())], config), tmp_path / "tokenizer.json")
     return bpe.Encoder(tmp_path / "tokenizer.json")
 
 

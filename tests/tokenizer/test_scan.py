@@ -12,7 +12,7 @@ from tokenizers import Regex, pre_tokenizers
 from tests.tokenizer.random_text import random_texts
 from tokenizer.classes import N_CODES, PATTERN_OF_BIT, code_classes
 from tokenizer.patterns import DIGITS_ALONE, DIGITS_APART, GPT2, PATTERNS, SCANNERS, Scanner, scanner_of
-from tokenizer.scan import cut
+from tokenizer.scan import pretoken_ends
 
 EVERY_CHARACTER = [chr(code) for code in range(N_CODES) if not 0xD800 <= code < 0xE000]
 EVERY_KIND = [char for char in EVERY_CHARACTER if ord(char) < 0x3400 or ord(char) % 16 == 5 or 0xE0000 <= ord(char) < 0xE1000]
@@ -20,7 +20,7 @@ EVERY_KIND = [char for char in EVERY_CHARACTER if ord(char) < 0x3400 or ord(char
 
 def scanned(texts: list[str], scanner: Scanner) -> list[list[str]]:
     column = pa.array(texts, pa.large_string())
-    ends, bounds = cut(column, scanner)
+    ends, bounds = pretoken_ends(column, scanner)
     data, rows = b"".join(text.encode() for text in texts), []
     at = 0
     for row in range(len(texts)):
@@ -98,8 +98,8 @@ def test_each_pattern_has_its_own_way(name: str, text: str, pieces: list[str]) -
 def test_a_slice_is_cut_as_its_rows_are() -> None:
     texts = ["ab cd", "", "语言 1", "x  y"]
     column = pa.array(texts, pa.large_string())
-    _, whole = cut(column, SCANNERS["gpt2"])
-    _, part = cut(column[1:3], SCANNERS["gpt2"])
+    _, whole = pretoken_ends(column, SCANNERS["gpt2"])
+    _, part = pretoken_ends(column[1:3], SCANNERS["gpt2"])
     assert np.diff(part).tolist() == np.diff(whole)[1:3].tolist()
 
 

@@ -20,13 +20,13 @@ from schemas.errors import TokenizerError, UnfilledError
 from schemas.recipe import Tokenizer
 from tests.tokenizer.random_text import random_texts
 from tests.tokenizer.test_encode import CORPUS, DATA, column
-from tokenizer.counts import count_pretokens, merge_counts
+from tokenizer.counts import count_pretokens, merge_pretoken_counts
 from tokenizer.encode import Encoder
-from tokenizer.files import save
+from tokenizer.files import save_tokenizer
 from tokenizer.learn import learn_merges
 from tokenizer.patterns import OF_CHARACTERS, PATTERNS, SCANNERS
-from tokenizer.train import train, train_from_counts
-from tokenizer.words import tokens_of, words_of_bytes
+from tokenizer.train import train_from_columns, train_from_counts
+from tokenizer.words import byte_words, initial_tokens
 
 
 def by_the_library(texts: list[str], config: Tokenizer) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def by_the_library(texts: list[str], config: Tokenizer) -> dict[str, Any]:
 
 
 def by_us(texts: list[str], config: Tokenizer) -> dict[str, Any]:
-    model: dict[str, Any] = json.loads(train([column(texts)], config).to_str())["model"]
+    model: dict[str, Any] = json.loads(train_from_columns([column(texts)], config).to_str())["model"]
     return model
 
 
@@ -90,8 +90,8 @@ def test_counts_of_parts_add_up_to_those_of_the_whole(texts: list[str], cut: int
     parts = [count_pretokens(part, scanner) for part in (whole[:cut], whole[cut:])]
     splitter = pre_tokenizers.Split(Regex(PATTERNS["cl100k"]), "isolated")
     expected = Counter(piece.encode() for text in texts for piece, _ in splitter.pre_tokenize_str(text))
-    assert as_dict(count_pretokens(whole, scanner)) == as_dict(merge_counts(parts)) == expected
-    assert merge_counts(parts).equals(merge_counts(parts[::-1]))
+    assert as_dict(count_pretokens(whole, scanner)) == as_dict(merge_pretoken_counts(parts)) == expected
+    assert merge_pretoken_counts(parts).equals(merge_pretoken_counts(parts[::-1]))
 
 
 def test_counting_many_words_grows_its_tables() -> None:
@@ -108,7 +108,7 @@ def test_a_word_of_any_length_is_counted_whole() -> None:
 
 def test_characters_have_tokens_up_to_the_coverage_and_bytes_beyond(tmp_path: Path) -> None:
     config = Tokenizer(vocab_size=400, pattern="llama", character_coverage=0.9)
-    save(train([column(CORPUS[:5])], config), tmp_path / "llama.json")
+    save_tokenizer(train_from_columns([column(CORPUS[:5])], config), tmp_path / "llama.json")
     encoder = Encoder(tmp_path / "llama.json")
     assert encoder.path == "fast"
     text = "2023年GPT-4 花费1.88亿元😀\U0002a6d6"
@@ -130,22 +130,22 @@ LLAMA_COUNTS = count_pretokens(column(CORPUS[:5]), SCANNERS["llama"])
 
 
 def test_the_vocabulary_is_padded_with_more_merges() -> None:
-    assert train([column(CORPUS)], Tokenizer(vocab_size=500, pad_to_multiple=64)).get_vocab_size() == 512
+    assert train_from_columns([column(CORPUS)], Tokenizer(vocab_size=500, pad_to_multiple=64)).get_vocab_size() == 512
 
 
 def test_normalized_text_is_what_is_learned() -> None:
     texts = ["cafe\u0301 " * 20, "plain text for the rest " * 5]
-    tokenizer = train([column(texts)], Tokenizer(vocab_size=262, normalization="NFC", min_frequency=1))
+    tokenizer = train_from_columns([column(texts)], Tokenizer(vocab_size=262, normalization="NFC", min_frequency=1))
     assert "Ã©" in tokenizer.get_vocab()
     assert tokenizer.encode("cafe\u0301").ids == tokenizer.encode("café").ids
 
 
 def test_an_extended_vocabulary_keeps_every_old_id(tmp_path: Path) -> None:
     config = Tokenizer(vocab_size=320, pattern="gpt2")
-    save(train([column(CORPUS[:1] + CORPUS[2:3])], config), tmp_path / "old.json")
+    save_tokenizer(train_from_columns([column(CORPUS[:1] + CORPUS[2:3])], config), tmp_path / "old.json")
     old = Encoder(tmp_path / "old.json").tokenizer
     grown = Tokenizer(vocab_size=350, extend=str(tmp_path / "old.json"))
-    save(train([column(CORPUS[1:2] + CORPUS[4:5])], grown), tmp_path / "new.json")
+    save_tokenizer(train_from_columns([column(CORPUS[1:2] + CORPUS[4:5])], grown), tmp_path / "new.json")
     new = Encoder(tmp_path / "new.json")
     assert new.path == "fast"
     assert new.vocab_size == 350
@@ -158,7 +158,7 @@ def test_an_extended_vocabulary_keeps_every_old_id(tmp_path: Path) -> None:
 
 def test_a_vocabulary_too_small_for_its_characters_says_what_it_needs() -> None:
     with pytest.raises(TokenizerError, match=r"vocab_size = 300: .* characters that cover 1\.0 of the text need \d+"):
-        train([column(CORPUS)], Tokenizer(vocab_size=300, pattern="llama", character_coverage=1.0))
+        train_from_columns([column(CORPUS)], Tokenizer(vocab_size=300, pattern="llama", character_coverage=1.0))
 
 
 @given(st.lists(st.text("abc", min_size=3, max_size=20), min_size=10, max_size=40))
@@ -166,11 +166,10 @@ def test_following_all_pairs_learns_the_same(texts: list[str]) -> None:
     """As training does again where a merge spells a token that exists."""
     counts = count_pretokens(column(texts), SCANNERS["gpt2"])
     id_of_byte = np.arange(256, dtype=np.int32)
-    tokens = tokens_of([bytes([byte]) for byte in range(256)], [1] * 256)
+    tokens = initial_tokens([bytes([byte]) for byte in range(256)], [1] * 256)
     for longest in (None, 4):
         every, few = (
-            learn_merges(words_of_bytes(counts, id_of_byte, 300), tokens, 300, 1, longest, all_pairs=all_pairs)
-            for all_pairs in (True, False)
+            learn_merges(byte_words(counts, id_of_byte, 300), tokens, 300, 1, longest, all_pairs=all_pairs) for all_pairs in (True, False)
         )
         assert every is not None
         if few is None:
@@ -194,10 +193,10 @@ def test_a_text_without_spaces_trains_as_in_the_library() -> None:
 
 
 def test_a_vocabulary_of_characters_is_extended_by_those_that_it_lacks(tmp_path: Path) -> None:
-    save(train([column(CORPUS[:1])], Tokenizer(vocab_size=320, pattern="llama")), tmp_path / "old.json")
+    save_tokenizer(train_from_columns([column(CORPUS[:1])], Tokenizer(vocab_size=320, pattern="llama")), tmp_path / "old.json")
     old = Encoder(tmp_path / "old.json")
     config = Tokenizer(vocab_size=350, extend=str(tmp_path / "old.json"), character_coverage=1.0)
-    save(train([column(CORPUS[1:2])], config), tmp_path / "new.json")
+    save_tokenizer(train_from_columns([column(CORPUS[1:2])], config), tmp_path / "new.json")
     new = Encoder(tmp_path / "new.json")
     assert (new.path, new.vocab_size) == ("fast", 350)
     assert old.tokenizer.get_vocab().items() <= new.tokenizer.get_vocab().items()
@@ -210,49 +209,49 @@ def test_a_vocabulary_of_characters_is_extended_by_those_that_it_lacks(tmp_path:
 
 def test_a_tokenizer_that_cannot_be_extended_says_why(tmp_path: Path) -> None:
     config = Tokenizer(vocab_size=300, pattern="gpt2")
-    save(train([column(CORPUS)], config), tmp_path / "old.json")
+    save_tokenizer(train_from_columns([column(CORPUS)], config), tmp_path / "old.json")
     with pytest.raises(TokenizerError, match=r"vocab_size = 300: .*old\.json has 300 tokens"):
-        train([column(CORPUS)], Tokenizer(vocab_size=300, extend=str(tmp_path / "old.json")))
+        train_from_columns([column(CORPUS)], Tokenizer(vocab_size=300, extend=str(tmp_path / "old.json")))
     document = json.loads((tmp_path / "old.json").read_text())
     (tmp_path / "odd.json").write_text(json.dumps(document | {"normalizer": {"type": "Lowercase"}}))
     with pytest.raises(TokenizerError, match=r"odd\.json cannot be extended: the normalizers Lowercase"):
-        train([column(CORPUS)], Tokenizer(vocab_size=400, extend=str(tmp_path / "odd.json")))
+        train_from_columns([column(CORPUS)], Tokenizer(vocab_size=400, extend=str(tmp_path / "odd.json")))
 
 
 def test_one_document_is_enough() -> None:
-    assert train([column(["the fox"])], Tokenizer(vocab_size=258, min_frequency=1)).get_vocab_size() == 258
+    assert train_from_columns([column(["the fox"])], Tokenizer(vocab_size=258, min_frequency=1)).get_vocab_size() == 258
 
 
 def test_where_no_size_is_asked_for_as_many_tokens_are_learned_as_the_text_fills() -> None:
     texts = ["the dog and the fox " * 5]
-    full = train([column(texts)], Tokenizer(vocab_size=None))
+    full = train_from_columns([column(texts)], Tokenizer(vocab_size=None))
     n = full.get_vocab_size()
     assert 257 < n < 300
     assert by_us(texts, Tokenizer(vocab_size=n)) == json.loads(full.to_str())["model"]
     with pytest.raises(UnfilledError, match=f"vocab_size = {n + 1}: .* fills only {n} tokens .* set it to {n} or less, leave it out"):
-        train([column(texts)], Tokenizer(vocab_size=n + 1))
-    assert train([column([])], Tokenizer()).get_vocab_size() == 257
+        train_from_columns([column(texts)], Tokenizer(vocab_size=n + 1))
+    assert train_from_columns([column([])], Tokenizer()).get_vocab_size() == 257
 
 
 def test_without_a_size_the_vocabulary_is_a_multiple_that_the_text_fills() -> None:
     texts = ["the dog and the fox " * 5]
-    n = train([column(texts)], Tokenizer()).get_vocab_size()
+    n = train_from_columns([column(texts)], Tokenizer()).get_vocab_size()
     multiple = 8 if n % 8 else 7
     fits = n - n % multiple
-    padded = train([column(texts)], Tokenizer(pad_to_multiple=multiple))
+    padded = train_from_columns([column(texts)], Tokenizer(pad_to_multiple=multiple))
     assert padded.get_vocab_size() == fits
     assert json.loads(padded.to_str())["model"] == by_us(texts, Tokenizer(vocab_size=fits))
     with pytest.raises(UnfilledError, match=f"set it to {fits} or less"):
-        train([column(texts)], Tokenizer(vocab_size=n + 1, pad_to_multiple=multiple))
+        train_from_columns([column(texts)], Tokenizer(vocab_size=n + 1, pad_to_multiple=multiple))
 
 
 @pytest.mark.parametrize("pattern", ["gpt2", "llama"])
 def test_a_text_that_is_repeated_does_not_become_one_token(pattern: Any) -> None:
     generator = random.Random(1)
     word = "".join(generator.choice("abcdefghijklmnop") for _ in range(4_000))
-    tokenizer = train([column([f"{word} " * 4, "a" * 4_000])], Tokenizer(pattern=pattern))
+    tokenizer = train_from_columns([column([f"{word} " * 4, "a" * 4_000])], Tokenizer(pattern=pattern))
     assert 100 < max(map(len, tokenizer.get_vocab())) < 256
-    with_no_limit = train([column([f"{word} " * 4])], Tokenizer(pattern=pattern, max_token_length=None))
+    with_no_limit = train_from_columns([column([f"{word} " * 4])], Tokenizer(pattern=pattern, max_token_length=None))
     assert max(map(len, with_no_limit.get_vocab())) >= 4_000
 
 
@@ -267,7 +266,7 @@ def test_the_default_limit_on_length_is_that_of_the_library() -> None:
 
 @pytest.mark.parametrize("as_strings", [True, False])
 def test_an_extended_vocabulary_keeps_the_ids_of_tokens_that_stand_beside_it(as_strings: bool, tmp_path: Path) -> None:
-    document = json.loads(train([column(CORPUS)], Tokenizer(vocab_size=320, pattern="gpt2")).to_str())
+    document = json.loads(train_from_columns([column(CORPUS)], Tokenizer(vocab_size=320, pattern="gpt2")).to_str())
     flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
     document["added_tokens"] += [{"id": 320 + i, "content": f"<|reserved_{i}|>", **flags, "special": True} for i in range(2)]
     if as_strings:
@@ -276,7 +275,7 @@ def test_an_extended_vocabulary_keeps_the_ids_of_tokens_that_stand_beside_it(as_
     path = tmp_path / "old.json"
     path.write_text(json.dumps(document))
     old = Encoder(path)
-    save(train([column(CORPUS)], Tokenizer(vocab_size=350, extend=str(path))), tmp_path / "new.json")
+    save_tokenizer(train_from_columns([column(CORPUS)], Tokenizer(vocab_size=350, extend=str(path))), tmp_path / "new.json")
     new = Encoder(tmp_path / "new.json")
     assert (new.path, new.vocab_size, new.tokenizer.get_vocab_size()) == ("fast", 350, 350)
     assert {token: new.tokenizer.token_to_id(token) for token in old.tokenizer.get_vocab()} == old.tokenizer.get_vocab()

@@ -30,13 +30,13 @@ from pipelines.driver.pool import decider_of, pool_schema
 from pipelines.engine.decision import kept, removed
 from pipelines.engine.execute import GraphResult
 from pipelines.engine.segments import ReportFiles, WriteSegments
-from pipelines.scrub.stage import mend
+from pipelines.scrub.stage import rescrub
 from schemas import layout
 from schemas.files import FileEntry
 from schemas.hops import LEDGER
 from schemas.ledger import check_run, check_step
 from schemas.manifest import Counts
-from schemas.recipe import Recipe
+from schemas.recipe import Recipe, redaction_columns
 from schemas.stages import StageName
 
 SNAPSHOT: Final = "work/curate/snapshot"
@@ -62,13 +62,13 @@ def build(graph: Graph, pool: Pool) -> None:
     """The graph: documents that take part are merged or kept."""
     recipe, dedup, run, work = graph.recipe, graph.recipe.dedup, graph.run, graph.work
     paths = [str(path) for path in pool.segments]
-    earlier, again = open_index(dedup, len(paths)), partial(mend, scrub=recipe.scrub)
+    earlier, again = open_index(dedup, len(paths)), partial(rescrub, scrub=recipe.scrub)
     numbered = graph.pipeline | "segments" >> beam.Create(list(enumerate(paths)))
     left = numbered | "dedup" >> Deduplicate(dedup, paths, pool.n_documents, work, graph.progress, pool.take_part, earlier, again)
     refined = left | "apply merges" >> ApplyMerges(dedup, paths, pool.n_documents, work / "merges", graph.progress, pool.take_part)
     curated = refined | "curated" >> beam.Map(kept)
     if cuts_items(recipe.decontaminate):  # what is joined may read as a private value
-        curated = curated | "mend" >> beam.Map(mend, scrub=recipe.scrub)
+        curated = curated | "mend" >> beam.Map(rescrub, scrub=recipe.scrub)
     files = [
         curated | "documents" >> WriteSegments(run, layout.DOCUMENTS, "documents", documents_schema(recipe)),
         refined | "merged" >> beam.Map(removed) | "ledger" >> WriteSegments(run, layout.LEDGER, "dedup", LEDGER, ".parquet"),
@@ -143,9 +143,9 @@ def check_rows(context: RunContext, dedup: Counts, caps: Counts, files: list[Fil
 
 def redacted(recipe: Recipe, documents: list[Path]) -> dict[str, int]:
     """By kind, how many private values were redacted in the documents."""
-    names = [field.name for field in pool_schema(recipe) if field.name.startswith("n_redacted_")]
-    sums = columns_of(documents, *names).sum().row(0, named=True) if names else {}
-    return {name.removeprefix("n_redacted_"): n or 0 for name, n in sums.items()}
+    kind_of = redaction_columns(pool_schema(recipe).names)
+    sums = columns_of(documents, *kind_of).sum().row(0, named=True) if kind_of else {}
+    return {kind_of[name]: n or 0 for name, n in sums.items()}
 
 
 def cost_of(ran: GraphResult, dedup: Counts, work: Path) -> Cost:

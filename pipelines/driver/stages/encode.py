@@ -8,11 +8,11 @@ from pathlib import Path
 import apache_beam as beam
 
 from pipelines.driver.context import RunContext, StageResult
-from pipelines.encode.shards import index_of, named_shards, write_index
+from pipelines.encode.shards import named_shards, shard_index, write_shard_index
 from pipelines.encode.stage import EncodeShards, ShardJob
 from pipelines.engine.progress import Progress
 from pipelines.engine.segments import ReportFiles, batches_of
-from pipelines.scrub.scrub import digest as scrub_digest
+from pipelines.scrub.scrub import scrub_digest
 from schemas import layout
 from schemas.files import entry, sha256_of
 from schemas.hops import tokens_schema
@@ -54,8 +54,8 @@ def run(context: RunContext) -> StageResult:
     shards, path = named_shards(files, folder), folder / layout.SHARDS / "index.json"
     end = encoder.tokenizer.token_to_id(recipe.tokenizer.special_tokens[0])
     named = {"path": layout.TOKENIZER_FILE, "sha256": metadata["tokenizer"], "vocab_size": encoder.vocab_size, "end_of_text": end}
-    index = index_of(shards, folder, named, str(encoder.id_type))
-    write_index(path, index)
+    index = shard_index(shards, folder, named, str(encoder.id_type))
+    write_shard_index(path, index)
     details = {
         "encoder": encoder.path,  # "fast", or "tokenizers" where the file asks for what the compiled encoder does not do,
         "encoder_reason": encoder.reason,  # and why

@@ -20,9 +20,9 @@ from pipelines.read.splits import describe_inputs, input_bytes, plan_sources
 from pipelines.read.stage import LOST_BYTES, PASSED_OVER, ReadSplits, counted_columns
 from pipelines.scrub.audit import AUDIT
 from pipelines.scrub.index import INDEX
-from pipelines.scrub.opt_out import Lists
-from pipelines.scrub.stage import ScrubDocuments, audit_of, index_of, left_out
-from pipelines.scrub.stand_ins import fingerprint_of_key, key_of
+from pipelines.scrub.opt_out import OptOutLists
+from pipelines.scrub.pseudonyms import key_fingerprint, pseudonym_key
+from pipelines.scrub.stage import ScrubDocuments, opt_out_rows, scrub_audit, scrub_index
 from schemas import layout
 from schemas.errors import EmptyCorpusError
 from schemas.files import FileEntry
@@ -36,7 +36,7 @@ from schemas.stages import StageName
 def inputs(context: RunContext) -> tuple[str, ...]:
     """The files of the sources, which are looked up here, and the key of pseudonyms."""
     context.plan = plan_sources(context.recipe.sources, context.folder)
-    return (*describe_inputs(context.plan.splits), *fingerprint_of_key(context.recipe.scrub))
+    return (*describe_inputs(context.plan.splits), *key_fingerprint(context.recipe.scrub))
 
 
 def build(graph: Graph, splits: list[Split]) -> None:
@@ -48,9 +48,9 @@ def build(graph: Graph, splits: list[Split]) -> None:
     decided = scrubbed | "decide" >> Decide(recipe, density_rules(recipe))
     ledger = layout.LEDGER
     files = (
-        scrubbed | "audited" >> beam.Map(audit_of) | "audit" >> WriteSegments(run, layout.SCRUB_AUDIT, "audit", AUDIT, ".parquet"),
-        scrubbed | "indexed" >> beam.Map(index_of) | "index" >> WriteSegments(run, layout.INDEX, "index", INDEX, ".parquet"),
-        scrubbed | "left out" >> beam.Map(left_out) | "opt-out ledger" >> WriteSegments(run, ledger, "opt_out", LEDGER, ".parquet"),
+        scrubbed | "audited" >> beam.Map(scrub_audit) | "audit" >> WriteSegments(run, layout.SCRUB_AUDIT, "audit", AUDIT, ".parquet"),
+        scrubbed | "indexed" >> beam.Map(scrub_index) | "index" >> WriteSegments(run, layout.INDEX, "index", INDEX, ".parquet"),
+        scrubbed | "left out" >> beam.Map(opt_out_rows) | "opt-out ledger" >> WriteSegments(run, ledger, "opt_out", LEDGER, ".parquet"),
         decided | "pool" >> beam.Map(kept) | "segments" >> WriteSegments(run, pool_folder(recipe), "segment", pool_schema(recipe)),
         read | "unread" >> beam.Map(removed) | "read ledger" >> WriteSegments(run, ledger, "read", LEDGER, ".parquet"),
         decided | "dropped" >> beam.Map(removed) | "filter ledger" >> WriteSegments(run, ledger, "filters", LEDGER, ".parquet"),
@@ -69,8 +69,8 @@ def run(context: RunContext) -> StageResult:
     """Read, measure and scrub every record, and decide by what was measured."""
     recipe, splits = context.recipe, context.plan.splits
     warm(recipe)
-    key_of(recipe.scrub)  # a missing key or list is an error before anything is read
-    Lists.of(recipe.opt_out)
+    pseudonym_key(recipe.scrub)  # a missing key or list is an error before anything is read
+    OptOutLists.of(recipe.opt_out)
     check_sample(recipe.sources, splits, context.engine.on_message)
     ran, files = context.graph(StageName.INGEST, len(splits), lambda graph: build(graph, splits))
     counts = balance(ran, "read", "opt_out", "filters")

@@ -12,9 +12,9 @@ from typing import Any, Final
 import apache_beam as beam
 
 from pipelines.driver.context import Graph, RunContext, StageResult
-from pipelines.encode.counting import parts_of
-from pipelines.encode.evaluate import EVALUATED_BYTES, evaluate
-from pipelines.encode.sample import Group, drawn, group_sizes, shares
+from pipelines.encode.counting import count_batches
+from pipelines.encode.evaluate import EVALUATED_BYTES, evaluate_tokenizers
+from pipelines.encode.sample import Group, group_sizes, sample_batch, sampling_shares
 from pipelines.encode.stage import CountPretokens
 from pipelines.engine.segments import ReportFiles
 from pipelines.scrub.scrub import special_tokens
@@ -61,9 +61,11 @@ def make(context: RunContext) -> StageResult:
             shutil.copyfile(config.path, temporary)
     else:
         tokenizer, details = train(context, config, sizes)
-        bpe.save(tokenizer, path)
-    measured = shares(sizes, EVALUATED_BYTES, 1.0)
-    (evaluation,) = evaluate({"this one": path}, (drawn(batch, measured, recipe.seed, "evaluation") for batch in context.texts()))
+        bpe.save_tokenizer(tokenizer, path)
+    measured = sampling_shares(sizes, EVALUATED_BYTES, 1.0)
+    (evaluation,) = evaluate_tokenizers(
+        {"this one": path}, (sample_batch(batch, measured, recipe.seed, "evaluation") for batch in context.texts())
+    )
     details |= {"vocab_size": evaluation["vocab_size"], "evaluation": evaluation}
     return StageResult(outputs=[entry(path, context.folder)], details=details)
 
@@ -81,11 +83,11 @@ def train(context: RunContext, config: Tokenizer, sizes: Counter[Group]) -> tupl
         raise EmptyCorpusError(
             "no text is left to train a tokenizer on: every document is of a source in dedup.protected; name a tokenizer in tokenizer.path"
         )
-    taken = shares(learned_from, config.sample_bytes, config.alpha)
+    taken = sampling_shares(learned_from, config.sample_bytes, config.alpha)
     if config.model == "bpe":
         return train_bpe(context, config, taken, sum(sizes[group] * share for group, share in taken.items()))
-    sample = [drawn(batch, taken, context.recipe.seed, "tokenizer") for batch in context.texts()]
-    tokenizer = bpe.train((batch.column("text") for batch in sample), config)
+    sample = [sample_batch(batch, taken, context.recipe.seed, "tokenizer") for batch in context.texts()]
+    tokenizer = bpe.train_from_columns((batch.column("text") for batch in sample), config)
     return tokenizer, {"sample_documents": sum(batch.num_rows for batch in sample), "sample_bytes": group_sizes(sample).total()}
 
 
@@ -101,9 +103,9 @@ def train_bpe(context: RunContext, config: Tokenizer, taken: dict[Group, float],
             documents,
         ),
     )
-    parts = parts_of(context.folder / file.path for file in files)
+    parts = count_batches(context.folder / file.path for file in files)
     counted = ran.counters.get("tokenizer", {})
-    counts = bpe.most_frequent(parts, bpe.most_counted_bytes(config))
+    counts = bpe.most_frequent_pretokens(parts, bpe.max_count_bytes(config))
     details = {
         "sample_documents": counted.get("n_documents", 0),
         "sample_bytes": counted.get("n_bytes", 0),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.driver.context import RunContext, StageResult
-from pipelines.pretrain.loop import validate
+from pipelines.pretrain.loop import validate_shards
 from schemas import layout
 from schemas.files import entry
 from schemas.stages import StageName
@@ -14,7 +14,7 @@ def run(context: RunContext) -> StageResult:
     config = context.recipe.pretrain
     if not config.enabled:
         return StageResult(outputs=[], details={"skipped": "pretrain.enabled = false"})
-    metrics = validate(
+    metrics = validate_shards(
         context.folder, config, context.recipe.seed, on_step=lambda step, steps, loss: context.on_progress(StageName.VALIDATE, step, steps)
     )
     return StageResult(outputs=[entry(context.folder / layout.VALIDATION / "metrics.json", context.folder)], details=metrics)

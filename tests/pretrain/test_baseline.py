@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models
 
+from pipelines.pretrain.baseline import Baseline, bits_per_byte, token_bytes, unigram_nats
 from pipelines.pretrain.data import hold_out
 from pipelines.pretrain.shards import open_shards
-from pipelines.pretrain.yardstick import Yardstick, bits_per_byte, token_bytes, unigram_nats
 from tests.pretrain.corpus import write_corpus, write_tokenizer
 from tokenizer.bpe import Encoder
 
@@ -67,12 +67,12 @@ def test_losses_by_hand(tmp_path: Path) -> None:
     folder = write_corpus(tmp_path, [("train", [("web", [1, 1, 2]), ("web", [1])]), ("valid", [("web", [1, 2]), ("code", [2, 2])])])
     opened = open_shards(folder)
     held_out = hold_out(opened.batches["valid"], end_of_text=0, seq_len=3, most_tokens=100)
-    yardstick = Yardstick.of(opened, token_bytes(folder / "tokenizer" / "tokenizer.json"), held_out)
+    baseline = Baseline.of(opened, token_bytes(folder / "tokenizer" / "tokenizer.json"), held_out)
     # Train holds token 1 three times, token 2 once and two ends; 257 more for smoothing.
     web, code = math.log(263 / 4) + math.log(263 / 2), 2 * math.log(263 / 2)
-    assert yardstick.uniform_loss == math.log(257)
+    assert baseline.uniform_loss == math.log(257)
     spent = {"web": 3.0, "code": 1.0}
-    assert yardstick.losses(spent) == pytest.approx(
+    assert baseline.losses(spent) == pytest.approx(
         {
             "n_tokens": 4,
             "n_bytes": 4,
@@ -82,5 +82,5 @@ def test_losses_by_hand(tmp_path: Path) -> None:
             "unigram_bits_per_byte": (web + code) / 4 / math.log(2),
         }
     )
-    assert yardstick.losses(spent, ["code"])["loss"] == 0.5
-    assert yardstick.losses(spent, ["code"])["unigram_loss"] == pytest.approx(code / 2)
+    assert baseline.losses(spent, ["code"])["loss"] == 0.5
+    assert baseline.losses(spent, ["code"])["unigram_loss"] == pytest.approx(code / 2)

@@ -1,10 +1,11 @@
-"""Accepted spans -> the rewritten column: overlaps are settled, then all rows are copied at once with what stands in."""
+"""Accepted spans -> the rewritten column: overlaps are resolved, then all rows are copied with the replacements in one pass."""
 
 from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -16,8 +17,8 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Spans:
-    """Private values in a column's text buffer; `kinds` are numbers, the smaller the more certain."""
+class PrivateSpans:
+    """Private values in a column's text buffer; `kinds` are numbers by `kind_numbers`, the smaller the more certain."""
 
     rows: Ints
     starts: Ints
@@ -25,12 +26,12 @@ class Spans:
     kinds: Ints
 
     @classmethod
-    def of(cls, spans: Sequence[tuple[int, int, int, int]]) -> Spans:
-        """From (row, start, end, kind) tuples."""
+    def of(cls, spans: Sequence[tuple[int, int, int, int]]) -> PrivateSpans:
+        """The spans of (row, start, end, kind) tuples."""
         return cls(*np.array(spans, np.int64).reshape(-1, 4).T)
 
     @classmethod
-    def concat(cls, parts: Sequence[Spans]) -> Spans:
+    def concat(cls, parts: Sequence[PrivateSpans]) -> PrivateSpans:
         """One after the other."""
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__))
 
@@ -38,8 +39,8 @@ class Spans:
         return len(self.rows)
 
 
-def settle(spans: Spans) -> Spans:
-    """Spans that do not overlap, in order of place: of those that do, the more certain kind, the longer, the earlier one stays."""
+def resolve_overlaps(spans: PrivateSpans) -> PrivateSpans:
+    """Spans without overlaps, in text order: of those that overlap, the more certain kind stays, then the longer one, then the earlier."""
     order = np.lexsort((spans.ends, spans.starts))
     starts, ends, kinds = spans.starts[order], spans.ends[order], spans.kinds[order]
     stays = np.ones(len(order), np.bool_)
@@ -58,11 +59,14 @@ def settle(spans: Spans) -> Spans:
             if stays[i]:
                 taken.insert(place, (starts[i], ends[i]))
     chosen = order[stays]
-    return Spans(spans.rows[chosen], spans.starts[chosen], spans.ends[chosen], spans.kinds[chosen])
+    return PrivateSpans(spans.rows[chosen], spans.starts[chosen], spans.ends[chosen], spans.kinds[chosen])
 
 
-def whole_lines(data: Bytes, offsets: Offsets, spans: Spans, chosen: npt.NDArray[np.bool_], nothing: int) -> Spans:
-    """The settled spans with the `chosen` ones grown to their lines, ends of lines included; a line takes all that it holds with it."""
+def whole_lines(data: Bytes, offsets: Offsets, spans: PrivateSpans, chosen: npt.NDArray[np.bool_], nothing: int) -> PrivateSpans:
+    """The spans (without overlaps), the `chosen` ones grown to whole lines, line breaks included; spans within those lines are dropped.
+
+    `nothing` is the number of the replacement for a line.
+    """
     view = data.data
     cut: list[tuple[int, int, int, int]] = []
     done = int(offsets[0])
@@ -74,12 +78,12 @@ def whole_lines(data: Bytes, offsets: Offsets, spans: Spans, chosen: npt.NDArray
         after = _line_end(data, end, stop)
         cut.append((row, begin, after, nothing))
         done = after
-    lines = Spans.of(cut)
+    lines = PrivateSpans.of(cut)
     held = np.searchsorted(lines.ends, spans.starts, side="right")
     outside = np.append(lines.starts, np.iinfo(np.int64).max)[held] > spans.starts
-    both = Spans.concat([lines, Spans(*(getattr(spans, name)[outside] for name in Spans.__slots__))])
+    both = PrivateSpans.concat([lines, PrivateSpans(*(getattr(spans, name)[outside] for name in PrivateSpans.__slots__))])
     order = np.argsort(both.starts, kind="stable")
-    return Spans(*(getattr(both, name)[order] for name in Spans.__slots__))
+    return PrivateSpans(*(getattr(both, name)[order] for name in PrivateSpans.__slots__))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -89,19 +93,39 @@ def _line_end(data, at, stop):  # type: ignore[no-untyped-def]
     return min(at + 1, stop)
 
 
-def rewrite(data: Bytes, offsets: Offsets, spans: Spans, stand_ins: Sequence[bytes]) -> tuple[Bytes, Offsets, Spans]:
-    """(data, offsets) with each of the settled `spans` replaced by the stand-in of its number, and where the stand-ins are now."""
-    words = np.frombuffer(b"".join(stand_ins), np.uint8)
-    bounds = np.concatenate([[0], np.cumsum([len(word) for word in stand_ins])]).astype(np.int64)
+class _Cuts(NamedTuple):
+    """Spans to replace, in text order, each with the number of its replacement."""
+
+    starts: Ints
+    ends: Ints
+    kinds: Ints
+
+
+class _Replacements(NamedTuple):
+    """Replacement i has the bytes words[bounds[i]:bounds[i + 1]]."""
+
+    words: Bytes
+    bounds: Ints
+
+
+def replace_spans(data: Bytes, offsets: Offsets, spans: PrivateSpans, replacements: Sequence[bytes]) -> tuple[Bytes, Offsets, PrivateSpans]:
+    """(data, offsets, spans): the text with replacements[kind] for each span, and where the replacements are."""
+    words = np.frombuffer(b"".join(replacements), np.uint8)
+    bounds = np.concatenate([[0], np.cumsum([len(word) for word in replacements])]).astype(np.int64)
     growth = np.diff(bounds)[spans.kinds] - (spans.ends - spans.starts)
     n_bytes = int(offsets[-1] - offsets[0] + growth.sum())
-    fresh, fresh_offsets, starts = _rewrite(data, offsets, spans.starts, spans.ends, spans.kinds, words, bounds, n_bytes)
+    fresh, fresh_offsets, starts = _replace(
+        data, offsets, _Cuts(spans.starts, spans.ends, spans.kinds), _Replacements(words, bounds), n_bytes
+    )
     fresh.flags.writeable = fresh_offsets.flags.writeable = False
-    return fresh, fresh_offsets, Spans(spans.rows, starts, starts + np.diff(bounds)[spans.kinds], spans.kinds)
+    return fresh, fresh_offsets, PrivateSpans(spans.rows, starts, starts + np.diff(bounds)[spans.kinds], spans.kinds)
 
 
 @numba.njit(cache=True, nogil=True)
-def _rewrite(data, offsets, starts, ends, kinds, words, bounds, n_bytes):  # type: ignore[no-untyped-def]
+def _replace(data: Bytes, offsets: Offsets, cuts: _Cuts, replacements: _Replacements, n_bytes: int) -> tuple[Bytes, Offsets, Ints]:
+    """(data of n_bytes, offsets, where each replacement starts)."""
+    starts, ends, kinds = cuts
+    words, bounds = replacements
     fresh = np.empty(n_bytes, np.uint8)
     fresh_offsets = np.zeros(len(offsets), np.int64)
     fresh_starts = np.empty(len(starts), np.int64)

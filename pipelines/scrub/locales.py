@@ -1,4 +1,4 @@
-"""Where a document is from, as far as its language and the domain of its URL tell: which national formats to look for."""
+"""Where a document is from, judged by its language and the domain of its URL: which national formats to look for."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ _REGIONS_OF_LANGUAGE: Final = {
     "tl": "PH", "tn": "BW | ZA", "to": "TO", "tr": "TR | CY", "ty": "PF", "ug": "CN", "uk": "UA", "ur": "PK | IN", "uz": "UZ", "vi": "VN",
     "wo": "SN", "xh": "ZA", "yi": "IL | US", "yo": "NG | BJ", "yue": "HK | MO CN", "zh": "CN TW HK | MO SG MY", "zu": "ZA",
 }  # fmt: skip
-"""By language: regions where most texts in it are from | others where it is official or widely used."""
+"""By language: regions that most texts in it come from | other regions where it is official or widely used."""
 
-# Country domains that are mostly registered for what they spell.
+# Country domains that are mostly registered for the word that they spell.
 _GENERIC_DOMAINS: Final = frozenset(("ai", "cc", "co", "fm", "gg", "io", "la", "ly", "me", "nu", "sh", "st", "tk", "to", "tv", "ws"))
 _REGION_OF_DOMAIN: Final = {"uk": "GB", "su": "RU"}
 
@@ -48,27 +48,30 @@ _TOP_DOMAIN: Final = re.compile(r"^[a-z][a-z0-9+.-]*://[^/?#]*?\.([a-z]{2})(?::\
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What is known of a document's origin."""
+class Locale:
+    """What is known about a document's origin."""
 
     lang: str | None
     regions: tuple[str, ...]
     """Regions whose national telephone formats are looked for."""
     wide: tuple[str, ...] = ()
-    """Other regions that the document may be from: their formats count where words say that a number is one to call."""
+    """Other regions that the document may be from; their formats count if words call the number a telephone number."""
 
 
-def place_of(lang: str | None, url: str | None, phone_regions: tuple[str, ...]) -> Place:
+UNKNOWN: Final = Locale(None, ())
+
+
+def locale_of(lang: str | None, url: str | None, phone_regions: tuple[str, ...]) -> Locale:
     """The recipe's regions, then those of the language and of the URL's country domain."""
     match = _TOP_DOMAIN.match(url) if url else None
     return _place(lang, match[1].lower() if match else None, phone_regions)
 
 
 @functools.cache
-def _place(lang: str | None, domain: str | None, phone_regions: tuple[str, ...]) -> Place:
+def _place(lang: str | None, domain: str | None, phone_regions: tuple[str, ...]) -> Locale:
     main, _, wide = _REGIONS_OF_LANGUAGE.get(code_of(lang), "").partition("|")
     regions, others = [*phone_regions, *main.split()], wide.split()
     if domain:
         (others if domain in _GENERIC_DOMAINS else regions).append(_REGION_OF_DOMAIN.get(domain, domain.upper()))
     known = dict.fromkeys(region for region in (*regions, *others) if region in phonenumbers.SUPPORTED_REGIONS)
-    return Place(lang, tuple(region for region in known if region in regions), tuple(region for region in known if region not in regions))
+    return Locale(lang, tuple(region for region in known if region in regions), tuple(region for region in known if region not in regions))

@@ -1,4 +1,4 @@
-"""What a loss is measured against: bytes of text per token, and a model that knows token frequencies only."""
+"""What a loss is compared with: the bytes of the text, and a unigram model, which knows only token frequencies."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 
 from pipelines.pretrain.data import HeldOut
-from pipelines.pretrain.shards import Opened
+from pipelines.pretrain.shards import OpenedShards
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -22,20 +22,32 @@ Floats = npt.NDArray[np.float64]
 BITS_PER_NAT: Final = 1 / math.log(2)
 
 
+class Losses(TypedDict):
+    """A model's loss on some text, and the unigram model's."""
+
+    n_tokens: int
+    n_bytes: int | None
+    loss: float
+    """Nats per token."""
+    bits_per_byte: float | None
+    unigram_loss: float
+    unigram_bits_per_byte: float | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Yardstick:
-    """What the held-out text of each source weighs, and what a unigram model spends on it."""
+class Baseline:
+    """By source, the size of the held-out text and the loss of a unigram model on it."""
 
     n_tokens: dict[str, int]
     n_bytes: dict[str, int] | None
-    """None where the tokenizer is not byte-level."""
+    """None if the tokenizer is not byte-level."""
     unigram_nats: dict[str, float]
     uniform_loss: float
-    """ln of the vocabulary's size: nats per token of a model that knows nothing."""
+    """ln of the vocabulary size: nats per token of a model that predicts all tokens equally."""
 
     @classmethod
-    def of(cls, opened: Opened, sizes: Ints | None, held_out: dict[str, HeldOut]) -> Yardstick:
-        """The unigram model is counted on the train split, ends of documents included."""
+    def of(cls, opened: OpenedShards, sizes: Ints | None, held_out: dict[str, HeldOut]) -> Baseline:
+        """The baseline of held-out text; the unigram model is counted on the train split, ends of documents included."""
         counts = opened.census.token_counts.copy()
         counts[opened.index.end_of_text] += opened.census.train_documents.total()
         nats = unigram_nats(counts)
@@ -47,8 +59,8 @@ class Yardstick:
             uniform_loss=math.log(opened.index.tokenizer.vocab_size),
         )
 
-    def losses(self, nats: dict[str, float], sources: list[str] | None = None) -> dict[str, Any]:
-        """Nats per token and bits per byte over some sources (all, if none are named), beside the unigram model's."""
+    def losses(self, nats: dict[str, float], sources: list[str] | None = None) -> Losses:
+        """Nats per token and bits per byte over the named sources (default: all), with those of the unigram model."""
         names = list(nats) if sources is None else sources
         n_tokens = sum(self.n_tokens[name] for name in names)
         n_bytes = None if self.n_bytes is None else sum(self.n_bytes[name] for name in names)
@@ -64,7 +76,7 @@ class Yardstick:
 
 
 def token_bytes(path: Path) -> Ints | None:
-    """int64 per token id: the bytes of text it stands for, 0 for special tokens; None where the tokenizer is not byte-level.
+    """int64 per token id: the bytes of text that it represents, 0 for special tokens; None if the tokenizer is not byte-level.
 
     A byte-level vocabulary spells every byte as one character of a fixed alphabet of 256.
     """
@@ -86,18 +98,18 @@ def token_bytes(path: Path) -> Ints | None:
 
 
 def text_digest(held_out: dict[str, HeldOut], path: Path) -> str:
-    """sha256 of the held-out text by source, as the tokenizer decodes it: bits per byte on the same text can be compared."""
+    """sha256 of the decoded held-out text by source; bits per byte are comparable between runs with the same digest."""
     tokenizer = Tokenizer.from_file(str(path))
     text = {source: tokenizer.decode(held.tokens().tolist(), skip_special_tokens=False) for source, held in held_out.items()}
     return hashlib.sha256(json.dumps(text, sort_keys=True).encode()).hexdigest()
 
 
 def unigram_nats(token_counts: Ints) -> Floats:
-    """float64 per token id: -ln of its share among all tokens, each counted once more than it was seen."""
+    """float64 per token id: -ln of its share among all tokens, with add-one smoothing."""
     counts = token_counts + 1.0
     return np.asarray(np.log(counts.sum()) - np.log(counts))
 
 
 def bits_per_byte(nats: float, n_bytes: int | None) -> float | None:
-    """Bits spent per byte of text; None where the bytes are not known."""
+    """Bits per byte of text; None if the number of bytes is not known."""
     return nats * BITS_PER_NAT / n_bytes if n_bytes else None

@@ -1,9 +1,9 @@
-"""What takes a value's place: its kind's placeholder, a keyed pseudonym, or nothing where the line goes with it.
+"""Keyed pseudonyms that replace private values.
 
-A pseudonym is made from HMAC-SHA256 of the value without its separators, so spellings of one value share one stand-in and nobody
-without the key can try values out. Kinds with a range that is reserved for examples keep their format: nothing in such a range can
-be someone's, and it is recognised and left alone later. A number with a check digit has no such range (any well-formed one may be
-issued), so those kinds get their placeholder with a keyed code, such as <IBAN_K7Q2M4ZD>.
+A pseudonym is made from HMAC-SHA256 of the value without its separators, so all spellings of a value share one pseudonym, and nobody
+can test guesses without the key. Kinds with a range reserved for examples keep their format: a value in such a range belongs to nobody,
+and is recognised and left alone later. A number with a check digit has no such range (any well-formed one may be issued), so those kinds
+get their placeholder with a keyed code, such as <IBAN_K7Q2M4ZD>.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-from pipelines.scrub.kinds import placeholder
-from pipelines.scrub.reading import plain
+from pipelines.scrub.kind import placeholder
+from pipelines.scrub.reading import value_as_read
 from schemas.errors import RecipeError
 from schemas.recipe.scrub import KEY_VARIABLE, Scrub
 
@@ -32,16 +32,16 @@ _MIN_KEY_BYTES: Final = 16
 _JOINTS: Final = re.compile(rb"[\s().\-/\xc2\xa0]")
 
 
-def key_of(config: Scrub) -> bytes:
-    """The key of pseudonyms, b"" where no kind needs one; RecipeError where it is missing or short."""
+def pseudonym_key(config: Scrub) -> bytes:
+    """The key of pseudonyms, b"" if no kind needs one; RecipeError if it is missing or too short."""
     if "pseudonym" not in config.modes.values():
         return b""
     return _key(config.pseudonym_key_file)
 
 
-def fingerprint_of_key(config: Scrub) -> tuple[str, ...]:
-    """One line that tells two keys apart and says nothing else of them; none where no kind needs a key."""
-    key = key_of(config)
+def key_fingerprint(config: Scrub) -> tuple[str, ...]:
+    """One line that differs between keys and reveals nothing else; empty if no kind needs a key."""
+    key = pseudonym_key(config)
     return (f"key of pseudonyms {hmac.digest(key, b'fingerprint', 'sha256').hex()[:16]}",) if key else ()
 
 
@@ -51,20 +51,22 @@ def _key(path: str | None) -> bytes:
     try:
         key = Path(path).read_bytes().strip() if path else os.environ.get(KEY_VARIABLE, "").encode()
     except OSError as error:
-        raise RecipeError(f"{where}: cannot be read ({error.strerror}); name a file with the key of pseudonyms") from error
+        raise RecipeError(f"{where}: cannot be read ({error.strerror}); pass a file with the key") from error
     if len(key) < _MIN_KEY_BYTES:
-        raise RecipeError(f"{where} has {len(key)} bytes: give the key of pseudonyms at least {_MIN_KEY_BYTES}, such as 32 random ones")
+        raise RecipeError(
+            f"{where} has {len(key)} bytes; the key of pseudonyms needs at least {_MIN_KEY_BYTES}, for example 32 random ones"
+        )
     return key
 
 
-def is_stand_in(kind: str, value: bytes) -> bool:
-    """Whether the value is a pseudonym in a reserved range; those of other kinds are never found at all."""
+def is_pseudonym(kind: str, value: bytes) -> bool:
+    """Whether the value is a pseudonym in a reserved range; pseudonyms of other kinds are never found at all."""
     return kind in _RECOGNISED and bool(_RECOGNISED[kind].fullmatch(value))
 
 
 def pseudonym(kind: str, value: bytes, key: bytes) -> bytes:
-    """The stand-in of the value under the key."""
-    value = plain(value)
+    """The pseudonym of the value under the key."""
+    value = value_as_read(value)
     canonical = value.lower() if kind == "email" else _JOINTS.sub(b"", value).upper()
     digest = hmac.digest(key, kind.encode() + b"\0" + canonical, "sha256")
     number = int.from_bytes(digest[:8])
