@@ -153,7 +153,7 @@ def quality(truth: Path, result: Path) -> dict[str, Any]:
     tables = [open_segment(path).read_all() for path in sorted((result / "segments").glob("*.arrow"))]
     text = pa.concat_arrays([chunk for table in tables for chunk in table.column("text").chunks])
     ids = np.concatenate([table.column("doc_id").to_numpy() for table in tables])
-    places = np.concatenate([(np.uint64(i) << np.uint64(32)) + np.arange(len(t), dtype=np.uint64) for i, t in enumerate(tables)])
+    refs = np.concatenate([(np.uint64(i) << np.uint64(32)) + np.arange(len(t), dtype=np.uint64) for i, t in enumerate(tables)])
     row_of = {identifier: row for row, identifier in enumerate(ids.tolist())}
     pairs = pl.read_ndjson(truth)
     copy, original = (
@@ -161,7 +161,7 @@ def quality(truth: Path, result: Path) -> dict[str, Any]:
     )
     hashes, offsets = shingle_sets(text, CONFIG.shingle)
     merges = pl.DataFrame(open_segment(result / "merges.arrow").read_all())
-    merged = np.isin(places, merges.get_column("at").to_numpy())
+    merged = np.isin(refs, merges.get_column("row_ref").to_numpy())
     frame = pl.DataFrame({"jaccard": similarities(hashes, offsets, copy, original, False), "found": merged[copy] | merged[original]})
     table: list[dict[str, float]] = []
     for low, high in pairwise(BINS):
@@ -172,8 +172,8 @@ def quality(truth: Path, result: Path) -> dict[str, Any]:
     checked = similarities(
         hashes,
         offsets,
-        np.searchsorted(places, merges.get_column("at").to_numpy()),
-        np.searchsorted(places, merges.get_column("survivor_at").to_numpy()),
+        np.searchsorted(refs, merges.get_column("row_ref").to_numpy()),
+        np.searchsorted(refs, merges.get_column("survivor_ref").to_numpy()),
         False,
     )
     from_08 = [row for row in table if row["low"] >= 0.8]
@@ -182,7 +182,7 @@ def quality(truth: Path, result: Path) -> dict[str, Any]:
         "recall_over_curve_from_0.8": sum(row["found"] for row in from_08) / max(1e-9, sum(row["curve"] for row in from_08)),
         "removed": merges.height,
         "removed_below_threshold": int((checked < CONFIG.min_jaccard).sum()),
-        "survivors_removed": int(np.isin(merges.get_column("survivor_at").to_numpy(), merges.get_column("at").to_numpy()).sum()),
+        "survivors_removed": int(np.isin(merges.get_column("survivor_ref").to_numpy(), merges.get_column("row_ref").to_numpy()).sum()),
     }
 
 

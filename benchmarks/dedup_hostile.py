@@ -125,7 +125,7 @@ def one_kind(name: str, n: int, memory_mb: int) -> tuple[Cost, dict[str, Any]]:
             merges, counters = deduplicate(config, segments, folder)
     finally:
         shutil.rmtree(folder)
-    survivors = pc.count_distinct(merges.column("survivor_at")).as_py()
+    survivors = pc.count_distinct(merges.column("survivor_ref")).as_py()
     least = pc.min(merges.column("value")).as_py()
     return cost, {"documents": n_documents, "stay": n_documents - merges.num_rows, "survivors": survivors, "least value": least, **counters}
 

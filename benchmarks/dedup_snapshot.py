@@ -46,7 +46,7 @@ def main(
             with measured(f"{name} run, {n:,} documents", n_bytes, n) as cost:
                 merges, counters = deduplicate(Dedup(memory_mb=memory_mb, index=index, snapshot=name), segments, folder / f"run-{name}")
             costs.append(cost)
-            earlier = merges.filter(pc.greater_equal(merges.column("survivor_at"), pa.scalar(len(segments) << 32, pa.uint64())))
+            earlier = merges.filter(pc.greater_equal(merges.column("survivor_ref"), pa.scalar(len(segments) << 32, pa.uint64())))
             print(f"{name}: {merges.num_rows} merges, {earlier.num_rows} of them into earlier documents; {counters}")
         check_names(earlier, first)
         index_bytes = sum(path.stat().st_size for path in Path(index).rglob("*.arrow"))

@@ -1,4 +1,4 @@
-"""corpusmill's fuzzy dedup from JSONL files to the documents that stay: what datatrove's four stages do.
+"""corpusmill's fuzzy dedup from JSONL files to the documents that stay: the work of datatrove's four stages.
 
     python -m benchmarks.fuzzy_ours FOLDER OUT BANDS ROWS SHINGLE
 
@@ -36,7 +36,7 @@ def write_segments(files: list[Path], folder: Path) -> list[Path]:
 def write_kept(segments: list[Path], merges: pa.Table, folder: Path) -> None:
     """The documents that stay, in files as their segments were."""
     folder.mkdir()
-    merged = merges.column("at").combine_chunks()
+    merged = merges.column("row_ref").combine_chunks()
     for number, segment in enumerate(segments):
         table = open_segment(segment).read_all()
         rows = pa.array(range(number << 32, (number << 32) + table.num_rows), pa.uint64())

@@ -27,7 +27,7 @@ from benchmarks.corpus import documents, texts_of
 from benchmarks.deduplicate import deduplicate
 from benchmarks.measure import finish, measured, print_costs
 from pipelines.dedup.minhash import ranks
-from pipelines.dedup.spans.cut import settle
+from pipelines.dedup.spans.cut import resolve_cuts
 from pipelines.engine.segments import open_segment
 from pipelines.text.words import Places, split_on_space
 from schemas.hops import CUT, SCRUBBED
@@ -37,10 +37,10 @@ Ints = npt.NDArray[np.int64]
 _BLOCK: Final = 256
 
 
-def write_segments(corpus: Path, folder: Path, most_bytes: float) -> list[Path]:
+def write_segments(corpus: Path, folder: Path, max_bytes: float) -> list[Path]:
     """One segment file per JSONL file, with about `most_bytes` of text in all."""
     folder.mkdir(parents=True)
-    paths, left = [], most_bytes
+    paths, left = [], max_bytes
     for number, file in enumerate(sorted(corpus.glob("*.jsonl.gz"))):
         paths.append(folder / f"segment-{number:05d}.arrow")
         with pa.ipc.new_file(str(paths[-1]), SCRUBBED) as writer:
@@ -68,29 +68,29 @@ def size_of(segments: list[Path]) -> tuple[int, int]:
 
 
 def joined(segments: list[Path]) -> tuple[npt.NDArray[np.uint8], dict[int, int], pa.Array]:
-    """(all texts in the order of documents, where each begins by place, the texts as a column in that order)."""
-    places, texts, ids, lengths = [], [], [], []
+    """(all texts in the order of documents, where each begins by row reference, the texts as a column in that order)."""
+    refs, texts, ids, lengths = [], [], [], []
     for number, path in enumerate(segments):
         table = open_segment(path).read_all()
-        places += [(number << 32) + row for row in range(table.num_rows)]
+        refs += [(number << 32) + row for row in range(table.num_rows)]
         texts += table.column("text").to_pylist()
         ids += table.column("doc_id").to_pylist()
         lengths += pc.utf8_length(table.column("text")).to_pylist()
-    rank = ranks(np.zeros(len(places), np.uint8), np.array(lengths, np.uint64), pa.array(ids, pa.binary(16)))
-    order = np.lexsort((np.array(places, np.uint64), rank)).tolist()
+    rank = ranks(np.zeros(len(refs), np.uint8), np.array(lengths, np.uint64), pa.array(ids, pa.binary(16)))
+    order = np.lexsort((np.array(refs, np.uint64), rank)).tolist()
     encoded = [texts[i].encode() for i in order]
     bounds = np.cumsum([0, *map(len, encoded)])
-    begins = {places[i]: int(bounds[n]) for n, i in enumerate(order)}
+    begins = {refs[i]: int(bounds[n]) for n, i in enumerate(order)}
     return np.frombuffer(b"".join(encoded), np.uint8).copy(), begins, pa.array([texts[i] for i in order], pa.large_string())
 
 
 def bytes_cut(cuts: Path, begins: dict[int, int], n_bytes: int) -> npt.NDArray[np.bool_]:
-    """Which bytes the run cut, read from the pieces of its exchange."""
+    """Which bytes the run cut, read from the pieces of its shuffle."""
     table = pa.concat_tables([open_segment(path).read_all() for path in sorted(cuts.glob("*.arrow"))] or [CUT.empty_table()])
-    at = table.column("at").to_numpy()
-    base = np.array([begins[place] for place in at.tolist()], np.int64)
+    cut_refs = table.column("row_ref").to_numpy()
+    base = np.array([begins[ref] for ref in cut_refs.tolist()], np.int64)
     start, end = (base + table.column(name).to_numpy() for name in ("start", "end"))
-    spans = settle(np.zeros(len(at), np.int64), start, end, table.column("kept").to_numpy())
+    spans = resolve_cuts(np.zeros(len(cut_refs), np.int64), start, end, table.column("kept").to_numpy())
     cut = np.zeros(n_bytes, bool)
     for first, last in zip(spans.starts, spans.ends, strict=True):
         cut[first:last] = True

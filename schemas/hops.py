@@ -84,15 +84,15 @@ def tokens_schema(vocab_size: int, metadata: dict[str, str] | None = None) -> pa
 
 
 def signature_schema(n_permutations: int) -> pa.Schema:
-    """What dedup/ keeps of a document: where it lies, its keys and its MinHash signature.
+    """SIGNATURE: what dedup/ keeps of a document: where it lies, its keys and its MinHash signature.
 
-    `at` is (segment number << 32) | row, the document's place among the run's segment files.
+    `row_ref` is (segment number << 32) | row among the run's segment files (`pipelines/dedup/row_refs.py`).
     """
     return pa.schema(
         [
-            pa.field("at", pa.uint64(), nullable=False),
+            pa.field("row_ref", pa.uint64(), nullable=False),
             pa.field("doc_id", pa.binary(16), nullable=False),
-            # Of two copies the one with the smaller (rank, at) stays.
+            # Of two copies the one with the smaller (rank, row_ref) stays.
             pa.field("rank", pa.uint64(), nullable=False),
             # Keys of documents with different salts never meet.
             pa.field("salt", pa.uint64(), nullable=False),
@@ -108,29 +108,29 @@ def signature_schema(n_permutations: int) -> pa.Schema:
 
 MERGE: Final = pa.schema(
     [
-        pa.field("at", pa.uint64(), nullable=False),
-        # Null where a document ends in no other one: nothing of it was left.
-        pa.field("survivor_at", pa.uint64()),
+        pa.field("row_ref", pa.uint64(), nullable=False),
+        # Null if the document is dropped: a kind that cuts left too little of it, and no copy of what it cut stays.
+        pa.field("survivor_ref", pa.uint64()),
         pa.field("survivor_id", pa.binary(16)),
         pa.field("reason", pa.large_string(), nullable=False),
         pa.field("value", pa.float64(), nullable=False),  # similarity to the survivor
         pa.field("limit", pa.float64(), nullable=False),
     ]
 )
-"""dedup/ -> the segments: a document that ends in another one."""
+"""dedup/ -> the segments: a document that is merged into another one, or dropped."""
 
 CUT: Final = pa.schema(
     [
-        pa.field("at", pa.uint64(), nullable=False),
+        pa.field("row_ref", pa.uint64(), nullable=False),
         # Bytes of `text`.
         pa.field("start", pa.int64(), nullable=False),
         pa.field("end", pa.int64(), nullable=False),
-        # The document that keeps the span; null where no copy of it stays.
-        pa.field("survivor_at", pa.uint64()),
+        # The document that keeps the span; null if no copy of it stays.
+        pa.field("survivor_ref", pa.uint64()),
         pa.field("kept", pa.bool_(), nullable=False),
     ]
 )
-"""dedup/ -> the segments: a span of a text that stands elsewhere, too, and is cut, or (`kept`) is the copy that stays."""
+"""dedup/ -> the segments: a span of a text that occurs elsewhere, too. It is cut or, if `kept`, it is the copy that stays."""
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -228,7 +228,7 @@ def test_a_source_of_which_most_bytes_are_damaged_stops_the_run_whatever_the_row
 
 
 def test_evaluation_sets_that_are_missing_are_refused_before_anything_is_read(site: Path) -> None:
-    with pytest.raises(InputError, match=r"nowhere\.jsonl leads to no file"):
+    with pytest.raises(InputError, match=r"decontaminate\.paths: .*nowhere\.jsonl matches no file"):
         execute(site_recipe(site, **{"decontaminate.paths": ["nowhere.jsonl"]}), site / "missing")
     assert not (site / "missing").exists()
 

@@ -1,4 +1,4 @@
-"""Merges whose survivors ended later themselves: pointed at the final survivor if they are like that one, too."""
+"""Merges whose survivors were merged later themselves: they point at the final survivor if it is similar enough, too."""
 
 from __future__ import annotations
 
@@ -6,60 +6,59 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from pipelines.dedup.arrays import Floats, UInt64s
 from pipelines.dedup.frames import as_batch, as_frame
-from pipelines.dedup.minhash import UInt64s
-from pipelines.dedup.near.compare import ALIKE
+from pipelines.dedup.near.compare import SIMILARITY_KINDS
 from schemas.hops import MERGE
 
-Measure = Callable[[str, UInt64s, UInt64s], npt.NDArray[np.float64]]
-"""(kind, places of survivors, places of documents that end in them) -> how alike each two are by the measure of the kind."""
+Measure = Callable[[str, UInt64s, UInt64s], Floats]
+"""(kind, row refs of survivors, row refs of documents merged into them) -> float64[n]: similarity by the measure of the kind."""
 
-_NAMES: Final = ("survivor_at", "survivor_id", "reason", "value", "limit")
+_NAMES: Final = ("survivor_ref", "survivor_id", "reason", "value", "limit")
 
 
-def compose(before: pa.Table, now: pa.Table, measure: Measure, *, with_now: bool = False) -> pa.RecordBatch:
-    """MERGE rows of which every survivor stays, with the similarity to that one.
+def compose(before: pa.Table, new: pa.Table, measure: Measure, *, with_new: bool = False) -> pa.RecordBatch:
+    """MERGE rows with survivors that stay, and the similarity to those.
 
-    `before` are merges made before, `now` those of the kind that just ran, which `with_now` adds to the result. An exact copy of one that
-    is merged now is merged as that one is, whose text it has. One that was like it is measured against the new survivor: by the kind that
-    just ran, then by its own. If it reaches neither limit it has no row any more, and stays. Where its survivor was cut up or dropped, it
-    ends for the same reason.
+    `before` are the merges of earlier kinds, `new` those of the kind that just ran; `with_new` adds these to the result. If the survivor of
+    an earlier merge is merged now, an exact copy of it goes where it goes, since it has the same text. A similar document is measured
+    against the new survivor: by the kind that just ran, then by its own. If it reaches neither limit, it loses its row and stays. If the
+    survivor was removed by a kind that cuts, the document is removed for the same reason.
     """
-    later = as_frame(now)
-    onward = later.select(
-        pl.col("at").alias("survivor_at"), pl.lit(True).alias("ended"), *(pl.col(name).alias(f"next_{name}") for name in _NAMES)
+    added = as_frame(new)
+    onward = added.select(
+        pl.col("row_ref").alias("survivor_ref"), pl.lit(True).alias("ended"), *(pl.col(name).alias(f"next_{name}") for name in _NAMES)
     )
-    earlier = as_frame(before).join(onward, on="survivor_at", how="left").with_columns(pl.col("ended").fill_null(False))
-    moved = pl.col("ended") & pl.col("next_survivor_at").is_not_null()
-    was_alike, is_alike = pl.col("reason").is_in(ALIKE), pl.col("next_reason").is_in(ALIKE)
-    to_measure = moved & was_alike & is_alike
-    goes_with = pl.col("ended") & ((pl.col("reason") == "exact") | (was_alike & (pl.col("next_reason") != "exact")) | ~moved)
+    earlier = as_frame(before).join(onward, on="survivor_ref", how="left").with_columns(pl.col("ended").fill_null(False))
+    moved = pl.col("ended") & pl.col("next_survivor_ref").is_not_null()
+    was_similarity, is_similarity = pl.col("reason").is_in(SIMILARITY_KINDS), pl.col("next_reason").is_in(SIMILARITY_KINDS)
+    to_measure = moved & was_similarity & is_similarity
+    goes_with = pl.col("ended") & ((pl.col("reason") == "exact") | (was_similarity & (pl.col("next_reason") != "exact")) | ~moved)
     pointed = earlier.filter(~to_measure).with_columns(
         pl.when(pl.col("ended") if name.startswith("survivor") else goes_with).then(f"next_{name}").otherwise(name).alias(name)
         for name in _NAMES
     )
     parts = [pointed.select(MERGE.names), _measured(earlier.filter(to_measure), measure)]
-    return as_batch(pl.concat([*parts, later.select(MERGE.names)] if with_now else parts), MERGE)
+    return as_batch(pl.concat([*parts, added.select(MERGE.names)] if with_new else parts), MERGE)
 
 
 def _measured(chains: pl.DataFrame, measure: Measure) -> pl.DataFrame:
-    """MERGE rows of those that are like the new survivor."""
-    chains = chains.sort("next_survivor_at", "at")
-    better, worse = (chains.get_column(name).to_numpy() for name in ("next_survivor_at", "at"))
+    """MERGE rows of the documents that are similar enough to the new survivor."""
+    chains = chains.sort("next_survivor_ref", "row_ref")
+    winners, losers = (chains.get_column(name).to_numpy() for name in ("next_survivor_ref", "row_ref"))
     found = []
     for kind, limit in (("next_reason", "next_limit"), ("reason", "limit")):
         value = np.zeros(chains.height)
         for name in chains.get_column(kind).unique(maintain_order=True):
             rows = np.flatnonzero((chains.get_column(kind) == name).to_numpy())
-            value[rows] = measure(name, better[rows], worse[rows])
+            value[rows] = measure(name, winners[rows], losers[rows])
         found.append(
             chains.select(
-                "at",
-                pl.col("next_survivor_at").alias("survivor_at"),
+                "row_ref",
+                pl.col("next_survivor_ref").alias("survivor_ref"),
                 pl.col("next_survivor_id").alias("survivor_id"),
                 pl.col(kind).alias("reason"),
                 pl.Series("value", value),
@@ -67,4 +66,4 @@ def _measured(chains: pl.DataFrame, measure: Measure) -> pl.DataFrame:
             ).filter(pl.col("value") >= pl.col("limit"))
         )
     by_new, by_own = found
-    return pl.concat([by_new, by_own.join(by_new, on="at", how="anti")]).select(MERGE.names)
+    return pl.concat([by_new, by_own.join(by_new, on="row_ref", how="anti")]).select(MERGE.names)

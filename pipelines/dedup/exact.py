@@ -1,4 +1,4 @@
-"""Keys of copies: of the text but for white space, and of the address. Documents with equal texts are merged here."""
+"""Keys of exact copies, by text (but for white space) and by address; and the merging of documents with equal texts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from pipelines.dedup.arrays import UInt64s
 from pipelines.dedup.frames import as_batch, as_frame
 from pipelines.text.unicode import SPACE, TABLE_SIZE, char_classes, decode
 from pipelines.text.urls import page_urls
@@ -19,11 +20,11 @@ from schemas.buffers import Bytes, Offsets, fixed_column, fixed_view, string_vie
 from schemas.hops import MERGE
 
 _DIGEST_BYTES: Final = 16
-LEAST_MORTAL: Final = 1 << 60  # a smaller rank is that of a document which never ends
+MIN_REMOVABLE_RANK: Final = 1 << 60  # documents with a smaller rank are never removed
 
 
 def content_hashes(text: pa.Array) -> pa.Array:
-    """binary[16] per text: blake2b of the text with every run of white space made one space and none at the ends."""
+    """binary[16] per text: blake2b of the text with each run of white space as one space, and none at the ends."""
     data, offsets = string_view(text)
     squeezed, bounds = _squeeze(data, offsets, char_classes())
     return _digests(squeezed, bounds)
@@ -37,8 +38,8 @@ def url_hashes(url: pa.Array) -> pa.Array:
     return pa.compute.if_else(url.is_valid(), hashes, pa.scalar(None, hashes.type))
 
 
-def salted(hashes: pa.Array, salts: npt.NDArray[np.uint64]) -> pa.Array:
-    """binary[16] per hash: others where the salts differ; null stays null."""
+def salted(hashes: pa.Array, salts: UInt64s) -> pa.Array:
+    """binary[16] per hash: different ones for different salts; null stays null."""
     if not salts.any():
         return hashes
     values = fixed_view(hashes.fill_null(b"\0" * _DIGEST_BYTES)).copy().view(np.uint64) ^ salts[:, None]
@@ -46,22 +47,22 @@ def salted(hashes: pa.Array, salts: npt.NDArray[np.uint64]) -> pa.Array:
     return pa.compute.if_else(hashes.is_valid(), mixed, pa.scalar(None, mixed.type))
 
 
-def best_of(frames: pl.DataFrame | list[pl.DataFrame], key: str) -> pl.DataFrame:
-    """The best row (columns key, rank, at, doc_id) of each value of `key`; null is no value."""
+def winner_rows(frames: pl.DataFrame | list[pl.DataFrame], key: str) -> pl.DataFrame:
+    """Of each value of column `key` but null, the row that wins: the least (rank, row_ref). Columns key, rank, row_ref, doc_id."""
     frame = pl.concat(frames) if isinstance(frames, list) else frames
-    return frame.filter(pl.col(key).is_not_null()).sort(key, "rank", "at").unique(key, keep="first", maintain_order=True)
+    return frame.filter(pl.col(key).is_not_null()).sort(key, "rank", "row_ref").unique(key, keep="first", maintain_order=True)
 
 
-def merge_equal(table: pa.Table, key: str, reason: str, best: pl.DataFrame | None = None) -> tuple[pa.Table, pa.RecordBatch]:
-    """(rows that stay, MERGE batch): of the rows with one value in column `key` the best stays; null equals nothing.
+def merge_equal(table: pa.Table, key: str, reason: str, winners: pl.DataFrame | None = None) -> tuple[pa.Table, pa.RecordBatch]:
+    """(rows that stay, MERGE batch): of the rows with one value in column `key`, the winner stays; null equals nothing.
 
-    `best` are the best rows of each value, as `best_of` gives them, where the table is a part only. Protected rows stay in any case.
+    `winners` are the winners of each value, as `winner_rows` returns them; needed if the table is only a part. Protected rows always stay.
     """
-    frame = as_frame(table.select([key, "rank", "at", "doc_id"]))
-    best = best_of(frame, key) if best is None else best
-    survivors = best.select(key, pl.col("at").alias("survivor_at"), pl.col("doc_id").alias("survivor_id"))
-    frame = frame.select(key, "rank", "at").with_row_index("row").join(survivors, on=key, how="inner", maintain_order="left")
-    frame = frame.filter((pl.col("at") != pl.col("survivor_at")) & (pl.col("rank") >= LEAST_MORTAL))
+    frame = as_frame(table.select([key, "rank", "row_ref", "doc_id"]))
+    winners = winner_rows(frame, key) if winners is None else winners
+    survivors = winners.select(key, pl.col("row_ref").alias("survivor_ref"), pl.col("doc_id").alias("survivor_id"))
+    frame = frame.select(key, "rank", "row_ref").with_row_index("row").join(survivors, on=key, how="inner", maintain_order="left")
+    frame = frame.filter((pl.col("row_ref") != pl.col("survivor_ref")) & (pl.col("rank") >= MIN_REMOVABLE_RANK))
     merges = frame.with_columns(pl.lit(reason).alias("reason"), pl.lit(1.0).alias("value"), pl.lit(1.0).alias("limit"))
     stays = np.ones(table.num_rows, bool)
     stays[merges.get_column("row").to_numpy()] = False

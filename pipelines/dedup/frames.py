@@ -1,4 +1,4 @@
-"""Arrow tables as polars frames and back, with the hop's exact types."""
+"""Arrow tables as polars frames, and back with the exact types of a schema."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""MinHash-LSH: signatures -> band keys -> candidate pairs. It only proposes; `verify` decides.
+"""MinHash-LSH: signatures -> band keys -> candidate pairs. This module proposes pairs; `verify.py` decides on them.
 
-Documents are named by `at` (where they lie) and ordered by (`rank`, `at`): the smaller is the better one, which stays. A bucket
-with more members than may be compared is split by the other bands of the same signatures, so that its near-duplicates still meet.
+Documents are named by `row_ref` and ordered by (`rank`, `row_ref`). Of two documents the first in this order is the winner, which stays,
+and the other one the loser. A bucket with more members than may be compared is split by the other bands of the same signatures, so that
+its near-duplicates still meet.
 """
 
 from __future__ import annotations
@@ -15,55 +16,56 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.dedup.arrays import Floats, Int64s, Mask, UInt16s, UInt32s, UInt64s
 from schemas.buffers import fixed_column, fixed_view
 from schemas.recipe import MinHash
 
-Rows = npt.NDArray[np.int64]
-UInt16s = npt.NDArray[np.uint16]
-UInt64s = npt.NDArray[np.uint64]
-
 CANDIDATE: Final = pa.schema(
-    [pa.field(name, pa.uint64(), nullable=False) for name in ("better_at", "better_rank", "worse_at", "worse_rank")]
+    [pa.field(name, pa.uint64(), nullable=False) for name in ("winner_ref", "winner_rank", "loser_ref", "loser_rank")]
 )
-"""Two documents that share a band; the better one would survive."""
+"""Two documents that share a band."""
 
 MOST_GROUPS: Final = 16  # bands of which a band row carries a fingerprint
-_CHARS_BITS: Final = 28
+_PRIORITY_SHIFT: Final = np.uint64(60)
+_MAX_CHARS: Final = np.uint64((1 << 28) - 1)
 _DEPTH: Final = 2  # how often a crowded bucket is split again
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
-def detection_probability(jaccard: npt.ArrayLike, bands: int, rows: int) -> npt.NDArray[np.float64]:
+def detection_probability(jaccard: npt.ArrayLike, bands: int, rows: int) -> Floats:
     """The chance that a pair of this Jaccard similarity shares a band: 1 - (1 - J^rows)^bands."""
     return 1.0 - (1.0 - np.asarray(jaccard, np.float64) ** rows) ** bands
 
 
 def ranks(priority: npt.NDArray[np.uint8], n_chars: UInt64s, doc_id: pa.Array) -> UInt64s:
-    """uint64[n], smaller is better: 4 bits of source priority, 28 of length (the longest first), the first 32 of the doc_id.
+    """uint64[n], of which the smaller wins: 4 bits of source priority, 28 of length (the longest first), the first 32 of the doc_id.
 
-    Priority 0 is that of documents which never end: protected ones, and those of earlier runs.
+    Priority 0 is for documents that are never removed: protected ones, and those of earlier runs.
 
     >>> ranks(0, 3, b"...") < ranks(0, 2, b"...") < ranks(1, 9, b"...")
     """
-    most = np.uint64((1 << _CHARS_BITS) - 1)
-    shorter = most - np.minimum(n_chars, most)
+    shortness = _MAX_CHARS - np.minimum(n_chars, _MAX_CHARS)
     prefix = fixed_view(doc_id)[:, :4].copy().view(">u4").reshape(-1).astype(np.uint64)
-    return (priority.astype(np.uint64) << np.uint64(60)) | (shorter << np.uint64(32)) | prefix
+    return (priority.astype(np.uint64) << _PRIORITY_SHIFT) | (shortness << np.uint64(32)) | prefix
 
 
-def may_end(rank: UInt64s) -> npt.NDArray[np.bool_]:
+def is_removable(rank: UInt64s) -> Mask:
     """bool[n]: whether a document of this rank may be merged at all."""
-    return rank >> np.uint64(60) != np.uint64(0)
+    return rank_priority(rank) != np.uint64(0)
 
 
-def chars_of(rank: UInt64s) -> UInt64s:
-    """The length that a rank was made from (at most 2^28 - 1)."""
-    most = np.uint64((1 << _CHARS_BITS) - 1)
-    return most - ((rank >> np.uint64(32)) & most)
+def rank_priority(rank: UInt64s) -> UInt64s:
+    """uint64[n]: the source priority in a rank."""
+    return rank >> _PRIORITY_SHIFT
+
+
+def rank_chars(rank: UInt64s) -> UInt64s:
+    """uint64[n]: the length in a rank, in characters, at most 2^28 - 1."""
+    return _MAX_CHARS - ((rank >> np.uint64(32)) & _MAX_CHARS)
 
 
 def band_keys(signature: pa.RecordBatch, config: MinHash) -> pa.RecordBatch:
-    """One row per document with a signature and band: `key` uint64 (of band number and band), at, rank, groups.
+    """One row for each band of each document with a signature: `key` uint64 (of band number and band), row_ref, rank, groups.
 
     `groups` are 16-bit fingerprints of the document's first bands, the same in each of its rows.
     """
@@ -76,14 +78,14 @@ def band_keys(signature: pa.RecordBatch, config: MinHash) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(
         {
             "key": pa.array(keys.reshape(-1)),
-            "at": pa.array(np.repeat(signature.column("at").to_numpy(), config.bands)),
+            "row_ref": pa.array(np.repeat(signature.column("row_ref").to_numpy(), config.bands)),
             "rank": pa.array(np.repeat(signature.column("rank").to_numpy(), config.bands)),
             "groups": fixed_column(np.repeat(groups, config.bands, axis=0).view(np.uint8)),
         }
     )
 
 
-def group_prints(values: npt.NDArray[np.uint32], config: MinHash) -> UInt16s:
+def group_prints(values: UInt32s, config: MinHash) -> UInt16s:
     """uint16[n, groups]: the fingerprints that `band_keys` makes of signatures uint32[n, bands * rows]."""
     return _prints(_band_keys(values, config.bands, config.rows))
 
@@ -93,7 +95,7 @@ def _prints(keys: UInt64s) -> UInt16s:
 
 
 @numba.njit(cache=True, nogil=True)
-def _band_keys(values: npt.NDArray[np.uint32], bands: int, rows: int) -> UInt64s:
+def _band_keys(values: UInt32s, bands: int, rows: int) -> UInt64s:
     keys = np.empty((len(values), bands), np.uint64)
     for i in range(len(values)):
         for band in range(bands):
@@ -105,22 +107,22 @@ def _band_keys(values: npt.NDArray[np.uint32], bands: int, rows: int) -> UInt64s
     return keys
 
 
-def candidate_pairs(bands: pa.Table, most: int) -> tuple[pa.RecordBatch, int, int]:
+def candidate_pairs(bands: pa.Table, max_pairs: int) -> tuple[pa.RecordBatch, int, int]:
     """(CANDIDATE batch, number of crowded buckets, members of the largest bucket) of rows as `band_keys` makes them.
 
-    In a bucket of up to `most` + 1 members every pair is proposed. In a larger one, members that agree in every band meet the best
-    of their kind, and only that one goes on; if still too many go on, the bucket is crowded: see `_pair_crowd`.
+    In a bucket of up to `max_pairs` + 1 members, every pair is proposed. In a larger one, members that agree in every band meet the winner
+    of their kind, and only that one goes on. If still too many go on, the bucket is crowded: see `_pair_crowd`.
     """
     keys = bands.column("key").to_numpy()
-    rows = may_recur(keys)
+    rows = recurring_rows(keys)
     order = rows[np.argsort(keys[rows])]
     shared = order[run_lengths(keys[order]) > 1]
-    at, rank, keys = (bands.column(name).take(pa.array(shared)).to_numpy() for name in ("at", "rank", "key"))
-    order = np.lexsort((at, rank, keys))
-    shared, at, rank, keys = shared[order], at[order], rank[order], keys[order]
+    refs, rank, keys = (bands.column(name).take(pa.array(shared)).to_numpy() for name in ("row_ref", "rank", "key"))
+    order = np.lexsort((refs, rank, keys))
+    shared, refs, rank, keys = shared[order], refs[order], rank[order], keys[order]
     lengths = run_lengths(keys)
-    large = lengths > most + 1
-    found = [pair_up(np.flatnonzero(~large), keys[~large], most)]
+    large = lengths > max_pairs + 1
+    found = [pair_up(np.flatnonzero(~large), keys[~large], max_pairs)]
     n_crowded = 0
     if large.any():
         members = np.flatnonzero(large)
@@ -128,45 +130,45 @@ def candidate_pairs(bands: pa.Table, most: int) -> tuple[pa.RecordBatch, int, in
         groups = np.zeros((len(keys), column.type.byte_width // 2), np.uint16)
         groups[members] = fixed_view(column).view(np.uint16)
         pairs, leaders = _pair_with_leaders(members, keys, groups)
-        crowded = run_lengths(keys[leaders]) > most + 1
-        found += [pairs, pair_up(leaders[~crowded], keys[leaders[~crowded]], most)]
+        crowded = run_lengths(keys[leaders]) > max_pairs + 1
+        found += [pairs, pair_up(leaders[~crowded], keys[leaders[~crowded]], max_pairs)]
         crowd = leaders[crowded]
         n_crowded = len(np.unique(keys[crowd]))
-        found += _pair_crowd(crowd, keys[crowd], groups, most, 0, _DEPTH)
+        found += _pair_crowd(crowd, keys[crowd], groups, max_pairs, 0, _DEPTH)
     pairs = np.concatenate(found)
-    pairs = pairs[may_end(rank[pairs[:, 1]])]
-    pairs = pairs[_first_of_each(at[pairs[:, 0]], at[pairs[:, 1]])]
-    better, worse = pairs[:, 0], pairs[:, 1]
-    columns = [pa.array(c) for c in (at[better], rank[better], at[worse], rank[worse])]
+    pairs = pairs[is_removable(rank[pairs[:, 1]])]
+    pairs = pairs[_first_of_each(refs[pairs[:, 0]], refs[pairs[:, 1]])]
+    winners, losers = pairs[:, 0], pairs[:, 1]
+    columns = [pa.array(c) for c in (refs[winners], rank[winners], refs[losers], rank[losers])]
     return pa.RecordBatch.from_arrays(columns, schema=CANDIDATE), n_crowded, int(lengths.max(initial=0))
 
 
-def lead(parts: Callable[[], Iterable[pa.Table]]) -> tuple[Iterator[pa.RecordBatch], pa.Table]:
-    """(CANDIDATE batches of rows that agree in key and every group with the best of them, those best ones).
+def pair_with_leaders(parts: Callable[[], Iterable[pa.Table]]) -> tuple[Iterator[pa.RecordBatch], pa.Table]:
+    """(CANDIDATE batches of rows with the winner of their kind, those winners). Rows of a kind agree in the key and in every group.
 
-    What `candidate_pairs` does with large buckets, for one that does not fit the memory: only the best rows are held.
+    It does what `candidate_pairs` does with large buckets, for a bucket that does not fit the memory: it holds the winners only.
     """
     held: list[pa.Table] = []
     for part in parts():
-        held = [_best_of_kind(pa.concat_tables([*held, part]))]
+        held = [_winners_of_kinds(pa.concat_tables([*held, part]))]
     leaders = held[0]
     kinds = _kinds(leaders)
 
     def pairs() -> Iterator[pa.RecordBatch]:
         for part in parts():
             where = np.searchsorted(kinds, _kinds(part))
-            better = leaders.take(pa.array(where))
-            sides = [side.column(name).to_numpy() for side in (better, part) for name in ("at", "rank")]
-            follows = np.flatnonzero((sides[0] != sides[2]) & may_end(sides[3]))
+            winners = leaders.take(pa.array(where))
+            sides = [side.column(name).to_numpy() for side in (winners, part) for name in ("row_ref", "rank")]
+            follows = np.flatnonzero((sides[0] != sides[2]) & is_removable(sides[3]))
             yield pa.RecordBatch.from_arrays([pa.array(side[follows]) for side in sides], schema=CANDIDATE)
 
     return pairs(), leaders
 
 
-def _best_of_kind(bands: pa.Table) -> pa.Table:
-    """The best row of each kind, by kind."""
+def _winners_of_kinds(bands: pa.Table) -> pa.Table:
+    """The winner of each kind, by kind."""
     kinds = _kinds(bands)
-    order = np.lexsort((bands.column("at").to_numpy(), bands.column("rank").to_numpy(), kinds))
+    order = np.lexsort((bands.column("row_ref").to_numpy(), bands.column("rank").to_numpy(), kinds))
     first = np.flatnonzero(np.diff(kinds[order], prepend=~kinds[order[:1]]) != 0)
     return bands.take(pa.array(order[first]))
 
@@ -176,8 +178,8 @@ def _kinds(bands: pa.Table) -> UInt64s:
     return _hash_rows(bands.column("key").to_numpy(), groups)
 
 
-def _pair_with_leaders(members: Rows, keys: UInt64s, groups: UInt16s) -> tuple[Rows, Rows]:
-    """(pairs of members that agree in every group with the best of them, those best ones), within one bucket each."""
+def _pair_with_leaders(members: Int64s, keys: UInt64s, groups: UInt16s) -> tuple[Int64s, Int64s]:
+    """(pairs of members with the winner of their kind, those winners), within one bucket each."""
     kind = _hash_rows(keys[members], groups[members])
     order = np.argsort(kind, kind="stable")
     starts = np.flatnonzero(np.diff(kind[order], prepend=~kind[order[:1]]) != 0)
@@ -186,13 +188,13 @@ def _pair_with_leaders(members: Rows, keys: UInt64s, groups: UInt16s) -> tuple[R
     return np.column_stack([members[leader[follows]], members[order[follows]]]), np.sort(members[order[starts]])
 
 
-def _pair_crowd(crowd: Rows, bucket: UInt64s, groups: UInt16s, most: int, first: int, depth: int) -> list[Rows]:
-    """Pairs within buckets that are too large: with the best, with the nearest in rank, and within each further shared band.
+def _pair_crowd(crowd: Int64s, bucket: UInt64s, groups: UInt16s, max_pairs: int, first: int, depth: int) -> list[Int64s]:
+    """Pairs in buckets that are too large: of each member with the first and the nearest in rank, and within each further shared band.
 
-    A near-duplicate has nearly the length of its original and mostly shares several bands with it. Cost: at most
-    2^depth x groups^depth x most pairs a member, however large the bucket is.
+    A near-duplicate has nearly the length of its original and mostly shares several bands with it. The cost is at most
+    2^depth x groups^depth x max_pairs pairs a member, however large the bucket is.
     """
-    found = [pair_up(crowd, bucket, most)]
+    found = [pair_up(crowd, bucket, max_pairs)]
     whole = run_lengths(bucket)
     for group in range(first, groups.shape[1] if depth else 0):
         finer = _hash_rows(bucket, groups[crowd, group : group + 1])
@@ -200,32 +202,32 @@ def _pair_crowd(crowd: Rows, bucket: UInt64s, groups: UInt16s, most: int, first:
         rows, finer, before = crowd[order], finer[order], whole[order]
         lengths = run_lengths(finer)
         split = lengths < before  # a bucket that this band does not split at all is left to the next one
-        fits = split & (lengths > 1) & (lengths <= most + 1)
-        found.append(pair_up(rows[fits], finer[fits], most))
-        rest = split & (lengths > most + 1)
+        fits = split & (lengths > 1) & (lengths <= max_pairs + 1)
+        found.append(pair_up(rows[fits], finer[fits], max_pairs))
+        rest = split & (lengths > max_pairs + 1)
         if rest.any():
-            found += _pair_crowd(rows[rest], finer[rest], groups, max(2, most // 4), group + 1, depth - 1)
+            found += _pair_crowd(rows[rest], finer[rest], groups, max(2, max_pairs // 4), group + 1, depth - 1)
     return found
 
 
 @numba.njit(cache=True, nogil=True)
-def pair_up(rows: Rows, bucket: UInt64s, most: int) -> Rows:
-    """int64[m, 2], (better, worse): each row with those before it in its bucket, `most` at most: half the best, half the nearest."""
+def pair_up(rows: Int64s, bucket: UInt64s, max_pairs: int) -> Int64s:
+    """int64[m, 2], (winner, loser): each row with at most `max_pairs` before it in its bucket, half the first, half the nearest."""
     n = len(rows)
     total = 0
     first = 0
     for i in range(n):
         if i > 0 and bucket[i] != bucket[i - 1]:
             first = i
-        total += min(i - first, most)
+        total += min(i - first, max_pairs)
     pairs = np.empty((total, 2), np.int64)
     filled = 0
     first = 0
     for i in range(n):
         if i > 0 and bucket[i] != bucket[i - 1]:
             first = i
-        before = min(i - first, most)
-        best = before if i - first <= most else (most + 1) // 2
+        before = min(i - first, max_pairs)
+        best = before if i - first <= max_pairs else (max_pairs + 1) // 2
         for k in range(before):
             pairs[filled, 0] = rows[first + k if k < best else i - before + k]
             pairs[filled, 1] = rows[i]
@@ -234,8 +236,8 @@ def pair_up(rows: Rows, bucket: UInt64s, most: int) -> Rows:
 
 
 @numba.njit(cache=True, nogil=True)
-def may_recur(keys: UInt64s) -> Rows:
-    """int64[m], ascending: the rows whose key occurs again, and few others. Most keys occur once and need not be sorted."""
+def recurring_rows(keys: UInt64s) -> Int64s:
+    """int64[m], ascending: the rows whose key recurs, and few others. Most keys occur once and need not be sorted."""
     bits = 2
     while len(keys) >> (bits - 2):
         bits += 1
@@ -253,8 +255,8 @@ def may_recur(keys: UInt64s) -> Rows:
 
 
 @numba.njit(cache=True, nogil=True)
-def run_lengths(keys: UInt64s) -> Rows:
-    """int64[n]: how long the run of equal keys is in which each key stands."""
+def run_lengths(keys: UInt64s) -> Int64s:
+    """int64[n]: the length of the run of equal keys that each key belongs to."""
     lengths = np.empty(len(keys), np.int64)
     start = 0
     for i in range(len(keys)):
@@ -277,8 +279,8 @@ def _hash_rows(bucket: UInt64s, groups: UInt16s) -> UInt64s:
     return keys
 
 
-def _first_of_each(first: UInt64s, second: UInt64s) -> Rows:
-    """Where each distinct pair stands first."""
+def _first_of_each(first: UInt64s, second: UInt64s) -> Int64s:
+    """The first row of each distinct pair."""
     order = np.lexsort((second, first))
     a, b = first[order], second[order]
     fresh = np.ones(len(order), bool)

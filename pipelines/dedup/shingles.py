@@ -11,20 +11,17 @@ from typing import Final
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.dedup.arrays import UInt32s, UInt64s
 from pipelines.text.fold import LOW, PLAIN, WORD, add_entry, compared_table, is_unseen, mark_at
 from pipelines.text.hashing import SEED, add_code, finish
 from pipelines.text.unicode import MARK, SPACE, TABLE_SIZE, UNSPACED, decode
 from schemas.buffers import Bytes, Offsets, string_view
 from tokenizer.memory import kernel
 
-UInt32s = npt.NDArray[np.uint32]
-UInt64s = npt.NDArray[np.uint64]
-
 _CLASS: Final = np.uint32(24)  # where an entry of the table has its class bits
-_ROLL: Final = np.uint64(0x9E3779B97F4A7C15)  # odd: words at different places of a shingle weigh differently
+_ROLL: Final = np.uint64(0x9E3779B97F4A7C15)  # odd: words at different positions of a shingle weigh differently
 
 
 def permutations(count: int, seed: int) -> tuple[UInt32s, UInt32s]:

@@ -1,16 +1,16 @@
-"""Documents -> SIGNATURE rows: the keys by which copies meet, and the rank by which one of them stays."""
+"""Documents -> SIGNATURE rows: the keys by which copies meet, and the rank that decides which of them stays."""
 
 from __future__ import annotations
 
 import hashlib
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.dedup.arrays import Mask, UInt64s
 from pipelines.dedup.exact import content_hashes, salted, url_hashes
-from pipelines.dedup.minhash import UInt64s, ranks
+from pipelines.dedup.minhash import ranks
 from pipelines.dedup.shingles import permutations, signatures
 from pipelines.dedup.simhash import simhashes
 from schemas.hops import signature_schema
@@ -18,7 +18,7 @@ from schemas.recipe import Dedup
 
 
 class Signer:
-    """(documents with doc_id, source, url and text; their places) -> SIGNATURE batch."""
+    """(documents with doc_id, source, url and text; their row references) -> SIGNATURE batch."""
 
     def __init__(self, dedup: Dedup) -> None:
         self.dedup, self.ranks = dedup, Ranks(dedup)
@@ -26,8 +26,8 @@ class Signer:
         self.schema = signature_schema(n_permutations)
         self.a, self.b = permutations(n_permutations, dedup.minhash.seed)  # drawn in the driver, once
 
-    def __call__(self, batch: pa.RecordBatch, places: UInt64s) -> pa.RecordBatch:
-        """The keys of each document; only those that the recipe's kinds ask for are computed."""
+    def __call__(self, batch: pa.RecordBatch, refs: UInt64s) -> pa.RecordBatch:
+        """The keys of each document. Only those that the kinds of the recipe need are computed."""
         n = batch.num_rows
         text = batch.column("text")
         kinds, minhash = self.dedup.kinds, self.dedup.minhash
@@ -39,7 +39,7 @@ class Signer:
             near, n_near = simhashes(text, self.dedup.simhash.shingle)
         salts = salts_of(batch.column("source"), self.dedup)
         columns = {
-            "at": pa.array(places),
+            "row_ref": pa.array(refs),
             "doc_id": batch.column("doc_id"),
             "rank": pa.array(self.ranks(batch)),
             "salt": pa.array(salts),
@@ -54,7 +54,7 @@ class Signer:
 
 
 class Ranks:
-    """Documents -> uint64[n], the smaller the better: protected or not, priority of the source, then length, then doc_id."""
+    """Documents -> uint64[n], of which the smaller wins: protected or not, priority of the source, then length, then doc_id."""
 
     def __init__(self, dedup: Dedup) -> None:
         self.order = pa.array(dedup.priority, pa.large_string())
@@ -62,19 +62,19 @@ class Ranks:
 
     def __call__(self, batch: pa.RecordBatch) -> UInt64s:
         """The rank of each document of a batch with doc_id, source and text."""
-        places = pc.index_in(batch.column("source"), value_set=self.order).fill_null(len(self.order)).to_numpy()
-        priority = np.where(self.protected(batch), 0, 1 + places).astype(np.uint8)
+        position = pc.index_in(batch.column("source"), value_set=self.order).fill_null(len(self.order)).to_numpy()
+        priority = np.where(self.protected(batch), 0, 1 + position).astype(np.uint8)
         return ranks(priority, pc.utf8_length(batch.column("text")).cast(pa.uint64()).to_numpy(), batch.column("doc_id"))
 
-    def protected(self, batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
-        """bool[n]: documents of protected sources, which are neither merged nor cut."""
+    def protected(self, batch: pa.RecordBatch) -> Mask:
+        """bool[n]: which documents are of protected sources; these are neither merged nor cut."""
         found = pc.is_in(batch.column("source"), value_set=self.protected_sources)
-        is_protected: npt.NDArray[np.bool_] = found.to_numpy(zero_copy_only=False)
+        is_protected: Mask = found.to_numpy(zero_copy_only=False)
         return is_protected
 
 
 def salts_of(source: pa.Array, dedup: Dedup) -> UInt64s:
-    """uint64[n]: what keys are salted with, so that documents meet only where the recipe's scope lets them; 0 where all may."""
+    """uint64[n]: salts for keys, so that documents meet only if the recipe's scope allows it; 0 if all documents may meet."""
     if dedup.scope != "within_source":
         return np.zeros(len(source), np.uint64)
     found = source.dictionary_encode()

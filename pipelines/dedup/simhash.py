@@ -1,7 +1,7 @@
-"""SimHash (Charikar 2002; near-duplicates as in ROOTS): 64 bits per document, of which copies differ in a few.
+"""SimHash (Charikar 2002; near-duplicates as in ROOTS): 64 bits per document; those of copies differ in a few.
 
-The bits are cut into blocks. Two hashes that differ in at most `distance` bits agree in all but as many blocks, so for each choice of
-`blocks - distance` blocks the documents that agree in them meet in a bucket, and no pair is missed unless a bucket is crowded.
+The bits are cut into blocks. Two hashes that differ in at most `distance` bits agree in all but `distance` blocks. So for each choice of
+`blocks - distance` blocks, the documents that agree in them meet in a bucket, and no pair is missed unless a bucket is crowded.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Final
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.dedup.minhash import may_end, pair_up, run_lengths
-from pipelines.dedup.shingles import UInt32s, UInt64s, shingle_power, text_shingles
+from pipelines.dedup.arrays import Int64s, UInt32s, UInt64s
+from pipelines.dedup.minhash import is_removable, pair_up, run_lengths
+from pipelines.dedup.shingles import shingle_power, text_shingles
 from pipelines.text.fold import compared_table
 from schemas.buffers import Bytes, Offsets, string_view
 from schemas.recipe import SimHash
@@ -32,7 +32,7 @@ def simhashes(text: pa.Array, size: int) -> tuple[UInt64s, UInt32s]:
 
 
 def block_masks(config: SimHash) -> UInt64s:
-    """The bits of every choice of blocks that two near hashes may agree in."""
+    """uint64[choices]: the bits of every choice of blocks in which two near hashes may agree."""
     bounds = [_BITS * block // config.blocks for block in range(config.blocks + 1)]
     blocks = [((1 << bounds[i + 1]) - 1) ^ ((1 << bounds[i]) - 1) for i in range(config.blocks)]
     chosen = combinations(blocks, config.blocks - config.distance)
@@ -40,39 +40,39 @@ def block_masks(config: SimHash) -> UInt64s:
 
 
 def block_keys(signature: pa.RecordBatch, config: SimHash) -> pa.RecordBatch:
-    """One row per document with shingles and choice of blocks: `key` uint64, at, rank, simhash."""
+    """One row for each choice of blocks of each document with shingles: `key` uint64, row_ref, rank, simhash."""
     signature = signature.filter(pc.greater(signature.column("n_simhash"), 0))
     masks = block_masks(config)
     hashes = signature.column("simhash").to_numpy()
     number = np.arange(1, len(masks) + 1, dtype=np.uint64)
     keys = ((hashes[:, None] & masks) ^ (number * _MIX)) * np.uint64(0xFF51AFD7ED558CCD)
     keys = (keys ^ (keys >> np.uint64(32))) * _MIX ^ signature.column("salt").to_numpy()[:, None]
-    repeated = {name: pa.array(np.repeat(signature.column(name).to_numpy(), len(masks))) for name in ("at", "rank", "simhash")}
+    repeated = {name: pa.array(np.repeat(signature.column(name).to_numpy(), len(masks))) for name in ("row_ref", "rank", "simhash")}
     return pa.RecordBatch.from_pydict({"key": pa.array(keys.reshape(-1)), **repeated})
 
 
-def near_pairs(rows: pa.Table, config: SimHash) -> tuple[UInt64s, UInt64s, UInt64s, UInt64s, npt.NDArray[np.int64], int]:
-    """(better_at, better_rank, worse_at, worse_rank, distance, crowded buckets) of the pairs in one bucket that are near.
+def near_pairs(rows: pa.Table, config: SimHash) -> tuple[UInt64s, UInt64s, UInt64s, UInt64s, Int64s, int]:
+    """(winner_ref, winner_rank, loser_ref, loser_rank, distance, crowded buckets) of the near pairs in one bucket.
 
-    Documents with one and the same hash meet the best of them only. In a bucket with more than `max_comparisons` + 1 different
-    hashes, each document meets the best and the nearest in rank of those before it.
+    Documents with the same hash meet the winner of them only. In a bucket with more than `max_comparisons` + 1 different hashes, each
+    document meets the first in rank and the nearest in rank of those before it.
     """
-    key, at, rank, hashes = (rows.column(name).to_numpy() for name in ("key", "at", "rank", "simhash"))
-    order = np.lexsort((at, rank, hashes, key))
-    key, at, rank, hashes = key[order], at[order], rank[order], hashes[order]
+    key, refs, rank, hashes = (rows.column(name).to_numpy() for name in ("key", "row_ref", "rank", "simhash"))
+    order = np.lexsort((refs, rank, hashes, key))
+    key, refs, rank, hashes = key[order], refs[order], rank[order], hashes[order]
     leads = np.ones(len(order), bool)
     leads[1:] = (key[1:] != key[:-1]) | (hashes[1:] != hashes[:-1])
     leaders = np.flatnonzero(leads)
     leader = leaders[np.cumsum(leads) - 1]
     same = np.column_stack([leader[~leads], np.flatnonzero(~leads)])
-    leaders = leaders[np.lexsort((at[leaders], rank[leaders], key[leaders]))]
+    leaders = leaders[np.lexsort((refs[leaders], rank[leaders], key[leaders]))]
     crowded = len(np.unique(key[leaders][run_lengths(key[leaders]) > config.max_comparisons + 1]))
     pairs = np.concatenate([same, pair_up(leaders, key[leaders], config.max_comparisons)])
-    better, worse = pairs[:, 0], pairs[:, 1]
-    distance = np.bitwise_count(hashes[better] ^ hashes[worse]).astype(np.int64)
-    near = (distance <= config.distance) & may_end(rank[worse])
-    better, worse = better[near], worse[near]
-    return at[better], rank[better], at[worse], rank[worse], distance[near], crowded
+    winners, losers = pairs[:, 0], pairs[:, 1]
+    distance = np.bitwise_count(hashes[winners] ^ hashes[losers]).astype(np.int64)
+    near = (distance <= config.distance) & is_removable(rank[losers])
+    winners, losers = winners[near], losers[near]
+    return refs[winners], rank[winners], refs[losers], rank[losers], distance[near], crowded
 
 
 @numba.njit(cache=True, nogil=True)

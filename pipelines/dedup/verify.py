@@ -1,4 +1,4 @@
-"""Candidates -> true similarity: what LSH proposed is checked against the texts before anything is removed."""
+"""Candidates -> true similarity. Every pair that LSH proposes is checked against the texts before anything is removed."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ from typing import Final
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.dedup.minhash import CANDIDATE, Rows, UInt64s
+from pipelines.dedup.arrays import Floats, Int64s, UInt32s, UInt64s
+from pipelines.dedup.minhash import CANDIDATE
 from schemas.buffers import Offsets
 
 EDGE: Final = pa.schema([*CANDIDATE, pa.field("similarity", pa.float64(), nullable=False), pa.field("local", pa.bool_(), nullable=False)])
-"""A candidate pair with the true similarity of its shingle sets; `local` if both are of one source."""
+"""A candidate pair with the true similarity of its shingle sets. `local`: both are of one source."""
 
 
 @numba.njit(cache=True, nogil=True)
-def similarities(hashes: UInt64s, offsets: Offsets, better: Rows, worse: Rows, containment: bool) -> npt.NDArray[np.float64]:
-    """float64[n] of the ascending sets A in row `better[i]` and B in row `worse[i]`; 0 where both are empty.
+def similarities(hashes: UInt64s, offsets: Offsets, winners: Int64s, losers: Int64s, containment: bool) -> Floats:
+    """float64[n]: the similarity of the sets A in row `winners[i]` and B in row `losers[i]`; 0 where both are empty.
 
-    Jaccard |A and B| / |A or B|, or the containment |A and B| / |B|: how much of what would be removed stands in what stays.
+    It is the Jaccard similarity |A and B| / |A or B|, or the containment |A and B| / |B|: how much of the loser the winner contains.
+    Row i of the sets is hashes[offsets[i]:offsets[i + 1]], ascending.
     """
-    result = np.zeros(len(better), np.float64)
-    for pair in range(len(better)):
-        i, i_end = offsets[better[pair]], offsets[better[pair] + 1]
-        j, j_end = offsets[worse[pair]], offsets[worse[pair] + 1]
+    result = np.zeros(len(winners), np.float64)
+    for pair in range(len(winners)):
+        i, i_end = offsets[winners[pair]], offsets[winners[pair] + 1]
+        j, j_end = offsets[losers[pair]], offsets[losers[pair] + 1]
         in_both = i_end - i + j_end - j
         of = j_end - j
         common = 0
@@ -45,7 +46,10 @@ def similarities(hashes: UInt64s, offsets: Offsets, better: Rows, worse: Rows, c
     return result
 
 
-def length_class(chars: UInt64s, priority: UInt64s) -> npt.NDArray[np.uint32]:
-    """uint32[n], not descending where ranks ascend: documents of one priority and of about one length share a class."""
+def length_classes(chars: UInt64s, priority: UInt64s) -> UInt32s:
+    """uint32[n], ascending with the rank: documents of one source priority and of about one length share a class.
+
+    `chars` and `priority` are those of the rank (`rank_chars`, `rank_priority`).
+    """
     octave = np.floor(32 * np.log2(chars.astype(np.float64) + 1)).astype(np.uint32)
     return priority.astype(np.uint32) * np.uint32(1024) + (np.uint32(1023) - octave)

@@ -5,7 +5,6 @@ They judge what all other rules keep, after `ingest` and before dedup. What they
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.dedup.pool import Mask, RowFilter
 from pipelines.engine.segments import batches_of
 from pipelines.filters import domain_share
 from pipelines.scrub import density
@@ -30,15 +30,12 @@ STEP: Final = "caps"
 MAX_SHARE: Final = "domains.max_share"
 MAX_HOST_DENSITY: Final = "scrub.max_host_values_per_1000_chars"
 
-Mask = npt.NDArray[np.bool_]
-Keeps = Callable[[pa.RecordBatch], Mask]
-
 
 @dataclass(frozen=True, slots=True)
 class Caps:
     """What the whole corpus decided about domains and hosts; picklable, and asked batch by batch."""
 
-    before: Keeps
+    before: RowFilter
     """Which documents all other rules keep."""
     seed: int
     max_share: float | None
@@ -88,12 +85,12 @@ class Caps:
 class Capped:
     """What stays after the caps, how many, and the ledger files of what does not."""
 
-    keeps: Keeps
+    keeps: RowFilter
     counts: Counts
     files: list[FileEntry]
 
 
-def caps_of(recipe: Recipe, pool: list[Path], before: Keeps) -> Caps | None:
+def caps_of(recipe: Recipe, pool: list[Path], before: RowFilter) -> Caps | None:
     """What the recipe's caps say about the documents of the pool that `before` keeps; None where it has none."""
     max_share, max_density = recipe.domains.max_share, recipe.scrub.max_host_values_per_1000_chars
     if max_share is None and max_density is None:
@@ -110,7 +107,7 @@ def caps_of(recipe: Recipe, pool: list[Path], before: Keeps) -> Caps | None:
     return Caps(before, recipe.seed, max_share, _shares(counts, max_share), max_density, _dense(hosts, max_density))
 
 
-def apply_caps(recipe: Recipe, pool: list[Path], before: Keeps, n_kept: int, ledger: Path) -> Capped:
+def apply_caps(recipe: Recipe, pool: list[Path], before: RowFilter, n_kept: int, ledger: Path) -> Capped:
     """What the caps leave of the `n_kept` documents of the pool that `before` keeps, and a ledger file of the others."""
     caps = caps_of(recipe, pool, before)
     if caps is None:

@@ -11,8 +11,8 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pipelines.dedup.evals.sets import left_out, load_evals
-from pipelines.dedup.snapshots.index import snapshots_before, take_back
+from pipelines.dedup.evals.sets import load_evals, unsearchable_items
+from pipelines.dedup.snapshots.index import earlier_snapshots, remove_snapshot
 from pipelines.driver.context import Engine, OnProgress, RunContext, StageResult, listed
 from pipelines.driver.decide_again import decide_again
 from pipelines.driver.log import RunLog
@@ -90,9 +90,9 @@ class Run:
         recipe = self.context.recipe
         check_folder(self.context.folder, recipe, resume=resume)
         if recipe.decontaminate.paths:
-            for line in left_out(load_evals(recipe.decontaminate), recipe.decontaminate):
+            for line in unsearchable_items(load_evals(recipe.decontaminate), recipe.decontaminate):
                 self.context.engine.on_message(line)
-        snapshots_before(recipe.dedup)
+        earlier_snapshots(recipe.dedup)
         check_tokenizer(recipe)
 
     def foreseen(self) -> Iterator[str]:
@@ -176,7 +176,7 @@ class Run:
             return
         index, dedup = marker.settings["dedup"]["index"], self.context.recipe.dedup
         is_replaced = (index, snapshot["name"]) == (dedup.index, dedup.snapshot)
-        if not is_replaced and take_back(Path(index), snapshot["name"], snapshot["folder"]):
+        if not is_replaced and remove_snapshot(Path(index), snapshot["name"], snapshot["folder"]):
             self.context.engine.on_message(f"{index}: snapshot {snapshot['name']!r}, which this run had added, is taken out")
 
     def clear(self, name: StageName) -> None:

@@ -46,9 +46,9 @@ def count_batches(files: Iterable[Path]) -> list[pa.RecordBatch]:
 
 def _spill(counts: pa.RecordBatch, path: Path) -> Path:
     """A file with one batch per range."""
-    table = pa.Table.from_batches([counts]).append_column("range", pretoken_ranges(counts, N_RANGES)).sort_by("range")
-    bounds = table.column("range").combine_chunks().to_numpy().searchsorted(range(N_RANGES + 1))
-    table = table.drop_columns("range").combine_chunks()
+    table = pa.Table.from_batches([counts]).append_column("partition", pretoken_ranges(counts, N_RANGES)).sort_by("partition")
+    bounds = table.column("partition").combine_chunks().to_numpy().searchsorted(range(N_RANGES + 1))
+    table = table.drop_columns("partition").combine_chunks()
     with pa.ipc.new_file(str(path), counts.schema) as writer:
         for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
             batches = table.slice(start, end - start).combine_chunks().to_batches()

@@ -15,9 +15,9 @@ from apache_beam.utils.windowed_value import WindowedValue
 from pipelines.encode.sample import Group, sample_batch
 from pipelines.encode.shards import in_shuffled_order, shard_counts, shard_ranges, split_shards, write_shard
 from pipelines.engine.counters import count
-from pipelines.engine.exchange import Exchange
 from pipelines.engine.progress import Progress
 from pipelines.engine.segments import batches_of
+from pipelines.engine.shuffle import Shuffle
 from schemas.files import entry, whole_file
 from schemas.recipe import Encode, Tokenizer
 from schemas.sampling import hash_ids, in_share
@@ -39,7 +39,7 @@ class CountPretokens(beam.PTransform):
 
     def expand(self, documents: beam.PCollection[str]) -> beam.PCollection[str]:
         """Count, regroup, add up."""
-        return documents | beam.Reshuffle() | "count" >> beam.ParDo(self.counts) | "by range" >> Exchange(self.folder, self.sums, str)
+        return documents | beam.Reshuffle() | "count" >> beam.ParDo(self.counts) | "by range" >> Shuffle(self.folder, self.sums, str)
 
 
 class _Count(beam.DoFn):
@@ -63,11 +63,11 @@ class _Count(beam.DoFn):
 
     def _flush(self) -> pa.RecordBatch:
         counts, self.counter = self.counter.counts(), PretokenCounter()
-        return counts.append_column("range", pretoken_ranges(counts, self.n_ranges))
+        return counts.append_column("partition", pretoken_ranges(counts, self.n_ranges))
 
 
 class AddCounts:
-    """Exchange reducer: all counts of one range of pre-tokens -> one file."""
+    """Shuffle reducer: all counts of one range of pre-tokens -> one file."""
 
     def __init__(self, run: Path, folder: Path) -> None:
         self.run, self.folder = run, folder
@@ -109,7 +109,7 @@ class EncodeShards(beam.PTransform):
 
     def expand(self, documents: beam.PCollection[Any]) -> beam.PCollection[str]:
         """Encode, shuffle, write."""
-        return documents | beam.Reshuffle() | "encode" >> beam.ParDo(self.tokens) | "shuffle" >> Exchange(self.folder, self.shards, str)
+        return documents | beam.Reshuffle() | "encode" >> beam.ParDo(self.tokens) | "shuffle" >> Shuffle(self.folder, self.shards, str)
 
 
 class _Encode(beam.DoFn):
@@ -140,13 +140,13 @@ class _Encode(beam.DoFn):
                 "tokens": tokens,
                 "n_tokens": pc.list_value_length(tokens).cast(pa.uint32()),
                 "order": pa.array(order),
-                "range": shard_ranges(order, valid, self.n_ranges),
+                "partition": shard_ranges(order, valid, self.n_ranges),
             }
         )
 
 
 class WriteShards:
-    """Exchange reducer: one range of the shuffled order -> shards of at most encode.shard_tokens tokens."""
+    """Shuffle reducer: one range of the shuffled order -> shards of at most encode.shard_tokens tokens."""
 
     def __init__(self, encode: Encode, schema: pa.Schema, run: Path, n_ranges: int) -> None:
         self.encode, self.schema, self.run, self.n_ranges = encode, schema, run, n_ranges

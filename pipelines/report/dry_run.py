@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.commands.dry_run import Forecast, Outlook
-from pipelines.dedup.evals.sets import left_out, load_evals
+from pipelines.dedup.evals.sets import load_evals, unsearchable_items
 from pipelines.dedup.minhash import detection_probability
-from pipelines.dedup.snapshots.index import snapshots_before
+from pipelines.dedup.snapshots.index import earlier_snapshots
 from pipelines.report.formats import count, number_of, passed_over, seconds, share, shortened, size
 from schemas.recipe import Recipe, Tokenizer, shown
 
@@ -43,9 +43,9 @@ def plan_table(recipe: Recipe, folder: Path, found: Forecast) -> Table:
     if recipe.decontaminate.paths:
         evals = load_evals(recipe.decontaminate)
         outcome = f"{len(evals.sets)} items of {len(evals.sets.unique())} sets; outcome: {recipe.decontaminate.outcome}"
-        table.add_row("evaluation sets", "\n".join([outcome, *left_out(evals, recipe.decontaminate)]))
+        table.add_row("evaluation sets", "\n".join([outcome, *unsearchable_items(evals, recipe.decontaminate)]))
     if recipe.dedup.index:
-        earlier = snapshots_before(recipe.dedup)
+        earlier = earlier_snapshots(recipe.dedup)
         n_earlier = sum(snapshot.n_documents for snapshot in earlier)
         table.add_row("dedup index", f"{recipe.dedup.index}: {n_earlier} documents of {len(earlier)} snapshots")
     table.add_row("scrub", ", ".join(recipe.scrub.kinds) or "nothing")

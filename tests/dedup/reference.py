@@ -92,7 +92,7 @@ def shingle_hashes(text: str, size: int) -> list[int]:
 
 
 def greedy_stars(ranked: list[int], similarity: dict[tuple[int, int], float]) -> dict[int, int]:
-    """{merged: survivor}, from the best document down; `similarity` holds the verified pairs (better, worse)."""
+    """{merged: survivor}, in the order of ranks; `similarity` holds the verified pairs (winner, loser)."""
     survivor: dict[int, int] = {}
     place = {at: i for i, at in enumerate(ranked)}
     for at in ranked:

@@ -12,26 +12,26 @@ import pyarrow as pa
 import pytest
 
 from benchmarks.deduplicate import deduplicate
+from pipelines.dedup.arrays import UInt64s
 from pipelines.dedup.chains import compose
-from pipelines.dedup.minhash import UInt64s
 from pipelines.dedup.simhash import simhashes
 from schemas.hops import MERGE
 from schemas.recipe import Dedup, MinHash, SameAddress
 from tests.dedup.reference import jaccard, shingles
 from tests.dedup.spans.test_stage import with_urls
-from tests.dedup.test_stage import at, near, words, write_segments
+from tests.dedup.test_stage import near, row_ref, words, write_segments
 
 
-def merge(at: int, survivor: int | None, reason: str, value: float, limit: float = 0.7) -> dict[str, object]:
+def merge(row_ref: int, survivor: int | None, reason: str, value: float, limit: float = 0.7) -> dict[str, object]:
     survivor_id = None if survivor is None else bytes([survivor]) * 16
-    return {"at": at, "survivor_at": survivor, "survivor_id": survivor_id, "reason": reason, "value": value, "limit": limit}
+    return {"row_ref": row_ref, "survivor_ref": survivor, "survivor_id": survivor_id, "reason": reason, "value": value, "limit": limit}
 
 
 def composed(before: list[dict[str, object]], now: list[dict[str, object]], value: float = 0.0) -> list[dict[str, Any]]:
-    """With `value` as what anything measures."""
+    """With `value` as every similarity."""
 
-    def measure(kind: str, better: UInt64s, worse: UInt64s) -> npt.NDArray[np.float64]:
-        return np.full(len(better), value)
+    def measure(kind: str, winner: UInt64s, loser: UInt64s) -> npt.NDArray[np.float64]:
+        return np.full(len(winner), value)
 
     first, second = (pa.Table.from_pylist(rows, MERGE) for rows in (before, now))
     rows: list[dict[str, Any]] = compose(first, second, measure).to_pylist()
@@ -45,7 +45,7 @@ def test_an_exact_copy_ends_as_the_document_whose_text_it_has() -> None:
     assert composed([merge(1, 2, "exact", 1, 1)], [merge(4, 3, "minhash", 0.8)]) == [merge(1, 2, "exact", 1, 1)]
 
 
-def test_one_that_was_alike_is_measured_anew_and_stays_where_it_is_not() -> None:
+def test_a_similar_document_is_measured_again_and_stays_if_it_is_not_similar_enough() -> None:
     before, now = [merge(1, 2, "url", 0.9, 0.5)], [merge(2, 3, "minhash", 0.8)]
     assert composed(before, now, 0.75) == [merge(1, 3, "minhash", 0.75)]
     assert composed(before, now, 0.6) == [merge(1, 3, "url", 0.6, 0.5)]
@@ -55,7 +55,7 @@ def test_one_that_was_alike_is_measured_anew_and_stays_where_it_is_not() -> None
 def test_where_a_survivor_ends_in_nothing_its_copies_end_for_the_same_reason() -> None:
     nothing = merge(2, None, "templates.min_left", 0, 1)
     for reason in ("exact", "minhash"):
-        assert composed([merge(1, 2, reason, 1)], [nothing]) == [nothing | {"at": 1}]
+        assert composed([merge(1, 2, reason, 1)], [nothing]) == [nothing | {"row_ref": 1}]
     assert composed([nothing], [merge(1, 2, "exact", 1)]) == [nothing]
 
 
@@ -76,7 +76,7 @@ def families() -> tuple[list[list[str]], list[list[str | None]]]:
 
 
 def measured(reason: str, text: str, survivor: str, config: Dedup) -> float:
-    """What the ledger is to say, from the texts."""
+    """What the ledger must say, from the texts."""
     if reason == "exact":
         return float(text.split() == survivor.split())
     if reason == "simhash":
@@ -107,12 +107,12 @@ def test_every_merge_states_its_similarity_to_the_survivor_that_stays(tmp_path: 
     segments = write_segments(tmp_path / "segments", texts, ["web", "other"])
     with_urls(segments, urls)
     merges, _ = deduplicate(config, segments, tmp_path / "run")
-    text_at = {at(segment, row): text for segment, part in enumerate(texts) for row, text in enumerate(part)}
-    gone = merges.column("at").to_pylist()
+    text_at = {row_ref(segment, row): text for segment, part in enumerate(texts) for row, text in enumerate(part)}
+    gone = merges.column("row_ref").to_pylist()
     assert len(gone) == len(set(gone)) > 20
     for row in merges.to_pylist():
-        assert row["survivor_at"] not in gone
-        assert row["value"] == pytest.approx(measured(row["reason"], text_at[row["at"]], text_at[row["survivor_at"]], config)), row
+        assert row["survivor_ref"] not in gone
+        assert row["value"] == pytest.approx(measured(row["reason"], text_at[row["row_ref"]], text_at[row["survivor_ref"]], config)), row
         assert row["value"] >= row["limit"] or name in ("components", "local")
 
 
@@ -126,7 +126,7 @@ def test_an_address_alone_merges_nothing(tmp_path: Path) -> None:
     segments = write_segments(tmp_path / "segments", [texts])
     with_urls(segments, [urls])
     merges, counters = deduplicate(Dedup(kinds=("url",)), segments, tmp_path / "run")
-    assert [(m["at"], m["survivor_at"]) for m in merges.to_pylist()] == [(40, 41), (43, 42)]
+    assert [(m["row_ref"], m["survivor_ref"]) for m in merges.to_pylist()] == [(40, 41), (43, 42)]
     assert counters["same_address_apart"] == 39 + 1
     merges, _ = deduplicate(Dedup(kinds=("url",), url=SameAddress(min_jaccard=None)), segments, tmp_path / "all")
     assert merges.num_rows == 39 + 1 + 2
@@ -138,11 +138,11 @@ def test_an_address_of_very_many_documents_is_worked_through_in_bounded_memory(t
     segments = write_segments(tmp_path / "segments", [texts])
     with_urls(segments, [["http://a.example/table"] * len(texts)])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipelines.dedup.memory.RANGE_SHARE", 2e-3)
+        patch.setattr("pipelines.dedup.memory.PARTITION_SHARE", 2e-3)
         patch.setattr("pipelines.dedup.near.compare.VERIFY_SHARE", 1e-4)
         merges, counters = deduplicate(Dedup(kinds=("url",), memory_mb=64), segments, tmp_path / "run")
     text_at = dict(enumerate(texts))
-    assert all(text_at[m["at"]] == text_at[m["survivor_at"]] for m in merges.to_pylist())
+    assert all(text_at[m["row_ref"]] == text_at[m["survivor_ref"]] for m in merges.to_pylist())
     assert merges.num_rows + counters["same_address_apart"] <= 599
     assert merges.num_rows > 250
 
@@ -152,4 +152,7 @@ def test_protected_documents_of_one_address_stay_and_what_copies_them_ends(tmp_p
     segments = write_segments(tmp_path / "segments", [[text] * 2, [text] * 2], ["kept", "web"])
     with_urls(segments, [["http://a.example/"] * 2] * 2)
     merges, _ = deduplicate(Dedup(kinds=("url",), protected=("kept",)), segments, tmp_path / "run")
-    assert [(m["at"], m["survivor_at"]) for m in merges.to_pylist()] == [(at(1, 0), at(0, 0)), (at(1, 1), at(0, 0))]
+    assert [(m["row_ref"], m["survivor_ref"]) for m in merges.to_pylist()] == [
+        (row_ref(1, 0), row_ref(0, 0)),
+        (row_ref(1, 1), row_ref(0, 0)),
+    ]

@@ -1,4 +1,4 @@
-"""How many documents a document stands for."""
+"""How many documents a document represents."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from schemas.recipe import Dedup
 from tests.test_end_to_end import execute, ledger, site_recipe
 
 
-def merge(at: int, survivor: int | None, reason: str) -> dict[str, Any]:
-    return {"at": at, "survivor_at": survivor, "reason": reason, "value": 1.0, "limit": 1.0}
+def merge(row_ref: int, survivor: int | None, reason: str) -> dict[str, Any]:
+    return {"row_ref": row_ref, "survivor_ref": survivor, "reason": reason, "value": 1.0, "limit": 1.0}
 
 
 def test_survivors_and_what_was_merged_into_them_have_the_size_of_the_cluster() -> None:
@@ -31,7 +31,7 @@ def test_survivors_and_what_was_merged_into_them_have_the_size_of_the_cluster() 
     ]
     schema = pa.schema([field.with_nullable(True) for field in MERGE])
     sizes = cluster_sizes(pa.Table.from_pylist(rows, schema), ("exact", "minhash"))
-    assert sizes.to_pylist() == [{"at": at, "cluster_size": n} for at, n in ((1, 3), (2, 3), (4, 3), (8, 2), (9, 2))]
+    assert sizes.to_pylist() == [{"row_ref": row_ref, "cluster_size": n} for row_ref, n in ((1, 3), (2, 3), (4, 3), (8, 2), (9, 2))]
 
 
 def test_the_column_of_a_batch_in_the_middle_of_a_segment() -> None:

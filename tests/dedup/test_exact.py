@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.dedup.exact import LEAST_MORTAL, best_of, content_hashes, merge_equal, salted, url_hashes
+from pipelines.dedup.exact import MIN_REMOVABLE_RANK, content_hashes, merge_equal, salted, url_hashes, winner_rows
 from pipelines.dedup.frames import as_frame
 from pipelines.dedup.minhash import ranks
 from pipelines.text.urls import canonical_urls, page_urls
@@ -71,11 +71,11 @@ def test_a_document_without_url_has_no_url_hash() -> None:
 
 
 def signature_rows(rows: list[tuple[int, int, bytes | None]]) -> pa.Table:
-    """(at, n_chars, key)"""
+    """(row_ref, n_chars, key)"""
     ids = pa.array([bytes([255 - at]) * 16 for at, _, _ in rows], pa.binary(16))
     return pa.table(
         {
-            "at": pa.array([at for at, _, _ in rows], pa.uint64()),
+            "row_ref": pa.array([at for at, _, _ in rows], pa.uint64()),
             "rank": pa.array(ranks(np.ones(len(rows), np.uint8), np.array([n for _, n, _ in rows], np.uint64), ids)),
             "doc_id": ids,
             "key": pa.array([key and key * 16 for _, _, key in rows], pa.binary(16)),
@@ -86,33 +86,33 @@ def signature_rows(rows: list[tuple[int, int, bytes | None]]) -> pa.Table:
 def test_the_longest_stays_then_the_smallest_id_and_null_equals_nothing() -> None:
     stays, merges = merge_equal(signature_rows([(1, 5, b"a"), (2, 9, b"a"), (3, 9, b"a"), (4, 1, None), (5, 1, None)]), "key", "exact")
     # 2 and 3 are equally long; the id of 3 (252...) is smaller than that of 2 (253...).
-    assert stays.column("at").to_pylist() == [3, 4, 5]
-    assert [(m["at"], m["survivor_at"], m["reason"]) for m in merges.to_pylist()] == [(1, 3, "exact"), (2, 3, "exact")]
+    assert stays.column("row_ref").to_pylist() == [3, 4, 5]
+    assert [(m["row_ref"], m["survivor_ref"], m["reason"]) for m in merges.to_pylist()] == [(1, 3, "exact"), (2, 3, "exact")]
     assert all(m["survivor_id"] == bytes([252]) * 16 for m in merges.to_pylist())
 
 
 def test_rows_with_equal_ids_leave_exactly_one() -> None:
     table = signature_rows([(1, 5, b"a"), (2, 5, b"a")])
-    table = table.set_column(1, "rank", pa.array([LEAST_MORTAL + 7] * 2, pa.uint64()))
+    table = table.set_column(1, "rank", pa.array([MIN_REMOVABLE_RANK + 7] * 2, pa.uint64()))
     table = table.set_column(2, "doc_id", pa.array([b"x" * 16] * 2, pa.binary(16)))
     stays, merges = merge_equal(table, "key", "exact")
-    assert stays.column("at").to_pylist() == [1]
-    assert merges.column("at").to_pylist() == [2]
+    assert stays.column("row_ref").to_pylist() == [1]
+    assert merges.column("row_ref").to_pylist() == [2]
 
 
 def test_protected_rows_stay_and_their_copies_end_in_them() -> None:
     table = signature_rows([(1, 5, b"a"), (2, 9, b"a"), (3, 9, b"a")])
     ranks = table.column("rank").to_numpy().copy()
-    ranks[[0, 1]] -= np.uint64(LEAST_MORTAL)
+    ranks[[0, 1]] -= np.uint64(MIN_REMOVABLE_RANK)
     stays, merges = merge_equal(table.set_column(1, "rank", pa.array(ranks)), "key", "exact")
-    assert stays.column("at").to_pylist() == [1, 2]
-    assert [(m["at"], m["survivor_at"]) for m in merges.to_pylist()] == [(3, 2)]
+    assert stays.column("row_ref").to_pylist() == [1, 2]
+    assert [(m["row_ref"], m["survivor_ref"]) for m in merges.to_pylist()] == [(3, 2)]
 
 
 def test_a_table_may_come_in_parts() -> None:
     table = signature_rows([(at, at % 7, bytes([at % 3])) for at in range(50)])
     parts = [table.slice(0, 20), table.slice(20, 20), table.slice(40)]
-    best = best_of([best_of(as_frame(part.select(["key", "rank", "at", "doc_id"])), "key") for part in parts], "key")
+    best = winner_rows([winner_rows(as_frame(part.select(["key", "rank", "row_ref", "doc_id"])), "key") for part in parts], "key")
     stays, merges = zip(*(merge_equal(part, "key", "exact", best) for part in parts), strict=True)
     whole_stays, whole_merges = merge_equal(table, "key", "exact")
     assert pa.concat_tables(stays).equals(whole_stays)

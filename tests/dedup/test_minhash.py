@@ -13,11 +13,21 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.dedup.minhash import CANDIDATE, UInt64s, band_keys, candidate_pairs, chars_of, detection_probability, lead, may_recur, ranks
-from pipelines.dedup.near.survivors import Measure, Survivors, follow_merged, join_components, resolve_stars
-from pipelines.dedup.places import SegmentIndex
+from pipelines.dedup.arrays import UInt64s
+from pipelines.dedup.minhash import (
+    CANDIDATE,
+    band_keys,
+    candidate_pairs,
+    detection_probability,
+    pair_with_leaders,
+    rank_chars,
+    ranks,
+    recurring_rows,
+)
+from pipelines.dedup.near.survivors import Measure, Survivors, attach_unresolved, join_components, resolve_stars
+from pipelines.dedup.row_reader import RowReader
 from pipelines.dedup.shingles import permutations, shingle_sets, signatures
-from pipelines.dedup.verify import EDGE, length_class, similarities
+from pipelines.dedup.verify import EDGE, length_classes, similarities
 from schemas.hops import signature_schema
 from schemas.recipe import MinHash
 from tests.dedup.reference import greedy_stars, jaccard, pairs_of, shingles
@@ -52,12 +62,12 @@ def test_documents_that_share_a_band_share_a_key_and_short_ones_have_none() -> N
     config = MinHash(bands=4, rows=2, shingle=2)
     text = "a b c d e f g h"
     rows = band_keys(signed([text, text.upper() + "!", "q r s t u v w x", "short"], config), config)
-    keys = {at: set(rows.filter(pa.compute.equal(rows.column("at"), at)).column("key").to_pylist()) for at in range(4)}
+    keys = {at: set(rows.filter(pa.compute.equal(rows.column("row_ref"), at)).column("key").to_pylist()) for at in range(4)}
     assert keys[0] == keys[1]
     assert len(keys[0]) == 4
     assert not keys[0] & keys[2]
     assert keys[3] == set()
-    groups = dict(zip(rows.column("at").to_pylist(), rows.column("groups").to_pylist(), strict=True))
+    groups = dict(zip(rows.column("row_ref").to_pylist(), rows.column("groups").to_pylist(), strict=True))
     assert groups[0] == groups[1] != groups[2]
     assert len(groups[0]) == 8
 
@@ -68,8 +78,8 @@ def test_rank_is_priority_then_length_then_id(rows: list[tuple[int, int, bytes]]
     rank = ranks(np.array(priority, np.uint8), np.array(chars, np.uint64), pa.array(ids, pa.binary(16)))
     by_rank = sorted(range(len(rows)), key=lambda i: (rank[i], i))
     assert by_rank == sorted(range(len(rows)), key=lambda i: (priority[i], -chars[i], ids[i][:4], i))
-    assert chars_of(rank).tolist() == list(chars)
-    classes = length_class(chars_of(rank), rank >> np.uint64(60))
+    assert rank_chars(rank).tolist() == list(chars)
+    classes = length_classes(rank_chars(rank), rank >> np.uint64(60))
     assert all(classes[a] <= classes[b] for a, b in pairwise(by_rank))
 
 
@@ -89,7 +99,7 @@ def band_table(buckets: list[list[int]], groups: dict[int, list[int]] | None = N
     return pa.table(
         {
             "key": pa.array([key for key, _ in rows], pa.uint64()),
-            "at": pa.array([at for _, at in rows], pa.uint64()),
+            "row_ref": pa.array([at for _, at in rows], pa.uint64()),
             "rank": pa.array([MORTAL + at for _, at in rows], pa.uint64()),
             "groups": pa.array([np.array(given[at], np.uint16).tobytes() for _, at in rows], pa.binary(8)),
         }
@@ -98,21 +108,21 @@ def band_table(buckets: list[list[int]], groups: dict[int, list[int]] | None = N
 
 def proposed(table: pa.Table, most: int) -> tuple[list[tuple[int, int]], int]:
     pairs, n_crowded, _ = candidate_pairs(table, most)
-    for side in ("better", "worse"):
-        assert [rank - MORTAL for rank in pairs.column(f"{side}_rank").to_pylist()] == pairs.column(f"{side}_at").to_pylist()
-    return list(zip(pairs.column("better_at").to_pylist(), pairs.column("worse_at").to_pylist(), strict=True)), n_crowded
+    for side in ("winner", "loser"):
+        assert [rank - MORTAL for rank in pairs.column(f"{side}_rank").to_pylist()] == pairs.column(f"{side}_ref").to_pylist()
+    return list(zip(pairs.column("winner_ref").to_pylist(), pairs.column("loser_ref").to_pylist(), strict=True)), n_crowded
 
 
 @given(st.lists(st.one_of(st.integers(0, 9), st.integers(0, 2**64 - 1)), max_size=40))
 def test_no_row_whose_key_recurs_is_passed_over(keys: list[int]) -> None:
-    kept = may_recur(np.array(keys, np.uint64)).tolist()
+    kept = recurring_rows(np.array(keys, np.uint64)).tolist()
     assert kept == sorted(set(kept))
     assert {row for row, key in enumerate(keys) if keys.count(key) > 1} <= set(kept)
 
 
 def test_most_rows_whose_key_does_not_recur_are_passed_over() -> None:
     keys = np.random.default_rng(0).integers(0, 2**64, 10_000, np.uint64)
-    assert len(may_recur(keys)) < 3000
+    assert len(recurring_rows(keys)) < 3000
 
 
 @given(st.lists(st.lists(st.integers(0, 12), unique=True, max_size=8), max_size=6))
@@ -152,7 +162,7 @@ def test_a_crowd_within_a_crowd_is_split_again() -> None:
     assert len(found) <= 400 * 8 * 4
 
 
-def test_identical_signatures_meet_the_best_one_only() -> None:
+def test_identical_signatures_meet_the_winner_only() -> None:
     groups = {at: [7, 7, 7, 7] for at in range(1000)}
     found, n_crowded = proposed(band_table([list(range(1000))] * 3, groups), 4)
     assert found == [(0, at) for at in range(1, 1000)]
@@ -179,27 +189,27 @@ Similarity = dict[tuple[int, int], float]
 def edges(similarity: Similarity) -> pa.Table:
     return pa.Table.from_pylist(
         [
-            {"better_at": b, "better_rank": MORTAL + b, "worse_at": w, "worse_rank": MORTAL + w, "similarity": s, "local": b % 2 == w % 2}
+            {"winner_ref": b, "winner_rank": MORTAL + b, "loser_ref": w, "loser_rank": MORTAL + w, "similarity": s, "local": b % 2 == w % 2}
             for (b, w), s in similarity.items()
         ],
         EDGE,
     )
 
 
-class Index(SegmentIndex):
+class FakeReader(RowReader):
     """16 documents in one file; the id of number 3 is 0303...03."""
 
     def first_rows(self) -> np.ndarray[Any, Any]:
         return np.array([0, 16], np.uint64)
 
-    def take(self, places: np.ndarray[Any, Any], columns: Any) -> pa.RecordBatch:
-        return pa.record_batch({"doc_id": pa.array([bytes([at]) * 16 for at in places.tolist()], pa.binary(16))})
+    def take(self, refs: np.ndarray[Any, Any], columns: Any) -> pa.RecordBatch:
+        return pa.record_batch({"doc_id": pa.array([bytes([ref]) * 16 for ref in refs.tolist()], pa.binary(16))})
 
 
 def resolved(*parts: Similarity, equal_sets: bool = True) -> list[dict[str, Any]]:
     """The merges of edges that come in parts."""
     with TemporaryDirectory() as folder:
-        survivors = Survivors(Path(folder) / "survivors", Index([]))
+        survivors = Survivors(Path(folder) / "survivors", FakeReader([]))
         for part in parts:
             resolve_stars(edges(part), survivors, equal_sets=equal_sets)
         return [merge for batch in survivors.merges(0.75, "minhash", 512) for merge in batch.to_pylist()]
@@ -213,49 +223,49 @@ SIMILARITY = st.dictionaries(
 @given(SIMILARITY, st.integers(0, 10))
 def test_stars_are_those_of_the_greedy_reference_however_the_edges_are_parted(similarity: Similarity, cut: int) -> None:
     merges = resolved({p: s for p, s in similarity.items() if p[1] < cut}, {p: s for p, s in similarity.items() if p[1] >= cut})
-    found = {m["at"]: m["survivor_at"] for m in merges}
+    found = {m["row_ref"]: m["survivor_ref"] for m in merges}
     assert found == greedy_stars(list(range(10)), similarity)
     assert not set(found.values()) & set(found)
     for merge in merges:
-        assert similarity[merge["survivor_at"], merge["at"]] == merge["value"] >= merge["limit"] == 0.75
-        assert merge["survivor_id"] == bytes([merge["survivor_at"]]) * 16
+        assert similarity[merge["survivor_ref"], merge["row_ref"]] == merge["value"] >= merge["limit"] == 0.75
+        assert merge["survivor_id"] == bytes([merge["survivor_ref"]]) * 16
 
 
 def test_a_chain_is_not_a_cluster() -> None:
     # 0 ~ 1 ~ 2, but 0 and 2 are not similar: 2 must stay, because its only similar document is gone.
     merges = resolved({(0, 1): 0.8, (1, 2): 0.8})
-    assert [(m["at"], m["survivor_at"]) for m in merges] == [(1, 0)]
+    assert [(m["row_ref"], m["survivor_ref"]) for m in merges] == [(1, 0)]
 
 
 def test_where_an_equal_document_goes_its_equals_go_too() -> None:
     # 1 and 2 have the same shingles; only 1 was compared with 0, which holds for 2 as well. By containment, 1 says no such thing.
     pairs = {(0, 1): 0.8, (1, 2): 1.0}
-    assert [(m["at"], m["survivor_at"], m["value"]) for m in resolved(pairs)] == [(1, 0, 0.8), (2, 0, 0.8)]
-    assert [(m["at"], m["survivor_at"]) for m in resolved(pairs, equal_sets=False)] == [(1, 0)]
+    assert [(m["row_ref"], m["survivor_ref"], m["value"]) for m in resolved(pairs)] == [(1, 0, 0.8), (2, 0, 0.8)]
+    assert [(m["row_ref"], m["survivor_ref"]) for m in resolved(pairs, equal_sets=False)] == [(1, 0)]
 
 
 def measure_by(similarity: Similarity) -> Measure:
     """0.5 where nothing is said."""
 
-    def measure(better: UInt64s, worse: UInt64s) -> npt.NDArray[np.float64]:
-        return np.array([similarity.get(pair, 0.5) for pair in zip(better.tolist(), worse.tolist(), strict=True)])
+    def measure(winner: UInt64s, loser: UInt64s) -> npt.NDArray[np.float64]:
+        return np.array([similarity.get(pair, 0.5) for pair in zip(winner.tolist(), loser.tolist(), strict=True)])
 
     return measure
 
 
-def test_one_whose_near_documents_ended_is_measured_against_their_survivor() -> None:
+def test_a_document_whose_near_ones_were_merged_is_measured_against_their_survivor() -> None:
     """2 and 3 were compared with 1 alone, which ended in 0; 4 is far from 0, and 5 ends in 4, which therefore stays."""
     near = {(0, 1): 0.8, (1, 2): 0.9, (1, 3): 0.9, (1, 4): 0.9, (4, 5): 0.9}
     with TemporaryDirectory() as folder:
-        survivors = Survivors(Path(folder) / "survivors", Index([]))
+        survivors = Survivors(Path(folder) / "survivors", FakeReader([]))
         resolve_stars(edges(near), survivors, equal_sets=True)
-        follow_merged([edges(near)], survivors, measure_by({(0, 2): 0.75, (0, 3): 0.7, (0, 4): 0.99}), 0.75)
+        attach_unresolved([edges(near)], survivors, measure_by({(0, 2): 0.75, (0, 3): 0.7, (0, 4): 0.99}), 0.75)
         merges = [merge for batch in survivors.merges(0.75, "minhash", 512) for merge in batch.to_pylist()]
-    assert [(m["at"], m["survivor_at"], m["value"]) for m in merges] == [(1, 0, 0.8), (2, 0, 0.75), (5, 4, 0.9)]
+    assert [(m["row_ref"], m["survivor_ref"], m["value"]) for m in merges] == [(1, 0, 0.8), (2, 0, 0.75), (5, 4, 0.9)]
 
 
 def components(similarity: Similarity, cut: int) -> dict[int, int]:
-    """{merged: best of its component}, the slow way."""
+    """{merged: first of its component}, the slow way."""
     cluster = {at: {at} for at in range(16)}
     for pair in similarity:
         joined = cluster[pair[0]] | cluster[pair[1]]
@@ -265,34 +275,34 @@ def components(similarity: Similarity, cut: int) -> dict[int, int]:
 
 
 @given(SIMILARITY, st.integers(0, 10))
-def test_components_end_in_their_best_document_however_the_edges_are_parted(similarity: Similarity, cut: int) -> None:
+def test_components_end_in_their_first_document_however_the_edges_are_parted(similarity: Similarity, cut: int) -> None:
     parts = [{p: s for p, s in similarity.items() if (p[1] < cut) == first} for first in (True, False)]
     with TemporaryDirectory() as folder:
-        survivors = Survivors(Path(folder) / "survivors", Index([]))
+        survivors = Survivors(Path(folder) / "survivors", FakeReader([]))
         join_components(lambda: (edges(part) for part in parts), survivors)
         survivors.measure_chains(measure_by(similarity), 2)
         merges = [merge for batch in survivors.merges(0.75, "minhash", 512) for merge in batch.to_pylist()]
-    assert {m["at"]: m["survivor_at"] for m in merges} == components(similarity, cut)
+    assert {m["row_ref"]: m["survivor_ref"] for m in merges} == components(similarity, cut)
     for merge in merges:
-        assert merge["value"] == similarity.get((merge["survivor_at"], merge["at"]), 0.5)  # of the survivor, not of who led to it
-        assert merge["survivor_id"] == bytes([merge["survivor_at"]]) * 16
+        assert merge["value"] == similarity.get((merge["survivor_ref"], merge["row_ref"]), 0.5)  # of the survivor, not of who led to it
+        assert merge["survivor_id"] == bytes([merge["survivor_ref"]]) * 16
 
 
-def test_a_bucket_that_does_not_fit_is_thinned_to_the_best_of_each_kind() -> None:
+def test_a_bucket_that_does_not_fit_is_thinned_to_the_winner_of_each_kind() -> None:
     groups = {at: [at % 3] * 4 for at in range(100)}
     table = band_table([list(range(100))], groups)
-    pairs, leaders = lead(lambda: iter([table.slice(0, 40), table.slice(40, 25), table.slice(65)]))
-    assert sorted(leaders.column("at").to_pylist()) == [0, 1, 2]
-    found = [(p["better_at"], p["worse_at"]) for batch in pairs for p in batch.to_pylist()]
+    pairs, leaders = pair_with_leaders(lambda: iter([table.slice(0, 40), table.slice(40, 25), table.slice(65)]))
+    assert sorted(leaders.column("row_ref").to_pylist()) == [0, 1, 2]
+    found = [(p["winner_ref"], p["loser_ref"]) for batch in pairs for p in batch.to_pylist()]
     assert sorted(found) == sorted((at % 3, at) for at in range(3, 100))
 
 
-def test_a_protected_document_is_never_the_worse_one() -> None:
+def test_a_protected_document_is_never_the_loser() -> None:
     table = band_table([[1, 2, 3]])
     ranks = table.column("rank").to_numpy().copy()
     ranks[[0, 2]] -= np.uint64(MORTAL)
     pairs, _, largest = candidate_pairs(table.set_column(2, "rank", pa.array(ranks)), 4)
-    assert {(p["better_at"], p["worse_at"]) for p in pairs.to_pylist()} == {(1, 2), (3, 2)}
+    assert {(p["winner_ref"], p["loser_ref"]) for p in pairs.to_pylist()} == {(1, 2), (3, 2)}
     assert largest == 3
 
 

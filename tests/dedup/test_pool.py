@@ -1,4 +1,4 @@
-"""What takes part in dedup, and what becomes of what does not."""
+"""Which documents are eligible for dedup, and what happens to the others."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ import pytest
 
 from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.apply.stage import _ApplyMerges
-from pipelines.dedup.evals.sets import contamination, load_evals
-from pipelines.dedup.pool import TakePart
+from pipelines.dedup.evals.sets import contamination_report, load_evals
+from pipelines.dedup.job import DedupJob
+from pipelines.dedup.pool import Eligibility
 from pipelines.engine.progress import Progress
 from schemas.hops import MERGE
 from schemas.recipe import Decontaminate, Dedup
-from tests.dedup.test_stage import at, words, write_segments
+from tests.dedup.test_stage import row_ref, words, write_segments
 
 QUESTION = "A farmer has 17 sheep and buys 5 more on every market day; how many sheep does he own after 3 market days?"
+
+
+def applier(folder: Path, eligibility: Eligibility) -> _ApplyMerges:
+    progress = Progress(folder / "progress")
+    job = DedupJob(dedup=Dedup(), segments=[], n_documents=0, folder=folder, progress=progress, eligibility=eligibility)
+    return _ApplyMerges(job, folder)
 
 
 @pytest.fixture
@@ -37,21 +44,21 @@ def batch_of(texts: list[str]) -> pa.RecordBatch:
     )
 
 
-def test_rules_and_evaluation_sets_decide_who_takes_part(evals: str) -> None:
+def test_rules_and_evaluation_sets_decide_which_documents_are_eligible(evals: str) -> None:
     batch = batch_of(["one", f"two {QUESTION}", "three", QUESTION, "five"])
-    take_part = TakePart(lambda batch: np.array([True, True, True, False, False]), Decontaminate(paths=(evals,)))
-    documents, rows, found = take_part(batch, ("text",))
+    eligibility = Eligibility(lambda batch: np.array([True, True, True, False, False]), Decontaminate(paths=(evals,)))
+    documents, rows, found = eligibility(batch, ("text",))
     assert documents.column("text").to_pylist() == ["one", "three"]
     assert rows.tolist() == [0, 2]
     assert found is not None
     assert found.dropped.tolist() == [False, True, False, False, False]
-    assert found.counts(take_part.evals) == {"arith\tq1": 1}
+    assert found.counts(eligibility.evals) == {"arith\tq1": 1}
 
 
 def test_a_document_with_an_item_ends_in_the_ledger_with_its_set_and_coverage(evals: str, tmp_path: Path) -> None:
     batch = batch_of(["one", f"two {QUESTION}", "three"])
-    take_part = TakePart(config=Decontaminate(paths=(evals,)))
-    apply = _ApplyMerges(Dedup(), [], tmp_path, Progress(tmp_path / "progress"), take_part)
+    eligibility = Eligibility(config=Decontaminate(paths=(evals,)))
+    apply = applier(tmp_path, eligibility)
     curated, ledger = apply.decide(batch, batch, MERGE.empty_table(), np.zeros(0, np.int64))
     assert curated.column("text").to_pylist() == ["one", "three"]
     rows = {row["origin_offset"]: (row["outcome"], row["reason"], row["value"], row["limit"]) for row in ledger.to_pylist()}
@@ -61,8 +68,8 @@ def test_a_document_with_an_item_ends_in_the_ledger_with_its_set_and_coverage(ev
 def test_what_is_cut_stays_and_says_so(evals: str, tmp_path: Path) -> None:
     body = " ".join(words(100, "body"))
     batch = batch_of(["one", f"{body} {QUESTION} {body}", QUESTION])
-    take_part = TakePart(config=Decontaminate(paths=(evals,), outcome="cut", margin_chars=10))
-    apply = _ApplyMerges(Dedup(), [], tmp_path, Progress(tmp_path / "progress"), take_part)
+    eligibility = Eligibility(config=Decontaminate(paths=(evals,), outcome="cut", margin_chars=10))
+    apply = applier(tmp_path, eligibility)
     curated, ledger = apply.decide(batch, batch, MERGE.empty_table(), np.zeros(0, np.int64))
     assert "sheep" not in "".join(curated.column("text").to_pylist())
     rows = {row["origin_offset"]: (row["outcome"], row["reason"]) for row in ledger.to_pylist()}
@@ -73,14 +80,14 @@ def test_dedup_compares_what_is_left_after_the_cut(evals: str, tmp_path: Path) -
     """Two pages that differ in the question only, which is longer than what they share is short."""
     body = " ".join(words(120, "body"))
     segments = write_segments(tmp_path / "segments", [[f"{body} {' '.join([QUESTION] * 4)} {body}", f"{body}\n\n{body}", QUESTION]])
-    cut = TakePart(config=Decontaminate(paths=(evals,), outcome="cut", margin_chars=0))
-    merges, _ = deduplicate(Dedup(), segments, tmp_path / "cut", take_part=cut)
-    assert [(m["at"], m["survivor_at"], m["value"]) for m in merges.to_pylist()] == [(at(0, 1), at(0, 0), 1.0)]
-    merges, _ = deduplicate(Dedup(), segments, tmp_path / "drop", take_part=TakePart(config=Decontaminate(paths=(evals,))))
+    cut = Eligibility(config=Decontaminate(paths=(evals,), outcome="cut", margin_chars=0))
+    merges, _ = deduplicate(Dedup(), segments, tmp_path / "cut", eligibility=cut)
+    assert [(m["row_ref"], m["survivor_ref"], m["value"]) for m in merges.to_pylist()] == [(row_ref(0, 1), row_ref(0, 0), 1.0)]
+    merges, _ = deduplicate(Dedup(), segments, tmp_path / "drop", eligibility=Eligibility(config=Decontaminate(paths=(evals,))))
     assert merges.num_rows == 0
 
 
 def test_the_report_counts_by_set_and_item(evals: str) -> None:
     sets = load_evals(Decontaminate(paths=(evals,)))
-    assert contamination({"arith\tq1": 3}, sets) == {"arith": {"items": 1, "found": 1, "documents_by_item": {"q1": 3}}}
-    assert contamination({}, sets) == {"arith": {"items": 1, "found": 0, "documents_by_item": {}}}
+    assert contamination_report({"arith\tq1": 3}, sets) == {"arith": {"items": 1, "found": 1, "documents_by_item": {"q1": 3}}}
+    assert contamination_report({}, sets) == {"arith": {"items": 1, "found": 0, "documents_by_item": {}}}

@@ -41,7 +41,7 @@ def test_near_hashes_agree_in_a_choice_of_blocks(value: int, flipped: set[int]) 
 def signature(hashes: list[int]) -> pa.RecordBatch:
     n = len(hashes)
     columns = {
-        "at": pa.array(range(n), pa.uint64()),
+        "row_ref": pa.array(range(n), pa.uint64()),
         "rank": pa.array([(1 << 60) + n - i for i in range(n)], pa.uint64()),  # the last is the best
         "salt": pa.array([0] * n, pa.uint64()),
         "n_simhash": pa.array([int(value != 0) for value in hashes], pa.uint32()),
@@ -51,11 +51,11 @@ def signature(hashes: list[int]) -> pa.RecordBatch:
 
 
 def pairs_of(hashes: list[int], config: SimHash) -> tuple[dict[tuple[int, int], int], int]:
-    better, better_rank, worse, worse_rank, distance, crowded = near_pairs(
+    winner, winner_rank, loser, loser_rank, distance, crowded = near_pairs(
         pa.Table.from_batches([block_keys(signature(hashes), config)]), config
     )
-    assert (better_rank < worse_rank).all()
-    return dict(zip(zip(better.tolist(), worse.tolist(), strict=True), distance.tolist(), strict=True)), crowded
+    assert (winner_rank < loser_rank).all()
+    return dict(zip(zip(winner.tolist(), loser.tolist(), strict=True), distance.tolist(), strict=True)), crowded
 
 
 @pytest.mark.parametrize("distance", [0, 2, 4])
@@ -70,7 +70,7 @@ def test_all_near_pairs_are_found_and_no_others(distance: int) -> None:
     assert crowded == 0
 
 
-def test_a_million_equal_hashes_meet_the_best_only() -> None:
+def test_a_million_equal_hashes_meet_the_winner_only() -> None:
     config = SimHash(blocks=5)
     n = 1_000_000 // 5
     found, crowded = pairs_of([12345] * n, config)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from benchmarks.deduplicate import deduplicate
-from pipelines.dedup.memory import cut_by
+from pipelines.dedup.memory import split_by_quantile
 from schemas.hops import SCRUBBED
 from schemas.recipe import Dedup, MinHash
 from tests.dedup.reference import jaccard, shingles
@@ -46,13 +46,13 @@ def write_segments(folder: Path, segments: list[list[str]], sources: list[str] |
     return paths
 
 
-def at(segment: int, row: int) -> int:
+def row_ref(segment: int, row: int) -> int:
     return segment << 32 | row
 
 
 def merges_of(config: Dedup, segments: list[Path], folder: Path) -> list[tuple[int, int, str]]:
     merges, _ = deduplicate(config, segments, folder)
-    return [(m["at"], m["survivor_at"], m["reason"]) for m in merges.to_pylist()]
+    return [(m["row_ref"], m["survivor_ref"], m["reason"]) for m in merges.to_pylist()]
 
 
 def near(text: list[str], n: int, seed: object) -> list[str]:
@@ -74,14 +74,18 @@ def test_kinds_run_one_after_the_other_and_survivors_stay(tmp_path: Path) -> Non
     )
     # (1,0) and (1,1) are equal but for white space, and end as one in (0,0), which is longer. Two empty texts are equal.
     found = merges_of(Dedup(), segments, tmp_path / "run")
-    assert found == [(at(1, 0), at(0, 0), "minhash"), (at(1, 1), at(0, 0), "minhash"), (at(1, 4), at(1, 2), "exact")]
+    assert found == [
+        (row_ref(1, 0), row_ref(0, 0), "minhash"),
+        (row_ref(1, 1), row_ref(0, 0), "minhash"),
+        (row_ref(1, 4), row_ref(1, 2), "exact"),
+    ]
 
 
 def test_the_survivor_is_of_the_preferred_source_however_short(tmp_path: Path) -> None:
     text = words(200, "x")
     segments = write_segments(tmp_path / "segments", [[" ".join([*text, "more", "words"])], [" ".join(text)]], ["web", "curated"])
-    assert merges_of(Dedup(), segments, tmp_path / "plain") == [(at(1, 0), at(0, 0), "minhash")]
-    assert merges_of(Dedup(priority=("curated",)), segments, tmp_path / "curated") == [(at(0, 0), at(1, 0), "minhash")]
+    assert merges_of(Dedup(), segments, tmp_path / "plain") == [(row_ref(1, 0), row_ref(0, 0), "minhash")]
+    assert merges_of(Dedup(priority=("curated",)), segments, tmp_path / "curated") == [(row_ref(0, 0), row_ref(1, 0), "minhash")]
 
 
 def test_containment_removes_what_stands_in_a_longer_document(tmp_path: Path) -> None:
@@ -90,7 +94,7 @@ def test_containment_removes_what_stands_in_a_longer_document(tmp_path: Path) ->
     bands = MinHash(bands=40, rows=3, min_jaccard=0.8)
     assert merges_of(Dedup(minhash=bands), segments, tmp_path / "jaccard") == []
     bands = MinHash(bands=40, rows=3, min_containment=0.8)
-    assert merges_of(Dedup(minhash=bands), segments, tmp_path / "containment") == [(at(0, 1), at(0, 0), "minhash")]
+    assert merges_of(Dedup(minhash=bands), segments, tmp_path / "containment") == [(row_ref(0, 1), row_ref(0, 0), "minhash")]
 
 
 def test_many_identical_documents_leave_one_and_cost_one_comparison_each(tmp_path: Path) -> None:
@@ -98,13 +102,13 @@ def test_many_identical_documents_leave_one_and_cost_one_comparison_each(tmp_pat
     segments = write_segments(tmp_path / "segments", [[text] * 3000, ["spam " * 500] * 50])
     merges, counters = deduplicate(Dedup(kinds=("minhash",)), segments, tmp_path / "run")
     assert merges.num_rows == 2999 + 49
-    assert set(merges.column("survivor_at").to_pylist()) == {at(0, 0), at(1, 0)}
+    assert set(merges.column("survivor_ref").to_pylist()) == {row_ref(0, 0), row_ref(1, 0)}
     assert counters["candidate_pairs"] <= 2999 + 49 * 50 // 2
     with pytest.MonkeyPatch.context() as patch:  # far less memory than one bucket takes
-        patch.setattr("pipelines.dedup.memory.RANGE_SHARE", 2e-4)
+        patch.setattr("pipelines.dedup.memory.PARTITION_SHARE", 2e-4)
         for kinds in (("minhash",), ("exact", "minhash")):
             small, _ = deduplicate(Dedup(kinds=kinds, memory_mb=64), segments, tmp_path / f"small-{len(kinds)}")
-            assert small.column("survivor_at").to_pylist() == merges.column("survivor_at").to_pylist()
+            assert small.column("survivor_ref").to_pylist() == merges.column("survivor_ref").to_pylist()
 
 
 def test_documents_that_differ_in_numbers_only_all_follow_the_one_of_them_that_was_compared(tmp_path: Path) -> None:
@@ -112,7 +116,7 @@ def test_documents_that_differ_in_numbers_only_all_follow_the_one_of_them_that_w
     longer = " ".join(near(base, 6, 1)) + " and a longer end"
     segments = write_segments(tmp_path / "segments", [[longer, *(" ".join(base) + f" {number}" for number in range(100))]])
     found = merges_of(Dedup(), segments, tmp_path / "run")
-    assert found == [(at(0, row), at(0, 0), "minhash") for row in range(1, 101)]
+    assert found == [(row_ref(0, row), row_ref(0, 0), "minhash") for row in range(1, 101)]
 
 
 def drill(sheet: int) -> str:
@@ -163,14 +167,14 @@ def test_short_texts_and_texts_of_marks_alone_are_merged_only_where_they_are_equ
     texts = ["Yes.", "No.", "yes", "😀😀😀", "😢😢😢", "...", "!!!", "+ - *", "* - +", "one two three", "one two four", "Yes."]
     segments = write_segments(tmp_path / "segments", [texts])
     with_urls = Dedup(kinds=("url", "exact", "minhash", "simhash"))
-    assert merges_of(with_urls, segments, tmp_path / "run") == [(at(0, 11), at(0, 0), "exact")]
+    assert merges_of(with_urls, segments, tmp_path / "run") == [(row_ref(0, 11), row_ref(0, 0), "exact")]
 
 
 def test_protected_documents_stay_and_what_copies_them_ends(tmp_path: Path) -> None:
     text = words(200, "held out")
     longer = " ".join([*text, "a", "longer", "copy"])
     segments = write_segments(tmp_path / "segments", [[longer], [" ".join(text)], [" ".join(text)]], ["web", "test", "valid"])
-    assert merges_of(Dedup(protected=("test", "valid")), segments, tmp_path / "run") == [(at(0, 0), at(1, 0), "minhash")]
+    assert merges_of(Dedup(protected=("test", "valid")), segments, tmp_path / "run") == [(row_ref(0, 0), row_ref(1, 0), "minhash")]
 
 
 def test_scope_says_which_copies_count(tmp_path: Path) -> None:
@@ -183,12 +187,15 @@ def test_scope_says_which_copies_count(tmp_path: Path) -> None:
     def found(scope: str) -> list[tuple[int, int, str]]:
         return merges_of(Dedup(scope=scope, minhash=minhash), segments, tmp_path / scope)  # type: ignore[arg-type]
 
-    assert found("all") == [(at(1, 0), at(0, 0), "minhash")]
-    assert found("within_source") == [(at(1, 1), at(1, 0), "minhash")]
+    assert found("all") == [(row_ref(1, 0), row_ref(0, 0), "minhash")]
+    assert found("within_source") == [(row_ref(1, 1), row_ref(1, 0), "minhash")]
     # First within b, then what stays of b against a; the one that ended in b follows.
-    assert found("local_then_global") == [(at(1, 0), at(0, 0), "minhash"), (at(1, 1), at(0, 0), "minhash")]
+    assert found("local_then_global") == [(row_ref(1, 0), row_ref(0, 0), "minhash"), (row_ref(1, 1), row_ref(0, 0), "minhash")]
     both = Dedup(minhash=MinHash(bands=40, rows=3, clusters="components"))
-    assert merges_of(both, segments, tmp_path / "components") == [(at(1, 0), at(0, 0), "minhash"), (at(1, 1), at(0, 0), "minhash")]
+    assert merges_of(both, segments, tmp_path / "components") == [
+        (row_ref(1, 0), row_ref(0, 0), "minhash"),
+        (row_ref(1, 1), row_ref(0, 0), "minhash"),
+    ]
 
 
 def test_templated_pages_do_not_fuse_but_their_copies_are_found(tmp_path: Path) -> None:
@@ -201,8 +208,8 @@ def test_templated_pages_do_not_fuse_but_their_copies_are_found(tmp_path: Path) 
     segments = write_segments(tmp_path / "segments", [texts[:800], texts[800:]])
     config = Dedup(kinds=("minhash",), minhash=MinHash(max_comparisons=16))
     merges, counters = deduplicate(config, segments, tmp_path / "run")
-    row = {at(n >= 800, n - 800 * (n >= 800)): n for n in range(len(texts))}
-    pairs = {frozenset((row[m["at"]], row[m["survivor_at"]])) for m in merges.to_pylist()}
+    row = {row_ref(n >= 800, n - 800 * (n >= 800)): n for n in range(len(texts))}
+    pairs = {frozenset((row[m["row_ref"]], row[m["survivor_ref"]])) for m in merges.to_pylist()}
     assert counters["crowded_buckets"] > 0
     assert pairs == {frozenset(pair) for pair in copies.items()}
 
@@ -214,24 +221,24 @@ def test_every_merge_states_the_true_similarity_and_memory_does_not_matter(tmp_p
         texts += [" ".join(near(base, n, (family, n))) for n in (0, 1, 2, 4, 8)]
     segments = write_segments(tmp_path / "segments", [texts[0::2], texts[1::2]])
     merges, _ = deduplicate(Dedup(), segments, tmp_path / "run")
-    text_at = {at(n % 2, n // 2): text for n, text in enumerate(texts)}
+    text_at = {row_ref(n % 2, n // 2): text for n, text in enumerate(texts)}
     assert merges.num_rows > 60
-    gone = set(merges.column("at").to_pylist())
+    gone = set(merges.column("row_ref").to_pylist())
     for merge in merges.to_pylist():
-        assert merge["survivor_at"] not in gone
-        similarity = jaccard(shingles(text_at[merge["at"]], 5), shingles(text_at[merge["survivor_at"]], 5))
+        assert merge["survivor_ref"] not in gone
+        similarity = jaccard(shingles(text_at[merge["row_ref"]], 5), shingles(text_at[merge["survivor_ref"]], 5))
         assert merge["value"] == pytest.approx(similarity)
         assert similarity >= merge["limit"] == 0.75
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipelines.dedup.memory.RANGE_SHARE", 1e-5)
+        patch.setattr("pipelines.dedup.memory.PARTITION_SHARE", 1e-5)
         patch.setattr("pipelines.dedup.near.compare.VERIFY_SHARE", 1e-4)
         small, _ = deduplicate(Dedup(memory_mb=64), segments, tmp_path / "small")
     assert small.equals(merges)
 
 
 def test_a_class_of_edges_is_cut_by_rank_without_losing_or_parting_any() -> None:
-    table = pa.table({"worse_rank": pa.array([5, 1, 1, 9, 3, 3, 3, 7] * 10, pa.uint64())})
-    parts = [part.column(0).to_pylist() for part in cut_by(table, "worse_rank", table.nbytes // 3 + 1)]
+    table = pa.table({"loser_rank": pa.array([5, 1, 1, 9, 3, 3, 3, 7] * 10, pa.uint64())})
+    parts = [part.column(0).to_pylist() for part in split_by_quantile(table, "loser_rank", table.nbytes // 3 + 1)]
     assert len(parts) == 3
     assert sorted(rank for part in parts for rank in part) == sorted(table.column(0).to_pylist())
     assert all(max(a) < min(b) for a, b in pairwise(parts))
@@ -242,5 +249,5 @@ def test_near_hashes_are_merged_into_a_document_that_stays(tmp_path: Path) -> No
     texts = [" ".join(base) + " the longest", " ".join(near(base, 1, "n")), " ".join(words(400, "other")), "few words", ""]
     segments = write_segments(tmp_path / "segments", [texts[:1], texts[1:]])
     merges, _ = deduplicate(Dedup(kinds=("simhash",)), segments, tmp_path / "run")
-    assert [(m["at"], m["survivor_at"], m["reason"]) for m in merges.to_pylist()] == [(at(1, 0), at(0, 0), "simhash")]
+    assert [(m["row_ref"], m["survivor_ref"], m["reason"]) for m in merges.to_pylist()] == [(row_ref(1, 0), row_ref(0, 0), "simhash")]
     assert merges["limit"].to_pylist() == [1 - 4 / 64] <= merges["value"].to_pylist()

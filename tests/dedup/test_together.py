@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from benchmarks.deduplicate import deduplicate
-from pipelines.dedup.pool import TakePart
+from pipelines.dedup.job import n_progress_steps
+from pipelines.dedup.pool import Eligibility
 from pipelines.dedup.snapshots.catalogue import read_snapshots
-from pipelines.dedup.stage import steps_of
 from pipelines.driver.context import Engine
 from pipelines.driver.run import Run
 from schemas import recipe as recipes
@@ -19,7 +19,7 @@ from schemas.errors import RecipeError
 from schemas.recipe import Decontaminate, Dedup, Templates
 from tests.dedup.spans.test_stage import texts_left, with_urls
 from tests.dedup.test_pool import QUESTION, evals
-from tests.dedup.test_stage import at, merges_of, near, words, write_segments
+from tests.dedup.test_stage import merges_of, near, row_ref, words, write_segments
 
 __all__ = ["evals"]
 
@@ -52,7 +52,7 @@ def ends(run: Path) -> list[tuple[str, str | None]]:
 
 @pytest.mark.parametrize("outcome", ["drop", "cut"])
 def test_an_item_is_looked_for_in_the_text_before_a_kind_cuts_its_line(tmp_path: Path, evals: str, outcome: str) -> None:
-    """The question stands in two documents on lines of its own; deduplicating lines first would leave it in one only."""
+    """Two documents contain the question on lines of its own; deduplicating lines first would leave it in one only."""
     texts = [
         f"{MENU}\n{BODIES[0]}\n{QUESTION}\n{BODIES[1]}",
         f"{MENU}\n{BODIES[2]}\n{QUESTION}\nthe end",
@@ -88,7 +88,7 @@ def test_what_went_with_an_item_is_counted_in_the_document(tmp_path: Path, evals
 
 
 def test_a_phrase_in_too_many_documents_is_no_evidence(tmp_path: Path) -> None:
-    """Two items open with a phrase of thirteen words, which stands in three documents; one of those goes on as the first item does."""
+    """Two items begin with a phrase of thirteen words that is in three documents; one of those goes on as the first item does."""
     phrase, ends_as = " ".join(words(13, "phrase")), [" ".join(words(5, ("end", item))) for item in range(2)]
     (tmp_path / "items.jsonl").write_text("".join(json.dumps({"question": f"{phrase} {end}"}) + "\n" for end in ends_as))
     texts = [f"{body} {phrase} {end}" for body, end in zip(BODIES, [ends_as[0], "other", "another"], strict=False)]
@@ -129,7 +129,7 @@ def test_nothing_is_held_out_where_copies_stay() -> None:
 
 
 @pytest.mark.parametrize("kinds", [("exact", "lines", "templates", "minhash"), ("lines",), ("exact", "minhash"), ()])
-def test_as_many_steps_are_told_as_are_foretold(tmp_path: Path, kinds: tuple[str, ...]) -> None:
+def test_progress_reports_as_many_steps_as_announced(tmp_path: Path, kinds: tuple[str, ...]) -> None:
     told: list[tuple[int, int | None]] = []
     (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in BODIES))
     settings = {"name": "a", "sources.web.path": str(tmp_path / "a.jsonl"), "filters.rules": [], "dedup.kinds": kinds}
@@ -139,7 +139,7 @@ def test_as_many_steps_are_told_as_are_foretold(tmp_path: Path, kinds: tuple[str
     run = Run(recipes.parse(data), tmp_path / "run", Engine(), lambda stage, *units: told.append(units) if stage == "curate" else None)
     run.execute(resume=False)
     *_, last, _ = told
-    assert last == (steps_of(Dedup(kinds=kinds)),) * 2  # type: ignore[arg-type]
+    assert last == (n_progress_steps(Dedup(kinds=kinds)),) * 2  # type: ignore[arg-type]
 
 
 def test_the_index_keeps_what_the_run_keeps_after_cuts(tmp_path: Path) -> None:
@@ -197,18 +197,18 @@ def test_near_hashes_of_earlier_documents_and_of_protected_ones(tmp_path: Path) 
     later = Dedup(kinds=("simhash",), index=str(tmp_path / "index"), protected=("test",))
     merges, _ = deduplicate(later, second, tmp_path / "run-b")
     (merge,) = merges.to_pylist()
-    assert (merge["at"], merge["reason"], merge["survivor_id"]) == (at(0, 0), "simhash", b"0000-00000000000")
+    assert (merge["row_ref"], merge["reason"], merge["survivor_id"]) == (row_ref(0, 0), "simhash", b"0000-00000000000")
     apart = Dedup(kinds=("simhash",), scope="within_source")
     assert merges_of(apart, second, tmp_path / "apart") == []
-    assert merges_of(Dedup(kinds=("simhash",)), second, tmp_path / "all") == [(at(1, 0), at(0, 0), "simhash")]
+    assert merges_of(Dedup(kinds=("simhash",)), second, tmp_path / "all") == [(row_ref(1, 0), row_ref(0, 0), "simhash")]
 
 
 def test_dedup_sees_the_cut_text_of_documents_that_held_an_item(tmp_path: Path, evals: str) -> None:
     """Cut out of the pool's text first: then both texts are the same lines, and one keeps them."""
     body = "\n".join(BODIES)
     segments = write_segments(tmp_path / "segments", [[f"{body}\n{QUESTION}", body]])
-    take_part = TakePart(config=Decontaminate(paths=(evals,), outcome="cut", margin_chars=0))
-    merges, _ = deduplicate(Dedup(kinds=("lines", "minhash")), segments, tmp_path, take_part=take_part)
+    eligibility = Eligibility(config=Decontaminate(paths=(evals,), outcome="cut", margin_chars=0))
+    merges, _ = deduplicate(Dedup(kinds=("lines", "minhash")), segments, tmp_path, eligibility=eligibility)
     assert merges.column("reason").to_pylist() == ["lines.min_left"]
     (left,) = (text for text in texts_left(tmp_path, "lines")[0] if text)
     assert left.split() == body.split()

@@ -1,4 +1,4 @@
-"""The Beam edge: the coder ships rows and not parents, the exchange loses nothing, sinks write whole segments."""
+"""The Beam edge: the coder ships rows and not parents, a shuffle loses nothing, sinks write whole segments."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 from pipelines.engine.coder import RecordBatchCoder
 from pipelines.engine.decision import Decision, kept, removed
-from pipelines.engine.exchange import Exchange, range_of
 from pipelines.engine.execute import _Options, run_graph
 from pipelines.engine.progress import Progress
 from pipelines.engine.segments import ReportFiles, WriteSegments, open_segment, read_report, tag
+from pipelines.engine.shuffle import Shuffle, partition_of
 from schemas.errors import CorpusmillError, InputError, OutputError, UnfilledError
 
-SCHEMA = pa.schema([pa.field("range", pa.uint32()), pa.field("value", pa.large_string())])
+SCHEMA = pa.schema([pa.field("partition", pa.uint32()), pa.field("value", pa.large_string())])
 
 
 def batch(ranges: list[int], first: int = 0) -> pa.RecordBatch:
@@ -56,8 +56,8 @@ def test_the_coder_is_the_one_that_beam_chooses() -> None:
     decisions = pipeline | beam.Create([0]) | beam.Map(decide)
     for collection in (decisions | "p" >> beam.Map(kept), decisions | "e" >> beam.Map(removed)):
         assert collection.element_type == pa.RecordBatch
-    exchanged = decisions | "x" >> beam.Map(kept) | Exchange(Path("unused"), sum_up)
-    assert exchanged.element_type == pa.RecordBatch
+    shuffled = decisions | "x" >> beam.Map(kept) | Shuffle(Path("unused"), sum_up)
+    assert shuffled.element_type == pa.RecordBatch
 
 
 def decide(number: int) -> Decision:
@@ -65,7 +65,7 @@ def decide(number: int) -> Decision:
 
 
 def sum_up(number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
-    """One row: the range and its values, sorted."""
+    """One row: the partition and its values, sorted."""
     yield pa.RecordBatch.from_arrays(
         [pa.array([number], pa.uint32()), pa.array([" ".join(sorted(table.column("value").to_pylist()))], pa.large_string())], schema=SCHEMA
     )
@@ -77,17 +77,17 @@ def make_batch(numbers: tuple[int, ...]) -> pa.RecordBatch:
 
 def keep(found: pa.RecordBatch, path: str) -> None:
     (row,) = found.to_pylist()
-    Path(path, str(row["range"])).write_text(row["value"])
+    Path(path, str(row["partition"])).write_text(row["value"])
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_the_exchange_gives_each_range_all_its_rows_once(tmp_path: Path, workers: int) -> None:
+def test_a_shuffle_gives_each_partition_all_its_rows_once(tmp_path: Path, workers: int) -> None:
     out = tmp_path / "out"
     out.mkdir()
 
     def build(pipeline: beam.Pipeline) -> None:
         batches = pipeline | beam.Create([(0, 3, 1, 3), (10, 1), (20,), (30, 3, 0)]) | beam.Reshuffle() | beam.Map(make_batch)
-        batches | Exchange(tmp_path / "pieces", sum_up) | beam.Map(keep, path=str(out))
+        batches | Shuffle(tmp_path / "pieces", sum_up) | beam.Map(keep, path=str(out))
 
     run_graph(build, runner="local", workers=workers)
     assert {path.name: path.read_text() for path in out.iterdir()} == {"0": "v31", "1": "v1 v10", "3": "v0 v2 v30"}
@@ -160,11 +160,11 @@ def test_a_segment_becomes_one_whole_file(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1), st.integers(1, 1000))
-def test_ranges_follow_the_order_of_the_keys(keys: list[int], n: int) -> None:
-    found = range_of(np.array(sorted(keys), np.uint64), n)
+def test_partitions_follow_the_order_of_the_keys(keys: list[int], n: int) -> None:
+    found = partition_of(np.array(sorted(keys), np.uint64), n)
     assert (np.diff(found.astype(np.int64)) >= 0).all()
     assert found.max() < n
-    assert range_of(np.array([0, 2**64 - 1], np.uint64), n).tolist() == [0, n - 1]
+    assert partition_of(np.array([0, 2**64 - 1], np.uint64), n).tolist() == [0, n - 1]
 
 
 def test_progress_counts_steps(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.dedup.spans.cut import apply_cuts, settle
+from pipelines.dedup.spans.cut import apply_cuts, resolve_cuts
 from pipelines.dedup.spans.lines import line_units
 from pipelines.dedup.spans.sentences import sentence_units
 from pipelines.dedup.spans.units import Units
@@ -111,7 +111,7 @@ def check_cuts(texts: list[str], seed: int) -> Iterator[str]:
     found = column(texts)
     for units in (line_units(found, Lines()), sentence_units(found, Sentences())):
         kept = np.random.default_rng(seed).random(len(units)) < 0.5
-        spans = settle(units.rows, units.starts, units.ends, kept)
+        spans = resolve_cuts(units.rows, units.starts, units.ends, kept)
         cut, _, _ = apply_cuts(found, spans)
         expected = _cut_slowly(texts, units, kept)
         for before, after, wanted in zip(texts, values(cut), expected, strict=True):

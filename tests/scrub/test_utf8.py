@@ -131,9 +131,9 @@ def test_the_room_that_cuts_spans_proves_what_it_leaves(monkeypatch: pytest.Monk
     zeros = np.zeros(1, np.uint32)
     monkeypatch.setattr(rewrite, "apply_cuts", lambda text, _: (cut_within_a_character(text), zeros, zeros))
     batch = pa.RecordBatch.from_pydict({"doc_id": pa.array([b"\1" * 16], pa.binary(16)), "text": texts(["secret é"])})
-    cuts = CUT.empty_table()
+    cuts, kind = CUT.empty_table(), rewrite.CutKind("lines", Lines(), rewrite.no_rescrub)
     with pytest.raises(TextError, match=f"dedup.lines: text of document {'01' * 16}"):
-        rewrite.rewrite(batch, np.ones(1, np.bool_), 0, cuts, "lines", Lines())
+        rewrite.rewrite_batch(batch, np.ones(1, np.bool_), np.uint64(0), cuts, kind)
 
 
 def test_decontamination_and_scrub_prove_what_they_leave() -> None:

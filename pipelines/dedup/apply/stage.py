@@ -1,118 +1,125 @@
-"""The pool and its MERGE rows -> curated documents, and the ledger rows of what ends here and of what is kept."""
+"""The pool and its MERGE rows -> curated documents, and ledger rows of all documents."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import apache_beam as beam
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.dedup.clusters import cluster_sizes, sizes_of, with_cluster_size
+from pipelines.dedup.apply.ledger import contamination_entries, kept_entries, merge_entries
+from pipelines.dedup.arrays import Int64s
+from pipelines.dedup.clusters import cluster_sizes, segment_cluster_sizes, with_cluster_size
 from pipelines.dedup.evals.decontaminate import eval_reasons, with_evaluation_cut
-from pipelines.dedup.memory import ranges_for
-from pipelines.dedup.pool import TakePart
-from pipelines.dedup.ranges import by_segment
-from pipelines.dedup.spans.rewrite import STAYS
-from pipelines.dedup.stage import Segment, by_place
+from pipelines.dedup.job import DedupJob
+from pipelines.dedup.memory import partitions_for
+from pipelines.dedup.partitions import partition_by_segment
+from pipelines.dedup.pool import EligibleRows
+from pipelines.dedup.row_refs import row_of, row_ref
+from pipelines.dedup.spans.rewrite import ELIGIBLE
+from pipelines.dedup.stage import NumberedPath, partition_merges
 from pipelines.engine.counters import count
 from pipelines.engine.decision import Decision
-from pipelines.engine.exchange import Exchange, Partition, read_pieces
-from pipelines.engine.progress import Progress
-from pipelines.engine.segments import open_segment, tag
+from pipelines.engine.segments import batches_of, tag
+from pipelines.engine.shuffle import Joined, PCollections, Shuffle, WritePieces, read_pieces
 from schemas.hops import MERGE
-from schemas.ledger import Outcome, entries
+from schemas.ledger import Outcome
 from schemas.recipe import Dedup
+
+_MERGE_ROW_BYTES = 64
 
 
 class ApplyMerges(beam.PTransform):
-    """What `Deduplicate` gives -> Decision: curated documents; ledger rows of what ends here and of what is kept.
+    """What `Deduplicate` returns -> Decision: curated documents; ledger rows of those that end here and of those that are kept.
 
-    `pool` are the segments that it was given: what was found of evaluation sets is read there, the texts where they were cut.
+    `job` is that of `Deduplicate`. Evaluation items are looked for in the segments of the pool, before their texts were cut.
     """
 
-    def __init__(
-        self, dedup: Dedup, pool: list[str], n_documents: int, folder: Path, progress: Progress, take_part: TakePart | None = None
-    ) -> None:
+    def __init__(self, job: DedupJob) -> None:
         super().__init__()
-        self.dedup, self.pool, self.folder, self.progress, self.take_part = dedup, pool, folder, progress, take_part or TakePart()
-        self.n_ranges = ranges_for(n_documents * 64, dedup)
+        self.job, self.folder = job, job.folder / "merges"
+        self.n_partitions = partitions_for(job.n_documents * _MERGE_ROW_BYTES, job.dedup)
 
-    def expand(self, inputs: Any) -> beam.PCollection[Decision]:
+    def expand(self, inputs: PCollections) -> beam.PCollection[Decision]:
         """Bring each segment its merges; the text stays where it is."""
-        segments: beam.PCollection[Segment]
+        segments: beam.PCollection[NumberedPath]
         merges: beam.PCollection[pa.RecordBatch]
-        segments, merges = inputs  # Beam reads annotations of single collections only
-        pieces = merges | "by segment" >> beam.Map(by_segment) | "pieces" >> Partition(self.folder)
-        clusters = merges | "by survivor" >> beam.Map(by_place, column="survivor_at", later=False, n_ranges=self.n_ranges)
-        counted = clusters | "clusters" >> Exchange(self.folder / "clusters", ClusterSizes(self.dedup, len(self.pool)))
-        grouped = {"path": segments, "pieces": pieces, "sizes": counted | Partition(self.folder / "sizes")} | "join" >> beam.CoGroupByKey()
-        return grouped | "apply" >> beam.ParDo(_ApplyMerges(self.dedup, self.pool, self.folder, self.progress, self.take_part))
+        segments, merges = inputs
+        pieces = merges | "by segment" >> beam.Map(partition_by_segment) | "pieces" >> WritePieces(self.folder)
+        clusters = merges | "by survivor" >> beam.Map(partition_merges, column="survivor_ref", n_partitions=self.n_partitions)
+        counted = clusters | "clusters" >> Shuffle(self.folder / "clusters", ClusterSizes(self.job.dedup, len(self.job.segments)))
+        sizes = counted | WritePieces(self.folder / "sizes")
+        grouped = {"path": segments, "pieces": pieces, "sizes": sizes} | "join" >> beam.CoGroupByKey()
+        return grouped | "apply" >> beam.ParDo(_ApplyMerges(self.job, self.folder))
 
 
 class ClusterSizes:
-    """Exchange reducer: MERGE rows by survivor -> (at, cluster_size) of everything in the clusters, ranged by segment."""
+    """Shuffle reducer: MERGE rows by survivor -> (row_ref, cluster_size) of all documents in the clusters, partitioned by segment."""
 
     def __init__(self, dedup: Dedup, n_segments: int) -> None:
-        self.kinds, self.first_earlier = dedup.document_kinds, pa.scalar(n_segments << 32, pa.uint64())
+        self.kinds, self.first_earlier = dedup.document_kinds, row_ref(n_segments)
 
     def __call__(self, number: int, table: pa.Table) -> Iterator[pa.RecordBatch]:
-        """Count; survivors of earlier runs are not written again."""
+        """Count. Survivors of earlier runs are left out: this run does not write them."""
         sizes = cluster_sizes(table, self.kinds)
-        yield by_segment(sizes.filter(pc.less(sizes.column("at"), self.first_earlier)))
+        yield partition_by_segment(sizes.filter(pc.less(sizes.column("row_ref"), pa.scalar(self.first_earlier, pa.uint64()))))
 
 
 class _ApplyMerges(beam.DoFn):
-    def __init__(self, dedup: Dedup, pool: list[str], folder: Path, progress: Progress, take_part: TakePart) -> None:
-        self.weighs, self.pool, self.folder, self.progress, self.take_part = dedup.copies == "weigh", pool, folder, progress, take_part
+    def __init__(self, job: DedupJob, folder: Path) -> None:
+        self.weighs, self.texts_were_cut = job.dedup.copies == "weigh", bool(job.dedup.cut_kinds)
+        self.pool, self.eligibility, self.progress, self.folder = job.segments, job.eligibility, job.progress, folder
 
-    def process(self, group: tuple[int, dict[str, Iterable[Any]]]) -> Iterator[Decision]:
-        segment, found = group
-        (path,) = found["path"]
-        merges = None if self.weighs else read_pieces(self.folder, found["pieces"])
-        sizes = sizes_of(read_pieces(self.folder / "sizes", found["sizes"]))
-        merges = (merges.select(MERGE.names) if merges is not None else MERGE.empty_table()).sort_by("at").combine_chunks()
-        rows = (merges.column("at").to_numpy() & np.uint64(0xFFFFFFFF)).astype(np.int64)
-        pool, left = open_segment(Path(self.pool[segment])), open_segment(Path(path))
+    def process(self, joined: Joined) -> Iterator[Decision]:
+        segment, values = joined
+        (path,) = values["path"]
+        merges = None if self.weighs else read_pieces(self.folder, values["pieces"])
+        merges = (merges.select(MERGE.names) if merges is not None else MERGE.empty_table()).sort_by("row_ref").combine_chunks()
+        rows = row_of(merges.column("row_ref").to_numpy())
+        sizes = segment_cluster_sizes(read_pieces(self.folder / "sizes", values["sizes"]))
+        batches = zip(batches_of(Path(self.pool[segment])), batches_of(Path(path)), strict=True)
         first = 0
-        for sequence in range(left.num_record_batches):
-            batch = pool.get_batch(sequence)
-            low, high = np.searchsorted(rows, [first, first + batch.num_rows])
-            texts = with_cluster_size(left.get_batch(sequence), first, sizes)
-            curated, ledger = self.decide(batch, texts, merges.slice(low, high - low), rows[low:high] - first)
+        for sequence, (pool_batch, latest) in enumerate(batches):
+            low, high = np.searchsorted(rows, [first, first + latest.num_rows])
+            sized = with_cluster_size(latest, first, sizes)
+            curated, ledger = self.decide(pool_batch, sized, merges.slice(low, high - low), rows[low:high] - first)
             yield Decision(tag(curated, segment, sequence), tag(ledger, segment, sequence))
-            first += batch.num_rows
+            first += latest.num_rows
         self.progress.step()
 
     def decide(
-        self, batch: pa.RecordBatch, left: pa.RecordBatch, merges: pa.Table, rows: npt.NDArray[np.int64]
+        self, pool_batch: pa.RecordBatch, latest: pa.RecordBatch, merges: pa.Table, rows: Int64s
     ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """`rows` of the pool's batch end here; of the others those that take part stay, as they stand in `left`."""
-        if STAYS in left.schema.names:
-            cleaned, taken, found = self.take_part(batch, ("text",))
-            documents = left.drop_columns([STAYS]).take(pa.array(taken))
-        else:
-            documents, taken, found = self.take_part(left)
-            cleaned = documents
-        if found is not None and found.cuts:
-            documents = with_evaluation_cut(documents, batch.column("text").take(pa.array(taken)), cleaned.column("text"))
-        stays = ~np.isin(taken, rows)
+        """(curated documents, ledger rows) of a batch of the pool.
+
+        `latest` has the same documents with the texts that are left. `merges` are the MERGE rows of the batch, `rows` the row of each.
+        """
+        documents, eligible_rows, hits = self.eligible(pool_batch, latest)
+        stays = ~np.isin(eligible_rows, rows)
         curated = documents.filter(pa.array(stays))
-        reasons = {} if found is None else dict(zip(("reason", "value", "limit"), eval_reasons(found, self.take_part.evals), strict=True))
-        has_survivor = merges.column("survivor_at").is_valid().to_numpy()
-        ledger = []
-        for outcome, chosen in ((Outcome.MERGED, has_survivor), (Outcome.DROPPED, ~has_survivor)):
-            part = merges.filter(pa.array(chosen))
-            columns = {name: part.column(name).combine_chunks() for name in ("reason", "value", "limit", "survivor_id")}
-            ledger.append(entries(batch.take(pa.array(rows[chosen])), "dedup", outcome, **columns))
-        if found is not None:
-            dropped = pa.array(np.flatnonzero(found.dropped))
-            of_dropped = {name: column.take(dropped) for name, column in reasons.items()}
-            ledger.append(entries(batch.take(dropped), "dedup", Outcome.DROPPED, **of_dropped))
-            count("contamination", **found.counts(self.take_part.evals))
-        of_kept = {name: column.take(pa.array(taken[stays])) for name, column in reasons.items()}
-        merged, *dropped_parts = (part.num_rows for part in ledger)
-        count("dedup", n_in=len(taken) + sum(dropped_parts[1:]), n_out=curated.num_rows, merged=merged, dropped=sum(dropped_parts))
-        return curated, pa.concat_batches([*ledger, entries(curated, "dedup", Outcome.KEPT, **of_kept)])
+        has_survivor = merges.column("survivor_ref").is_valid().to_numpy()
+        reasons = {} if hits is None else eval_reasons(hits, self.eligibility.evals)
+        merged = merge_entries(pool_batch, merges.filter(pa.array(has_survivor)), rows[has_survivor], Outcome.MERGED)
+        dropped = [merge_entries(pool_batch, merges.filter(pa.array(~has_survivor)), rows[~has_survivor], Outcome.DROPPED)]
+        n_in = documents.num_rows
+        if hits is not None:
+            dropped.append(contamination_entries(pool_batch, hits, reasons))
+            n_in += dropped[-1].num_rows
+            count("contamination", **hits.counts(self.eligibility.evals))
+        n_dropped = sum(part.num_rows for part in dropped)
+        count("dedup", n_in=n_in, n_out=curated.num_rows, merged=merged.num_rows, dropped=n_dropped)
+        return curated, pa.concat_batches([merged, *dropped, kept_entries(curated, eligible_rows[stays], reasons)])
+
+    def eligible(self, pool_batch: pa.RecordBatch, latest: pa.RecordBatch) -> EligibleRows:
+        """The eligible documents of the pool's batch, with the texts that are left."""
+        if self.texts_were_cut:
+            found = self.eligibility(pool_batch, ("text",))
+            documents = latest.drop_columns([ELIGIBLE]).take(pa.array(found.rows))
+        else:
+            found = self.eligibility(latest)
+            documents = found.documents
+        if found.hits is not None and found.hits.cuts:
+            before = pool_batch.column("text").take(pa.array(found.rows))
+            documents = with_evaluation_cut(documents, before, found.documents.column("text"))
+        return found._replace(documents=documents)

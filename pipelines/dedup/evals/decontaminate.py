@@ -1,6 +1,6 @@
-"""Documents -> the same without evaluation items: those that hold one are dropped, or it is cut out of them.
+"""Documents -> the same without evaluation items: a document that holds one is dropped, or the item is cut out of it.
 
-A pure function of each document and the evaluation sets, so it may be asked again wherever a text is read; nothing is regrouped for it.
+This is a pure function of each document and the evaluation sets, so it is called again wherever a text is read. Nothing is shuffled for it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.dedup.evals.index import Ints
+from pipelines.dedup.arrays import Floats, Int64s, Mask
 from pipelines.dedup.evals.matches import Matches, find_matches, match_spans
 from pipelines.dedup.evals.sets import EvalSets
 from pipelines.text.unicode import LETTER, MARK, NUMBER, TABLE_SIZE, UNSPACED, char_classes, decode
@@ -22,43 +22,43 @@ from schemas.buffers import Bytes
 from schemas.recipe import Decontaminate
 
 EVALUATION_CUT: Final = pa.field("n_cut_chars_evaluation", pa.uint32(), nullable=False)
-"""A column of documents: the characters that went with evaluation items."""
+"""A column of documents: how many characters were cut with evaluation items."""
 
 _JOIN: Final = b"\n\n"
 
 
-class Cleaned(NamedTuple):
-    """What decontamination makes of a batch of documents."""
+class Decontaminated(NamedTuple):
+    """A batch of documents after decontamination."""
 
     text: pa.Array
-    """large_string[rows], cut where the recipe cuts; as it was in rows that are dropped."""
-    stays: npt.NDArray[np.bool_]
-    """bool[rows]."""
-    rows: Ints
-    """The matches by row, then of the largest coverage first."""
-    items: Ints
-    coverage: npt.NDArray[np.float64]
+    """large_string[n], without items if the recipe cuts them; unchanged in rows that are dropped."""
+    stays: Mask
+    """bool[n]: whether the document stays."""
+    rows: Int64s
+    """int64[matches]: the row of each match, ascending; of one row the largest coverage comes first."""
+    items: Int64s
+    coverage: Floats
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What was found in a batch, by its rows."""
+class EvalHits:
+    """The evaluation items found in a batch, by its rows."""
 
-    dropped: npt.NDArray[np.bool_]
-    """bool[batch rows]: whether the document ends here."""
-    best: Ints
+    dropped: Mask
+    """bool[batch rows]: whether the document is dropped."""
+    best: Int64s
     """int64[batch rows]: the item with the largest coverage, or -1."""
-    coverage: npt.NDArray[np.float64]
+    coverage: Floats
     """float64[batch rows]: the share of the best item's grams."""
-    items: Ints
-    """Every item found, once per document that holds it."""
+    items: Int64s
+    """int64[m]: the items found, once for each document that holds it."""
     limit: float
     cuts: bool
-    """Whether items were cut out of the documents that stay."""
+    """Whether items were cut out of documents that stay."""
 
     @classmethod
-    def of(cls, cleaned: Cleaned, rows: Ints, n: int, config: Decontaminate) -> Found:
-        """`rows` are the batch's rows that were looked at."""
+    def of(cls, cleaned: Decontaminated, rows: Int64s, n: int, config: Decontaminate) -> EvalHits:
+        """Hits of a batch of `n` rows, of which `rows` were decontaminated."""
         dropped, best, coverage = np.zeros(n, bool), np.full(n, -1, np.int64), np.zeros(n)
         dropped[rows] = ~cleaned.stays
         first = np.flatnonzero(np.diff(cleaned.rows, prepend=-1))
@@ -66,22 +66,23 @@ class Found:
         return cls(dropped, best, coverage, cleaned.items, config.min_coverage, cuts_items(config))
 
     def counts(self, evals: EvalSets) -> dict[str, int]:
-        """How many documents hold each item that was found, by `set` TAB `id`."""
+        """How many documents hold each item, by `set` TAB `id`."""
         items, n = np.unique(self.items, return_counts=True)
         names = zip(evals.sets.take(pa.array(items)).to_pylist(), evals.ids.take(pa.array(items)).to_pylist(), n.tolist(), strict=True)
         return {f"{name}\t{item}": found for name, item, found in names}
 
 
-def eval_reasons(found: Found, evals: EvalSets) -> tuple[pa.Array, pa.Array, pa.Array]:
-    """(reason, value, limit) per row of the batch, null where nothing was found: the set of the best item and its coverage."""
-    nothing = pa.array(found.best < 0)
-    null = pa.scalar(None)
-    sets = evals.sets.take(pa.array(np.maximum(found.best, 0)))
-    reason = pa.compute.binary_join_element_wise(pa.scalar("evaluation", pa.large_string()), sets, pa.scalar(".", pa.large_string()))
-    columns = (reason, pa.array(found.coverage), pa.repeat(pa.scalar(found.limit), len(found.best)))
-    value_of = (pa.compute.if_else(nothing, null.cast(column.type), column) for column in columns)
-    reasons, values, limits = value_of
-    return reasons, values, limits
+def eval_reasons(hits: EvalHits, evals: EvalSets) -> dict[str, pa.Array]:
+    """Columns `reason`, `value` and `limit` by the rows of the batch: the set of the best item and its coverage; null without an item."""
+    no_item = pa.array(hits.best < 0)
+    sets = evals.sets.take(pa.array(np.maximum(hits.best, 0)))
+    prefix, dot = pa.scalar("evaluation", pa.large_string()), pa.scalar(".", pa.large_string())
+    columns = {
+        "reason": pa.compute.binary_join_element_wise(prefix, sets, dot),
+        "value": pa.array(hits.coverage),
+        "limit": pa.repeat(pa.scalar(hits.limit), len(hits.best)),
+    }
+    return {name: pa.compute.if_else(no_item, pa.scalar(None, column.type), column) for name, column in columns.items()}
 
 
 def cuts_items(config: Decontaminate) -> bool:
@@ -95,21 +96,21 @@ def with_evaluation_cut(documents: pa.RecordBatch, before: pa.Array, after: pa.A
     return documents.append_column(EVALUATION_CUT, n_cut.cast(pa.uint32()))
 
 
-def decontaminate(text: pa.Array, evals: EvalSets, config: Decontaminate) -> Cleaned:
-    """Look for evaluation items in every text, and take them out as the recipe says.
+def decontaminate(text: pa.Array, evals: EvalSets, config: Decontaminate) -> Decontaminated:
+    """Find evaluation items in every text, and drop the document or cut out the items, as the recipe says.
 
-    Of a text that is cut, pieces of fewer than `min_piece_chars` characters go too; what is left is joined by an empty line.
+    Where a text is cut, pieces of fewer than `min_piece_chars` characters are dropped, and the others are joined by an empty line.
     """
     found = find_matches(text, evals.index)
     found = found.take((found.coverage >= config.min_coverage) & (found.ended | (not config.ending)))
     rows, items, coverage, _ = _by_item(found, evals.owners)
     stays = np.ones(len(text), bool)
     if not len(rows):
-        return Cleaned(text, stays, rows, items, coverage)
+        return Decontaminated(text, stays, rows, items, coverage)
     hit = np.unique(rows)
     if config.outcome == "drop":
         stays[hit] = False
-        return Cleaned(text, stays, rows, items, coverage)
+        return Decontaminated(text, stays, rows, items, coverage)
     in_rows, starts, ends = match_spans(text, evals.index, found.rows, found.items)
     data, offsets = text_view(text)
     whole: list[bytes | None] = [None] * len(text)
@@ -122,11 +123,11 @@ def decontaminate(text: pa.Array, evals: EvalSets, config: Decontaminate) -> Cle
             whole[row] = _JOIN.join(pieces)
     cut = pa.array([part for row, part in enumerate(whole) if stays[row] and part is not None], pa.large_binary()).cast(pa.large_string())
     mask = np.array([stays[row] and part is not None for row, part in enumerate(whole)], bool)
-    return Cleaned(pa.compute.replace_with_mask(text, pa.array(mask), cut), stays, rows, items, coverage)
+    return Decontaminated(pa.compute.replace_with_mask(text, pa.array(mask), cut), stays, rows, items, coverage)
 
 
-def _by_item(found: Matches, owners: Ints) -> Matches:
-    """Matches of texts as matches of items: one for each row and item, that of the largest coverage; by row, then by coverage."""
+def _by_item(found: Matches, owners: Int64s) -> Matches:
+    """Matches of search texts -> matches of items: for each row and item the one with the largest coverage, by row, then by coverage."""
     items = owners[found.items]
     found = Matches(found.rows, items, found.coverage, found.ended).take(np.lexsort((-found.coverage, items, found.rows)))
     is_first = (np.diff(found.rows, prepend=-1) != 0) | (np.diff(found.items, prepend=-1) != 0)
@@ -134,8 +135,8 @@ def _by_item(found: Matches, owners: Ints) -> Matches:
     return found.take(np.lexsort((found.items, -found.coverage, found.rows)))
 
 
-def _pieces(content: Bytes, starts: Ints, ends: Ints, config: Decontaminate) -> list[bytes]:
-    """What is left of a text between the spans, each widened by the margin and then to the ends of the words it would cut."""
+def _pieces(content: Bytes, starts: Int64s, ends: Int64s, config: Decontaminate) -> list[bytes]:
+    """The parts of a text between the spans, each span widened by the margin and then to the ends of the words that it would cut."""
     classes = char_classes()
     pieces = []
     at = 0
@@ -156,7 +157,7 @@ def _in_word(code: int, classes: npt.NDArray[np.uint8]) -> bool:
 
 @numba.njit(cache=True, nogil=True)
 def _back(data: Bytes, at: int, n_chars: int, classes: npt.NDArray[np.uint8]) -> int:
-    """`n_chars` characters before `at`, and on to the start of the word there."""
+    """The position `n_chars` characters before `at`, moved on to the start of the word there."""
     while at > 0:
         before = at - 1
         while before > 0 and data[before] & 0xC0 == 0x80:
@@ -170,7 +171,7 @@ def _back(data: Bytes, at: int, n_chars: int, classes: npt.NDArray[np.uint8]) ->
 
 @numba.njit(cache=True, nogil=True)
 def _forth(data: Bytes, at: int, n_chars: int, classes: npt.NDArray[np.uint8]) -> int:
-    """`n_chars` characters behind `at`, and on to the end of the word there."""
+    """The position `n_chars` characters after `at`, moved on to the end of the word there."""
     while at < len(data):
         code, width = decode(data, at)
         if n_chars <= 0 and not _in_word(code, classes):

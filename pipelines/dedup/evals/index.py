@@ -1,10 +1,10 @@
 """Evaluation items -> an index of their n-grams.
 
-A gram is `n` words of an item, but compared are its letters and digits alone, folded: whether a copy writes "x+y", "x + y" or "xy",
-"(A)Paris" or "A. Paris", "well-known" or, at the end of a line, "well-\\nknown", is no difference. Numbers count, because questions
-that differ in a number are different questions. Words of an item are what stands between white space; in a document a gram may begin and
-end where any run of letters and digits does. An item of fewer than `n` words is one gram of all its words; below `least` words it cannot
-be told from ordinary text and is not looked for.
+A gram is `n` words of an item, of which only the letters and digits are compared, folded. So it makes no difference whether a copy has
+"x+y", "x + y" or "xy", "(A)Paris" or "A. Paris", "well-known" or, at the end of a line, "well-\\nknown". Numbers count, because questions
+that differ in a number are different questions. Words of an item are separated by white space; in a document a gram may begin and end
+where any run of letters and digits does. An item of fewer than `n` words is one gram of all its words. An item of fewer than `least` words
+cannot be told from ordinary text and is not searched for.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.dedup.shingles import UInt32s, UInt64s
+from pipelines.dedup.arrays import Int64s, Mask, UInt32s, UInt64s
 from pipelines.text.fold import SEVERAL, WORD, fold_table
 from pipelines.text.hashing import finish, slot_of, table_size
 from pipelines.text.unicode import MARK, SPACE, TABLE_SIZE, UNSPACED, char_classes, decode
@@ -24,48 +24,46 @@ from pipelines.text.view import text_view
 from schemas.buffers import Bytes, Offsets
 
 Classes = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 _ROLL: Final = np.uint64(0x9E3779B97F4A7C15)
 _ONE: Final = np.uint64(1)
 _SIX: Final = np.uint64(6)  # a bitmap's words have 2**6 bits
 _LOW_SIX: Final = np.uint64(63)
 _OPENINGS: Final = (1, 2, 8, 32)
-"""Letters that a gram's opening may have. It has the most that fit, so that few places of a text look like one."""
+"""How many letters the opening of a gram may have. It has the most that fit, so that few positions of a text look like one."""
 
 
 class EvalIndex(NamedTuple):
-    """The grams of evaluation items. Tables are of hashes by open addressing, where 0 is free."""
+    """The grams of evaluation items. Tables hold hashes by open addressing; 0 is a free slot."""
 
     grams: UInt64s
-    first: Ints
-    """For the gram in each slot: where its items begin in `items`; they end where `last` says."""
-    last: Ints
-    items: Ints
+    first: Int64s
+    """For the gram in each slot: where its items begin in `items`; `last` is where they end."""
+    last: Int64s
+    items: Int64s
     closes: Mask
     """Whether the gram is the last of that item."""
-    n_grams: Ints
-    """Distinct grams of each item; 0 where it is not looked for."""
+    n_grams: Int64s
+    """How many distinct grams each item has; 0 if it is not searched for."""
     openings: UInt64s
     """The first letters of grams."""
-    first_size: Ints
-    """For the opening in each slot: where the lengths of its grams begin in `sizes`; they end where `last_size` says."""
-    last_size: Ints
-    sizes: Ints
-    """In letters, those of an opening ascending."""
-    reaches: Ints
-    """Letters per opening: the lengths that occur, ascending."""
+    first_size: Int64s
+    """For the opening in each slot: where the lengths of its grams begin in `sizes`; `last_size` is where they end."""
+    last_size: Int64s
+    sizes: Int64s
+    """Lengths of grams in letters, ascending for each opening."""
+    reaches: Int64s
+    """The lengths of openings that occur, in letters, ascending."""
     may_open: UInt64s
-    """A bit by hash: whether it can be that of an opening. Most of a corpus is done with after a look here, so it is to fit a cache."""
+    """A bit by hash: whether it can be the hash of an opening. It decides on most of a corpus, so it should fit a CPU cache."""
     powers: UInt64s
-    """What `hash_of` takes, by the number of letters."""
+    """The argument `power` of `letter_hash`, by the number of letters."""
 
 
 def index_items(text: pa.Array, n: int = 13, least: int = 8, ignored: UInt64s | None = None) -> EvalIndex:
-    """The index of one text per item, a question with or without its answer, without the grams in `ignored`.
+    """The index of one text per item (a question with or without its answer), without the grams in `ignored`.
 
-    An item whose last gram is ignored is closed by any other of its grams.
+    If the last gram of an item is ignored, every other gram of it counts as its last.
     """
     data, offsets = text_view(text)
     grams, items, closes, sizes, openings, reaches = _item_grams(data, offsets, n, least, char_classes(), fold_table())
@@ -88,26 +86,29 @@ def index_items(text: pa.Array, n: int = 13, least: int = 8, ignored: UInt64s | 
 
 
 def n_words(text: str) -> int:
-    """Words of an item."""
+    """How many words an item has."""
     data = np.frombuffer(text.encode(), np.uint8)
     prefixes, begins = np.empty(len(data) + 1, np.uint64), np.empty(len(data) + 1, np.int64)
     return int(read_letters(data, 0, len(data), char_classes(), fold_table(), True, prefixes, begins))
 
 
-def _table(keys: UInt64s) -> tuple[UInt64s, Ints, Ints]:
-    """(table, for each slot where the run of its key begins, where it ends) of ascending keys."""
-    distinct, starts = np.unique(keys, return_index=True)
-    table = np.zeros(table_size(len(distinct)), np.uint64)
+def _table(keys: UInt64s) -> tuple[UInt64s, Int64s, Int64s]:
+    """(hash table of ascending keys; for each slot where the run of its key begins, and where it ends)."""
+    sorted_unique, starts = np.unique(keys, return_index=True)
+    table = np.zeros(table_size(len(sorted_unique)), np.uint64)
     first, last = np.zeros(len(table), np.int64), np.zeros(len(table), np.int64)
-    _fill(table, first, last, distinct, starts, np.append(starts[1:], len(keys)))
+    _fill(table, first, last, sorted_unique, starts, np.append(starts[1:], len(keys)))
     return table, first, last
 
 
 @numba.njit(cache=True, nogil=True)
-def read_letters(data: Bytes, start: int, end: int, classes: Classes, fold: UInt32s, joined: bool, prefixes: UInt64s, begins: Ints) -> int:
-    """Returns the number of words; writes to `prefixes` what `hash_of` takes, to `begins` the letters before each word, then all letters.
+def read_letters(
+    data: Bytes, start: int, end: int, classes: Classes, fold: UInt32s, joined: bool, prefixes: UInt64s, begins: Int64s
+) -> int:
+    """Read the letters and digits of a span; returns the number of words.
 
-    `joined`: nothing but white space ends a word of a script that uses it; else whatever is no letter, digit or mark does.
+    It writes to `prefixes` what `letter_hash` takes, and to `begins` the number of letters before each word, then that of all letters.
+    `joined`: in scripts with spaces only white space ends a word; else everything but letters, digits and marks does.
     """
     n_letters = n_words = 0
     prefixes[0] = 0
@@ -136,8 +137,8 @@ def read_letters(data: Bytes, start: int, end: int, classes: Classes, fold: UInt
             prefixes[n_letters + 1] = prefixes[n_letters] * _ROLL + np.uint64(folded)
             n_letters += 1
             continue
-        place = folded - SEVERAL
-        for i in range(place + 1, place + 1 + fold[place]):
+        entry = folded - SEVERAL
+        for i in range(entry + 1, entry + 1 + fold[entry]):
             prefixes[n_letters + 1] = prefixes[n_letters] * _ROLL + np.uint64(fold[i])
             n_letters += 1
     begins[n_words] = n_letters
@@ -145,8 +146,8 @@ def read_letters(data: Bytes, start: int, end: int, classes: Classes, fold: UInt
 
 
 @numba.njit(cache=True, nogil=True)
-def hash_of(prefixes: UInt64s, at: int, size: int, power: np.uint64) -> np.uint64:
-    """Of `size` letters from letter number `at` on; the length is part of it. `power` is _ROLL ** size."""
+def letter_hash(prefixes: UInt64s, at: int, size: int, power: np.uint64) -> np.uint64:
+    """The hash of `size` letters from letter number `at` on, and of their number. `power` is _ROLL ** size."""
     return finish((prefixes[at + size] - prefixes[at] * power) ^ np.uint64(size))
 
 
@@ -159,7 +160,7 @@ def _power(exponent: int) -> np.uint64:
 
 
 @numba.njit(cache=True, nogil=True)
-def longest_of(offsets: Offsets) -> int:
+def longest_row(offsets: Offsets) -> int:
     """Bytes of the longest row."""
     longest = 0
     for row in range(len(offsets) - 1):
@@ -170,9 +171,9 @@ def longest_of(offsets: Offsets) -> int:
 @numba.njit(cache=True, nogil=True)
 def _item_grams(
     data: Bytes, offsets: Offsets, n: int, least: int, classes: Classes, fold: UInt32s
-) -> tuple[UInt64s, Ints, Mask, Ints, UInt64s, Ints]:
+) -> tuple[UInt64s, Int64s, Mask, Int64s, UInt64s, Int64s]:
     """Of every gram: (hash, item, whether it is the item's last, letters, hash of its opening, letters of that)."""
-    longest = longest_of(offsets)
+    longest = longest_row(offsets)
     prefixes, begins = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.int64)
     most = offsets[-1] - offsets[0]
     grams, openings, closes = np.empty(most, np.uint64), np.empty(most, np.uint64), np.empty(most, np.bool_)
@@ -190,8 +191,8 @@ def _item_grams(
             for letters in _OPENINGS:
                 if letters <= size:
                     reach = letters
-            grams[filled] = hash_of(prefixes, at, size, _power(size))
-            openings[filled] = hash_of(prefixes, at, reach, _power(reach))
+            grams[filled] = letter_hash(prefixes, at, size, _power(size))
+            openings[filled] = letter_hash(prefixes, at, reach, _power(reach))
             items[filled], sizes[filled], reaches[filled] = row, size, reach
             closes[filled] = word + length == n_words
             filled += 1
@@ -200,7 +201,7 @@ def _item_grams(
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill(table: UInt64s, first: Ints, last: Ints, keys: UInt64s, starts: Ints, ends: Ints) -> None:
+def _fill(table: UInt64s, first: Int64s, last: Int64s, keys: UInt64s, starts: Int64s, ends: Int64s) -> None:
     for i in range(len(keys)):
         slot = slot_of(table, keys[i])
         table[slot], first[slot], last[slot] = keys[i], starts[i], ends[i]

@@ -8,13 +8,13 @@ from typing import Final, NamedTuple
 
 
 class Series(NamedTuple):
-    """Labels that count up, and what a text must show to be taken for a list of them."""
+    """Labels that count up, and what a text must have to be read as a list of them."""
 
     labels: tuple[str, ...]
     least: int = 3
-    """So many options at least."""
+    """The least number of options."""
     must_ask: bool = False
-    """Whether a question or a colon stands before the first: statements and steps are numbered, too."""
+    """Whether a question or a colon must come before the first: statements and steps are numbered, too."""
 
 
 _LATIN: Final = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -29,7 +29,7 @@ _FIRST_ENCLOSED: Final = (0x2460, 0x2776, 0x2780, 0x278A, 0x24F5, 0x24B6, 0x24D0
 
 
 def _from(first: int, n: int) -> tuple[str, ...]:
-    return tuple(chr(first + place) for place in range(n))
+    return tuple(chr(first + i) for i in range(n))
 
 
 _UPPER: Final = (Series(_LATIN, least=2), Series(_from(0xFF21, 26), least=2))
@@ -73,7 +73,7 @@ _LISTS: Final = tuple(
         (_START + r"%s[ \t]++(?=\S)", [Series(_LATIN[:8])]),
     )
 )
-"""Where labels stand, and which ones, in the order in which they are looked for."""
+"""Where labels occur, and which ones, in the order in which they are tried."""
 
 _HEADING: Final = re.compile(r"(?i)(?:\b(?:answer )?(?:options|choices)|选项|選項|選択肢|보기|варианты(?: ответа)?)\s*+[:：]?\s*+\Z")
 _ASKS: Final = re.compile(r"(?:[?？؟;:：…_]|[(（]\s*[)）])\W*\Z")
@@ -109,11 +109,11 @@ def split_options(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _chain(labels: Sequence[re.Match[str]], series: Series) -> list[re.Match[str]]:
-    """The labels from the last first one that the second follows, as far as the series goes; empty where it is no list of options."""
-    places = {label: place for place, label in enumerate(series.labels)}
-    numbered = [(places[label[1]], label) for label in labels if label[1] in places]
-    second = max((at for at, (place, _) in enumerate(numbered) if place == 1), default=0)
-    first = max((at for at, (place, _) in enumerate(numbered[:second]) if place == 0), default=None)
+    """The labels from the last first one that the second follows, as far as the series goes; empty if it is not a list of options."""
+    numbers = {label: number for number, label in enumerate(series.labels)}
+    numbered = [(numbers[label[1]], label) for label in labels if label[1] in numbers]
+    second = max((at for at, (number, _) in enumerate(numbered) if number == 1), default=0)
+    first = max((at for at, (number, _) in enumerate(numbered[:second]) if number == 0), default=None)
     if first is None:
         return []
     chain = list(_counting_up(numbered[first:]))
@@ -124,7 +124,7 @@ def _chain(labels: Sequence[re.Match[str]], series: Series) -> list[re.Match[str
 
 def _counting_up(numbered: Sequence[tuple[int, re.Match[str]]]) -> Iterator[re.Match[str]]:
     wanted = 0
-    for place, label in numbered:
-        if place == wanted:
+    for number, label in numbered:
+        if number == wanted:
             yield label
             wanted += 1

@@ -1,7 +1,7 @@
 """Multiple-choice items -> the texts by which they are found: with their options in place, and without.
 
-A copy may leave the options out or give them in another order, so the question alone is looked for, too. Where that is too short, or says
-nothing of its own ("Which of the following is true?"), it is looked for with a label and one of its options behind it.
+A copy may omit the options or list them in another order, so the question alone is searched for, too. If that is too short or too general
+("Which of the following is true?"), it is searched for with a label and one of its options behind it.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ FIELDS: Final = (
     *("correct_answer", "Correct Answer", "distractor1", "distractor2", "distractor3"),
     *(f"Incorrect Answer {number}" for number in range(1, 4)),
 )
-"""Fields that rows have options in, as far as a columnar file must be asked for them by name."""
+"""Fields that may hold options; of a columnar file they must be read by name."""
 _STOCK_ITEMS: Final = 3
 _STOCK_WORDS: Final = 26
-"""A question of fewer words that so many items ask is a stock one, in whatever language."""
+"""A question of fewer words that at least _STOCK_ITEMS items ask is a stock question, in every language."""
 
 
 _ASKED: Final = re.compile(
     r"(?i)\A\s*+(?:question|problem|query|q|问题|問題|题目|질문|вопрос|frage|pregunta|domanda|pergunta)\s?\d{0,4}\s?[:：]\s*(?=\S)"
 )
 _TO_ANSWER: Final = re.compile(r"(?i)\n[^\S\n]*+(?:answer|a|答案|答|답|ответ|antwort|réponse|respuesta|risposta|resposta)\s?[:：]\s*+\Z")
-"""What prompts put around a question; copies of it elsewhere do without."""
+"""What prompts put around a question; copies elsewhere lack it."""
 
 
 class Question(NamedTuple):
-    """What is asked, and what may be answered; no options where it is none of multiple choice."""
+    """A question and its options; none if it is not a multiple-choice question."""
 
     text: str
-    """As the item has it."""
+    """The whole text of the item."""
     stem: str
     options: tuple[str, ...]
 
 
 def question_of(text: str, fields: Mapping[str, Any] | None = None) -> Question:
-    """The options of a text are those that it spells out, or else those in the fields of its row."""
+    """The question of a row. Its options are those that the text lists, or else those in the fields of the row."""
     stem, options = split_options(text)
     if asked := stem[: end.start()].rstrip() if (end := _TO_ANSWER.search(stem)) else "":
         stem = asked
@@ -68,7 +68,7 @@ def question_of(text: str, fields: Mapping[str, Any] | None = None) -> Question:
 
 
 def options_in(fields: Mapping[str, Any]) -> tuple[str, ...]:
-    """The options in the fields of a row: a list, an object, or fields of their own; none if there are not at least two."""
+    """The options in the fields of a row: a list, an object, or fields of their own; none if there are fewer than two."""
     for name in _LISTS:
         if len(options := _texts(fields.get(name))) > 1:
             return options
@@ -85,7 +85,7 @@ def options_in(fields: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _consecutive(names: Mapping[str, str]) -> Iterator[str]:
-    """The names A, B and so on, or 0, 1 or 1, 2 and so on, as far as there are some."""
+    """The names A, B, ..., or 0, 1, ..., or 1, 2, ..., up to the first one that is missing."""
     first = next((name for name in ("A", "0", "1") if name in names), None)
     return takewhile(names.__contains__, (chr(code) for code in count(ord(first)))) if first else iter(())
 
@@ -106,8 +106,8 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def texts_of(question: Question, min_words: int, n_sharing: int = 1) -> list[str]:
-    """The texts any of which is the item: as it is given first. `n_sharing` items ask the same of different options."""
+def search_texts(question: Question, min_words: int, n_sharing: int = 1) -> list[str]:
+    """The texts by which an item is found, its own text first. `n_sharing`: how many items ask the same question with different options."""
     if not question.options:
         bare = question.stem != question.text and _is_evidence(question.stem, min_words)
         return [question.text, question.stem] if bare else [question.text]

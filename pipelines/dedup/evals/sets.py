@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipelines.dedup.evals.index import EvalIndex, Ints, index_items
+from pipelines.dedup.arrays import Int64s, UInt64s
+from pipelines.dedup.evals.index import EvalIndex, index_items
 from pipelines.dedup.evals.items import EvalItem, read_eval_file
-from pipelines.dedup.evals.options import texts_of
-from pipelines.dedup.shingles import UInt64s
+from pipelines.dedup.evals.options import search_texts
 from schemas.errors import InputError
 from schemas.files import sha256_of
 from schemas.recipe import Decontaminate
@@ -28,24 +28,24 @@ class EvalSets:
     sets: pa.Array
     """large_string[items]: the set that each item belongs to."""
     ids: pa.Array
-    """large_string[items]: its name within the set."""
+    """large_string[items]: the name of each item in its set."""
     index: EvalIndex
-    """Of the texts by which items are found."""
-    owners: Ints
-    """int64[texts]: the item that each text is of."""
+    """The grams of the search texts, by which items are found."""
+    owners: Int64s
+    """int64[texts]: the item of each search text."""
     without_text: dict[tuple[str, str], int]
-    """Rows that hold no item, by (file, reason)."""
+    """How many rows have no item, by (file, reason)."""
 
     @classmethod
     def of(cls, items: Sequence[EvalItem], config: Decontaminate, ignored: UInt64s | None = None) -> EvalSets:
-        """The items by their questions, and those of multiple choice without their options, too."""
+        """Index the items by their questions; multiple-choice items also without their options."""
         asked = defaultdict(set)
         for question in (question for item in items for question in item.questions):
             asked[question.stem].add(frozenset(question.options))
         texts: list[str] = []
         owners: list[int] = []
         for number, item in enumerate(items):
-            found = [text for question in item.questions for text in texts_of(question, config.min_words, len(asked[question.stem]))]
+            found = [text for question in item.questions for text in search_texts(question, config.min_words, len(asked[question.stem]))]
             texts += dict.fromkeys(found)
             owners += [number] * (len(texts) - len(owners))
         sets, ids = (pa.array([getattr(item, name) for item in items], pa.large_string()) for name in ("set", "id"))
@@ -54,12 +54,12 @@ class EvalSets:
 
     @property
     def n_too_short(self) -> int:
-        """Items that are not looked for, since they have too few words."""
+        """How many items are not searched for because they have too few words."""
         return len(self.sets) - len(np.unique(self.owners[self.index.n_grams > 0]))
 
 
-def contamination(counts: dict[str, int], evals: EvalSets) -> dict[str, dict[str, object]]:
-    """The report: by evaluation set how many items it has, and in how many documents each that was found stands."""
+def contamination_report(counts: dict[str, int], evals: EvalSets) -> dict[str, dict[str, object]]:
+    """By evaluation set: how many items it has, how many were found, and in how many documents each of these."""
     report: dict[str, dict[str, object]] = {
         name: {"items": n, "found": 0, "documents_by_item": {}} for name, n in sorted(Counter(evals.sets.to_pylist()).items())
     }
@@ -71,26 +71,26 @@ def contamination(counts: dict[str, int], evals: EvalSets) -> dict[str, dict[str
 
 
 def eval_files(config: Decontaminate) -> list[Path]:
-    """The files that the recipe names, sorted; InputError names a path that leads to none."""
+    """The files of `decontaminate.paths`, sorted. InputError if a path or pattern matches none."""
     found = []
     for pattern in config.paths:
         named = [pattern] if Path(pattern).is_file() else glob.glob(pattern, recursive=True)  # noqa: PTH207 - absolute patterns
         files = sorted(path for path in map(Path, named) if path.is_file())
         if not files:
-            raise InputError(f"decontaminate.paths: {pattern} leads to no file; name files or globs of evaluation sets")
+            raise InputError(f"decontaminate.paths: {pattern} matches no file; pass files or patterns of evaluation sets")
         found += files
     return sorted(set(found))
 
 
 def describe_evals(config: Decontaminate) -> tuple[str, ...]:
-    """One line per file, with its digest: what a result depends on besides recipe and documents."""
+    """One line per file with its digest, as an input of the stage."""
     return tuple(f"{path} {path.stat().st_size} {sha256_of(path)}" for path in eval_files(config))
 
 
 def load_evals(config: Decontaminate, ignored: tuple[Path, ...] = ()) -> EvalSets:
-    """Read and index the recipe's evaluation sets, once per process as long as the files stay as they are.
+    """Read and index the evaluation sets of the recipe, once per process until a file changes.
 
-    `ignored`: Arrow files with a column `gram` of those that are no evidence.
+    `ignored` are Arrow files with a column `gram`: grams that are no evidence of an item.
     """
     return _load(config, _states(eval_files(config)), _states(ignored))
 
@@ -118,8 +118,8 @@ def _load(config: Decontaminate, files: tuple[_State, ...], without: tuple[_Stat
     return evals
 
 
-def left_out(evals: EvalSets, config: Decontaminate) -> list[str]:
-    """A line for each kind of rows and items that are not looked for."""
+def unsearchable_items(evals: EvalSets, config: Decontaminate) -> list[str]:
+    """Lines about rows and items that are not searched for, for the user."""
     lines = []
     for (path, reason), n in sorted(evals.without_text.items()):
         lines.append(f"{path}: {'1 row has' if n == 1 else f'{n} rows have'} no text that can be looked for ({reason})")

@@ -1,4 +1,4 @@
-"""Segments -> the n-grams of evaluation sets that stand in too many documents to be evidence. Only hashes and counts are regrouped."""
+"""Segments -> the n-grams of evaluation sets that too many documents contain to be evidence. Only hashes and counts are shuffled."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,53 +11,52 @@ import pyarrow as pa
 
 from pipelines.dedup.evals.matches import gram_documents
 from pipelines.dedup.evals.sets import load_evals
-from pipelines.dedup.memory import ranges_for
-from pipelines.dedup.pool import Keeps
-from pipelines.engine.exchange import Exchange, range_of
+from pipelines.dedup.memory import partitions_for
+from pipelines.dedup.partitions import partition_by_key
+from pipelines.dedup.pool import RowFilter
 from pipelines.engine.progress import Progress
-from pipelines.engine.segments import open_segment
+from pipelines.engine.segments import batches_of
+from pipelines.engine.shuffle import Shuffle
 from schemas.files import entry, whole_file
 from schemas.recipe import Recipe
 
-_ROW_BYTES: Final = 20  # gram, documents, range
+_ROW_BYTES: Final = 20  # gram, documents, partition
 
 
 class FindCommonGrams(beam.PTransform):
     """Path of a segment -> FileEntry lines of files with a column `gram`: those in more than `decontaminate.max_documents` documents."""
 
-    def __init__(self, recipe: Recipe, keeps: Keeps, n_segments: int, run: Path, folder: Path, progress: Progress) -> None:
+    def __init__(self, recipe: Recipe, row_filter: RowFilter, n_segments: int, run: Path, folder: Path, progress: Progress) -> None:
         super().__init__()
         n_grams = len(load_evals(recipe.decontaminate).index.grams) // 2
-        self.count = _CountGrams(recipe, keeps, ranges_for(n_segments * n_grams * _ROW_BYTES, recipe.dedup), progress)
+        self.count = _CountGrams(recipe, row_filter, partitions_for(n_segments * n_grams * _ROW_BYTES, recipe.dedup), progress)
         self.common = CommonGrams(recipe.decontaminate.max_documents or 0, run, folder)
         self.folder = folder
 
     def expand(self, segments: beam.PCollection[str]) -> beam.PCollection[str]:
         """Count in each segment, add up, write."""
         counted = segments | beam.Reshuffle() | "count grams" >> beam.ParDo(self.count)
-        return counted | "common grams" >> Exchange(self.folder / "counts", self.common, str)
+        return counted | "common grams" >> Shuffle(self.folder / "counts", self.common, str)
 
 
 class _CountGrams(beam.DoFn):
-    def __init__(self, recipe: Recipe, keeps: Keeps, n_ranges: int, progress: Progress) -> None:
-        self.config, self.keeps, self.n_ranges, self.progress = recipe.decontaminate, keeps, n_ranges, progress
+    def __init__(self, recipe: Recipe, row_filter: RowFilter, n_partitions: int, progress: Progress) -> None:
+        self.config, self.row_filter, self.n_partitions, self.progress = recipe.decontaminate, row_filter, n_partitions, progress
 
     def process(self, path: str) -> Iterator[pa.RecordBatch]:
         index = load_evals(self.config).index
         counts = np.zeros(len(index.grams), np.int64)
-        reader = open_segment(Path(path))
-        for number in range(reader.num_record_batches):
-            batch = reader.get_batch(number)
-            counts += gram_documents(batch.column("text").filter(pa.array(self.keeps(batch))), index)
+        for batch in batches_of(Path(path)):
+            counts += gram_documents(batch.column("text").filter(pa.array(self.row_filter(batch))), index)
         seen = counts > 0
         grams = index.grams[seen]
-        columns = {"gram": pa.array(grams), "n": pa.array(counts[seen]), "range": pa.array(range_of(grams, self.n_ranges))}
-        yield pa.RecordBatch.from_pydict(columns)
+        rows = pa.RecordBatch.from_pydict({"gram": pa.array(grams), "n": pa.array(counts[seen])})
+        yield partition_by_key(rows, "gram", self.n_partitions)
         self.progress.step()
 
 
 class CommonGrams:
-    """Exchange reducer: in how many documents of each segment a gram stands -> a file of those that stand in too many."""
+    """Shuffle reducer: rows (gram, documents of a segment that contain it) -> a file of the grams that too many documents contain."""
 
     def __init__(self, most: int, run: Path, folder: Path) -> None:
         self.most, self.run, self.folder = most, run, folder

@@ -1,6 +1,6 @@
-"""Words that questions are asked with, and that say nothing of what is asked about.
+"""Words that questions are phrased with, and that say nothing about their subject.
 
-A question made of little else ("Which of the following is true of the passage?") stands on many pages and is no evidence of an item.
+A question made of little else ("Which of the following is true of the passage?") is on many pages and is no evidence of an item.
 """
 
 from __future__ import annotations

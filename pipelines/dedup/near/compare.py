@@ -1,4 +1,4 @@
-"""How alike two documents are, from their texts: what every removal is decided by, and what the ledger states."""
+"""The similarity of two documents, from their texts: it decides every removal, and the ledger states it."""
 
 from __future__ import annotations
 
@@ -7,126 +7,124 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.dedup.arrays import Floats, Int64s, Mask, UInt64s
 from pipelines.dedup.memory import VERIFY_SHARE, memory_share
-from pipelines.dedup.minhash import UInt64s
-from pipelines.dedup.places import SegmentIndex, distinct
+from pipelines.dedup.row_reader import RowReader, sorted_unique
 from pipelines.dedup.shingles import shingle_sets
 from pipelines.dedup.simhash import simhashes
-from pipelines.dedup.snapshots.index import Earlier
+from pipelines.dedup.snapshots.index import EarlierDocuments
 from pipelines.dedup.verify import similarities
 from schemas.buffers import Offsets
 from schemas.recipe import Dedup
 
-ALIKE: Final = ("url", "minhash", "simhash")
-"""The kinds that merge documents which are alike, to a degree that the ledger states."""
+SIMILARITY_KINDS: Final = ("url", "minhash", "simhash")
+"""The kinds that merge similar documents; the ledger states the similarity."""
 
-Floats = npt.NDArray[np.float64]
-Text = Callable[[pa.Array], pa.Array]
-"""What becomes of texts between the pool and the documents."""
+TextTransform = Callable[[pa.Array], pa.Array]
+"""Texts of the pool -> the same texts as the documents will have them."""
 
 
 class Shingled(NamedTuple):
-    """Documents in the order of their places, by the sets of their shingles' hashes."""
+    """Documents in the order of their row references: for each the set of its shingle hashes, hashes[offsets[i]:offsets[i + 1]]."""
 
-    source: npt.NDArray[np.int64]
+    source: Int64s
     """A number for each source; -1 for documents of earlier runs."""
     hashes: UInt64s
     offsets: Offsets
 
 
-class Compare:
-    """(kind, places, places) -> how alike each two documents are by the measure of the kind.
+class PairComparer:
+    """(kind, row refs, row refs) -> the similarity of each two documents by the measure of the kind.
 
-    That is the Jaccard similarity of their shingle sets; for `minhash` with `min_containment` how much of the second stands in the first;
-    for `simhash` the share of equal bits.
+    This is the Jaccard similarity of their shingle sets. For `minhash` with `min_containment` it is the share of the second one's shingles
+    that the first one has, for `simhash` the share of equal bits.
     """
 
-    def __init__(self, dedup: Dedup, segments: list[str], earlier: Earlier | None, text: Text) -> None:
-        self.dedup, self.index, self.earlier, self.text = dedup, SegmentIndex(segments), earlier, text
-        self.most_bytes = memory_share(dedup, VERIFY_SHARE)
+    def __init__(self, dedup: Dedup, segments: list[str], earlier: EarlierDocuments | None, clean_text: TextTransform) -> None:
+        self.dedup, self.reader, self.earlier, self.clean_text = dedup, RowReader(segments), earlier, clean_text
+        self.max_bytes = memory_share(dedup, VERIFY_SHARE)
 
-    def everything(self) -> SegmentIndex:
-        """The documents of this run and, behind them, those of earlier ones."""
-        return SegmentIndex([*self.index.segments, *(self.earlier.files if self.earlier else ())])
+    def all_documents(self) -> RowReader:
+        """Reads the documents of this run and, behind them, those of earlier runs."""
+        return RowReader([*self.reader.segments, *(self.earlier.files if self.earlier else ())])
 
     def limit(self, kind: str) -> float:
-        """What the documents of a merged pair reach."""
+        """The least similarity of a pair that a kind merges."""
         limit: float = getattr(self.dedup, kind).limit
         return limit
 
-    def __call__(self, kind: str, better: UInt64s, worse: UInt64s) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """(similarity float64[n], whether both are of one source bool[n]); texts are read in bounded portions of neighbouring pairs."""
-        similarity, local = np.zeros(len(better), np.float64), np.zeros(len(better), np.bool_)
-        for start, end in self.portions(better, worse):
+    def __call__(self, kind: str, winners: UInt64s, losers: UInt64s) -> tuple[Floats, Mask]:
+        """(float64[n]: similarity, bool[n]: whether both are of one source). Texts are read in bounded portions of neighbouring pairs."""
+        similarity, local = np.zeros(len(winners), np.float64), np.zeros(len(winners), np.bool_)
+        for start, end in self.portions(winners, losers):
             part = slice(start, end)
-            similarity[part], local[part] = self.measured(kind, better[part], worse[part])
+            similarity[part], local[part] = self.measure(kind, winners[part], losers[part])
         return similarity, local
 
-    def measured(self, kind: str, better: UInt64s, worse: UInt64s) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Of pairs whose texts fit the memory."""
-        places = distinct(np.concatenate([better, worse]))
-        first, second = np.searchsorted(places, better), np.searchsorted(places, worse)
+    def measure(self, kind: str, winners: UInt64s, losers: UInt64s) -> tuple[Floats, Mask]:
+        """As a call, for pairs whose texts fit the memory."""
+        refs = sorted_unique(np.concatenate([winners, losers]))
+        first, second = np.searchsorted(refs, winners), np.searchsorted(refs, losers)
         if kind == "simhash":
-            hashes, source = self.hashed(places)
+            hashes, source = self.hashed(refs)
             similarity = 1 - np.bitwise_count(hashes[first] ^ hashes[second]) / 64
         else:
-            found = self.shingled(places)
+            found = self.shingled(refs)
             contained = kind == "minhash" and self.dedup.minhash.min_containment is not None
             similarity, source = similarities(found.hashes, found.offsets, first, second, contained), found.source
         return similarity, source[first] == source[second]
 
-    def portions(self, better: UInt64s, worse: UInt64s) -> Iterator[tuple[int, int]]:
-        """Consecutive slices of pairs whose texts have about `most_bytes` bytes at most."""
-        if not len(better):
+    def portions(self, winners: UInt64s, losers: UInt64s) -> Iterator[tuple[int, int]]:
+        """(start, end) of consecutive slices of pairs; the texts of a slice have about `max_bytes` bytes at most."""
+        if not len(winners):
             return
-        places = distinct(np.concatenate([better, worse]))
-        n_own = self.n_own(places)
-        sizes = np.zeros(len(places), np.int64)
-        sizes[:n_own] = self.index.sizes(places[:n_own], "text")
-        both = sizes[np.searchsorted(places, better)] + sizes[np.searchsorted(places, worse)]
-        portion = np.cumsum(both) // max(1, self.most_bytes)
+        refs = sorted_unique(np.concatenate([winners, losers]))
+        n_own = self.n_own(refs)
+        sizes = np.zeros(len(refs), np.int64)
+        sizes[:n_own] = self.reader.sizes(refs[:n_own], "text")
+        both = sizes[np.searchsorted(refs, winners)] + sizes[np.searchsorted(refs, losers)]
+        portion = np.cumsum(both) // max(1, self.max_bytes)
         starts = np.flatnonzero(np.diff(portion, prepend=-1))
-        yield from pairwise([*starts.tolist(), len(better)])
+        yield from pairwise([*starts.tolist(), len(winners)])
 
-    def n_own(self, places: UInt64s) -> int:
-        """How many of the ascending places are of this run."""
-        return int(np.searchsorted(places, np.uint64(self.earlier.first_place))) if self.earlier else len(places)
+    def n_own(self, refs: UInt64s) -> int:
+        """How many of the ascending references are of this run; those of earlier runs follow."""
+        return int(np.searchsorted(refs, self.earlier.first_ref)) if self.earlier else len(refs)
 
-    def shingled(self, places: UInt64s) -> Shingled:
-        """The documents at `places`; the shingle sets of earlier ones are read as stored."""
-        n_own = self.n_own(places)
-        texts, source = self.texts(places[:n_own])
+    def shingled(self, refs: UInt64s) -> Shingled:
+        """The documents at `refs`; the shingle sets of earlier ones are read as stored."""
+        n_own = self.n_own(refs)
+        texts, source = self.texts(refs[:n_own])
         hashes, offsets = shingle_sets(texts, self.dedup.minhash.shingle)
-        if self.earlier is None or n_own == len(places):
+        if self.earlier is None or n_own == len(refs):
             return Shingled(source, hashes, offsets)
-        sets = self.earlier.take(places[n_own:], ("shingles",)).column("shingles")
+        sets = self.earlier.take(refs[n_own:], ("shingles",)).column("shingles")
         ends = offsets[-1] + np.cumsum(pc.list_value_length(sets).to_numpy())
         source = np.concatenate([source, np.full(len(sets), -1)])
         return Shingled(source, np.concatenate([hashes, sets.flatten().to_numpy()]), np.concatenate([offsets, ends]))
 
-    def hashed(self, places: UInt64s) -> tuple[UInt64s, npt.NDArray[np.int64]]:
-        """(SimHash, number of the source) of the documents at `places`."""
-        n_own = self.n_own(places)
-        texts, source = self.texts(places[:n_own])
+    def hashed(self, refs: UInt64s) -> tuple[UInt64s, Int64s]:
+        """(SimHash, source number) of the documents at `refs`."""
+        n_own = self.n_own(refs)
+        texts, source = self.texts(refs[:n_own])
         hashes, _ = simhashes(texts, self.dedup.simhash.shingle)
-        if self.earlier is None or n_own == len(places):
+        if self.earlier is None or n_own == len(refs):
             return hashes, source
-        met = self.earlier.take(places[n_own:], ("simhash",)).column("simhash").to_numpy()
-        return np.concatenate([hashes, met]), np.concatenate([source, np.full(len(met), -1)])
+        stored = self.earlier.take(refs[n_own:], ("simhash",)).column("simhash").to_numpy()
+        return np.concatenate([hashes, stored]), np.concatenate([source, np.full(len(stored), -1)])
 
-    def texts(self, places: UInt64s) -> tuple[pa.Array, npt.NDArray[np.int64]]:
-        """(texts as they leave the pool, numbers of their sources) of this run's documents; there may be none."""
-        if not len(places):
+    def texts(self, refs: UInt64s) -> tuple[pa.Array, Int64s]:
+        """(cleaned texts, source numbers) of documents of this run; there may be none."""
+        if not len(refs):
             return pa.array([], pa.large_string()), np.zeros(0, np.int64)
-        documents = self.index.take(places, ("text", "source"))
-        return self.text(documents.column("text")), numbered_sources(documents)
+        documents = self.reader.take(refs, ("text", "source"))
+        return self.clean_text(documents.column("text")), source_numbers(documents)
 
 
-def numbered_sources(documents: pa.RecordBatch) -> npt.NDArray[np.int64]:
+def source_numbers(documents: pa.RecordBatch) -> Int64s:
     """int64[n]: a number for each source."""
-    numbers: npt.NDArray[np.int64] = documents.column("source").dictionary_encode().indices.to_numpy().astype(np.int64)
+    numbers: Int64s = documents.column("source").dictionary_encode().indices.to_numpy().astype(np.int64)
     return numbers

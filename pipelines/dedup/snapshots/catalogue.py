@@ -1,10 +1,10 @@
-"""Which snapshots an index has, and what they were made with: small files, each written once and never changed.
+"""The snapshots of a dedup index and their settings: small files, each written once and never changed.
 
     INDEX/index.json               the format, and the settings that all runs must agree in
     INDEX/snapshots/NAME.00001.json  a snapshot's files with their sha256; of one name the highest number counts
 
-Each file appears whole, and only where there is none of its name: two runs that add at once find out which was first, on any storage
-that can put a file if it is absent.
+Each file appears whole, and only if there is none of its name. So two runs that add at the same time find out which was first, on any
+storage that can put a file if it is absent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from schemas.files import FileEntry, put_if_absent
 from schemas.recipe import Dedup
 
 FORMAT: Final = 2
-"""1 took every number for 0 and passed over operators: its shingles and signatures are of other texts than ours."""
+"""Format 1 read every number as 0 and skipped operators, so its shingles and signatures cannot be compared with ours."""
 _SETTINGS: Final = "index.json"
 _SNAPSHOTS: Final = "snapshots"
 _OLD: Final = "manifest.json"
@@ -38,12 +38,12 @@ class Snapshot:
     keys: dict[str, tuple[FileEntry, ...]]
     """By kind, in the order of the keys."""
     written_ns: dict[str, int] = field(default_factory=dict)
-    """Modification times of the files as they were written: one that kept its own and its size is not read again to be checked."""
+    """Modification times of the files when they were written. A file with the same time and size is not read again for a check."""
 
     def __post_init__(self) -> None:
-        """ValueError for a folder that is not one of the index's own."""
+        """ValueError if `folder` is not directly inside the index."""
         if Path(self.folder).name != self.folder or self.folder.startswith("."):
-            raise ValueError(f"{self.folder!r} is no folder of the index")
+            raise ValueError(f"{self.folder!r} is not a folder of the index")
 
     def files(self) -> tuple[FileEntry, ...]:
         """Every file, paths relative to `folder`."""
@@ -60,15 +60,15 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldManifest:
-    """INDEX/manifest.json, which named all snapshots of an index of format 1."""
+    """INDEX/manifest.json, which lists all snapshots of an index of format 1."""
 
     format: int
     settings: dict[str, Any]
     snapshots: tuple[Snapshot, ...] = ()
 
 
-def settings_of(dedup: Dedup) -> dict[str, Any]:
-    """What two runs must agree in to understand each other's keys."""
+def index_settings(dedup: Dedup) -> dict[str, Any]:
+    """The settings that two runs must share for their keys to mean the same."""
     minhash = dedup.minhash
     banding = {name: getattr(minhash, name) for name in ("bands", "rows", "shingle", "seed")}
     blocks = {f"simhash {name}": getattr(dedup.simhash, name) for name in ("shingle", "distance", "blocks")}
@@ -77,12 +77,12 @@ def settings_of(dedup: Dedup) -> dict[str, Any]:
 
 
 def is_index(folder: Path) -> bool:
-    """Whether an index was begun there."""
+    """Whether the folder contains an index."""
     return (folder / _SETTINGS).is_file() or (folder / _OLD).is_file()
 
 
 def check_settings(folder: Path, dedup: Dedup) -> None:
-    """Raise IndexFolderError unless the index there was made with the recipe's settings, in a format that this version reads."""
+    """Raise IndexFolderError unless the index has the recipe's settings and a format that this version reads."""
     old = _read_old(folder)
     if old is not None:
         _check_equal(folder, old.settings, dedup)
@@ -90,19 +90,19 @@ def check_settings(folder: Path, dedup: Dedup) -> None:
     if path.is_file():
         found = _read(path, Settings)
         if found.format != FORMAT:
-            raise IndexFolderError(f"{path} has format {found.format}, this version reads {FORMAT}; make the index again in a new folder")
+            raise IndexFolderError(f"{path} has format {found.format}, but this version reads {FORMAT}; make it again in a new folder")
         _check_equal(folder, found.settings, dedup)
 
 
 def claim_settings(folder: Path, dedup: Dedup) -> None:
-    """Begin an index with the recipe's settings, or raise IndexFolderError where another run has begun it with others."""
+    """Create an index with the recipe's settings; raise IndexFolderError if it exists with others."""
     folder.mkdir(parents=True, exist_ok=True)
-    put_if_absent(folder / _SETTINGS, _encoded(Settings(format=FORMAT, settings=settings_of(dedup))))
+    put_if_absent(folder / _SETTINGS, _encoded(Settings(format=FORMAT, settings=index_settings(dedup))))
     check_settings(folder, dedup)
 
 
 def read_snapshots(folder: Path) -> tuple[Snapshot, ...]:
-    """The snapshots that count, by name."""
+    """The snapshots that count, in the order of their names."""
     old = _read_old(folder)
     found = {snapshot.name: snapshot for snapshot in old.snapshots} if old is not None else {}
     for name, number in _numbers(folder).items():
@@ -113,8 +113,8 @@ def read_snapshots(folder: Path) -> tuple[Snapshot, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def enter(folder: Path, snapshot: Snapshot) -> Snapshot | None:
-    """Make a snapshot count; returns the one of its name that it replaces. Of two that enter one name the second replaces the first."""
+def enter_snapshot(folder: Path, snapshot: Snapshot) -> Snapshot | None:
+    """Make a snapshot count; returns the one of the same name that it replaces, if any."""
     while True:
         before = next((other for other in read_snapshots(folder) if other.name == snapshot.name), None)
         number = _numbers(folder).get(snapshot.name, 0)
@@ -123,8 +123,8 @@ def enter(folder: Path, snapshot: Snapshot) -> Snapshot | None:
             return before
 
 
-def withdraw(folder: Path, name: str, snapshot_folder: str) -> bool:
-    """Whether the snapshot of that name counted with that folder; it does not any more."""
+def withdraw_snapshot(folder: Path, name: str, snapshot_folder: str) -> bool:
+    """Make a snapshot no longer count; returns whether the one of that name and folder counted."""
     number = _numbers(folder).get(name, 0)
     path = _path(folder, name, number)
     if not number or _read(path, Snapshot).folder != snapshot_folder:
@@ -133,14 +133,14 @@ def withdraw(folder: Path, name: str, snapshot_folder: str) -> bool:
     return True
 
 
-def catalogued(folder: Path, snapshot: Snapshot) -> Path:
-    """The file that makes a snapshot count."""
+def snapshot_entry(folder: Path, snapshot: Snapshot) -> Path:
+    """The path of the file that makes a snapshot count."""
     number = _numbers(folder).get(snapshot.name, 0)
     return _path(folder, snapshot.name, number) if number else folder / _OLD
 
 
 def _numbers(folder: Path) -> dict[str, int]:
-    """{name: the highest number} of what is entered."""
+    """{name: the highest number} of the snapshots that are entered."""
     entered = folder / _SNAPSHOTS
     names = [path.name.removesuffix(".json").rpartition(".") for path in entered.iterdir()] if entered.is_dir() else []
     numbered = sorted((name, int(number)) for name, _, number in names if name and number.isdigit() and not name.startswith("."))
@@ -152,25 +152,25 @@ def _path(folder: Path, name: str, number: int) -> Path:
 
 
 def _read_old(folder: Path) -> OldManifest | None:
-    """An index of format 1, of which nothing but exact copies can be compared with the texts of today."""
+    """The manifest of an index of format 1, if there is one; only exact copies can be compared with it."""
     path = folder / _OLD
     if not path.is_file():
         return None
     manifest = _read(path, OldManifest)
     if manifest.format != 1 or manifest.settings.get("kinds") != ["exact"]:
         raise IndexFolderError(
-            f"{path} is of an index of format {manifest.format}, whose shingles take every number for 0 and pass over operators; "
-            f"this version reads format {FORMAT}: make the index again in a new folder, from the runs that it was made of"
+            f"{path} has format {manifest.format}, whose shingles read every number as 0 and skip operators, but this version reads "
+            f"format {FORMAT}; make the index again in a new folder, from the same runs"
         )
     return manifest
 
 
 def _check_equal(folder: Path, settings: dict[str, Any], dedup: Dedup) -> None:
-    wanted = settings_of(dedup)
+    wanted = index_settings(dedup)
     for name, value in settings.items():
         if value != wanted.get(name):
             raise IndexFolderError(
-                f"{folder} was made with dedup {name} = {value!r}, not {wanted.get(name)!r}; use the same, or another index"
+                f"{folder} was made with dedup {name} = {value!r}, not {wanted.get(name)!r}; use the same setting or another index"
             )
 
 

@@ -1,4 +1,4 @@
-"""Taking spans out of texts: what is cut in the end, and how the text closes over it."""
+"""Taking spans out of texts: which bytes are cut in the end, and how the text closes over a cut."""
 
 from __future__ import annotations
 
@@ -6,51 +6,48 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.dedup.spans.units import Ints
+from pipelines.dedup.arrays import Int64s, Mask, UInt32s
 from pipelines.text.lines import break_at, class_of, code_before, previous
 from pipelines.text.unicode import SPACE, UNSPACED, char_classes, decode
 from pipelines.text.view import text_view
 from schemas.buffers import string_column
 
-UInt32s = npt.NDArray[np.uint32]
-
 
 @dataclass(frozen=True, slots=True)
-class Spans:
-    """Disjoint spans of the texts of a column, ascending; bytes are counted from the begin of the row's text."""
+class DisjointSpans:
+    """Disjoint spans of the texts of a column, ascending; bytes are counted from the start of the row's text."""
 
-    rows: Ints
-    starts: Ints
-    ends: Ints
+    rows: Int64s
+    starts: Int64s
+    ends: Int64s
 
 
-def settle(rows: Ints, starts: Ints, ends: Ints, kept: npt.NDArray[np.bool_]) -> Spans:
-    """What lies in a span that is cut and in none that is kept."""
+def resolve_cuts(rows: Int64s, starts: Int64s, ends: Int64s, kept: Mask) -> DisjointSpans:
+    """The bytes that lie in a span to cut and in none that is kept (`kept`: bool[n])."""
     cut, stay = (_union(*_ascending(rows[chosen], starts[chosen], ends[chosen])) for chosen in (~kept, kept))
-    return Spans(*_without(*cut, *stay))
+    return DisjointSpans(*_without(*cut, *stay))
 
 
-def apply_cuts(text: pa.Array, spans: Spans) -> tuple[pa.Array, UInt32s, UInt32s]:
-    """(the texts without the spans, characters cut of each, pieces cut of each).
+def apply_cuts(text: pa.Array, spans: DisjointSpans) -> tuple[pa.Array, UInt32s, UInt32s]:
+    """(the texts without the spans, characters cut from each, pieces cut from each).
 
-    Of the white space on both sides of a cut the part with more line breaks stays, at either end of the text none; spans with
-    nothing but white space between them are one piece. Where there is none on either side, two words are kept apart by a space.
+    Of the white space on both sides of a cut, the side with more line breaks stays; at either end of the text, none stays. Spans with only
+    white space between them are one piece. If there is no white space on either side, a space keeps the two words apart.
     """
     data, offsets = text_view(text)
     out, bounds, n_chars, n_pieces = _apply(data, offsets, spans.rows, spans.starts, spans.ends, char_classes())
     return string_column(out, bounds), n_chars, n_pieces
 
 
-def _ascending(rows: Ints, starts: Ints, ends: Ints) -> tuple[Ints, Ints, Ints]:
+def _ascending(rows: Int64s, starts: Int64s, ends: Int64s) -> tuple[Int64s, Int64s, Int64s]:
     order = np.lexsort((starts, rows))
     return rows[order], starts[order], ends[order]
 
 
 @numba.njit(cache=True, nogil=True)
-def _union(rows: Ints, starts: Ints, ends: Ints) -> tuple[Ints, Ints, Ints]:
+def _union(rows: Int64s, starts: Int64s, ends: Int64s) -> tuple[Int64s, Int64s, Int64s]:
     """Disjoint spans that cover the same bytes."""
     n = 0
     out_rows, out_starts, out_ends = np.empty_like(rows), np.empty_like(rows), np.empty_like(rows)
@@ -89,7 +86,7 @@ def _without(rows, starts, ends, stay_rows, stay_starts, stay_ends):  # type: ig
 
 @numba.njit(cache=True, nogil=True)
 def _spaces_before(data, at, start, classes):  # type: ignore[no-untyped-def]
-    """Begin of the white space that ends at `at`."""
+    """Start of the white space that ends at `at`."""
     while at > start and class_of(code_before(data, at), classes) & SPACE:
         at = previous(data, at)
     return at

@@ -1,6 +1,6 @@
 """Lines, compared as words are (`pipelines/text/fold.py`): without case, width, accents and marks of prose.
 
-CCNet (arXiv 1911.00359) compares them so, too, but with every digit 0 and without any mark, which takes different sums for one.
+CCNet (arXiv 1911.00359) does so, too, but it reads every digit as 0 and drops all marks, so that different sums are equal.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from schemas.recipe import Lines
 
 
 def line_units(text: pa.Array, config: Lines) -> Units:
-    """The lines of each text with at least `config.min_chars` letters and digits; line breaks are no part of them."""
+    """The lines of each text with at least `config.min_chars` letters and digits; line breaks are not part of them."""
     data, offsets = text_view(text)
     return Units(*_lines(data, offsets, config.min_chars, compared_table()))
 

@@ -1,8 +1,8 @@
-"""Spans of three sentences, of which C4 (arXiv 1910.10683) keeps one; compared as lines are.
+"""Runs of three sentences, of which C4 (arXiv 1910.10683) keeps one copy; compared as lines are.
 
-A sentence ends at an end mark of any script: those of scripts with spaces only before white space or the end of the line, the
-others wherever they stand, closing quotation marks and brackets included. A line break ends a sentence, too, so that where a
-script has no end marks (Thai, Lao) a line is a sentence.
+A sentence ends at an end mark of any script, closing quotation marks and brackets included. The marks of scripts with spaces count only
+before white space or at the end of the line, the others everywhere. A line break ends a sentence, too, so in scripts without end marks
+(Thai, Lao) a line is a sentence.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.dedup.spans.units import Ints, Units, begin, end_key, normal_key
+from pipelines.dedup.arrays import Int64s
+from pipelines.dedup.spans.units import Units, begin, end_key, normal_key
 from pipelines.text.fold import compared_table
 from pipelines.text.lines import line_end
 from pipelines.text.unicode import SPACE, TABLE_SIZE, char_classes, decode
 from pipelines.text.view import text_view
 from schemas.recipe import Sentences
 
-_ENDS: Final = ".?!…‼⁇⁈⁉‽؟۔।॥။។։።;"  # U+037E and U+061B look like semicolons, and ";" itself is none
+_ENDS: Final = ".?!…‼⁇⁈⁉‽؟۔।॥။។։።;"  # U+037E and U+061B look like semicolons, but ";" itself is not one
 _ENDS_ANYWHERE: Final = "。！？｡．"
 _END: Final = 1
 _ANYWHERE: Final = 2
@@ -45,14 +46,14 @@ def mark_table() -> npt.NDArray[np.uint8]:
 
 
 def sentence_units(text: pa.Array, config: Sentences) -> Units:
-    """Each run of `config.span` sentences of a text, from the first one's begin to the last one's end."""
+    """Each run of `config.span` sentences of a text, from the start of the first to the end of the last."""
     rows, starts, ends = sentence_bounds(text)
     data, offsets = text_view(text)
     return Units(*_spans(data, offsets, rows, starts, ends, config.span, compared_table()))
 
 
-def sentence_bounds(text: pa.Array) -> tuple[Ints, Ints, Ints]:
-    """(row, start, end) of every sentence, in bytes of the row's text; those without a letter or number are left out."""
+def sentence_bounds(text: pa.Array) -> tuple[Int64s, Int64s, Int64s]:
+    """(row, start, end) of every sentence, in bytes of the row's text. Sentences without a letter or number are left out."""
     data, offsets = text_view(text)
     return _sentences(data, offsets, mark_table(), compared_table(), char_classes())
 

@@ -1,26 +1,21 @@
-"""The pieces of a text that are looked for again elsewhere: lines, runs of sentences, windows of words.
+"""Units: the pieces of a text that may be repeated elsewhere: lines, runs of sentences, windows of words.
 
-Every kind cuts texts into units with a key of 128 bits, so that equal keys mean equal pieces; what is done about the repeated ones
-(`repeats.py`) is the same for all.
+Each unit has a key of 128 bits, so that equal keys mean equal pieces.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.dedup.arrays import Int64s, Mask, UInt32s, UInt64s
 from pipelines.text.fold import LOW, SEVERAL, WORD, mark_at
 from pipelines.text.hashing import SEED, add_code, finish
 from pipelines.text.unicode import SPACE, TABLE_SIZE, decode
 from schemas.buffers import Bytes
-
-Ints = npt.NDArray[np.int64]
-UInt32s = npt.NDArray[np.uint32]
-UInt64s = npt.NDArray[np.uint64]
 
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 _TURN: Final = np.uint64(29)
@@ -31,16 +26,16 @@ _SPACE_CODE: Final = 32
 class Units:
     """Pieces of the texts of a column, ascending by row and start."""
 
-    rows: Ints
-    starts: Ints
-    """First byte, counted from the begin of the row's text."""
-    ends: Ints
+    rows: Int64s
+    starts: Int64s
+    """First byte, counted from the start of the row's text."""
+    ends: Int64s
     keys: UInt64s
     checks: UInt64s
     """The second 64 bits of the key."""
 
-    def take(self, chosen: npt.NDArray[Any]) -> Units:
-        """Some of them, by number or mask."""
+    def take(self, chosen: Int64s | Mask) -> Units:
+        """Some of the units, by number or mask."""
         names = ("rows", "starts", "ends", "keys", "checks")
         return replace(self, **{name: getattr(self, name)[chosen] for name in names})
 
@@ -50,9 +45,10 @@ class Units:
 
 @numba.njit(cache=True, nogil=True)
 def normal_key(data: Bytes, start: int, end: int, compared: UInt32s, key: np.uint64, check: np.uint64) -> tuple[np.uint64, np.uint64, int]:
-    """(key, check, letters and digits) of a span as `compared_table` folds it, white space made one space and none at the ends.
+    """(key, check, number of letters and digits) of a span as `compared_table` folds it.
 
-    `key` and `check` go on from those given; they are not yet finished.
+    Runs of white space are one space, and there is none at the ends.
+    `key` and `check` continue those passed in; `end_key` finishes them.
     """
     n = 0
     begun = pending = False
@@ -81,18 +77,18 @@ def normal_key(data: Bytes, start: int, end: int, compared: UInt32s, key: np.uin
 
 @numba.njit(cache=True, nogil=True)
 def add_check(check: np.uint64, code: int) -> np.uint64:
-    """One more code point in the second hash."""
+    """The second hash with one more code point."""
     check = (check + np.uint64(code)) * _MIX
     return check ^ (check >> _TURN)
 
 
 @numba.njit(cache=True, nogil=True)
 def begin() -> tuple[np.uint64, np.uint64]:
-    """(key, check) of nothing."""
+    """(key, check) to start with."""
     return SEED, _MIX
 
 
 @numba.njit(cache=True, nogil=True)
 def end_key(key: np.uint64, check: np.uint64) -> tuple[np.uint64, np.uint64]:
-    """Both finished."""
+    """The finished (key, check)."""
     return finish(key), finish(check)

@@ -15,14 +15,15 @@ import pyarrow as pa
 from pipelines.dedup.apply.stage import ApplyMerges
 from pipelines.dedup.clusters import CLUSTER_SIZE
 from pipelines.dedup.evals.decontaminate import EVALUATION_CUT, cuts_items
-from pipelines.dedup.evals.sets import contamination, describe_evals, left_out, load_evals
+from pipelines.dedup.evals.sets import contamination_report, describe_evals, load_evals, unsearchable_items
 from pipelines.dedup.evals.stage import FindCommonGrams
-from pipelines.dedup.forecast import Cost, compared, folder_bytes, forecast, lines_of
-from pipelines.dedup.pool import Keeps, TakePart
+from pipelines.dedup.forecast import Cost, cost_record, folder_bytes, forecast_cost, forecast_lines
+from pipelines.dedup.job import DedupJob, n_progress_steps
+from pipelines.dedup.pool import Eligibility, RowFilter
 from pipelines.dedup.snapshots.index import add_snapshot, describe_index, open_index
 from pipelines.dedup.snapshots.stage import StageSnapshot
 from pipelines.dedup.spans.rewrite import cut_fields
-from pipelines.dedup.stage import Deduplicate, steps_of
+from pipelines.dedup.stage import Deduplicate
 from pipelines.driver.caps import apply_caps
 from pipelines.driver.context import Graph, RunContext, StageResult, balance, columns_of
 from pipelines.driver.guards import check_addresses, check_merges
@@ -48,9 +49,9 @@ class Pool(NamedTuple):
 
     segments: list[Path]
     n_documents: int
-    """How many of their documents take part."""
-    take_part: TakePart
-    """Which."""
+    """How many of their documents are eligible."""
+    eligibility: Eligibility
+    """Which documents are eligible."""
 
 
 def inputs(context: RunContext) -> tuple[str, ...]:
@@ -59,27 +60,37 @@ def inputs(context: RunContext) -> tuple[str, ...]:
 
 
 def build(graph: Graph, pool: Pool) -> None:
-    """The graph: documents that take part are merged or kept."""
+    """The graph: eligible documents are merged or kept."""
     recipe, dedup, run, work = graph.recipe, graph.recipe.dedup, graph.run, graph.work
-    paths = [str(path) for path in pool.segments]
-    earlier, again = open_index(dedup, len(paths)), partial(rescrub, scrub=recipe.scrub)
-    numbered = graph.pipeline | "segments" >> beam.Create(list(enumerate(paths)))
-    left = numbered | "dedup" >> Deduplicate(dedup, paths, pool.n_documents, work, graph.progress, pool.take_part, earlier, again)
-    refined = left | "apply merges" >> ApplyMerges(dedup, paths, pool.n_documents, work / "merges", graph.progress, pool.take_part)
-    curated = refined | "curated" >> beam.Map(kept)
+    job = DedupJob(
+        dedup=dedup,
+        segments=[str(path) for path in pool.segments],
+        n_documents=pool.n_documents,
+        folder=work,
+        progress=graph.progress,
+        eligibility=pool.eligibility,
+        earlier=open_index(dedup, len(pool.segments)),
+        rescrub=partial(rescrub, scrub=recipe.scrub),
+    )
+    numbered = graph.pipeline | "segments" >> beam.Create(list(enumerate(job.segments)))
+    deduplicated = numbered | "dedup" >> Deduplicate(job)
+    decided = deduplicated | "apply merges" >> ApplyMerges(job)
+    curated = decided | "curated" >> beam.Map(kept)
     if cuts_items(recipe.decontaminate):  # what is joined may read as a private value
         curated = curated | "mend" >> beam.Map(rescrub, scrub=recipe.scrub)
     files = [
         curated | "documents" >> WriteSegments(run, layout.DOCUMENTS, "documents", documents_schema(recipe)),
-        refined | "merged" >> beam.Map(removed) | "ledger" >> WriteSegments(run, layout.LEDGER, "dedup", LEDGER, ".parquet"),
+        decided | "merged" >> beam.Map(removed) | "ledger" >> WriteSegments(run, layout.LEDGER, "dedup", LEDGER, ".parquet"),
     ]
     if dedup.snapshot:
-        stays = pool.take_part.left_by(dedup)
-        files.append(left | "snapshot" >> StageSnapshot(dedup, stays, pool.n_documents, run, SNAPSHOT, work / "snapshot-keys"))
+        eligibility = pool.eligibility.after_cuts(dedup)
+        files.append(
+            deduplicated | "snapshot" >> StageSnapshot(dedup, eligibility, pool.n_documents, run, SNAPSHOT, work / "snapshot-keys")
+        )
     files | "files" >> beam.Flatten() | "report" >> ReportFiles(graph.report)
 
 
-def build_common_grams(graph: Graph, segments: list[Path], keeps: Keeps) -> None:
+def build_common_grams(graph: Graph, segments: list[Path], keeps: RowFilter) -> None:
     """The pool's rows that `keeps` keeps -> the n-grams of evaluation sets that are in too many of them to be evidence."""
     paths = graph.pipeline | "segments" >> beam.Create([str(path) for path in segments])
     common = FindCommonGrams(graph.recipe, keeps, len(segments), graph.run, graph.work / "grams", graph.progress)
@@ -98,11 +109,12 @@ def run(context: RunContext) -> StageResult:
     segments = [folder / file.path for file in context.pool()]
     n_kept = context.records[StageName.INGEST].counts["filters"].n_out
     capped = apply_caps(recipe, segments, decider_of(recipe).keeps, n_kept, context.ledger)
-    pool = Pool(segments, capped.counts.n_out, TakePart(capped.keeps, recipe.decontaminate, common_grams(context, segments, capped.keeps)))
-    foreseen = forecast(recipe.dedup, segments, pool.n_documents, pool.take_part)
-    for line in lines_of(foreseen, recipe.dedup):
+    eligibility = Eligibility(capped.keeps, recipe.decontaminate, common_grams(context, segments, capped.keeps))
+    pool = Pool(segments, capped.counts.n_out, eligibility)
+    estimated = forecast_cost(recipe.dedup, segments, pool.n_documents, pool.eligibility)
+    for line in forecast_lines(estimated, recipe.dedup):
         context.engine.on_message(line)
-    ran, files = context.graph(StageName.CURATE, steps_of(recipe.dedup) * len(segments), lambda graph: build(graph, pool))
+    ran, files = context.graph(StageName.CURATE, n_progress_steps(recipe.dedup) * len(segments), lambda graph: build(graph, pool))
     staged = [file for file in files if file.path.startswith(f"{SNAPSHOT}/")]
     files = [file for file in files if file not in staged]
     counts = balance(ran, "dedup")
@@ -110,11 +122,11 @@ def run(context: RunContext) -> StageResult:
     check_merges(context.ledger, recipe.guards)
     check_addresses(ran.counters.get("dedup", {}).get("same_address_apart", 0), pool.n_documents, recipe.guards)
     check_run(context.ledger, context.records[StageName.INGEST].counts["read"].n_in)
-    happened = cost_of(ran, counts["dedup"], folder / layout.WORK / "curate")
+    measured = cost_of(ran, counts["dedup"], folder / layout.WORK / "curate")
     details = {
         "redacted": redacted(recipe, [folder / file.path for file in files if file.path.startswith(f"{layout.DOCUMENTS}/")]),
         "dedup": {name: n for name, n in ran.counters.get("dedup", {}).items() if name not in Counts.__slots__},
-        "dedup_cost": compared(foreseen, happened, recipe.dedup),
+        "dedup_cost": cost_record(estimated, measured, recipe.dedup),
         **contaminated(recipe, ran),
     }
     if staged:
@@ -125,7 +137,7 @@ def run(context: RunContext) -> StageResult:
     return StageResult(outputs=[*files, *capped.files], counts=counts, details=details)
 
 
-def common_grams(context: RunContext, segments: list[Path], keeps: Keeps) -> tuple[Path, ...]:
+def common_grams(context: RunContext, segments: list[Path], keeps: RowFilter) -> tuple[Path, ...]:
     """Files of the n-grams of evaluation sets that are no evidence, where the recipe wants them counted."""
     config = context.recipe.decontaminate
     if not config.paths or config.max_documents is None:
@@ -167,6 +179,6 @@ def contaminated(recipe: Recipe, ran: GraphResult) -> dict[str, Any]:
         return {}
     evals = load_evals(recipe.decontaminate)
     return {
-        "contamination": contamination(ran.counters.get("contamination", {}), evals),
-        "evaluation_items_left_out": left_out(evals, recipe.decontaminate),
+        "contamination": contamination_report(ran.counters.get("contamination", {}), evals),
+        "evaluation_items_left_out": unsearchable_items(evals, recipe.decontaminate),
     }

@@ -18,7 +18,7 @@ import pytest
 import zstandard
 
 from pipelines.dedup.evals.items import EvalFile, questions_of, read_eval_file, texts_in
-from pipelines.dedup.evals.sets import left_out, load_evals
+from pipelines.dedup.evals.sets import load_evals, unsearchable_items
 from schemas.errors import InputError
 from schemas.recipe import Decontaminate
 
@@ -207,7 +207,7 @@ def test_rows_without_text_are_counted_by_reason(tmp_path: Path) -> None:
     found: EvalFile = read_eval_file(tmp_path / "a.jsonl", COLUMNS)
     assert (len(found.items), found.without_text) == (2, {"no text": 2, "bad_json": 1})
     config = Decontaminate(paths=(str(tmp_path / "*"),))
-    assert left_out(load_evals(config), config) == [
+    assert unsearchable_items(load_evals(config), config) == [
         f"{tmp_path / 'a.jsonl'}: 1 row has no text that can be looked for (bad_json)",
         f"{tmp_path / 'a.jsonl'}: 2 rows have no text that can be looked for (no text)",
     ]
@@ -226,7 +226,7 @@ def test_short_items_are_counted_and_only_short_ones_are_an_error(tmp_path: Path
     with pytest.raises(InputError, match=r"none of 1 items has decontaminate\.min_words = 8 words"):
         load_evals(config)
     (tmp_path / "b.txt").write_text(f"{Q1}\n")
-    assert left_out(load_evals(config), config) == [
+    assert unsearchable_items(load_evals(config), config) == [
         "1 of 2 evaluation items has fewer words than decontaminate.min_words = 8 and is not looked for"
     ]
 

@@ -10,7 +10,7 @@ import pytest
 from pipelines.dedup.evals.decontaminate import decontaminate
 from pipelines.dedup.evals.items import EvalItem
 from pipelines.dedup.evals.labels import split_options
-from pipelines.dedup.evals.options import options_in, question_of, texts_of
+from pipelines.dedup.evals.options import options_in, question_of, search_texts
 from pipelines.dedup.evals.sets import EvalSets
 from pipelines.dedup.evals.stock import has_content
 from schemas.recipe import Decontaminate
@@ -88,8 +88,8 @@ def test_options_are_split_off_whatever_script_their_labels_are_in(labels: str, 
     [f"Question: {STEM}\nAnswer:", f"Q: {STEM}\nA:", f"问题：{STEM}\n答案：", f"Question: {STEM}\nA. {FOUR[0]}\nB. {FOUR[1]}\nAnswer:"],
 )
 def test_a_question_is_looked_for_without_the_words_that_a_prompt_puts_around_it(text: str) -> None:
-    assert texts_of(question_of(text), 8)[:2] == [text, STEM]
-    assert texts_of(question_of("Question: which?\nAnswer:"), 8) == ["Question: which?\nAnswer:"]
+    assert search_texts(question_of(text), 8)[:2] == [text, STEM]
+    assert search_texts(question_of("Question: which?\nAnswer:"), 8) == ["Question: which?\nAnswer:"]
 
 
 def test_the_last_list_of_options_counts() -> None:
@@ -140,8 +140,8 @@ STOCK = [
 def test_a_question_of_stock_words_is_no_evidence(stem: str) -> None:
     assert not has_content(stem)
     text = f"{stem}\nA. {FOUR[0]}\nB. {FOUR[1]}"
-    assert stem not in texts_of(question_of(text), min_words=8)
-    assert stem not in texts_of(question_of(stem, {"choices": list(FOUR)}), min_words=8)
+    assert stem not in search_texts(question_of(text), min_words=8)
+    assert stem not in search_texts(question_of(stem, {"choices": list(FOUR)}), min_words=8)
 
 
 def evals_of(*texts: str) -> EvalSets:

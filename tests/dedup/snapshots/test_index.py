@@ -11,13 +11,13 @@ import msgspec
 import pytest
 
 from benchmarks.deduplicate import deduplicate
-from pipelines.dedup.snapshots.catalogue import FORMAT, OldManifest, Settings, read_snapshots, settings_of
+from pipelines.dedup.snapshots.catalogue import FORMAT, OldManifest, Settings, index_settings, read_snapshots
 from pipelines.dedup.snapshots.index import add_snapshot, describe_index, open_index
 from schemas.errors import IndexFolderError, RecipeError
 from schemas.files import entry, sha256_of
 from schemas.recipe import Dedup, MinHash
 from tests.dedup.reference import jaccard, shingles
-from tests.dedup.test_stage import at, near, words, write_segments
+from tests.dedup.test_stage import near, row_ref, words, write_segments
 
 KINDS = ("url", "exact", "minhash")
 
@@ -35,7 +35,7 @@ def add_first(tmp_path: Path, **more: object) -> list[list[str]]:
     texts = first_texts()
     texts[1].append(texts[0][0])
     merges, _ = deduplicate(config(tmp_path, "one", **more), write_segments(tmp_path / "a", texts), tmp_path / "run-a")
-    assert merges.column("at").to_pylist() == [at(1, 60)]
+    assert merges.column("row_ref").to_pylist() == [row_ref(1, 60)]
     return texts
 
 
@@ -45,7 +45,7 @@ def test_copies_of_earlier_documents_end_in_them(tmp_path: Path) -> None:
     fresh = " ".join(words(200, "fresh"))
     second = write_segments(tmp_path / "b", [[texts[0][3] + " \n", changed + " and longer than it was", fresh, fresh, "", "short"]])
     merges, counters = deduplicate(config(tmp_path), second, tmp_path / "run-b")
-    found = {m["at"]: m for m in merges.to_pylist()}
+    found = {m["row_ref"]: m for m in merges.to_pylist()}
     assert {row: (m["reason"], m["survivor_id"]) for row, m in found.items()} == {
         0: ("exact", b"0000-00000000003"),
         1: ("minhash", b"0001-00000000007"),
@@ -61,7 +61,7 @@ def test_what_a_run_adds_is_met_by_the_next_and_replaced_by_one_of_its_name(tmp_
     segments = write_segments(tmp_path / "b", [[texts[0][3], *fresh]])
     for _ in range(2):  # done again, as by a resume, it does not meet itself
         merges, _ = deduplicate(config(tmp_path, "two"), segments, tmp_path / "run-b")
-        assert [m["at"] for m in merges.to_pylist()] == [0]
+        assert [m["row_ref"] for m in merges.to_pylist()] == [0]
     assert [(s.name, s.n_documents) for s in read_snapshots(tmp_path / "index")] == [("one", 120), ("two", 5)]
     assert len(list((tmp_path / "index").iterdir())) == 2 + 2
     assert sorted(path.name for path in (tmp_path / "index" / "snapshots").iterdir()) == ["one.00001.json", "two.00002.json"]
@@ -73,7 +73,7 @@ def test_urls_and_sources_are_kept_apart_as_in_one_run(tmp_path: Path) -> None:
     texts = add_first(tmp_path, scope="within_source", kinds=("exact", "minhash"))
     copies = write_segments(tmp_path / "b", [[texts[0][1]], [texts[0][2]]], ["web", "other"])
     merges, _ = deduplicate(config(tmp_path, scope="within_source"), copies, tmp_path / "run-b")
-    assert [(m["at"], m["survivor_id"]) for m in merges.to_pylist()] == [(0, b"0000-00000000001")]
+    assert [(m["row_ref"], m["survivor_id"]) for m in merges.to_pylist()] == [(0, b"0000-00000000001")]
 
 
 def test_a_truncated_or_altered_file_is_named(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_only_files_that_were_touched_are_read_to_be_checked(tmp_path: Path, mon
 
 
 def test_an_index_that_does_not_fit_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(IndexFolderError, match="holds no index"):
+    with pytest.raises(IndexFolderError, match=r"dedup\.index: .* has no index"):
         open_index(config(tmp_path), 1)
     add_first(tmp_path)
     with pytest.raises(IndexFolderError, match="rows = 8, not 4"):
@@ -132,7 +132,7 @@ def test_an_index_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 
 def as_format_1(folder: Path, dedup: Dedup) -> None:
     """What the index was before: one manifest names all snapshots."""
-    old = OldManifest(format=1, settings=settings_of(dedup), snapshots=read_snapshots(folder))
+    old = OldManifest(format=1, settings=index_settings(dedup), snapshots=read_snapshots(folder))
     (folder / "manifest.json").write_bytes(msgspec.json.encode(old))
     (folder / "index.json").unlink()
     shutil.rmtree(folder / "snapshots")
@@ -141,7 +141,7 @@ def as_format_1(folder: Path, dedup: Dedup) -> None:
 def test_an_index_of_the_old_shingles_is_refused_and_one_of_exact_copies_goes_on(tmp_path: Path) -> None:
     add_first(tmp_path)
     as_format_1(tmp_path / "index", config(tmp_path))
-    with pytest.raises(IndexFolderError, match=r"manifest\.json is of an index of format 1.*make the index again in a new folder"):
+    with pytest.raises(IndexFolderError, match=r"manifest\.json has format 1, .* format 2; make the index again"):
         open_index(config(tmp_path), 1)
     exact = tmp_path / "exact"
     texts = add_first(exact, kinds=("exact",))

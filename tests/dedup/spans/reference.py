@@ -44,7 +44,7 @@ def words(text: str) -> set[str]:
 
 
 def cut_bytes(documents: list[list[tuple[str, Span]]]) -> list[set[int]]:
-    """The bytes that are cut of each document, best first: in a unit that came before, and in no first one of repeated units."""
+    """The bytes cut from each document, in the order of ranks: those in a unit that came before and in no first one of repeated units."""
     first: dict[str, tuple[int, Span]] = {}
     cut: list[set[int]] = [set() for _ in documents]
     kept: list[set[int]] = [set() for _ in documents]

@@ -1,4 +1,4 @@
-"""What is cut in the end, and how the text closes over it."""
+"""Which bytes are cut in the end, and how the text closes over a cut."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.dedup.spans.cut import Spans, apply_cuts, settle
+from pipelines.dedup.spans.cut import DisjointSpans, apply_cuts, resolve_cuts
 from tests.text.strategies import TEXTS, column, padded
 
 SPANS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 20), st.integers(1, 9), st.booleans()), max_size=12)
 
 
-def spans_of(rows: list[tuple[int, int, int]]) -> Spans:
-    return Spans(*(np.array([row[i] for row in rows], np.int64) for i in range(3)))
+def spans_of(rows: list[tuple[int, int, int]]) -> DisjointSpans:
+    return DisjointSpans(*(np.array([row[i] for row in rows], np.int64) for i in range(3)))
 
 
 @given(SPANS)
 def test_what_is_cut_lies_in_a_cut_span_and_in_no_kept_one(given_spans: list[tuple[int, int, int, bool]]) -> None:
     rows, starts, lengths, kept = (np.array([span[i] for span in given_spans]) for i in range(4))
-    settled = settle(rows.astype(np.int64), starts.astype(np.int64), (starts + lengths).astype(np.int64), kept.astype(bool))
+    settled = resolve_cuts(rows.astype(np.int64), starts.astype(np.int64), (starts + lengths).astype(np.int64), kept.astype(bool))
     found = [(row, at) for row, start, end in zip(settled.rows, settled.starts, settled.ends, strict=True) for at in range(start, end)]
     cut = {(row, at) for row, start, n, stays in given_spans if not stays for at in range(start, start + n)}
     stay = {(row, at) for row, start, n, stays in given_spans if stays for at in range(start, start + n)}

@@ -12,12 +12,12 @@ import pytest
 
 from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.minhash import ranks
-from pipelines.dedup.spans.rewrite import STAYS, rewrite
+from pipelines.dedup.spans.rewrite import ELIGIBLE, CutKind, rewrite_batch
 from pipelines.engine.segments import open_segment
 from schemas.hops import CUT
 from schemas.recipe import Dedup, Lines, Sentences, Substring, Templates
 from tests.dedup.spans import reference
-from tests.dedup.test_stage import at, write_segments
+from tests.dedup.test_stage import row_ref, write_segments
 
 
 def texts_left(folder: Path, kind: str) -> list[list[str]]:
@@ -25,15 +25,15 @@ def texts_left(folder: Path, kind: str) -> list[list[str]]:
 
 
 def in_order(segments: list[list[str]]) -> list[tuple[int, int]]:
-    """(segment, row), the best document first: the longest, then the smallest doc_id."""
-    places = [(number, row) for number, texts in enumerate(segments) for row in range(len(texts))]
-    ids = pa.array([f"{number:04d}-{row:011d}".encode() for number, row in places], pa.binary(16))
-    lengths = np.array([len(segments[number][row]) for number, row in places], np.uint64)
-    rank = ranks(np.zeros(len(places), np.uint8), lengths, ids)
-    return [place for _, place in sorted(zip(rank.tolist(), places, strict=True))]
+    """(segment, row), in the order of ranks: the longest first, then the smallest doc_id."""
+    documents = [(number, row) for number, texts in enumerate(segments) for row in range(len(texts))]
+    ids = pa.array([f"{number:04d}-{row:011d}".encode() for number, row in documents], pa.binary(16))
+    lengths = np.array([len(segments[number][row]) for number, row in documents], np.uint64)
+    rank = ranks(np.zeros(len(documents), np.uint8), lengths, ids)
+    return [document for _, document in sorted(zip(rank.tolist(), documents, strict=True))]
 
 
-def test_a_repeated_line_stays_in_the_best_document_only(tmp_path: Path) -> None:
+def test_a_repeated_line_stays_in_the_first_document_only(tmp_path: Path) -> None:
     segments = write_segments(
         tmp_path / "segments", [["Menu 1\nbody of the first\nMENU – 3!", "Share this!"], ["a much longer text\n\nmenu - 3\nfooter"]]
     )
@@ -59,8 +59,8 @@ def test_a_document_of_which_nothing_or_too_little_is_left_ends_and_says_where_i
     ]
     segments = write_segments(tmp_path / "segments", [texts])
     merges, _ = deduplicate(Dedup(kinds=("lines",), lines=Lines(min_left=4)), segments, tmp_path)
-    rows = [(m["at"], m["survivor_at"], m["reason"], m["value"], m["limit"]) for m in merges.to_pylist()]
-    assert rows == [(at(0, 1), at(0, 0), "lines.min_left", 0, 4), (at(0, 2), at(0, 0), "lines.min_left", 3, 4)]
+    rows = [(m["row_ref"], m["survivor_ref"], m["reason"], m["value"], m["limit"]) for m in merges.to_pylist()]
+    assert rows == [(row_ref(0, 1), row_ref(0, 0), "lines.min_left", 0, 4), (row_ref(0, 2), row_ref(0, 0), "lines.min_left", 3, 4)]
     assert merges.column("survivor_id").to_pylist() == [b"0000-00000000000"] * 2
 
 
@@ -70,7 +70,7 @@ def test_a_document_ends_by_its_share_unless_it_holds_a_copy_that_others_lost(tm
     segments = write_segments(tmp_path / "segments", [[long, middle, "epsilon\nsmall"]])
     merges, _ = deduplicate(Dedup(kinds=("lines",), lines=Lines(max_share=0.5)), segments, tmp_path)
     # The middle one loses 21 of its 29 characters, but holds the line that the small one loses.
-    assert [(m["at"], m["reason"]) for m in merges.to_pylist()] == [(at(0, 2), "lines.max_share")]
+    assert [(m["row_ref"], m["reason"]) for m in merges.to_pylist()] == [(row_ref(0, 2), "lines.max_share")]
     assert texts_left(tmp_path, "lines")[0][1] == "epsilon"
 
 
@@ -122,8 +122,8 @@ def test_a_page_that_is_nothing_but_template_is_dropped_and_so_are_its_copies(tm
     segments = write_segments(tmp_path / "segments", [[f"Menu\n{'abcdefghijkl'[k] * 9}" for k in range(12)] + ["Menu", "Menu"]])
     with_urls(segments, [[f"http://a.example/{k}" for k in range(14)]])
     merges, _ = deduplicate(Dedup(kinds=("exact", "templates"), templates=Templates()), segments, tmp_path)
-    rows = [(m["at"], m["survivor_at"], m["reason"], m["value"]) for m in merges.to_pylist()]
-    assert rows == [(at(0, 12), None, "templates.min_left", 0), (at(0, 13), None, "templates.min_left", 0)]
+    rows = [(m["row_ref"], m["survivor_ref"], m["reason"], m["value"]) for m in merges.to_pylist()]
+    assert rows == [(row_ref(0, 12), None, "templates.min_left", 0), (row_ref(0, 13), None, "templates.min_left", 0)]
 
 
 def sample(n: int, seed: int) -> list[str]:
@@ -156,29 +156,29 @@ def test_one_word_repeated_leaves_one_window(tmp_path: Path) -> None:
     segments = write_segments(tmp_path / "segments", [["spam " * 20_000, "spam " * 300, "spam"], ["", " "]])
     merges, _ = deduplicate(Dedup(kinds=("substring",)), segments, tmp_path)
     assert texts_left(tmp_path, "substring") == [[("spam " * 50).strip(), "", "spam"], ["", " "]]
-    assert [(m["at"], m["survivor_at"]) for m in merges.to_pylist()] == [(at(0, 1), at(0, 0))]
+    assert [(m["row_ref"], m["survivor_ref"]) for m in merges.to_pylist()] == [(row_ref(0, 1), row_ref(0, 0))]
 
 
 def test_kinds_see_what_the_kinds_before_them_left(tmp_path: Path) -> None:
-    """Two texts are equal once their lines of navigation are gone; a document that was merged takes no part in what follows."""
+    """Two texts are equal once their lines of navigation are gone; a document that was merged is not eligible for what follows."""
     body = "the body of the text, which is long enough to be the best document by far and more"
     texts = ["Home\nNews", f"Home\n{body}", f"{body}\nNews", "copy", "copy", "copy\nrest"]
     segments = write_segments(tmp_path / "segments", [texts])
     merges, _ = deduplicate(Dedup(kinds=("exact", "lines", "minhash")), segments, tmp_path)
-    rows = [(m["at"], m["survivor_at"], m["reason"]) for m in merges.to_pylist()]
-    assert (at(0, 4), at(0, 5), "lines.min_left") in rows  # an exact copy ends as the document whose text it has
-    assert (at(0, 3), at(0, 5), "lines.min_left") in rows
+    rows = [(m["row_ref"], m["survivor_ref"], m["reason"]) for m in merges.to_pylist()]
+    assert (row_ref(0, 4), row_ref(0, 5), "lines.min_left") in rows  # an exact copy ends as the document whose text it has
+    assert (row_ref(0, 3), row_ref(0, 5), "lines.min_left") in rows
     assert texts_left(tmp_path, "lines")[0][1:3] in (["Home", f"{body}\nNews"], [f"Home\n{body}", "News"])
 
 
-def test_order_of_batches_ranges_and_workers_do_not_matter(tmp_path: Path) -> None:
+def test_order_of_batches_partitions_and_workers_do_not_matter(tmp_path: Path) -> None:
     texts = sample(150, 9)
     config = Dedup(kinds=("lines", "sentences", "substring"), substring=Substring(min_words=6))
     one = write_segments(tmp_path / "one", [texts[:70], texts[70:]])
     first, _ = deduplicate(config, one, tmp_path / "a")
     second, _ = deduplicate(config, one, tmp_path / "b", workers=2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipelines.dedup.memory.RANGE_SHARE", 1e-5)
+        patch.setattr("pipelines.dedup.memory.PARTITION_SHARE", 1e-5)
         third, _ = deduplicate(config, one, tmp_path / "c")
     assert first.equals(second)
     assert first.equals(third)
@@ -186,15 +186,15 @@ def test_order_of_batches_ranges_and_workers_do_not_matter(tmp_path: Path) -> No
         assert texts_left(tmp_path / "a", kind) == texts_left(tmp_path / "b", kind) == texts_left(tmp_path / "c", kind)
 
 
-def test_texts_that_were_cut_are_mended_and_others_are_not_touched() -> None:
+def test_texts_that_were_cut_are_scrubbed_again_and_others_are_not_touched() -> None:
     batch = pa.RecordBatch.from_pydict({"text": pa.array(["ab cd", "ef gh", "ij"], pa.large_string())})
-    cuts = pa.Table.from_pylist([{"at": 5, "start": 0, "end": 2, "survivor_at": 9, "kept": False}], CUT)
+    cuts = pa.Table.from_pylist([{"row_ref": 5, "start": 0, "end": 2, "survivor_ref": 9, "kept": False}], CUT)
 
     def shout(part: pa.RecordBatch) -> pa.RecordBatch:
         return part.set_column(0, "text", pa.compute.utf8_upper(part.column("text")))
 
-    left, merges = rewrite(batch, np.ones(3, bool), 5, cuts, "lines", Lines(), shout)
+    left, merges = rewrite_batch(batch, np.ones(3, bool), np.uint64(5), cuts, CutKind("lines", Lines(), shout))
     assert left.column("text").to_pylist() == ["CD", "ef gh", "ij"]
     assert left.column("n_cut_chars_lines").to_pylist() == [2, 0, 0]
-    assert left.column(STAYS).to_pylist() == [True] * 3
+    assert left.column(ELIGIBLE).to_pylist() == [True] * 3
     assert merges.num_rows == 0

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.dedup.spans.lines import line_units
+from pipelines.dedup.spans.repeats.substring import anchor_table, anchors, repeated_anchors, window_units
 from pipelines.dedup.spans.sentences import sentence_bounds, sentence_units
-from pipelines.dedup.spans.substring import anchor_table, anchors, repeated_anchors, window_units
 from pipelines.dedup.spans.units import Units
 from schemas.recipe import Lines, Sentences
 from tests.dedup.spans import reference

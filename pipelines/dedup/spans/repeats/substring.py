@@ -1,12 +1,12 @@
-"""Exact repetitions: windows of k words that stand elsewhere byte for byte (Lee et al., arXiv 2107.06499; RefinedWeb).
+"""Exact repetitions: windows of k words that occur elsewhere byte for byte (Lee et al., arXiv 2107.06499; RefinedWeb).
 
-A word stands between white space, or is one character of a script written without spaces. A window is the bytes from the begin of
-a word to the end of the (k-1)-th one after it, in one text. What is cut is the union of all windows that have an equal one before
-them in the order of documents, less those that are the first of theirs: so a repeated run of k words or more stays once, whole.
+A word is what lies between white space, or one character of a script written without spaces. A window is the bytes from the start of a
+word to the end of the (k-1)-th one after it, in one text. A cut is the union of all windows that have an equal one before them in the
+order of documents, less the windows that are the first of equal ones. So a repeated run of k words or more stays once, whole.
 
-Only windows that can have an equal are compared. Of the grams of k/2 words in a window the one with the least hash is its
-anchor (winnowing): equal windows have equal anchors, anchors are few (about 4 for each k words), and a window whose anchor
-occurs once in the corpus has no equal. Anchors are exchanged first, then the windows whose anchor is repeated.
+Only windows that can have an equal one are compared. Of the grams of k/2 words in a window, the one with the least hash is its anchor
+(winnowing). Equal windows have equal anchors, anchors are few (about 4 for each k words), and a window whose anchor occurs once in the
+corpus has no equal one. So anchors are shuffled first, then the windows whose anchor is repeated.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import numba
 import numpy as np
 import pyarrow as pa
 
-from pipelines.dedup.spans.units import UInt64s, Units
+from pipelines.dedup.arrays import UInt64s
+from pipelines.dedup.spans.units import Units
 from pipelines.text.hashing import finish, hash_bytes, slot_of, table_size
 from pipelines.text.view import text_view
 from pipelines.text.words import Words, split_on_space
@@ -27,7 +28,7 @@ _ROLL_2: Final = np.uint64(0xD1342543DE82EF95)
 
 
 def anchors(text: pa.Array, k: int) -> UInt64s:
-    """The anchor hashes of all windows of the texts, each once for every place that it is chosen at."""
+    """uint64[m]: the anchor hashes of all windows of the texts, one for each position of an anchor."""
     words = split_on_space(text)
     return _anchors(words.firsts, words.lasts, words.hashes, k)
 
@@ -47,7 +48,7 @@ def anchor_table(keys: UInt64s) -> UInt64s:
 
 
 def repeated_anchors(keys: UInt64s) -> UInt64s:
-    """Which anchor hashes occur more than once."""
+    """uint64[m], ascending: the anchor hashes that occur more than once."""
     ordered = np.sort(keys)
     again = ordered[1:][ordered[1:] == ordered[:-1]]
     return np.unique(again)
@@ -125,7 +126,7 @@ def _anchors(firsts, lasts, hashes, k):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _gap(data, start, end):  # type: ignore[no-untyped-def]
-    """Hash of what stands between two words."""
+    """The hash of the bytes between two words."""
     if end - start == 1:
         return np.uint64(data[start]) + np.uint64(1)
     return hash_bytes(data, start, end) if end > start else np.uint64(0)

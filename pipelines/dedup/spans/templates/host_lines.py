@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from pipelines.dedup.arrays import UInt64s
 from pipelines.dedup.spans.lines import line_units
-from pipelines.dedup.spans.units import UInt64s, Units
+from pipelines.dedup.spans.units import Units
 from pipelines.text.hashing import finish, hash_bytes
 from pipelines.text.urls import canonical_urls
 from pipelines.text.view import text_view
@@ -18,27 +19,27 @@ from schemas.buffers import Bytes, Offsets
 from schemas.recipe import Lines
 
 COUNT: Final = pa.schema([pa.field(name, pa.uint64(), nullable=False) for name in ("host", "key", "n", "segment")])
-"""On how many pages of a host a line stands; with key 0, how many pages of it a segment has."""
+"""On how many pages of a host a line occurs; with key 0, how many pages of the host a segment has."""
 
 _LINES: Final = Lines()
 
 
 def host_hashes(url: pa.Array) -> UInt64s:
-    """uint64[n]: a hash of each URL's host without "www." and port, 0 where there is none."""
+    """uint64[n]: a hash of the host of each URL without "www." and port, 0 if there is none."""
     host = canonical_urls(pl.Series("url", pl.from_arrow(url), dtype=pl.String)).str.extract(r"^([^/]*)", 1).str.replace(r":\d*$", "")
     data, offsets = text_view(host.to_arrow().cast(pa.large_string()))
     return _hashes(data, offsets)
 
 
 def template_units(text: pa.Array, hosts: UInt64s) -> Units:
-    """The lines of the texts that have a host, with keys that are of host and line."""
+    """The lines of the texts that have a host; their keys are of host and line."""
     units = line_units(text, _LINES)
     units = units.take(hosts[units.rows] != 0)
     return Units(units.rows, units.starts, units.ends, _joined(units.keys, hosts[units.rows]), units.checks)
 
 
 def count_lines(units: Units, hosts: UInt64s, segment: int) -> pa.RecordBatch:
-    """COUNT rows of some pages of one segment: each of their lines once a page, and the pages."""
+    """COUNT rows of some pages of a segment: for their lines, counted once a page, and for the pages."""
     lines = pl.DataFrame({"row": units.rows, "host": hosts[units.rows], "key": units.keys}).unique()
     pages = pl.DataFrame({"host": hosts[hosts != 0], "key": np.zeros(np.count_nonzero(hosts), np.uint64)})
     both = pl.concat([lines.select("host", "key"), pages]).group_by("host", "key").agg(pl.len().alias("n"))
@@ -46,14 +47,14 @@ def count_lines(units: Units, hosts: UInt64s, segment: int) -> pa.RecordBatch:
 
 
 def frequent_lines(counts: pa.Table, min_pages: int) -> pa.RecordBatch:
-    """COUNT rows of the lines that stand on at least `min_pages` pages of their host."""
+    """COUNT rows of the lines that are on at least `min_pages` pages of their host."""
     frame = pl.DataFrame(counts.select(COUNT.names))
     summed = frame.group_by("host", "key").agg(pl.col("n").sum()).filter(pl.col("n") >= min_pages)
     return _as_counts(summed.with_columns(pl.lit(0, pl.UInt64).alias("segment")))
 
 
 def template_keys(counts: pa.Table, min_share: float) -> pa.RecordBatch:
-    """(segment, key): the lines on at least `min_share` of the pages of their host, for each segment that has pages of it."""
+    """Rows (segment, key): the lines on at least `min_share` of the pages of their host, for each segment with pages of the host."""
     frame = pl.DataFrame(counts.select(COUNT.names))
     pages = frame.filter(pl.col("key") == 0).group_by("host", "segment").agg(pl.col("n").sum())
     of_host = pages.group_by("host").agg(pl.col("n").sum().alias("pages"))

@@ -1,4 +1,4 @@
-"""Rows are found by place in files of every column type that is asked for, whatever batches they lie in."""
+"""Rows are read by row reference from files of every column type that is read, whatever batches they lie in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.dedup.places import SegmentIndex, distinct
+from pipelines.dedup.row_reader import RowReader, sorted_unique
 
 SCHEMA = pa.schema(
     {
@@ -54,24 +54,24 @@ def write_segments(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> SegmentIndex:
-    return SegmentIndex(write_segments(tmp_path_factory.mktemp("segments")))
+def reader(tmp_path_factory: pytest.TempPathFactory) -> RowReader:
+    return RowReader(write_segments(tmp_path_factory.mktemp("segments")))
 
 
 @given(rows=st.sets(st.integers(0, N_ROWS - 1), min_size=1))
-def test_rows_are_those_that_arrow_takes(index: SegmentIndex, rows: set[int]) -> None:
+def test_rows_are_those_that_arrow_takes(reader: RowReader, rows: set[int]) -> None:
     wanted = sorted(rows)
-    places = np.array([(row // 20 << 32) + row % 20 for row in wanted], np.uint64)
-    taken = index.take(places, COLUMNS)
+    refs = np.array([(row // 20 << 32) + row % 20 for row in wanted], np.uint64)
+    taken = reader.take(refs, COLUMNS)
     taken.validate(full=True)
     assert taken.to_pylist() == ROWS.select(list(COLUMNS)).take(pa.array(wanted)).to_pylist()
     assert taken.schema.types == [SCHEMA.field(name).type for name in COLUMNS]
 
 
-def test_segments_are_numbered_through(index: SegmentIndex) -> None:
-    assert index.first_rows().tolist() == [0, 20, 40, 60]
+def test_segments_are_numbered_through(reader: RowReader) -> None:
+    assert reader.first_rows().tolist() == [0, 20, 40, 60]
 
 
 @given(st.lists(st.integers(0, 2**64 - 1)))
 def test_distinct_values_are_those_of_a_set(values: list[int]) -> None:
-    assert distinct(np.array(values, np.uint64)).tolist() == sorted(set(values))
+    assert sorted_unique(np.array(values, np.uint64)).tolist() == sorted(set(values))

@@ -1,9 +1,9 @@
-"""Finding documents by place: `at` is segment number << 32 | row, over memory-mapped segment files."""
+"""Reading rows of memory-mapped segment files by row reference (`row_refs.py`)."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -12,71 +12,71 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.dedup.arrays import Int64s, UInt64s
+from pipelines.dedup.row_refs import row_of, segment_of
 from schemas.buffers import Bytes, Offsets
 
 Number = TypeVar("Number", bound=np.generic)
-Int64s = npt.NDArray[np.int64]
 
 
-class SegmentIndex:
-    """Rows of the run's segment files by place. Only the rows asked for are read; nothing stays mapped between calls."""
+class RowReader:
+    """Reads rows of segment files by row reference. It reads only the rows asked for and keeps nothing mapped between calls."""
 
     def __init__(self, segments: Sequence[str]) -> None:
         self.segments = tuple(segments)
 
-    def first_rows(self) -> npt.NDArray[np.uint64]:
-        """uint64[segments + 1]: the number of documents in all segments before each, and in all."""
-        return np.cumsum([0, *(layout_of(path).starts[-1] for path in self.segments)]).astype(np.uint64)
+    def first_rows(self) -> UInt64s:
+        """uint64[segments + 1]: the number of documents before each segment, and of all documents."""
+        return np.cumsum([0, *(file_layout(path).starts[-1] for path in self.segments)]).astype(np.uint64)
 
-    def take(self, places: npt.NDArray[np.uint64], columns: Sequence[str]) -> pa.RecordBatch:
-        """Those columns, which hold no nulls, of the documents at the given places, which ascend; at least one."""
-        numbers = (places >> np.uint64(32)).astype(np.int64)
-        rows = (places & np.uint64(0xFFFFFFFF)).astype(np.int64)
-        found = [
-            _rows_of(self.segments[number], rows[slice(*np.searchsorted(numbers, [number, number + 1]))], columns)
-            for number in distinct(numbers).tolist()
-        ]
+    def take(self, refs: UInt64s, columns: Sequence[str]) -> pa.RecordBatch:
+        """Some columns, which must be free of nulls, of the documents at `refs`: at least one, ascending."""
+        found = [_read_rows(path, rows, columns) for path, rows in self._by_segment(refs)]
         return pa.Table.from_batches(found).combine_chunks().to_batches()[0]
 
-    def sizes(self, places: npt.NDArray[np.uint64], column: str) -> Int64s:
-        """Bytes of a string column at the given places, which ascend."""
-        numbers, rows = (places >> np.uint64(32)).astype(np.int64), (places & np.uint64(0xFFFFFFFF)).astype(np.int64)
-        found = [
-            _sizes_of(self.segments[number], rows[slice(*np.searchsorted(numbers, [number, number + 1]))], column)
-            for number in distinct(numbers).tolist()
-        ]
+    def sizes(self, refs: UInt64s, column: str) -> Int64s:
+        """int64[n]: bytes of the values of a string column at ascending `refs`."""
+        found = [_read_sizes(path, rows, column) for path, rows in self._by_segment(refs)]
         return np.concatenate(found) if found else np.zeros(0, np.int64)
 
+    def _by_segment(self, refs: UInt64s) -> Iterator[tuple[str, Int64s]]:
+        """(path, rows) of each segment that ascending `refs` point into."""
+        segments, rows = segment_of(refs), row_of(refs)
+        for segment in sorted_unique(segments).tolist():
+            low, high = np.searchsorted(segments, [segment, segment + 1])
+            yield self.segments[segment], rows[low:high]
 
-def distinct(numbers: npt.NDArray[Number]) -> npt.NDArray[Number]:
-    """The values that occur, ascending. As np.unique, which hashes them first: that takes 80 times as long as to sort a million."""
+
+def sorted_unique(numbers: npt.NDArray[Number]) -> npt.NDArray[Number]:
+    """The distinct values, ascending. np.unique hashes them first, which takes 80 times as long for a million."""
     ascending = np.sort(numbers)
     fresh = np.ones(len(ascending), bool)
     fresh[1:] = ascending[1:] != ascending[:-1]
     return ascending[fresh]
 
 
-class Layout(NamedTuple):
+class FileLayout(NamedTuple):
     """Where the columns of an Arrow file lie."""
 
     starts: Int64s
     """int64[batches + 1]: the first row of each batch, and the number of rows."""
     types: dict[str, pa.DataType]
     begins: dict[str, Int64s]
-    """int64[batches, 2] by column: at which byte of the file its offsets begin, and its values."""
+    """By column, int64[batches, 2]: the byte of the file where its offsets begin, and the byte where its values begin."""
 
 
-def layout_of(path: str) -> Layout:
-    """The layout of a file that is not compressed, so that its rows can be read where they lie; remembered until the file changes.
+def file_layout(path: str) -> FileLayout:
+    """The layout of an uncompressed file, cached until the file changes.
 
-    To read a few rows each of many batches through Arrow costs the setting up of all columns of every batch, again for each call.
+    It lets rows be copied straight out of the mapped file. Arrow would set up all columns of every batch for each call, which is slow where
+    a call reads a few rows each of many batches.
     """
     state = Path(path).stat()
     return _layout(path, state.st_size, state.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=100_000)
-def _layout(path: str, n_bytes: int, changed_ns: int) -> Layout:
+def _layout(path: str, n_bytes: int, changed_ns: int) -> FileLayout:
     with pa.memory_map(path) as file:
         base = file.read_buffer().address
         reader = pa.ipc.open_file(file)
@@ -86,7 +86,7 @@ def _layout(path: str, n_bytes: int, changed_ns: int) -> Layout:
             for name in reader.schema.names
         }
         starts = np.cumsum([0, *(batch.num_rows for batch in batches)])
-        return Layout(starts, {field.name: field.type for field in reader.schema}, begins)
+        return FileLayout(starts, {field.name: field.type for field in reader.schema}, begins)
 
 
 def _begins(buffers: list[pa.Buffer | None], base: int) -> tuple[int, int]:
@@ -94,9 +94,9 @@ def _begins(buffers: list[pa.Buffer | None], base: int) -> tuple[int, int]:
     return offsets.address - base if offsets is not None else 0, values.address - base if values is not None else 0
 
 
-def _rows_of(path: str, rows: Int64s, columns: Sequence[str]) -> pa.RecordBatch:
-    """Those columns of those rows of a file."""
-    layout = layout_of(path)
+def _read_rows(path: str, rows: Int64s, columns: Sequence[str]) -> pa.RecordBatch:
+    """Some columns of some rows of a file."""
+    layout = file_layout(path)
     batch = np.searchsorted(layout.starts, rows, side="right") - 1
     rows = rows - layout.starts[batch]
     with pa.memory_map(path) as mapped:
@@ -105,8 +105,8 @@ def _rows_of(path: str, rows: Int64s, columns: Sequence[str]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, names=list(columns))
 
 
-def _sizes_of(path: str, rows: Int64s, column: str) -> Int64s:
-    layout = layout_of(path)
+def _read_sizes(path: str, rows: Int64s, column: str) -> Int64s:
+    layout = file_layout(path)
     batch = np.searchsorted(layout.starts, rows, side="right") - 1
     with pa.memory_map(path) as mapped:
         words = np.frombuffer(mapped.read_buffer(), np.int64, mapped.size() // 8)
