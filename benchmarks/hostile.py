@@ -21,7 +21,7 @@ from rich.table import Table
 
 from benchmarks.measure import finish
 from pipelines.filters.chain import Alive, FilterChain
-from pipelines.filters.warm import warm
+from pipelines.filters.precompile import precompile
 from schemas import recipe as recipes
 from schemas.hops import DOCUMENT
 from schemas.recipe import Recipe
@@ -118,7 +118,7 @@ def main(
     out: Annotated[Path | None, typer.Option(help="Also write the figures to this JSON file.")] = None,
 ) -> None:
     """Time every kind of document at a tenth of the size and at the full size."""
-    warm(recipe())
+    precompile(recipe())
     chain = FilterChain.of(recipe())
     n_bytes = int(megabytes * 1e6)
     found = []

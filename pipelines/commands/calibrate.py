@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.commands.train import SOURCE, documents
-from pipelines.filters.calibrate import Calibration, Floats, calibrate, limits_of
+from pipelines.filters.calibrate import Calibration, Floats, limits_of, propose_limits
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.limits import Languages
 from pipelines.filters.signals import SIGNALS
@@ -41,7 +41,7 @@ def calibrate_files(paths: Sequence[str], lang: str, rules: Sequence[str], keep:
     signals = {name: np.concatenate([np.zeros(0), *parts]) for name, parts in columns.items()}
     if not len(next(iter(signals.values()))):
         raise InputError(f"no document stands in {', '.join(paths)}; name other files")
-    return calibrate(signals, todays_limits(lang, rules), lang, keep)
+    return propose_limits(signals, todays_limits(lang, rules), lang, keep)
 
 
 def without_limits(paths: Sequence[str], lang: str, rules: Sequence[str]) -> Recipe:

@@ -31,7 +31,7 @@ _CODE_BITS: Final = np.uint64(32)
 
 
 @dataclass(frozen=True, slots=True)
-class WordList:
+class WordAutomaton:
     """An automaton: state 0 is the start, every other one a beginning of a listed word."""
 
     keys: npt.NDArray[np.uint64]
@@ -47,13 +47,13 @@ class WordList:
 
 
 @cached_by_file
-def read_list(path: str, allow: tuple[str, ...], where: str) -> WordList:
+def read_list(path: str, allow: tuple[str, ...], where: str) -> WordAutomaton:
     """The list in a file, one word or phrase a line in UTF-8, without those in `allow`; empty lines and those after # say nothing."""
     lines = all_lines(path, where, "words")
     return compile_list([line for line in lines if not line.startswith("#")], allow)
 
 
-def compile_list(words: Sequence[str], allow: Sequence[str] = ()) -> WordList:
+def compile_list(words: Sequence[str], allow: Sequence[str] = ()) -> WordAutomaton:
     """The automaton of the words, folded as text is; words that fold to nothing are passed over."""
     listed = sorted(set(_folded(words)) - set(_folded(allow)) - {()})
     children: list[dict[int, int]] = [{}]
@@ -72,10 +72,10 @@ def compile_list(words: Sequence[str], allow: Sequence[str] = ()) -> WordList:
     keys, targets = np.zeros(table_size(n), np.uint64), np.zeros(table_size(n), np.int32)
     edges = np.array([(s, code, target) for s, child in enumerate(children) for code, target in child.items()], np.int64).reshape(-1, 3)
     _fill(edges, keys, targets)
-    return WordList(keys, targets, *(np.array(column, np.int32) for column in (fallback, shorter, lengths)))
+    return WordAutomaton(keys, targets, *(np.array(column, np.int32) for column in (fallback, shorter, lengths)))
 
 
-def count_listed(text: pa.Array, words: WordList) -> npt.NDArray[np.int64]:
+def count_listed(text: pa.Array, words: WordAutomaton) -> npt.NDArray[np.int64]:
     """int64[3, n] per row: places of listed words that do not overlap, their words, all words.
 
     Of words that overlap the last one counts, and of those that end together the longest.

@@ -66,7 +66,7 @@ def limits_of(rule_set: str, names: Sequence[str]) -> list[str]:
     return [name for name in names if name.startswith(("min_", "max_")) and name[4:] in SIGNALS[rule_set]]
 
 
-def calibrate(signals: Mapping[str, Floats], now: Mapping[str, float], lang: str, keep: float) -> Calibration:
+def propose_limits(signals: Mapping[str, Floats], now: Mapping[str, float], lang: str, keep: float) -> Calibration:
     """Propose a limit for each key of `now`, today's limits by "rule_set.name"; `signals` are columns by "rule_set.signal".
 
     NaN is within every limit. `keep` is the share of the sample that each limit lets pass, before it is rounded outwards.
@@ -86,7 +86,7 @@ def calibrate(signals: Mapping[str, Floats], now: Mapping[str, float], lang: str
             rule_set=key.split(".")[0],
             name=key.split(".")[1],
             quantiles=quantiles(_signal(signals, key)),
-            histogram=histogram(_signal(signals, key)),
+            histogram=signal_histogram(_signal(signals, key)),
             now=now[key],
             removed_now=float(was.mean()),
             proposed=proposed[key],
@@ -130,7 +130,7 @@ def quantiles(values: Floats) -> tuple[float, ...]:
     return tuple(np.quantile(known, QUANTILES).tolist()) if len(known) else (math.nan,) * len(QUANTILES)
 
 
-def histogram(values: Floats) -> tuple[int, ...]:
+def signal_histogram(values: Floats) -> tuple[int, ...]:
     """Values in N_BINS bins; all zero where there is no value."""
     known = values[~np.isnan(values)]
     if not len(known):

@@ -35,9 +35,9 @@ from pipelines.filters import (
     sections,
     word_lists,
 )
-from pipelines.filters.clean.steps import clean, steps_of
+from pipelines.filters.clean.steps import clean, cleaning_steps
 from pipelines.filters.decide import Decider, drop, rules_of
-from pipelines.filters.language import identify, identify_samples, sample
+from pipelines.filters.identify import identify, identify_samples, sample_text
 from pipelines.filters.language_lines import mixed_lines
 from pipelines.filters.limits import Floats, Languages, Limits, Verdict
 from pipelines.filters.signals import LANGUAGE_FIELDS, SIGNALS
@@ -66,7 +66,7 @@ class FilterChain:
     @classmethod
     def of(cls, recipe: Recipe) -> Self:
         """The chain of a recipe. It reads the list of blocked domains; models are loaded when a batch needs them."""
-        return cls(recipe.filters, rules_of(recipe), recipe.seed, steps_of(recipe))
+        return cls(recipe.filters, rules_of(recipe), recipe.seed, cleaning_steps(recipe))
 
     def fields(self) -> list[pa.Field]:
         """What is appended to DOCUMENT: LANGUAGE_FIELDS, `clean.step` and `rule_set.signal` for each step and set that a source has."""
@@ -178,8 +178,8 @@ class FilterChain:
         config, lang = self.filters.roots, alive.documents.column("lang")
         char_ngram = self.languages.tables.char_ngram[alive.profile]
         measured = roots.measure(alive.text, split_on_space(alive.text, places=False), char_ngram, config.word_ngram)
-        stop_words = word_lists.shares(alive.text, lang, config.stop_words, "filters.roots.stop_words")
-        flagged_words = word_lists.shares(alive.text, lang, config.flagged_words, "filters.roots.flagged_words")
+        stop_words = word_lists.listed_word_shares(alive.text, lang, config.stop_words, "filters.roots.stop_words")
+        flagged_words = word_lists.listed_word_shares(alive.text, lang, config.flagged_words, "filters.roots.flagged_words")
         score = alive.documents.column("lang_score").to_numpy(zero_copy_only=False)
         return np.vstack([measured, stop_words, flagged_words, score])
 
@@ -278,9 +278,9 @@ def _told(text: pa.Array, config: Language) -> tuple[pa.Array, pa.Array, pa.Arra
     """LANGUAGE_FIELDS of every row."""
     if config.assume is not None:
         return *identify(text, config), pa.nulls(len(text), pa.float64())
-    samples = sample(text)
+    samples = sample_text(text)
     lang, score = identify_samples(samples, config)
-    return lang, score, function_words.count(samples, lang, score)
+    return lang, score, function_words.count_function_words(samples, lang, score)
 
 
 def _in_order(pieces: list[tuple[pa.RecordBatch, Rows]], schema: pa.Schema) -> pa.RecordBatch:

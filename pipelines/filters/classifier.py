@@ -46,7 +46,7 @@ def measure(text: pa.Array, doc_id: pa.Array, config: Quality, seed: int) -> Flo
 
 def probability(text: pa.Array, model: str | None, label: str, reads: str, where: str) -> Floats:
     """float64 in [0, 1] per row: what a fastText classifier says of a label; 0 without a word. `where` is the recipe's section."""
-    return _score(_model_input(text, reads), load(model, label, where), label)
+    return _score(_model_input(text, reads), load_classifier(model, label, where), label)
 
 
 def pareto_margin(score: Floats, doc_id: pa.Array, alpha: float, seed: int) -> Floats:
@@ -59,7 +59,7 @@ def pareto_margin(score: Floats, doc_id: pa.Array, alpha: float, seed: int) -> F
 
 
 @cached_by_file
-def load(model: str | None, label: str, where: str = "filters.quality") -> Any:
+def load_classifier(model: str | None, label: str, where: str = "filters.quality") -> Any:
     """The fastText classifier at that path, loaded once per process; ModelError if it is not there or lacks the label."""
     if model is None:
         raise ModelError(f"{where}.model is not given, and its rule set needs one: {_REMEDY}")
@@ -94,7 +94,7 @@ def _score(lines: pa.Array, model: Any, label: str) -> Floats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class ThresholdScores:
     """How the classifier does at one threshold on the documents held out; NaN where nothing was accepted."""
 
     threshold: float
@@ -104,7 +104,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
+class TrainedClassifier:
     """What came of a training."""
 
     n_trained: int
@@ -113,7 +113,7 @@ class Trained:
     """Documents left out because they stand among the positives and the negatives."""
     auc: float
     """The chance that a positive document scores above a negative one; ties count half."""
-    measured: tuple[Measured, ...]
+    measured: tuple[ThresholdScores, ...]
 
 
 def labelled(documents: pa.RecordBatch, config: ClassifierTraining, *, positive: bool) -> pl.DataFrame:
@@ -134,7 +134,7 @@ def sampled(documents: pl.DataFrame, config: ClassifierTraining) -> pl.DataFrame
     return once.filter(pl.int_range(pl.len()).over("positive") < config.max_documents)
 
 
-def train(documents: pl.DataFrame, config: ClassifierTraining, path: Path) -> Trained:
+def fit_classifier(documents: pl.DataFrame, config: ClassifierTraining, path: Path) -> TrainedClassifier:
     """Write the classifier of `sampled` documents to `path`, and measure it on those held out."""
     told_apart = documents.filter(pl.len().over("doc_id") == 1)
     held_out, taught = told_apart.filter("held_out"), told_apart.filter(~pl.col("held_out"))
@@ -149,7 +149,7 @@ def train(documents: pl.DataFrame, config: ClassifierTraining, path: Path) -> Tr
         model.save_model(str(temporary))
     score = _score(held_out["line"].to_arrow(), model, "positive")
     auc, measured = figures(score, held_out["positive"].to_numpy())
-    return Trained(
+    return TrainedClassifier(
         n_trained=taught.height,
         n_held_out=held_out.height,
         n_on_both_sides=(documents.height - told_apart.height) // 2,
@@ -172,16 +172,18 @@ def _fit(documents: pl.DataFrame, config: ClassifierTraining) -> Any:
     return model
 
 
-def figures(score: Floats, positive: npt.NDArray[np.bool_]) -> tuple[float, tuple[Measured, ...]]:
+def figures(score: Floats, positive: npt.NDArray[np.bool_]) -> tuple[float, tuple[ThresholdScores, ...]]:
     """(area under the ROC curve, precision and recall at THRESHOLDS)."""
     rank = pl.Series(score).rank("average").to_numpy()
     n_positive = int(positive.sum())
     n_pairs = n_positive * (len(positive) - n_positive)
     auc = (float(rank[positive].sum()) - n_positive * (n_positive + 1) / 2) / n_pairs
-    return auc, tuple(_measured(threshold, score >= threshold, positive) for threshold in THRESHOLDS)
+    return auc, tuple(_scores_at(threshold, score >= threshold, positive) for threshold in THRESHOLDS)
 
 
-def _measured(threshold: float, accepted: npt.NDArray[np.bool_], positive: npt.NDArray[np.bool_]) -> Measured:
+def _scores_at(threshold: float, accepted: npt.NDArray[np.bool_], positive: npt.NDArray[np.bool_]) -> ThresholdScores:
     n_accepted, n_positive, n_right = int(accepted.sum()), int(positive.sum()), int((accepted & positive).sum())
     precision = n_right / n_accepted if n_accepted else float("nan")
-    return Measured(threshold=threshold, precision=precision, recall=n_right / n_positive, f1=2 * n_right / (n_accepted + n_positive))
+    return ThresholdScores(
+        threshold=threshold, precision=precision, recall=n_right / n_positive, f1=2 * n_right / (n_accepted + n_positive)
+    )

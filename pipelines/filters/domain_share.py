@@ -1,6 +1,6 @@
 """A cap on how much of the corpus one registered domain may be, in four pure steps.
 
-Batches -> weight per domain (`count_domains`, and `merge_counts` of all batches) -> the share of each large domain's documents that
+Batches -> weight per domain (`count_domains`, and `merge_domain_counts` of all batches) -> the share of each large domain's documents that
 stays (`keep_fractions`) -> a decision per row (`keeps`), by hash(seed, doc_id) and never by order.
 """
 
@@ -35,10 +35,10 @@ def registered_domains(url: pa.Array) -> pa.Array:
 
 def count_domains(domain: pa.Array, weight: npt.NDArray[np.int64]) -> pl.DataFrame:
     """(domain, weight): the weights of the rows, such as 1 or their characters, summed by domain; rows without one under null."""
-    return merge_counts([pl.DataFrame({"domain": pl.Series(pl.from_arrow(domain), dtype=pl.String), "weight": weight})])
+    return merge_domain_counts([pl.DataFrame({"domain": pl.Series(pl.from_arrow(domain), dtype=pl.String), "weight": weight})])
 
 
-def merge_counts(counts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+def merge_domain_counts(counts: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """The counts of several batches as one, sorted by domain."""
     return pl.concat([*counts]).group_by("domain").agg(pl.col("weight").sum()).sort("domain")
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.text.vocabulary import Vocabulary
+from pipelines.text.vocabulary import WordNumbers
 from schemas.errors import ModelError
 
 END_OF_LINE: Final = "</s>"
@@ -33,7 +33,7 @@ _UNBORN: Final = 10**15  # the count of a node that is not there yet, as in the 
 class TreeClassifier:
     """Input rows are those of the words, then those of the n-gram buckets that were kept."""
 
-    words: Vocabulary
+    words: WordNumbers
     end_of_line: int
     """The input row that every line ends with, or -1."""
     ngram_rows: npt.NDArray[np.int32]
@@ -87,7 +87,7 @@ def _read(data: bytes) -> TreeClassifier | None:
     spelled = [word for word, _ in words]
     children = _huffman([count for _, count in labels])
     return TreeClassifier(
-        Vocabulary.of(pa.array(spelled, pa.large_string())),
+        WordNumbers.of(pa.array(spelled, pa.large_string())),
         spelled.index(END_OF_LINE) if END_OF_LINE in spelled else -1,
         ngram_rows,
         (shortest, longest),

@@ -18,7 +18,7 @@ import pyarrow as pa
 from pipelines.filters.fasttext_file import TreeClassifier
 from pipelines.text.hashing import hash_bytes, slot_of, table_size
 from pipelines.text.view import text_view
-from pipelines.text.vocabulary import number_of, word_end
+from pipelines.text.vocabulary import word_end, word_number
 
 _FNV_SEED: Final = np.uint32(2166136261)
 _FNV_PRIME: Final = np.uint32(16777619)
@@ -26,7 +26,7 @@ _BEGIN: Final = ord("<")
 _END: Final = ord(">")
 
 
-def predict(text: pa.Array, model: TreeClassifier) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+def predict_labels(text: pa.Array, model: TreeClassifier) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
     """(number of the label int32, its probability float32) of every row of a large_string column; -1 and 0 for rows without a word.
 
     Rows are words with one space between them, and hold neither `_` nor `<`, by which fastText knows labels and ends of lines.
@@ -143,7 +143,7 @@ def _predict(data, offsets, words, end_of_line, ngram_rows, ngram_chars, matrice
             slot = slot_of(met, key)
             if met[slot] != key:
                 met[slot], firsts[slot] = key, n_found
-                found[n_found] = number_of(data, at, end, words[0], words[1])
+                found[n_found] = word_number(data, at, end, words[0], words[1])
                 n_found += found[n_found] >= 0
                 size = end - at
                 word[1 : size + 1] = data[at:end]

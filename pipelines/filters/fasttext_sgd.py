@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.text.view import text_view
-from pipelines.text.vocabulary import Vocabulary, number_of, word_end
+from pipelines.text.vocabulary import WordNumbers, word_end, word_number
 from schemas.errors import ModelError
 from schemas.recipe import ClassifierTraining
 
@@ -43,7 +43,7 @@ def fit(path: Path, lines: pa.Array, targets: npt.NDArray[np.int64], config: Cla
     shape = (len(words) + config.bucket, config.dim)
     inputs = (np.random.default_rng(config.seed).random(shape, np.float32) * 2 - 1) * np.float32(1 / config.dim)
     outputs = np.zeros((len(labels), config.dim), np.float32)
-    vocabulary = Vocabulary.of(pa.array(words, pa.large_string()))
+    vocabulary = WordNumbers.of(pa.array(words, pa.large_string()))
     data, offsets = text_view(lines)
     target = np.argsort(labels)[targets]
     size = (len(words), config.bucket, config.word_ngrams)
@@ -70,7 +70,7 @@ def _rows_of(data, start, end, keys, numbers, size, rows, hashes):  # type: igno
     while at < end:
         stop = word_end(data, at, end)
         if stop > at:
-            number = number_of(data, at, stop, keys, numbers)
+            number = word_number(data, at, stop, keys, numbers)
             if number >= 0:
                 rows[n] = number
                 n += 1

@@ -59,7 +59,7 @@ def words_of(label: str) -> frozenset[str]:
     return frozenset() if profile is None or profile.unspaced else profile.stop_words
 
 
-def count(samples: pa.Array, langs: pa.Array, scores: pa.Array) -> pa.Array:
+def count_function_words(samples: pa.Array, langs: pa.Array, scores: pa.Array) -> pa.Array:
     """float64 per row: the different function words of its language in what the model read; null from SURE on and where none are known."""
     found = np.full(len(samples), np.nan)
     labels = langs.to_pylist()

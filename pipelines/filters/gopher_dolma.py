@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipelines.filters import gopher_quality, gopher_repetition
 from pipelines.filters.tables import ProfileTables
-from pipelines.filters.word_ngrams import count_ngrams, keep_repeated, most_frequent
+from pipelines.filters.word_ngrams import count_ngrams, keep_repeated, most_frequent_ngram
 from pipelines.text.hashing import hash_bytes, slot_of, table_size
 from pipelines.text.lines import count_breaks, count_chars, newline_end
 from pipelines.text.view import text_view
@@ -105,7 +105,7 @@ def _repetition(data, offsets, lengths, hashes, firsts, lasts, out):  # type: ig
                 break
             n_places = count_ngrams(n, hashes, first, n_words, grams, places, n_places, keys, counts, slots)
             if n <= 4:
-                top, count = most_frequent(places, n_places, counts, slots)
+                top, count = most_frequent_ngram(places, n_places, counts, slots)
                 out[2 + n, row] = (before[top + n] - before[top]) * count / n_chars
             else:
                 all_chars = repeated = 0

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from pipelines.filters import gopher_quality, gopher_repetition
 from pipelines.filters.tables import ProfileTables, is_one_of
-from pipelines.filters.word_ngrams import count_ngrams, keep_repeated, most_frequent
+from pipelines.filters.word_ngrams import count_ngrams, keep_repeated, most_frequent_ngram
 from pipelines.text.hashing import hash_bytes, slot_of, table_size
 from pipelines.text.lines import class_of, count_breaks, count_chars, newline_end, strip
 from pipelines.text.unicode import SPACE, char_classes, decode
@@ -192,7 +192,7 @@ def _repetition(data, offsets, starts, ends, lengths, hashes, firsts, lasts, cla
                 continue
             n_places = count_ngrams(n, hashes, first, n_words, grams, places, n_places, keys, counts, slots)
             if n <= 4:
-                top, _ = most_frequent(places, n_places, counts, slots)
+                top, _ = most_frequent_ngram(places, n_places, counts, slots)
                 size = _join(data, starts, ends, first + top, n, classes, needle)
                 n_found = _occurrences(data, start, stop, needle, size, fallback)
                 out[2 + n, row] = n_found * count_chars(needle, 0, size) / n_chars

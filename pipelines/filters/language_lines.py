@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.filters.language import is_alien, predict, sample
+from pipelines.filters.identify import is_alien, predict_languages, sample_text
 from pipelines.text.labels import UNKNOWN, code_of
 from schemas.recipe import Language
 
@@ -44,13 +44,13 @@ def mixed_lines(text: pa.Array, lang: pa.Array, config: Language) -> tuple[pa.Ar
 def _is_other(lines: pl.Series, langs: npt.NDArray[np.object_], config: Language) -> npt.NDArray[np.bool_]:
     """bool per line: whether it is told to be of another language than its document."""
     other = np.zeros(len(lines), bool)
-    samples = sample(pc.utf8_slice_codeunits(lines.to_arrow().cast(pa.large_string()), 0, LINE_CHARS))
+    samples = sample_text(pc.utf8_slice_codeunits(lines.to_arrow().cast(pa.large_string()), 0, LINE_CHARS))
     known = np.array([one is not None and one != UNKNOWN for one in langs], bool)
     asked = np.flatnonzero(known & (pc.binary_length(samples).to_numpy() >= LEAST_BYTES))
     if not len(asked):
         return other
     samples, langs = samples.take(pa.array(asked)), langs[asked]
-    labels, scores = predict(samples, config)
+    labels, scores = predict_languages(samples, config)
     codes = {label: code_of(label) for label in {*labels, *langs}}
     differs = np.array([codes[label] != codes[own] for label, own in zip(labels, langs, strict=True)], bool)
     other[asked] = (differs & (scores >= config.line_score) & ~is_alien(samples, labels)) | is_alien(samples, langs.tolist())

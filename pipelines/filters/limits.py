@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from pipelines.filters.function_words import confirms
 from pipelines.filters.profiles import CHINESE_BY_JIEBA, NEUTRAL, PROFILES, LanguageProfile
-from pipelines.filters.tables import ProfileTables, build
+from pipelines.filters.tables import ProfileTables, profile_tables
 from pipelines.text.labels import UNKNOWN, code_of, split_label
 from schemas.errors import RecipeError
 from schemas.recipe import RULE_SETS, Filters
@@ -72,7 +72,12 @@ class Languages:
         # What a word is in Chinese or Thai shows in the script, whichever language of that script it is.
         if_unsure = np.array([number if profile.unspaced else numbers[UNKNOWN] for number, profile in enumerate(profiles)], np.int32)
         return Languages(
-            numbers, build(profiles), limits, if_unsure, np.array([profile.by_jieba for profile in profiles]), filters.limits == "profiles"
+            numbers,
+            profile_tables(profiles),
+            limits,
+            if_unsure,
+            np.array([profile.by_jieba for profile in profiles]),
+            filters.limits == "profiles",
         )
 
     def confirmed(self, n_words: pa.Array | None, n: int) -> npt.NDArray[np.bool_]:

@@ -45,13 +45,13 @@ def find(model: str | None) -> Path:
 
 
 @functools.cache
-def load(model: str | None) -> Any:
+def load_language_model(model: str | None) -> Any:
     """The fastText model at that path, or the cached default; loaded once per process."""
     return open_classifier(find(model), REMEDY)
 
 
 @functools.cache
-def load_tree(model: str | None) -> fasttext_file.TreeClassifier | None:
+def load_language_tree(model: str | None) -> fasttext_file.TreeClassifier | None:
     """That model for our own kernel, where it can predict with it; loaded once per process."""
     return fasttext_file.read(find(model))
 

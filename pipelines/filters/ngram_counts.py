@@ -1,8 +1,8 @@
-"""Counting n-grams: lines of words in, tables of counts out, as a map (`count_*`) and a reduce (`merge`).
+"""Counting n-grams: lines of words in, tables of counts out, as a map (`count_*`) and a reduce (`merge_ngram_counts`).
 
 Of every line the windows of `order` words are counted that end in each of its words and in </s>, with <s> before the first
 word as often as it takes. All shorter n-grams are ends of these, so nothing else need be counted.
-A table has one uint32 column per word, w1 to wn, and the count n; merge(count(a), count(b)) == count(a and b).
+A table has one uint32 column per word, w1 to wn, and the count n; merge_ngram_counts(count(a), count(b)) == count(a and b).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.text.view import text_view
-from pipelines.text.vocabulary import Vocabulary, number_of, word_end
+from pipelines.text.vocabulary import WordNumbers, word_end, word_number
 
 UNK, BOS, EOS = 0, 1, 2
 MARKS: Final = ("<unk>", "<s>", "</s>")
@@ -32,20 +32,20 @@ def count_words(lines: pa.Array) -> pl.DataFrame:
     """(word, n) of a column as `normalise` writes it; </s> is counted once a line."""
     text = pl.Series("word", lines, dtype=pl.String).to_frame().filter(pl.col("word") != "")
     words = text.select(pl.col("word").str.replace_all("\n", " </s> ", literal=True) + " </s>")
-    return merge([words.select(pl.col("word").str.split(" ").explode()).with_columns(n=pl.lit(1, pl.UInt64))])
+    return merge_ngram_counts([words.select(pl.col("word").str.split(" ").explode()).with_columns(n=pl.lit(1, pl.UInt64))])
 
 
-def count_ngrams(lines: pa.Array, vocabulary: Vocabulary, order: int) -> pl.DataFrame:
+def count_windows(lines: pa.Array, vocabulary: WordNumbers, order: int) -> pl.DataFrame:
     """(w1 ... w_order, n) of a column as `normalise` writes it. Words that the vocabulary lacks are <unk>."""
     data, offsets = text_view(lines)
     most = int(offsets[-1] - offsets[0]) + 2 * len(lines)
     windows = np.empty((order, most), np.uint32)
     n = _windows(data, offsets, vocabulary.keys, vocabulary.numbers, windows)
     columns = dict(zip(word_columns(order), windows[:, :n], strict=True))
-    return merge([pl.DataFrame(columns).with_columns(n=pl.lit(1, pl.UInt64))])
+    return merge_ngram_counts([pl.DataFrame(columns).with_columns(n=pl.lit(1, pl.UInt64))])
 
 
-def merge(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
+def merge_ngram_counts(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """The sums of the counts of equal keys, sorted by key."""
     table = pl.concat(tables)
     keys = [name for name in table.columns if name != "n"]
@@ -85,7 +85,7 @@ def _windows(data, offsets, keys, numbers, windows):  # type: ignore[no-untyped-
         begins = True
         while at < stop:
             end = word_end(data, at, stop)
-            number = number_of(data, at, end, keys, numbers)
+            number = word_number(data, at, end, keys, numbers)
             _push(windows, n, max(number, UNK), begins, order)
             begins = False
             n += 1

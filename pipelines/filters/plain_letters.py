@@ -51,7 +51,7 @@ _CHEROKEE: Final = range(0x13A0, 0x13F6)  # capitals by Unicode, but the letters
 _VOWELS_AND_FINALS: Final = (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))  # of decomposed Hangul
 
 
-def plain(samples: pa.Array) -> pa.Array:
+def to_plain_letters(samples: pa.Array) -> pa.Array:
     """large_string rows, those that need it rewritten."""
     data, offsets = text_view(samples)
     flags = np.zeros(len(samples), np.uint8)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.filters.bad_words import WordList, count_listed, read_list
+from pipelines.filters.bad_words import WordAutomaton, count_listed, read_list
 from pipelines.filters.classifier import probability
 from pipelines.text.labels import code_of
 from schemas.recipe import ANY_LANGUAGE, Safety
@@ -36,7 +36,7 @@ def measure(text: pa.Array, lang: pa.Array, config: Safety) -> npt.NDArray[np.fl
 
 def flagged(text: pa.Array, lang: pa.Array, config: Safety) -> npt.NDArray[np.int64]:
     """`count_listed` of every row with the list of its language, int64[3, n]."""
-    lists = lists_of(config)
+    lists = word_automata(config)
     encoded = lang.dictionary_encode()
     rows_of = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     counts = np.zeros((3, len(text)), np.int64)
@@ -48,6 +48,6 @@ def flagged(text: pa.Array, lang: pa.Array, config: Safety) -> npt.NDArray[np.in
     return counts
 
 
-def lists_of(config: Safety) -> dict[str, WordList]:
+def word_automata(config: Safety) -> dict[str, WordAutomaton]:
     """The lists that the recipe names, by language; RecipeError if one cannot be read."""
     return {lang: read_list(path, config.allow, f"filters.safety.words.{lang}") for lang, path in config.words.items()}

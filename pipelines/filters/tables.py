@@ -33,7 +33,7 @@ class ProfileTables:
     """[p]"""
 
 
-def build(profiles: Sequence[LanguageProfile]) -> ProfileTables:
+def profile_tables(profiles: Sequence[LanguageProfile]) -> ProfileTables:
     """The tables of the profiles, in order."""
     size = table_size(max(len(profile.stop_words) for profile in profiles))
     stop_words = np.zeros((len(profiles), size), np.uint64)

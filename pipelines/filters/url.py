@@ -18,7 +18,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from pipelines.text.domains import Domains, covered, hosts_of, read_domains
+from pipelines.text.domains import DomainList, covered, hosts_of, read_domains
 from pipelines.text.lists import read_lines
 from pipelines.text.unicode import TABLE_SIZE, UNSPACED, char_classes
 from schemas.errors import RecipeError
@@ -37,9 +37,9 @@ _NOT_OF_A_WORD: Final = r"[^\p{L}\p{M}\p{N}]+"
 class UrlRules:
     """The rules of a recipe, ready to be matched."""
 
-    block: Domains | None
-    allow: Domains | None
-    keep: Domains | None
+    block: DomainList | None
+    allow: DomainList | None
+    keep: DomainList | None
     words: str | None
     """A regular expression."""
     hard: ScoredWords | None
@@ -51,7 +51,7 @@ class UrlRules:
     def of(config: Url) -> UrlRules:
         """Read the lists; RecipeError says what is wrong with one."""
 
-        def domains(key: str) -> Domains | None:
+        def domains(key: str) -> DomainList | None:
             path = getattr(config, key)
             return None if path is None else read_domains(path, f"filters.url.{key}")
 

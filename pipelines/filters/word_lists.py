@@ -23,7 +23,7 @@ from schemas.files import cached_by_file
 
 
 @dataclass(frozen=True, slots=True)
-class WordList:
+class PhraseTable:
     """For the kernel: open-addressing tables of hashes."""
 
     phrases: npt.NDArray[np.uint64]
@@ -33,7 +33,7 @@ class WordList:
     """Words of the longest phrase."""
 
 
-def shares(text: pa.Array, lang: pa.Array, paths: dict[str, str], key: str) -> npt.NDArray[np.float64]:
+def listed_word_shares(text: pa.Array, lang: pa.Array, paths: dict[str, str], key: str) -> npt.NDArray[np.float64]:
     """float64 per row of a large_string column: the share of its words that its language's list holds, NaN without a list.
 
     What has no letter is no word, as in ROOTS; a text without words has 0. RecipeError names a file that is no list, and `key`, the
@@ -53,7 +53,7 @@ def shares(text: pa.Array, lang: pa.Array, paths: dict[str, str], key: str) -> n
 
 
 @cached_by_file
-def read_word_list(path: str, key: str) -> WordList:
+def read_word_list(path: str, key: str) -> PhraseTable:
     """The list in the file, one word or phrase a line; empty lines and those that begin with # say nothing."""
     entries = [line.lower() for _, line in read_lines(path, key, "words")]
     words = split_words(pa.array(entries, pa.large_string()))
@@ -68,7 +68,7 @@ def read_word_list(path: str, key: str) -> WordList:
         phrases.add(int(phrase))
         beginnings.add(int(words.hashes[first]))
         longest = max(longest, last - first)
-    return WordList(_hash_table(phrases), _hash_table(beginnings), longest)
+    return PhraseTable(_hash_table(phrases), _hash_table(beginnings), longest)
 
 
 def _hash_table(keys: set[int]) -> npt.NDArray[np.uint64]:

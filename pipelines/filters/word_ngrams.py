@@ -34,7 +34,7 @@ def count_ngrams(n, hashes, first, n_words, grams, places, n_places, keys, count
 
 
 @numba.njit(cache=True, nogil=True)
-def most_frequent(places, n_places, counts, slots):  # type: ignore[no-untyped-def]
+def most_frequent_ngram(places, n_places, counts, slots):  # type: ignore[no-untyped-def]
     """(place, count) of the most frequent n-gram, of equals the first in the text."""
     top, top_count = 0, 1  # with no repeated n-gram it is the first, which may be no candidate
     for k in range(n_places):

@@ -19,7 +19,7 @@ from pipelines.text.http_codings import (
     TooLongError,
     UndecodableError,
     Undone,
-    UnsupportedError,
+    UnsupportedCodingError,
     codings,
     undo,
 )
@@ -66,7 +66,7 @@ def _undo(body: bytes, value: str, max_bytes: int) -> Undone:
     except TooLongError:
         raise failed("too_large", None, max_bytes) from None
     except UndecodableError as error:
-        raise failed("content_encoding_unsupported" if isinstance(error, UnsupportedError) else "bad_content_encoding") from None
+        raise failed("content_encoding_unsupported" if isinstance(error, UnsupportedCodingError) else "bad_content_encoding") from None
 
 
 def unchunk(body: bytes) -> Undone:

@@ -18,7 +18,7 @@ from pipelines.scrub.digests import Digests, digests_of
 from pipelines.scrub.index import index_rows
 from pipelines.scrub.rewrite import Ints
 from pipelines.scrub.scrub import audit_of, ids_of, scrub_fields, strings
-from pipelines.text.domains import Domains, covered, hosts_of, read_domains
+from pipelines.text.domains import DomainList, covered, hosts_of, read_domains
 from pipelines.text.lists import read_lines
 from pipelines.text.urls import url_digests
 from schemas.errors import RecipeError
@@ -37,7 +37,7 @@ class Lists:
     """Who asked to be left out."""
 
     urls: frozenset[bytes]
-    hosts: Domains | None
+    hosts: DomainList | None
     emails: frozenset[bytes]
     phones: frozenset[bytes]
     index_values: bool

@@ -31,7 +31,7 @@ Hashes = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
-class Domains:
+class DomainList:
     """A list of domains as hashes, since lists have millions."""
 
     below: Hashes
@@ -43,7 +43,7 @@ class Domains:
 
 
 @cached_by_file
-def read_domains(path: str, key: str = "filters.url.block_domains") -> Domains:
+def read_domains(path: str, key: str = "filters.url.block_domains") -> DomainList:
     """The domains in the file, one a line, in Unicode or punycode; empty lines and those that begin with # say nothing.
 
     RecipeError names a line that is no domain; `key` is the setting that named the file.
@@ -60,7 +60,7 @@ def is_domain(name: str) -> bool:
     return bool(name) and not re.search(r"[\s/:@]", name)
 
 
-def domains_of(names: Sequence[str]) -> Domains:
+def domains_of(names: Sequence[str]) -> DomainList:
     """The list of these domains."""
     listed = pl.Series("domain", names, dtype=pl.String)
     starred = listed.str.starts_with("*.") | listed.str.starts_with(".")
@@ -68,10 +68,10 @@ def domains_of(names: Sequence[str]) -> Domains:
     alone = is_public_suffix(domains) & ~starred
     below = domains.filter(~alone).unique()
     depths = sorted((below.str.count_matches(".", literal=True) + 1).unique())
-    return Domains(np.sort(below.hash().to_numpy()), np.sort(domains.filter(alone).unique().hash().to_numpy()), tuple(depths))
+    return DomainList(np.sort(below.hash().to_numpy()), np.sort(domains.filter(alone).unique().hash().to_numpy()), tuple(depths))
 
 
-def covered(hosts: pl.Series, domains: Domains) -> npt.NDArray[np.int64]:
+def covered(hosts: pl.Series, domains: DomainList) -> npt.NDArray[np.int64]:
     """int64 per host: how many labels the longest entry has that covers it, 0 where none does; a null has none."""
     n_labels = (hosts.str.count_matches(".", literal=True) + 1).fill_null(0).to_numpy()
     found = np.where(_is_in(hosts, domains.alone), n_labels, 0).astype(np.int64)

@@ -41,7 +41,7 @@ class UndecodableError(Exception):
     """A body that is not what its coding says."""
 
 
-class UnsupportedError(UndecodableError):
+class UnsupportedCodingError(UndecodableError):
     """A body in a coding that browsers do not undo."""
 
 
@@ -65,7 +65,7 @@ def codings(value: str) -> list[str]:
 def undo(body: bytes, value: str, max_bytes: int) -> Undone:
     """The body without the codings of a header field, such as "deflate, gzip" (applied left to right).
 
-    Plain text under a coding is taken as it is. UndecodableError, UnsupportedError or TooLongError where nothing can be shown.
+    Plain text under a coding is taken as it is. UndecodableError, UnsupportedCodingError or TooLongError where nothing can be shown.
     """
     is_cut = False
     for coding in reversed(codings(value)):
@@ -78,7 +78,7 @@ def undo(body: bytes, value: str, max_bytes: int) -> Undone:
 def _undo_one(body: bytes, coding: str, max_bytes: int) -> Undone:
     try:
         if coding in _UNSUPPORTED:
-            raise UnsupportedError(f"Content-Encoding {coding!r}")
+            raise UnsupportedCodingError(f"Content-Encoding {coding!r}")
         undone = _DECODERS[coding](body, max_bytes)
     except UndecodableError:
         if is_plain(body):

@@ -31,7 +31,7 @@ def join_chinese(words: Words, text: pa.Array, rows: npt.NDArray[np.bool_]) -> W
     for row in np.flatnonzero(rows):
         ends_here[offsets[row] + 1 : offsets[row + 1]] = False
         at = offsets[row]
-        for word in load().cut(text[row].as_py()):
+        for word in load_jieba().cut(text[row].as_py()):
             at += len(word.encode())
             ends_here[at] = True
     n = len(words.starts)
@@ -44,7 +44,7 @@ def join_chinese(words: Words, text: pa.Array, rows: npt.NDArray[np.bool_]) -> W
 
 
 @functools.cache
-def load() -> Any:
+def load_jieba() -> Any:
     """jieba with its dictionary, loaded once per process; RecipeError if it is not installed."""
     try:
         with warnings.catch_warnings():

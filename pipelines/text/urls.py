@@ -117,9 +117,9 @@ def page_urls(url: pl.Series) -> pl.Series:
 def url_digests(url: pa.Array, n_bytes: int) -> list[bytes | None]:
     """The first bytes of the sha256 of each URL's one form; None of null."""
     canonical = canonical_urls(pl.Series("url", pl.from_arrow(url), dtype=pl.String))
-    return [None if one is None else digest_of(one, n_bytes) for one in canonical]
+    return [None if one is None else url_digest(one, n_bytes) for one in canonical]
 
 
-def digest_of(canonical: str, n_bytes: int) -> bytes:
+def url_digest(canonical: str, n_bytes: int) -> bytes:
     """The first bytes of the sha256 of a URL's form."""
     return hashlib.sha256(canonical.encode()).digest()[:n_bytes]

@@ -14,19 +14,19 @@ from pipelines.text.view import text_view
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """For kernels: `number_of(data, start, end, keys, numbers)`."""
+class WordNumbers:
+    """For kernels: `word_number(data, start, end, keys, numbers)`."""
 
     keys: npt.NDArray[np.uint64]
     numbers: npt.NDArray[np.int64]
 
     @staticmethod
-    def of(words: pa.Array) -> Vocabulary:
+    def of(words: pa.Array) -> WordNumbers:
         """The table of a large_string column of different words."""
         keys = np.zeros(table_size(len(words)), np.uint64)
         numbers = np.zeros(len(keys), np.int64)
         _fill(*text_view(words), keys, numbers)
-        return Vocabulary(keys, numbers)
+        return WordNumbers(keys, numbers)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -39,7 +39,7 @@ def _fill(data, offsets, keys, numbers):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def number_of(data, start, end, keys, numbers):  # type: ignore[no-untyped-def]
+def word_number(data, start, end, keys, numbers):  # type: ignore[no-untyped-def]
     """The number of the word `data[start:end]`, or -1."""
     key = hash_bytes(data, start, end)
     slot = slot_of(keys, key)

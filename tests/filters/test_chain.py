@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.filters import c4, decide, fasttext_predict, fineweb, gopher_quality, gopher_repetition, language
+from pipelines.filters import c4, decide, fasttext_predict, fineweb, gopher_quality, gopher_repetition, identify
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.model import cached_path
+from pipelines.filters.precompile import precompile
 from pipelines.filters.signals import SIGNALS
-from pipelines.filters.warm import warm
 from pipelines.text import words
 from schemas.errors import ModelError
 from schemas.hops import DOCUMENT, LEDGER
@@ -198,9 +198,9 @@ def test_a_batch_cut_anywhere_gives_the_same_rows(texts: list[str], cut: int) ->
 def test_every_kernel_is_compiled_once() -> None:
     """Warming, real batches, slices, cleaned texts and empty batches all come with the same types."""
     recipe = recipe_of(ALL_SETS, **LOOSE, **{"sources.code.path": "y", "sources.code.rules": ["length", "c4", "gopher_quality", "fineweb"]})
-    warm(recipe)
+    precompile(recipe)
     compiled = (
-        *(words._split_words, words._split_on_space, language._sample, fasttext_predict._predict, c4._clean, fineweb._measure),
+        *(words._split_words, words._split_on_space, identify._sample, fasttext_predict._predict, c4._clean, fineweb._measure),
         *(gopher_quality._count_words, gopher_quality._count_lines, gopher_repetition._measure),
     )
     whole = FilterChain.of(recipe)
@@ -212,8 +212,8 @@ def test_every_kernel_is_compiled_once() -> None:
 
 def test_warming_raises_what_a_run_would_miss(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no such file"):
-        warm(recipe_of(["language"], **{"filters.language.model": str(tmp_path / "nowhere.bin")}))
-    warm(recipe_of(["length"], **{"filters.language.model": str(tmp_path / "nowhere.bin")}))
+        precompile(recipe_of(["language"], **{"filters.language.model": str(tmp_path / "nowhere.bin")}))
+    precompile(recipe_of(["length"], **{"filters.language.model": str(tmp_path / "nowhere.bin")}))
 
 
 def test_the_paper_variant_counts_what_stands_between_white_space() -> None:

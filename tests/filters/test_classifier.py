@@ -188,11 +188,11 @@ def test_a_wrong_setting_is_named(setting: str, message: str) -> None:
 
 def test_a_model_that_is_not_there_or_lacks_the_label_is_refused(model: str) -> None:
     with pytest.raises(ModelError, match=r"filters\.quality\.model is not given, and its rule set needs one: set it to"):
-        classifier.load(None, "positive")
+        classifier.load_classifier(None, "positive")
     with pytest.raises(ModelError, match=r"filters\.quality\.model = 'nowhere\.bin': there is no such file"):
-        classifier.load("nowhere.bin", "positive")
+        classifier.load_classifier("nowhere.bin", "positive")
     with pytest.raises(ModelError, match=r"has no label 'hq'; set filters\.quality\.label to one of"):
-        classifier.load(model, "hq")
+        classifier.load_classifier(model, "hq")
 
 
 @pytest.mark.skipif(not KIT.is_dir(), reason="the prose to measure on is not there")

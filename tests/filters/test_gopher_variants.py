@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipelines.filters import gopher_dolma, gopher_nemo, gopher_quality, gopher_repetition
 from pipelines.filters.profiles import NEUTRAL, PROFILES, LanguageProfile
-from pipelines.filters.tables import build
+from pipelines.filters.tables import profile_tables
 from pipelines.text.words import split_on_space
 from tests.filters.helpers import chain_of, documents, outcome
 from tests.filters.reference import ratio
@@ -23,7 +23,7 @@ from tests.text.reference import has, space_spans, space_words
 from tests.text.strategies import TEXTS, column, padded
 
 PROFILE_LIST = [NEUTRAL, PROFILES["en"], PROFILES["zh"]]
-TABLES = build(PROFILE_LIST)
+TABLES = profile_tables(PROFILE_LIST)
 REPEATING = st.lists(
     st.lists(st.sampled_from(["a", "b", "ab", "ba", "#", "…", "...", "\n", "\n\n", "的", "是", "，", "•a", "-b", "*c"]), max_size=60).map(
         " ".join

@@ -16,7 +16,7 @@ from pipelines.filters.limits import looser
 from pipelines.filters.profile_limits import CLEAN_PROSE
 from pipelines.filters.profiles import NEUTRAL, PROFILES
 from pipelines.filters.signals import SIGNALS
-from pipelines.filters.tables import build
+from pipelines.filters.tables import profile_tables
 from pipelines.text.words import split_words
 from schemas.recipe import RULE_SETS
 from tests.filters.helpers import chain_of, documents
@@ -54,7 +54,7 @@ def test_a_profile_is_something_that_the_rules_can_use(code: str) -> None:
 
 def test_stop_words_that_the_rules_see_as_several_words_are_refused() -> None:
     with pytest.raises(ValueError, match="the stop word 'two words' is no single word"):
-        build([dataclasses.replace(NEUTRAL, stop_words=frozenset({"two words"}))])
+        profile_tables([dataclasses.replace(NEUTRAL, stop_words=frozenset({"two words"}))])
 
 
 @pytest.mark.skipif(not PROSE.is_dir(), reason="the labelled prose is not there")

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from benchmarks.hostile import KINDS
 from pipelines.filters import c4, fineweb, gopher_quality, gopher_repetition
 from pipelines.filters.profiles import NEUTRAL, PROFILES
-from pipelines.filters.tables import build
+from pipelines.filters.tables import profile_tables
 from pipelines.text.words import split_on_space, split_words
 from schemas.recipe import C4
 from tests.filters import reference
 from tests.text.strategies import TEXTS, column, padded
 
 PROFILE_LIST = [NEUTRAL, PROFILES["en"], PROFILES["zh"]]
-TABLES = build(PROFILE_LIST)
+TABLES = profile_tables(PROFILE_LIST)
 Signals = npt.NDArray[np.float64]
 
 
@@ -185,7 +185,7 @@ def test_switches_of_c4_turn_its_cuts_off() -> None:
     ],
 )
 def test_sentences_are_counted_as_a_reader_would(line: str, profile: str, n: int) -> None:
-    tables = build([PROFILES[profile]])
+    tables = profile_tables([PROFILES[profile]])
     text = column([line])
     by_line = np.zeros(1), np.full(1, np.inf)
     _, signals = c4.clean(text, split_on_space(text), C4(), *by_line, np.zeros(1, np.int32), tables)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.filters.url import UrlRules, has_blocked_word, readable
-from pipelines.text.domains import Domains, covered, hosts_of, is_public_suffix, normal, read_domains
+from pipelines.text.domains import DomainList, covered, hosts_of, is_public_suffix, normal, read_domains
 from schemas.errors import RecipeError
 from schemas.recipe import Url
 from tests.filters.helpers import chain_of, documents, outcome
@@ -21,7 +21,7 @@ from tests.text.strategies import column
 LISTS = Path(__file__).parents[3] / "shared" / "data" / "lists"
 
 
-def in_blocked_domain(url: pa.Array, domains: Domains) -> npt.NDArray[np.bool_]:
+def in_blocked_domain(url: pa.Array, domains: DomainList) -> npt.NDArray[np.bool_]:
     return covered(hosts_of(url), domains) > 0
 
 

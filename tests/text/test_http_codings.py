@@ -10,7 +10,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.text.http_codings import TooLongError, UndecodableError, Undone, UnsupportedError, undo
+from pipelines.text.http_codings import TooLongError, UndecodableError, Undone, UnsupportedCodingError, undo
 
 brotli = pytest.importorskip("brotli")  # a requirement of FastWARC
 
@@ -119,6 +119,6 @@ def test_what_is_damaged_or_begins_with_nothing_to_show_is_refused(body: bytes, 
 
 
 def test_a_coding_that_browsers_do_not_undo_is_refused_by_name() -> None:
-    with pytest.raises(UnsupportedError, match="'compress'"):
+    with pytest.raises(UnsupportedCodingError, match="'compress'"):
         undo(b"\x1f\x9d\x90" + bytes(range(256)), "compress", LIMIT)
     assert undo(b"plain", "compress", LIMIT) == Undone(b"plain")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.filters.fasttext_sgd import fit
-from pipelines.filters.language import identify
+from pipelines.filters.identify import identify
 from pipelines.filters.limits import Languages
 from pipelines.filters.profiles import PROFILES
 from pipelines.text.labels import code_of, kept_labels, scripts_of, split_label

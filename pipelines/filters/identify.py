@@ -19,8 +19,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.filters import fasttext_predict
-from pipelines.filters.model import load, load_tree
-from pipelines.filters.plain_letters import INVISIBLE, STYLED, kinds_of_chars, plain
+from pipelines.filters.model import load_language_model, load_language_tree
+from pipelines.filters.plain_letters import INVISIBLE, STYLED, kinds_of_chars, to_plain_letters
 from pipelines.text.labels import UNKNOWN, scripts_of
 from pipelines.text.lines import class_of
 from pipelines.text.scripts import share_in_scripts
@@ -47,12 +47,12 @@ def identify(text: pa.Array, config: Language) -> tuple[pa.Array, pa.Array]:
     """
     if config.assume is not None:
         return pa.repeat(pa.scalar(config.assume, pa.large_string()), len(text)), pa.array(np.ones(len(text)))
-    return identify_samples(sample(text), config)
+    return identify_samples(sample_text(text), config)
 
 
 def identify_samples(samples: pa.Array, config: Language) -> tuple[pa.Array, pa.Array]:
     """What `identify` makes of rows that `sample` made."""
-    langs, scores = predict(samples, config)
+    langs, scores = predict_languages(samples, config)
     alien = is_alien(samples, langs)
     scores[alien] = 0
     return pa.array(np.where(alien, UNKNOWN, np.array(langs, object)), pa.large_string()), pa.array(scores)
@@ -64,12 +64,12 @@ def is_alien(samples: pa.Array, langs: list[str | None]) -> npt.NDArray[np.bool_
     return share_in_scripts(samples, np.array([written_in[label] for label in langs], np.int64)) < _LEAST_OWN
 
 
-def predict(samples: pa.Array, config: Language) -> tuple[list[str | None], npt.NDArray[np.float64]]:
+def predict_languages(samples: pa.Array, config: Language) -> tuple[list[str | None], npt.NDArray[np.float64]]:
     """What the model makes of each sample: (label without its prefix, score in [0, 1]); None and 0 for an empty one."""
-    tree = load_tree(config.model)
+    tree = load_language_tree(config.model)
     if tree is None:
-        return _predict_by_library(samples.to_pylist(), load(config.model))
-    numbers, likely = fasttext_predict.predict(samples, tree)
+        return _predict_by_library(samples.to_pylist(), load_language_model(config.model))
+    numbers, likely = fasttext_predict.predict_labels(samples, tree)
     langs = tree.labels.take(pa.array(numbers, mask=numbers < 0))
     return langs.to_pylist(), np.minimum(likely.astype(np.float64), 1.0)
 
@@ -88,7 +88,7 @@ def _predict_by_library(texts: list[str], model: Any) -> tuple[list[str | None],
     return langs, scores
 
 
-def sample(text: pa.Array) -> pa.Array:
+def sample_text(text: pa.Array) -> pa.Array:
     """What the model reads of every row, on one line: large_string.
 
     A text of up to N_WINDOWS x WINDOW_CHARS characters is read whole if its parts, equal in bytes, are no longer than a window.
@@ -100,7 +100,7 @@ def sample(text: pa.Array) -> pa.Array:
     out = np.empty(int(offsets[-1] - offsets[0]) + (N_WINDOWS + 1) * len(text), np.uint8)
     ends = np.zeros(len(offsets), np.int64)
     _sample(data, offsets, char_classes(), kinds_of_chars(), out, ends)
-    return plain(string_column(out[: ends[-1]].copy(), ends))
+    return to_plain_letters(string_column(out[: ends[-1]].copy(), ends))
 
 
 @numba.njit(cache=True, nogil=True)

@@ -13,7 +13,7 @@ from schemas.recipe import Recipe
 _TEXT = "The first line of a page that says little.\nThe second line says that it has come to an end, and that is all."
 
 
-def warm(recipe: Recipe) -> None:
+def precompile(recipe: Recipe) -> None:
     """Run one small document of each source through the chain.
 
     A language model or list of domains that is not there raises here, before anything is read.

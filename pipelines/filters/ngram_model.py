@@ -93,11 +93,11 @@ def models_of(config: Perplexity) -> dict[str, NgramModel]:
     """The models that the recipe names, by language."""
     if not config.models:
         raise ModelError(f'the rule set `perplexity` needs a model: set filters.perplexity.models.en = "en.arpa"; {_REMEDY}')
-    return {lang: load(path) for lang, path in config.models.items()}
+    return {lang: load_ngram_model(path) for lang, path in config.models.items()}
 
 
 @cached_by_file
-def load(path: str) -> NgramModel:
+def load_ngram_model(path: str) -> NgramModel:
     """The model in an ARPA file, loaded once per process; ModelError if it holds none."""
     if not Path(path).is_file() or Path(path).stat().st_size == 0:
         raise ModelError(f"filters.perplexity.models: there is no n-gram model at {path}; {_REMEDY}")
