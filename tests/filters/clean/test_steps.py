@@ -153,4 +153,4 @@ def test_no_step_is_the_default() -> None:
     assert recipes.load("fineweb").clean.steps == ()
     text = column(["a [1]"])
     assert run_steps(text, ())[0] is text
-    assert np.array_equal(clean(text, ())[1], np.zeros((0, 1)))
+    assert np.array_equal(run_steps(text, ())[1], np.zeros((0, 1)))
