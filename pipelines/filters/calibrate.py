@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.filters.signals import SIGNALS
+from pipelines.filters.registry import REGISTRY
+from pipelines.filters.verdict import signal_of
 from pipelines.text.labels import code_of
 
 QUANTILES: Final = (0.01, 0.05, 0.5, 0.95, 0.99)
@@ -63,7 +64,7 @@ class Calibration:
 
 def limits_of(rule_set: str, names: Sequence[str]) -> list[str]:
     """Those of a rule set's limits that act on a signal."""
-    return [name for name in names if name.startswith(("min_", "max_")) and name[4:] in SIGNALS[rule_set]]
+    return [name for name in names if signal_of(name) in REGISTRY[rule_set].signals]
 
 
 def propose_limits(signals: Mapping[str, Floats], now: Mapping[str, float], lang: str, keep: float) -> Calibration:
@@ -157,7 +158,7 @@ def _is_min(key: str) -> bool:
 
 def _signal(signals: Mapping[str, Floats], key: str) -> Floats:
     rule_set, name = key.split(".")
-    return signals[f"{rule_set}.{name[4:]}"]
+    return signals[f"{rule_set}.{signal_of(name)}"]
 
 
 def _fails(values: Floats, limit: float, *, is_min: bool) -> Mask:

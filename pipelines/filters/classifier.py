@@ -23,10 +23,9 @@ from pipelines.filters.model import open_classifier
 from pipelines.filters.normal import normalise
 from schemas.errors import InputError, ModelError
 from schemas.files import cached_by_file, whole_file
-from schemas.recipe import ClassifierTraining, Quality
-from schemas.sampling import draws, hash_ids, in_share
+from schemas.recipe import ClassifierTraining
+from schemas.sampling import hash_ids, in_share
 
-SIGNALS: Final = ("score", "pareto_margin")
 THRESHOLDS: Final = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.98)
 
 _PREFIX: Final = "__label__"
@@ -38,24 +37,9 @@ Floats = npt.NDArray[np.float64]
 # --- Scoring ---------------------------------------------------------------------------------------------------------
 
 
-def measure(text: pa.Array, doc_id: pa.Array, config: Quality, seed: int) -> Floats:
-    """SIGNALS of every row, float64[2, n]. A text without a word has score 0."""
-    score = probability(text, config.model, config.label, config.reads, "filters.quality")
-    return np.stack([score, pareto_margin(score, doc_id, config.pareto_alpha, seed)])
-
-
 def probability(text: pa.Array, model: str | None, label: str, reads: str, where: str) -> Floats:
     """float64 in [0, 1] per row: what a fastText classifier says of a label; 0 without a word. `where` is the recipe's section."""
     return _score(_model_input(text, reads), load_classifier(model, label, where), label)
-
-
-def pareto_margin(score: Floats, doc_id: pa.Array, alpha: float, seed: int) -> Floats:
-    """float64 per row: a draw from Pareto(alpha) less 1 - score. It is 0 or more with probability (2 - score)^-alpha.
-
-    The draw is numpy's pareto (the Lomax distribution), P(X > x) = (1 + x)^-alpha, by inversion of a uniform draw.
-    """
-    drawn: Floats = draws(hash_ids(doc_id, seed, "quality")) ** (-1 / alpha) - 1
-    return drawn - (1 - score)
 
 
 @cached_by_file

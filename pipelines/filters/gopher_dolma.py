@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.filters import gopher_quality, gopher_repetition
+from pipelines.filters.limits import Floats, Profiles
+from pipelines.filters.signals import NGRAM_0, QualitySignal, RepetitionSignal
 from pipelines.filters.tables import ProfileTables
 from pipelines.filters.word_ngrams import count_ngrams, keep_repeated, most_frequent_ngram
 from pipelines.text.hashing import hash_bytes, slot_of, table_size
@@ -22,29 +22,28 @@ from pipelines.text.view import text_view
 from pipelines.text.words import HAS_LETTER, Words
 
 
-def repetition(text: pa.Array, words: Words) -> npt.NDArray[np.float64]:
-    """The signals of gopher_repetition of every row, float64[13, n], from a large_string column and its `split_on_space`.
+def dolma_repetition(text: pa.Array, words: Words) -> Floats:
+    """REPETITION_SIGNALS of every row, float64[13, n], from a large_string column and its `split_on_space`.
 
     top_ngram: characters of the words of the most frequent n-gram times its count, over those of all words. dup_ngram: characters of
     all n-grams that occur more than once, over those of all n-grams.
     """
     data, offsets = text_view(text)
-    out = np.zeros((len(gopher_repetition.SIGNALS), len(text)))
-    _repetition(data, offsets, words.lengths, words.hashes, words.firsts, words.lasts, out)
+    out = np.zeros((len(RepetitionSignal), len(text)))
+    _repetition(data, offsets, words, out)
     return out
 
 
-def quality(text: pa.Array, words: Words, profile: npt.NDArray[np.int32], tables: ProfileTables) -> npt.NDArray[np.float64]:
-    """The signals of gopher_quality of every row, float64[8, n]; `words` are those of `split_on_space`.
+def dolma_quality(text: pa.Array, words: Words, profile: Profiles, tables: ProfileTables) -> Floats:
+    """QUALITY_SIGNALS of every row, float64[8, n]; `words` are those of `split_on_space`.
 
     mean_word_length is the median. hash_ratio is the share of words that hold `#` or U+2026, which Dolma limits as one;
     ellipsis_ratio that of words with U+2026. A mark that touches characters of a script without spaces counts as a word that holds it.
     Bullets are `*` and `-`, with nothing before them; a line ends in U+2026 or in no ellipsis. Stop words count with repeats.
     """
     data, offsets = text_view(text)
-    out = np.zeros((len(gopher_quality.SIGNALS), len(text)))
-    of_words = words.starts, words.ends, words.lengths, words.flags, words.hashes, words.firsts, words.lasts
-    _quality(data, offsets, *of_words, profile, tables.stop_words, out)
+    out = np.zeros((len(QualitySignal), len(text)))
+    _quality(data, offsets, words, profile, tables.stop_words, out)
     return out
 
 
@@ -76,7 +75,9 @@ def _repeated_lines(data, start, stop, keys, counts, slots):  # type: ignore[no-
 
 
 @numba.njit(cache=True, nogil=True)
-def _repetition(data, offsets, lengths, hashes, firsts, lasts, out):  # type: ignore[no-untyped-def]
+def _repetition(data, offsets, words, out):  # type: ignore[no-untyped-def]
+    """data uint8[m], offsets int64[n + 1], out float64[RepetitionSignal, n]."""
+    lengths, hashes, firsts, lasts = words.lengths, words.hashes, words.firsts, words.lasts
     most = 1
     for row in range(len(firsts)):
         most = max(most, count_breaks(data, offsets[row], offsets[row + 1]) + 1, lasts[row] - firsts[row])
@@ -97,8 +98,8 @@ def _repetition(data, offsets, lengths, hashes, firsts, lasts, out):  # type: ig
             places[i] = i
         n_chars = max(before[n_words], 1)
         n_lines, n_repeated, repeated_chars = _repeated_lines(data, offsets[row], offsets[row + 1], keys, counts, slots)
-        out[0, row] = n_repeated / n_lines
-        out[2, row] = repeated_chars / n_chars
+        out[RepetitionSignal.DUP_LINE_RATIO, row] = n_repeated / n_lines
+        out[RepetitionSignal.DUP_LINE_CHAR_RATIO, row] = repeated_chars / n_chars
         n_places = n_words
         for n in range(2, 11):
             if n_words < n:
@@ -106,7 +107,7 @@ def _repetition(data, offsets, lengths, hashes, firsts, lasts, out):  # type: ig
             n_places = count_ngrams(n, hashes, first, n_words, grams, places, n_places, keys, counts, slots)
             if n <= 4:
                 top, count = most_frequent_ngram(places, n_places, counts, slots)
-                out[2 + n, row] = (before[top + n] - before[top]) * count / n_chars
+                out[NGRAM_0 + n, row] = (before[top + n] - before[top]) * count / n_chars
             else:
                 all_chars = repeated = 0
                 for i in range(n_words - n + 1):
@@ -114,7 +115,7 @@ def _repetition(data, offsets, lengths, hashes, firsts, lasts, out):  # type: ig
                 for k in range(n_places):
                     if counts[slots[k]] > 1:
                         repeated += before[places[k] + n] - before[places[k]]
-                out[2 + n, row] = repeated / all_chars
+                out[NGRAM_0 + n, row] = repeated / all_chars
             n_places = keep_repeated(places, n_places, counts, slots)
 
 
@@ -139,9 +140,10 @@ def _median(lengths):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _quality(  # type: ignore[no-untyped-def]
-    data, offsets, starts, ends, lengths, flags, hashes, firsts, lasts, profile, stop_words, out
-):
+def _quality(data, offsets, words, profile, stop_words, out):  # type: ignore[no-untyped-def]
+    """data uint8[m], offsets int64[n + 1], profile int32[n], stop_words uint64[p, size], out float64[QualitySignal, n]."""
+    starts, ends, lengths, flags, hashes = words.starts, words.ends, words.lengths, words.flags, words.hashes
+    firsts, lasts = words.firsts, words.lasts
     for row in range(len(firsts)):
         start, stop = offsets[row], offsets[row + 1]
         if start == stop:
@@ -161,13 +163,13 @@ def _quality(  # type: ignore[no-untyped-def]
         n_hashes, n_ellipses = _symbols(data, at, stop)
         n_symbols += n_hashes + n_ellipses
         n_with_ellipsis += n_ellipses
-        out[0, row] = n_words
-        out[7, row] = n_stops
+        out[QualitySignal.WORDS, row] = n_words
+        out[QualitySignal.STOP_WORDS, row] = n_stops
         if n_words:
-            out[1, row] = _median(lengths[firsts[row] : lasts[row]])
-            out[2, row] = n_symbols / n_words
-            out[3, row] = n_with_ellipsis / n_words
-            out[6, row] = n_alpha / n_words
+            out[QualitySignal.MEAN_WORD_LENGTH, row] = _median(lengths[firsts[row] : lasts[row]])
+            out[QualitySignal.HASH_RATIO, row] = n_symbols / n_words
+            out[QualitySignal.ELLIPSIS_RATIO, row] = n_with_ellipsis / n_words
+            out[QualitySignal.ALPHA_WORD_RATIO, row] = n_alpha / n_words
         n_lines = n_bullets = n_ends = 0
         at = start
         while at <= stop:
@@ -176,5 +178,5 @@ def _quality(  # type: ignore[no-untyped-def]
             n_bullets += at < end and (data[at] == 0x2A or data[at] == 0x2D)
             n_ends += end - at >= 3 and data[end - 3] == 0xE2 and data[end - 2] == 0x80 and data[end - 1] == 0xA6
             at = end + 1
-        out[4, row] = n_bullets / n_lines
-        out[5, row] = n_ends / n_lines
+        out[QualitySignal.BULLET_LINE_RATIO, row] = n_bullets / n_lines
+        out[QualitySignal.ELLIPSIS_LINE_RATIO, row] = n_ends / n_lines

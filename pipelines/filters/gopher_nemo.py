@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.filters import gopher_quality, gopher_repetition
+from pipelines.filters.limits import Floats, Profiles
+from pipelines.filters.signals import NGRAM_0, QualitySignal, RepetitionSignal
 from pipelines.filters.tables import ProfileTables, is_one_of
 from pipelines.filters.word_ngrams import count_ngrams, keep_repeated, most_frequent_ngram
 from pipelines.text.hashing import hash_bytes, slot_of, table_size
@@ -41,31 +42,29 @@ _ELLIPSES: Final = _table(ELLIPSES)
 _BULLETS: Final = np.array([*map(ord, BULLETS), 0], np.uint32)
 
 
-def repetition(text: pa.Array, words: Words) -> npt.NDArray[np.float64]:
-    """The signals of gopher_repetition of every row, float64[13, n], from a large_string column and its `split_on_space`.
+def nemo_repetition(text: pa.Array, words: Words) -> Floats:
+    """REPETITION_SIGNALS of every row, float64[13, n], from a large_string column and its `split_on_space`.
 
     dup_line and dup_paragraph: the share of copies after the first, by number and by characters. top_ngram: characters of all places
     where the most frequent n-gram (of equals the first) stands in the text as a string. dup_ngram: characters of n-grams met before,
     with the spaces between words, each word counted once. Both are over the characters of the whole text.
     """
     data, offsets = text_view(text)
-    out = np.zeros((len(gopher_repetition.SIGNALS), len(text)))
-    of_words = words.starts, words.ends, words.lengths, words.hashes, words.firsts, words.lasts
-    _repetition(data, offsets, *of_words, char_classes(), out)
+    out = np.zeros((len(RepetitionSignal), len(text)))
+    _repetition(data, offsets, words, char_classes(), out)
     return out
 
 
-def quality(text: pa.Array, words: Words, profile: npt.NDArray[np.int32], tables: ProfileTables) -> npt.NDArray[np.float64]:
-    """The signals of gopher_quality of every row, float64[8, n]; `words` are those of `split_on_space`.
+def nemo_quality(text: pa.Array, words: Words, profile: Profiles, tables: ProfileTables) -> Floats:
+    """QUALITY_SIGNALS of every row, float64[8, n]; `words` are those of `split_on_space`.
 
     hash_ratio is the share of words that are an ellipsis, or runs of `#` for more than half of their characters, which NeMo limits as one;
     ellipsis_ratio that of ellipses alone. Lines are stripped. Bullets are round ones, no `-`; "read more" ends a line like an
     ellipsis. Stop words count with repeats. 0 divided by 0 is 0.
     """
     data, offsets = text_view(text)
-    out = np.zeros((len(gopher_quality.SIGNALS), len(text)))
-    of_words = words.starts, words.ends, words.lengths, words.flags, words.hashes, words.firsts, words.lasts
-    _quality(data, offsets, *of_words, profile, tables.stop_words, char_classes(), out)
+    out = np.zeros((len(QualitySignal), len(text)))
+    _quality(data, offsets, words, profile, tables.stop_words, char_classes(), out)
     return out
 
 
@@ -161,7 +160,9 @@ def _most(data, offsets, firsts, lasts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _repetition(data, offsets, starts, ends, lengths, hashes, firsts, lasts, classes, out):  # type: ignore[no-untyped-def]
+def _repetition(data, offsets, words, classes, out):  # type: ignore[no-untyped-def]
+    """data uint8[m], offsets int64[n + 1], classes uint8[TABLE_SIZE], out float64[RepetitionSignal, n]."""
+    starts, ends, lengths, hashes, firsts, lasts = words.starts, words.ends, words.lengths, words.hashes, words.firsts, words.lasts
     most, most_bytes = _most(data, offsets, firsts, lasts)
     keys = np.empty(table_size(most), np.uint64)
     counts = np.empty(len(keys), np.int32)
@@ -174,8 +175,8 @@ def _repetition(data, offsets, starts, ends, lengths, hashes, firsts, lasts, cla
         start, stop = offsets[row], offsets[row + 1]
         for by_paragraph in range(2):
             n, n_copies, n_chars, copied_chars = _copies(data, start, stop, by_paragraph == 1, keys, classes)
-            out[by_paragraph, row] = n_copies / n if n else 0.0
-            out[2 + by_paragraph, row] = copied_chars / n_chars if n_chars else 0.0
+            out[RepetitionSignal.DUP_LINE_RATIO + by_paragraph, row] = n_copies / n if n else 0.0
+            out[RepetitionSignal.DUP_LINE_CHAR_RATIO + by_paragraph, row] = copied_chars / n_chars if n_chars else 0.0
         first = firsts[row]
         n_words = lasts[row] - first
         n_chars = count_chars(data, start, stop)
@@ -188,16 +189,16 @@ def _repetition(data, offsets, starts, ends, lengths, hashes, firsts, lasts, cla
         n_places = n_words
         for n in range(2, 11):
             if n_words < n:
-                out[2 + n, row] = 1.0
+                out[NGRAM_0 + n, row] = 1.0
                 continue
             n_places = count_ngrams(n, hashes, first, n_words, grams, places, n_places, keys, counts, slots)
             if n <= 4:
                 top, _ = most_frequent_ngram(places, n_places, counts, slots)
                 size = _join(data, starts, ends, first + top, n, classes, needle)
                 n_found = _occurrences(data, start, stop, needle, size, fallback)
-                out[2 + n, row] = n_found * count_chars(needle, 0, size) / n_chars
+                out[NGRAM_0 + n, row] = n_found * count_chars(needle, 0, size) / n_chars
             else:
-                out[2 + n, row] = _met_before(n, places, n_places, counts, slots, chars, gaps) / n_chars
+                out[NGRAM_0 + n, row] = _met_before(n, places, n_places, counts, slots, chars, gaps) / n_chars
             n_places = keep_repeated(places, n_places, counts, slots)
 
 
@@ -285,9 +286,10 @@ def _ellipses_between(data, at, end):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _quality(  # type: ignore[no-untyped-def]
-    data, offsets, starts, ends, lengths, flags, hashes, firsts, lasts, profile, stop_words, classes, out
-):
+def _quality(data, offsets, words, profile, stop_words, classes, out):  # type: ignore[no-untyped-def]
+    """data uint8[m], offsets int64[n + 1], profile int32[n], stop_words uint64[p, size], out float64[QualitySignal, n]."""
+    starts, ends, lengths, flags, hashes = words.starts, words.ends, words.lengths, words.flags, words.hashes
+    firsts, lasts = words.firsts, words.lasts
     for row in range(len(firsts)):
         start, stop = offsets[row], offsets[row + 1]
         stops = stop_words[profile[row]]
@@ -302,13 +304,13 @@ def _quality(  # type: ignore[no-untyped-def]
             n_stops += stops[slot_of(stops, hashes[i])] == hashes[i]
             at = ends[i]
         n_ellipses += _ellipses_between(data, at, stop)
-        out[0, row] = n_words
-        out[7, row] = n_stops
+        out[QualitySignal.WORDS, row] = n_words
+        out[QualitySignal.STOP_WORDS, row] = n_stops
         if n_words:
-            out[1, row] = n_chars / n_words
-            out[2, row] = (n_hashes + n_ellipses) / n_words
-            out[3, row] = n_ellipses / n_words
-            out[6, row] = n_alpha / n_words
+            out[QualitySignal.MEAN_WORD_LENGTH, row] = n_chars / n_words
+            out[QualitySignal.HASH_RATIO, row] = (n_hashes + n_ellipses) / n_words
+            out[QualitySignal.ELLIPSIS_RATIO, row] = n_ellipses / n_words
+            out[QualitySignal.ALPHA_WORD_RATIO, row] = n_alpha / n_words
         n_lines = n_bullets = n_ends = 0
         at = start
         while at < stop:
@@ -321,5 +323,5 @@ def _quality(  # type: ignore[no-untyped-def]
             n_bullets += is_one_of(decode(data, first)[0], _BULLETS)
             n_ends += _ends_in_ellipsis(data, first, last)
         if n_lines:
-            out[4, row] = n_bullets / n_lines
-            out[5, row] = n_ends / n_lines
+            out[QualitySignal.BULLET_LINE_RATIO, row] = n_bullets / n_lines
+            out[QualitySignal.ELLIPSIS_LINE_RATIO, row] = n_ends / n_lines

@@ -13,45 +13,35 @@ from typing import Final
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.filters.gopher_dolma import dolma_repetition
+from pipelines.filters.gopher_nemo import nemo_repetition
+from pipelines.filters.limits import Floats
+from pipelines.filters.pending import PendingRows
+from pipelines.filters.rule_set import RuleContext, RuleSet
+from pipelines.filters.signals import NGRAM_0, REPETITION_SIGNALS, RepetitionSignal
 from pipelines.text.hashing import append_hash, hash_bytes, slot_of, table_size
 from pipelines.text.lines import count_breaks, count_chars, strip
 from pipelines.text.unicode import char_classes
 from pipelines.text.view import text_view
-from pipelines.text.words import Words
-
-SIGNALS: Final = (
-    "dup_line_ratio",
-    "dup_paragraph_ratio",
-    "dup_line_char_ratio",
-    "dup_paragraph_char_ratio",
-    "top_2gram_ratio",
-    "top_3gram_ratio",
-    "top_4gram_ratio",
-    "dup_5gram_ratio",
-    "dup_6gram_ratio",
-    "dup_7gram_ratio",
-    "dup_8gram_ratio",
-    "dup_9gram_ratio",
-    "dup_10gram_ratio",
-)
+from pipelines.text.words import Words, split_on_space
+from schemas.recipe import GopherRepetition
 
 MOST_KEYS: Final = 1 << 21
 """Places of the table that n-grams are looked up in: 24 MiB. A text of more than a million words is gone through in parts."""
 
 
-def measure(text: pa.Array, words: Words) -> npt.NDArray[np.float64]:
-    """SIGNALS of every row, float64[13, n], from a large_string column and its `split_words`.
+def repetition_signals(text: pa.Array, words: Words) -> Floats:
+    """REPETITION_SIGNALS of every row, float64[13, n], from a large_string column and its `split_words`.
 
     top_ngram: characters of the most frequent n-gram, joined by single spaces, times its count; of equally frequent
     ones the first in the text. dup_ngram: walking the words, an n-gram met before adds its characters and the walk
     goes on behind it; any other moves the walk one word on.
     """
     data, offsets = text_view(text)
-    out = np.zeros((len(SIGNALS), len(text)))
-    _measure(data, offsets, words.lengths, words.hashes, words.firsts, words.lasts, char_classes(), MOST_KEYS, out)
+    out = np.zeros((len(RepetitionSignal), len(text)))
+    _measure_repetition(data, offsets, words, char_classes(), MOST_KEYS, out)
     return out
 
 
@@ -217,7 +207,9 @@ def _measure_ngrams(hashes, lengths, n_chars, keys, counts, grams, places, names
 
 
 @numba.njit(cache=True, nogil=True)
-def _measure(data, offsets, lengths, hashes, firsts, lasts, classes, most_keys, out):  # type: ignore[no-untyped-def]
+def _measure_repetition(data, offsets, words, classes, most_keys, out):  # type: ignore[no-untyped-def]
+    """data uint8[m], offsets int64[n + 1], classes uint8[TABLE_SIZE], out float64[RepetitionSignal, n]."""
+    lengths, hashes, firsts, lasts = words.lengths, words.hashes, words.firsts, words.lasts
     most_lines, most_words = _most_lines_and_words(data, offsets, firsts, lasts)
     keys = np.empty(max(table_size(most_lines), min(table_size(most_words), most_keys)), np.uint64)
     breaks = np.empty(most_lines + 1, np.int64)
@@ -233,17 +225,29 @@ def _measure(data, offsets, lengths, hashes, firsts, lasts, classes, most_keys, 
         table = keys[: table_size(n_breaks + 1)]
         table[:] = 0
         n, n_dup, dup_chars = _duplicates(data, offsets[row], offsets[row + 1], breaks, 1, table)
-        out[0, row] = n_dup / n
-        out[2, row] = dup_chars / n_chars
+        out[RepetitionSignal.DUP_LINE_RATIO, row] = n_dup / n
+        out[RepetitionSignal.DUP_LINE_CHAR_RATIO, row] = dup_chars / n_chars
         start, end = strip(data, offsets[row], offsets[row + 1], classes)
         table[:] = 0
         n, n_dup, dup_chars = _duplicates(data, start, end, breaks, 2, table)
-        out[1, row] = n_dup / n
-        out[3, row] = dup_chars / n_chars
+        out[RepetitionSignal.DUP_PARAGRAPH_RATIO, row] = n_dup / n
+        out[RepetitionSignal.DUP_PARAGRAPH_CHAR_RATIO, row] = dup_chars / n_chars
 
         first, last = firsts[row], lasts[row]
         if last - first < 2:
             continue
         ngrams[:] = 0
         _measure_ngrams(hashes[first:last], lengths[first:last], n_chars, keys, counts, grams, places, names, ngrams)
-        out[4:, row] = ngrams[2:]
+        out[NGRAM_0 + 2 :, row] = ngrams[2:]
+
+
+def _measure(pending: PendingRows, context: RuleContext) -> Floats:
+    variant = context.filters.gopher_repetition.variant
+    if variant == "dolma":
+        return dolma_repetition(pending.text, split_on_space(pending.text, places=False))
+    if variant == "nemo":
+        return nemo_repetition(pending.text, split_on_space(pending.text))
+    return repetition_signals(pending.text, pending.words)
+
+
+RULE_SET = RuleSet(name="gopher_repetition", config=GopherRepetition, signals=REPETITION_SIGNALS, measure=_measure)

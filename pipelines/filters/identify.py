@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.filters import fasttext_predict
+from pipelines.filters.function_words import count_function_words
 from pipelines.filters.model import load_language_model, load_language_tree
 from pipelines.filters.plain_letters import INVISIBLE, STYLED, kinds_of_chars, to_plain_letters
 from pipelines.text.labels import UNKNOWN, scripts_of
@@ -29,6 +30,11 @@ from pipelines.text.view import text_view
 from schemas.buffers import string_column
 from schemas.recipe import Language
 
+LANGUAGE_FIELDS: Final = (
+    pa.field("lang", pa.large_string()),
+    pa.field("lang_score", pa.float64()),
+    pa.field("lang_words", pa.float64()),  # count_function_words: confirms a language of low score
+)
 N_WINDOWS: Final = 5
 WINDOW_CHARS: Final = 200
 
@@ -56,6 +62,15 @@ def identify_samples(samples: pa.Array, config: Language) -> tuple[pa.Array, pa.
     alien = is_alien(samples, langs)
     scores[alien] = 0
     return pa.array(np.where(alien, UNKNOWN, np.array(langs, object)), pa.large_string()), pa.array(scores)
+
+
+def language_columns(text: pa.Array, config: Language) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """LANGUAGE_FIELDS of every row of a large_string column. With `assume` no words are counted."""
+    if config.assume is not None:
+        return *identify(text, config), pa.nulls(len(text), pa.float64())
+    samples = sample_text(text)
+    lang, score = identify_samples(samples, config)
+    return lang, score, count_function_words(samples, lang, score)
 
 
 def is_alien(samples: pa.Array, langs: list[str | None]) -> npt.NDArray[np.bool_]:

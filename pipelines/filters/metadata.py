@@ -9,22 +9,22 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from pipelines.filters.limits import Profiles
+from pipelines.filters.rule_set import RuleContext, RuleSet
+from pipelines.filters.verdict import Mask, RuleOutcome, Verdict
 from pipelines.text.domains import hosts_of
 from pipelines.text.lists import all_lines
 from schemas.files import cached_by_file
 from schemas.recipe import Metadata
 
-Fails = npt.NDArray[np.bool_]
-Values = npt.NDArray[np.float64]
 COLUMNS: Final = ("fetched_at", "licence", "meta")
 
 
-def judge(documents: pa.RecordBatch, config: Metadata) -> Iterator[tuple[str, Fails, Values, float]]:
-    """(rule, which rows fail, their values, the limit) for each rule that is set; NaN where there is no number.
+def metadata_outcomes(documents: pa.RecordBatch, config: Metadata) -> Iterator[RuleOutcome]:
+    """The outcome of each rule that is set.
 
     Rules are named after their setting and key: "metadata.min.score".
     """
@@ -77,7 +77,14 @@ def _value(meta: pl.Series, key: str) -> pl.Series:
     return meta.cast(pl.String).str.json_path_match(f"$['{key}']")
 
 
-def _not(holds: pl.Series) -> Fails:
+def _not(holds: pl.Series) -> Mask:
     """Where it does not hold; nothing holds of a null."""
-    found: Fails = ~holds.fill_null(False).to_numpy()
+    found: Mask = ~holds.fill_null(False).to_numpy()
     return found
+
+
+def _judge(documents: pa.RecordBatch, profile: Profiles, context: RuleContext) -> Verdict:
+    return Verdict.of(metadata_outcomes(documents, context.filters.metadata), documents.num_rows)
+
+
+RULE_SET = RuleSet(name="metadata", config=Metadata, judge=_judge, needs_language=False)

@@ -19,21 +19,15 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.filters.ngram_counts import MARKS
-from pipelines.filters.normal import normalise
 from pipelines.text.hashing import append_hash, hash_bytes, slot_of, table_size
-from pipelines.text.labels import code_of
 from pipelines.text.view import text_view
 from pipelines.text.vocabulary import word_end
 from schemas.errors import ModelError
 from schemas.files import cached_by_file
-from schemas.recipe import Perplexity
-
-SIGNALS: Final = ("perplexity", "bucket")
-HEAD, MIDDLE, TAIL = 0, 1, 2
 
 _NO_UNK: Final = -100.0  # log10 of the probability of <unk> where a model gives none, as in KenLM
 _ZERO: Final = np.uint64(0)
-_REMEDY: Final = "`python run_pipeline.py train-ngrams` makes such a file"
+REMEDY: Final = "`python run_pipeline.py train-ngrams` makes such a file"
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,33 +45,6 @@ class NgramModel:
     """Hashes of <unk>, <s> and </s>."""
 
 
-def measure(text: pa.Array, lang: pa.Array, config: Perplexity) -> Floats:
-    """SIGNALS of every row, float64[2, n].
-
-    NaN: no perplexity without a model or a word; no bucket without cut-offs.
-    """
-    models = models_of(config)
-    encoded = lang.dictionary_encode()
-    rows_of = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    signals = np.full((len(SIGNALS), len(text)), np.nan)
-    for number, label in enumerate(encoded.dictionary.to_pylist()):
-        key = label if label in models else code_of(label)
-        if key not in models:
-            continue
-        rows = np.flatnonzero(rows_of == number)
-        signals[0, rows] = perplexity(normalise(text.take(pa.array(rows)), zero_digits=config.zero_digits), models[key])
-        if key in config.cutoffs:
-            signals[1, rows] = buckets(signals[0, rows], config.cutoffs[key])
-    return signals
-
-
-def buckets(perplexities: Floats, cutoffs: tuple[float, float]) -> Floats:
-    """HEAD below the first cut-off, MIDDLE below the second, TAIL from there on; NaN of NaN."""
-    found = np.searchsorted(np.array(cutoffs), perplexities, side="right").astype(np.float64)
-    found[np.isnan(perplexities)] = np.nan
-    return found
-
-
 def perplexity(lines: pa.Array, model: NgramModel) -> Floats:
     """float64 per row of a column as `normalise` writes it; NaN where there is no word."""
     data, offsets = text_view(lines)
@@ -89,22 +56,15 @@ def perplexity(lines: pa.Array, model: NgramModel) -> Floats:
 # --- Loading ---------------------------------------------------------------------------------------------------------
 
 
-def models_of(config: Perplexity) -> dict[str, NgramModel]:
-    """The models that the recipe names, by language."""
-    if not config.models:
-        raise ModelError(f'the rule set `perplexity` needs a model: set filters.perplexity.models.en = "en.arpa"; {_REMEDY}')
-    return {lang: load_ngram_model(path) for lang, path in config.models.items()}
-
-
 @cached_by_file
 def load_ngram_model(path: str) -> NgramModel:
     """The model in an ARPA file, loaded once per process; ModelError if it holds none."""
     if not Path(path).is_file() or Path(path).stat().st_size == 0:
-        raise ModelError(f"filters.perplexity.models: there is no n-gram model at {path}; {_REMEDY}")
+        raise ModelError(f"filters.perplexity.models: there is no n-gram model at {path}; {REMEDY}")
     with Path(path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         head = re.match(rb"\s*\\data\\\s+((?:ngram \d+=\d+\s+)+)", content)
         if head is None:
-            raise ModelError(f"{path} is no ARPA file: it does not begin with \\data\\ and its counts; {_REMEDY}")
+            raise ModelError(f"{path} is no ARPA file: it does not begin with \\data\\ and its counts; {REMEDY}")
         counts = [int(count) for count in re.findall(rb"=(\d+)", head[1])]
         del head
         size = table_size(sum(counts) + 1)

@@ -1,4 +1,4 @@
-"""Compiling every kernel of a recipe's chain before the work starts, so that workers find them in numba's cache."""
+"""Compiles every kernel of a recipe's chain before the work starts, so that workers find them in numba's cache."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TEXT = "The first line of a page that says little.\nThe second line says that i
 def precompile(recipe: Recipe) -> None:
     """Run one small document of each source through the chain.
 
-    A language model or list of domains that is not there raises here, before anything is read.
+    A missing language model or list of domains raises here, before the run reads anything.
     """
     FilterChain.of(recipe).measure(pa.RecordBatch.from_pylist([_document(source) for source in recipe.sources], DOCUMENT))
 

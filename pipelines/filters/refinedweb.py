@@ -13,6 +13,9 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from pipelines.filters.limits import Floats
+from pipelines.filters.pending import PendingRows
+from pipelines.filters.rule_set import RuleContext, RuleSet
 from pipelines.text.words import split_on_space
 from schemas.recipe import RefinedWeb
 
@@ -26,9 +29,7 @@ _COUNTER: Final = (
 _CALLS: Final = r"(?i)^sign[- ]?in\b|\bread more(?:\.\.\.|…)\s*$|\bitems in cart\b"
 
 
-def clean(
-    text: pa.Array, config: RefinedWeb, min_line_words: npt.NDArray[np.float64], max_line_upper_ratio: npt.NDArray[np.float64]
-) -> tuple[pa.Array, npt.NDArray[np.float64]]:
+def correct_lines(text: pa.Array, config: RefinedWeb, min_line_words: Floats, max_line_upper_ratio: Floats) -> tuple[pa.Array, Floats]:
     """The large_string column without what was cut, and SIGNALS of every row, float64[6, n].
 
     The limits on lines are given by row, infinite where off. cut_word_ratio is the share of the row's words (between white space; a
@@ -77,3 +78,13 @@ def _edited(config: RefinedWeb) -> pl.Expr:
     short = pl.col("line").str.count_matches(r"\S+") <= _EDITED_WORDS
     cut = pl.col("line").str.replace_all(_CALLS, "").str.strip_chars()
     return pl.when(short & config.edit_lines).then(cut).otherwise(pl.col("line"))
+
+
+def _measure(pending: PendingRows, context: RuleContext) -> Floats:
+    min_words, max_upper = (context.limit(f"refinedweb.{name}", pending.profile) for name in ("min_line_words", "max_line_upper_ratio"))
+    text, signals = correct_lines(pending.text, context.filters.refinedweb, min_words, max_upper)
+    pending.set_text(text)
+    return signals
+
+
+RULE_SET = RuleSet(name="refinedweb", config=RefinedWeb, signals=SIGNALS, measure=_measure)

@@ -13,13 +13,16 @@ import pyarrow as pa
 
 from pipelines.filters.bad_words import WordAutomaton, count_listed, read_list
 from pipelines.filters.classifier import probability
+from pipelines.filters.limits import Floats
+from pipelines.filters.pending import PendingRows
+from pipelines.filters.rule_set import RuleContext, RuleSet
 from pipelines.text.labels import code_of
 from schemas.recipe import ANY_LANGUAGE, Safety
 
 SIGNALS: Final = ("flagged_words", "flagged_word_ratio", "score")
 
 
-def measure(text: pa.Array, lang: pa.Array, config: Safety) -> npt.NDArray[np.float64]:
+def safety_signals(text: pa.Array, lang: pa.Array, config: Safety) -> Floats:
     """SIGNALS of every row, float64[3, n].
 
     `flagged_words` counts places, the ratio is that of the words there to all words; both are 0 where no list is for the language.
@@ -51,3 +54,10 @@ def flagged(text: pa.Array, lang: pa.Array, config: Safety) -> npt.NDArray[np.in
 def word_automata(config: Safety) -> dict[str, WordAutomaton]:
     """The lists that the recipe names, by language; RecipeError if one cannot be read."""
     return {lang: read_list(path, config.allow, f"filters.safety.words.{lang}") for lang, path in config.words.items()}
+
+
+def _measure(pending: PendingRows, context: RuleContext) -> Floats:
+    return safety_signals(pending.text, pending.column("lang"), context.filters.safety)
+
+
+RULE_SET = RuleSet(name="safety", config=Safety, signals=SIGNALS, measure=_measure)

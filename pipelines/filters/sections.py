@@ -10,10 +10,12 @@ import functools
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from pipelines.filters.limits import Floats
+from pipelines.filters.pending import PendingRows
+from pipelines.filters.rule_set import RuleContext, RuleSet
 from pipelines.text.words import split_words
 from schemas.errors import RecipeError
 from schemas.recipe import Sections
@@ -21,7 +23,7 @@ from schemas.recipe import Sections
 SIGNALS: Final = ("tokens", "found")
 
 
-def measure(text: pa.Array, meta: pa.Array, config: Sections) -> npt.NDArray[np.float64]:
+def section_signals(text: pa.Array, meta: pa.Array, config: Sections) -> Floats:
     """SIGNALS of every row, float64[2, n], from the text and the JSON of `meta`, both large_string; 0 where there is no section."""
     section = pl.Series([None] * len(text), dtype=pl.String)
     if config.key is not None:
@@ -45,3 +47,10 @@ def pattern(heading: str, next_heading: str | None) -> str:
         except pl.exceptions.ComputeError as error:
             raise RecipeError(f"filters.sections.{key} = {part!r}: not a regular expression: {error}") from error
     return whole
+
+
+def _measure(pending: PendingRows, context: RuleContext) -> Floats:
+    return section_signals(pending.text, pending.column("meta"), context.filters.sections)
+
+
+RULE_SET = RuleSet(name="sections", config=Sections, signals=SIGNALS, measure=_measure, needs_language=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -15,18 +15,17 @@ from pipelines.text.hashing import slot_of, table_size
 from pipelines.text.words import split_words
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileTables:
-    """Row p belongs to profile p."""
+class ProfileTables(NamedTuple):
+    """Language profiles for kernels to take as they are. Row p belongs to profile p."""
 
     stop_words: npt.NDArray[np.uint64]
     """[p, size]: an open-addressing table of word hashes."""
     sentence_ends: npt.NDArray[np.uint32]
-    """[p, k]: code points, zeros behind."""
+    """[p, k]: code points, then zeros."""
     line_ends: npt.NDArray[np.uint32]
-    """[p, k]: code points, zeros behind."""
+    """[p, k]: code points, then zeros."""
     terminal_punctuation: npt.NDArray[np.uint32]
-    """[p, k]: code points, zeros behind."""
+    """[p, k]: code points, then zeros."""
     short_line_scale: npt.NDArray[np.float64]
     """[p]"""
     char_ngram: npt.NDArray[np.int64]
@@ -40,7 +39,7 @@ def profile_tables(profiles: Sequence[LanguageProfile]) -> ProfileTables:
     listed = [(number, word) for number, profile in enumerate(profiles) for word in sorted(profile.stop_words)]
     words = split_words(pa.array([word for _, word in listed], pa.large_string()))
     if broken := [word for (_, word), count in zip(listed, words.counts, strict=True) if count != 1]:
-        raise ValueError(f"the stop word {broken[0]!r} is no single word of its text")
+        raise ValueError(f"the stop word {broken[0]!r} is not a single word")
     for (number, _), key in zip(listed, words.hashes, strict=True):
         stop_words[number, slot_of(stop_words[number], key)] = key
     return ProfileTables(
@@ -61,7 +60,7 @@ def _code_points(texts: Iterable[str]) -> npt.NDArray[np.uint32]:
 
 @numba.njit(cache=True, nogil=True)
 def is_one_of(code: int, code_points: npt.NDArray[np.uint32]) -> bool:
-    """Whether a code point stands in one row of a table."""
+    """Whether a row of a table contains the code point."""
     for one in code_points:
         if one == 0:
             return False

@@ -14,19 +14,18 @@ from typing import Final
 from urllib.parse import unquote
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from pipelines.filters.limits import Floats, Profiles
+from pipelines.filters.rule_set import RuleContext, RuleSet
+from pipelines.filters.verdict import Mask, RuleOutcome, Verdict
 from pipelines.text.domains import DomainList, covered, hosts_of, read_domains
 from pipelines.text.lists import read_lines
 from pipelines.text.unicode import TABLE_SIZE, UNSPACED, char_classes
 from schemas.errors import RecipeError
 from schemas.files import cached_by_file
-from schemas.recipe import Url
-
-Mask = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
+from schemas.recipe import Filters, Url
 
 _WORD: Final = r"[\p{L}\p{M}\p{N}]+"
 _NO_LETTERS: Final = r"[\s!-/:-@\[-`{-~]"  # white space and ASCII punctuation, which no word of a URL holds
@@ -61,7 +60,7 @@ class UrlRules:
             domains("keep_domains"),
             _any_word(config.block_words),
             None if config.hard_words is None else read_words(config.hard_words, "hard_words"),
-            () if config.subwords is None else tuple(word for word, _ in _weighted(config.subwords, "subwords", weights=False)),
+            () if config.subwords is None else read_subwords(config.subwords),
             None if config.soft_words is None else read_words(config.soft_words, "soft_words"),
             config.soft_score,
         )
@@ -77,8 +76,8 @@ class ScoredWords:
     """The same for those of scripts without spaces."""
 
 
-def judge(url: pa.Array, rules: UrlRules) -> Iterator[tuple[str, Mask, Floats, float]]:
-    """(rule, which rows fail, their values, the limit) for each rule that is set; NaN where there is no number.
+def url_outcomes(url: pa.Array, rules: UrlRules) -> Iterator[RuleOutcome]:
+    """The outcome of each rule that is set, on a large_string column.
 
     A null URL fails keep_domains alone.
     """
@@ -158,6 +157,12 @@ def read_words(path: str, key: str) -> ScoredWords:
     return ScoredWords(frames[0], frames[1])
 
 
+@cached_by_file
+def read_subwords(path: str) -> tuple[str, ...]:
+    """The words in the file, one a line."""
+    return tuple(word for word, _ in _weighted(path, "subwords", weights=False))
+
+
 def _weighted(path: str, key: str, *, weights: bool) -> list[tuple[str, float]]:
     found = []
     for number, line in read_lines(path, f"filters.url.{key}", "words"):
@@ -183,3 +188,15 @@ def _any_word(words: tuple[str, ...]) -> str | None:
     if not all(word.strip() for word in words):
         raise RecipeError(f"filters.url.block_words = {list(words)!r}: an empty word stands in every URL; leave it out")
     return rf"(?i)(?:^|\P{{L}})(?:{'|'.join(map(re.escape, words))})(?:\P{{L}}|$)"
+
+
+def _check(filters: Filters) -> UrlRules:
+    return UrlRules.of(filters.url)
+
+
+def _judge(documents: pa.RecordBatch, profile: Profiles, context: RuleContext) -> Verdict:
+    rules = UrlRules.of(context.filters.url)  # each list is read once per process, as long as its file stays the same
+    return Verdict.of(url_outcomes(documents.column("url"), rules), documents.num_rows)
+
+
+RULE_SET = RuleSet(name="url", config=Url, judge=_judge, check=_check, needs_language=False)

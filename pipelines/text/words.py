@@ -10,8 +10,7 @@ In both, a character of a script written without spaces is a word by itself, wit
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numba
 import numpy as np
@@ -40,9 +39,8 @@ Places = npt.NDArray[np.signedinteger[Any]]
 """Bytes in a text buffer: int32 unless it has 2 GiB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """Words of a column: row i has those from `firsts[i]` up to `lasts[i]`."""
+class Words(NamedTuple):
+    """Words of a column, for kernels to take as they are: row i has those from `firsts[i]` up to `lasts[i]`."""
 
     firsts: npt.NDArray[np.int64]
     lasts: npt.NDArray[np.int64]
@@ -52,6 +50,7 @@ class Words:
     lengths: npt.NDArray[np.uint32]
     """Code points."""
     flags: npt.NDArray[np.uint8]
+    """HAS_LETTER and PUNCTUATION_ONLY."""
     hashes: npt.NDArray[np.uint64]
 
     @property
@@ -61,7 +60,7 @@ class Words:
 
     def take(self, rows: npt.NDArray[Any]) -> Words:
         """The words of some rows, by number or mask; nothing but the bounds is copied."""
-        return replace(self, firsts=self.firsts[rows], lasts=self.lasts[rows])
+        return self._replace(firsts=self.firsts[rows], lasts=self.lasts[rows])
 
 
 def split_words(text: pa.Array, *, places: bool = True, hashes: bool = True) -> Words:

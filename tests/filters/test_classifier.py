@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from pipelines.commands.train import train_classifier
 from pipelines.filters import classifier
-from pipelines.filters.classifier import figures, labelled, measure, pareto_margin, sampled
+from pipelines.filters.classifier import figures, labelled, sampled
+from pipelines.filters.quality import classifier_signals, pareto_margin
 from schemas.errors import InputError, ModelError, RecipeError
 from schemas.recipe import ClassifierTraining, Quality, section
 from tests.filters.helpers import chain_of, documents, outcome
@@ -48,7 +49,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def scores(model: str, texts: pa.Array) -> list[float]:
     ids = pa.array([i.to_bytes(16, "big") for i in range(len(texts))], pa.binary(16))
-    found: list[float] = measure(texts, ids, Quality(model=model), 0)[0].tolist()
+    found: list[float] = classifier_signals(texts, ids, Quality(model=model), 0)[0].tolist()
     return found
 
 

@@ -64,8 +64,8 @@ def test_words_confirm_a_language_at_the_default_limit_alone(settings: dict[str,
     batch = documents([SWAHILI]).append_column("lang", pa.array(["sw"], pa.large_string())).append_column("lang_score", pa.array([0.4]))
     batch = batch.append_column("lang_words", n_words).append_column("language.mixed_line_ratio", pa.array([float("nan")]))
     assert chain.decider.dropped(batch).column("reason").to_pylist() == ([reason] if reason else [])
-    number = chain.languages.profile(batch.column("lang"), batch.column("lang_score").to_numpy(), n_words)
-    assert number.tolist() == [chain.languages.numbers["und" if "filters.limits" in settings else "sw"]]
+    number = chain.context.languages.profile(batch.column("lang"), batch.column("lang_score").to_numpy(), n_words)
+    assert number.tolist() == [chain.context.languages.numbers["und" if "filters.limits" in settings else "sw"]]
 
 
 def test_a_pool_that_was_written_without_the_column_is_judged_by_scores() -> None:

@@ -17,12 +17,13 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.commands.train_ngram_model import perplexities, train_ngrams
+from pipelines.commands.train import perplexities, train_ngrams
 from pipelines.filters import ngram_model
 from pipelines.filters.ngram_counts import MARKS, count_windows, count_words, merge_ngram_counts
-from pipelines.filters.ngram_model import buckets, load_ngram_model, perplexity
+from pipelines.filters.ngram_model import load_ngram_model, perplexity
 from pipelines.filters.ngram_train import FALLBACK, NgramEstimate, discounts_of, train_ngram_model
 from pipelines.filters.normal import normalise
+from pipelines.filters.perplexity import buckets
 from pipelines.text.vocabulary import WordNumbers
 from schemas.errors import InputError, ModelError, RecipeError
 from schemas.recipe import NgramTraining
