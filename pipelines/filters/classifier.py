@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.filters.fasttext_sgd import fit
-from pipelines.filters.model import open_classifier
+from pipelines.filters.model import FasttextClassifier, open_classifier
 from pipelines.filters.normal import normalise
 from schemas.errors import InputError, ModelError
 from schemas.files import cached_by_file, whole_file
@@ -43,7 +43,7 @@ def probability(text: pa.Array, model: str | None, label: str, reads: str, where
 
 
 @cached_by_file
-def load_classifier(model: str | None, label: str, where: str = "filters.quality") -> Any:
+def load_classifier(model: str | None, label: str, where: str = "filters.quality") -> FasttextClassifier:
     """The fastText classifier at that path, loaded once per process; ModelError if it is not there or lacks the label."""
     if model is None:
         raise ModelError(f"{where}.model is not given, and its rule set needs one: {_REMEDY}")
@@ -62,7 +62,7 @@ def _model_input(text: pa.Array, reads: str) -> pa.Array:
     return pc.replace_substring(lines, _PREFIX, "label")
 
 
-def _score(lines: pa.Array, model: Any, label: str) -> Floats:
+def _score(lines: pa.Array, model: FasttextClassifier, label: str) -> Floats:
     """float64 in [0, 1] per line: the probability of the label."""
     score = np.zeros(len(lines))
     rows = [(row, line) for row, line in enumerate(lines.to_pylist()) if line and not line.isspace()]
@@ -142,7 +142,7 @@ def fit_classifier(documents: pl.DataFrame, config: ClassifierTraining, path: Pa
     )
 
 
-def _fit(documents: pl.DataFrame, config: ClassifierTraining) -> Any:
+def _fit(documents: pl.DataFrame, config: ClassifierTraining) -> FasttextClassifier:
     # Lines end in the word by which fastText marks the end of a line, and which it adds to every text that it scores.
     lines = documents.select(pl.col("line") + pl.lit(" </s>"))["line"]
     positive = documents["positive"].to_numpy()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,9 +29,11 @@ _PREFIX: Final = "__label__"
 _UNBORN: Final = 10**15  # the count of a node that is not there yet, as in the library
 
 
-@dataclass(frozen=True, slots=True)
-class TreeClassifier:
-    """Input rows are those of the words, then those of the n-gram buckets that were kept."""
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+
+class TreeModel(NamedTuple):
+    """The arrays, for kernels. Input rows are those of the words, then those of the n-gram buckets that were kept."""
 
     words: WordNumbers
     end_of_line: int
@@ -47,7 +49,14 @@ class TreeClassifier:
     children: npt.NDArray[np.int32]
     """[node, 2]: labels first, then inner nodes, the root last; -1 for labels."""
     order: npt.NDArray[np.int32]
-    """[label]: its place among the leaves from left to right."""
+    """[label]: its rank among the leaves from left to right."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeClassifier:
+    """A classifier whose labels are the leaves of a Huffman tree."""
+
+    model: TreeModel
     labels: pa.Array
     """large_string, without prefix."""
 
@@ -86,7 +95,7 @@ def _read(data: bytes) -> TreeClassifier | None:
         return None
     spelled = [word for word, _ in words]
     children = _huffman([count for _, count in labels])
-    return TreeClassifier(
+    model = TreeModel(
         WordNumbers.of(pa.array(spelled, pa.large_string())),
         spelled.index(END_OF_LINE) if END_OF_LINE in spelled else -1,
         ngram_rows,
@@ -95,8 +104,8 @@ def _read(data: bytes) -> TreeClassifier | None:
         file.dense(),
         children,
         _from_left_to_right(children),
-        pa.array([label.removeprefix(_PREFIX) for label, _ in labels], pa.large_string()),
     )
+    return TreeClassifier(model, pa.array([label.removeprefix(_PREFIX) for label, _ in labels], pa.large_string()))
 
 
 class _Reader:
@@ -113,7 +122,7 @@ class _Reader:
     def flag(self) -> bool:
         return bool(self.numbers("b")[0])
 
-    def array(self, kind: Any, n: int) -> npt.NDArray[Any]:
+    def array(self, kind: type[_Scalar], n: int) -> npt.NDArray[_Scalar]:
         found = np.frombuffer(self.data, kind, n, self.at)
         self.at += found.nbytes
         return found

@@ -11,7 +11,7 @@ Where next to none of the letters are of a script that the language is written i
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numba
 import numpy as np
@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from pipelines.filters import fasttext_predict
 from pipelines.filters.function_words import count_function_words
-from pipelines.filters.model import load_language_model, load_language_tree
+from pipelines.filters.model import FasttextClassifier, load_language_model, load_language_tree
 from pipelines.filters.plain_letters import INVISIBLE, STYLED, kinds_of_chars, to_plain_letters
 from pipelines.text.labels import UNKNOWN, scripts_of
 from pipelines.text.lines import class_of
@@ -89,7 +89,7 @@ def predict_languages(samples: pa.Array, config: Language) -> tuple[list[str | N
     return langs.to_pylist(), np.minimum(likely.astype(np.float64), 1.0)
 
 
-def _predict_by_library(texts: list[str], model: Any) -> tuple[list[str | None], npt.NDArray[np.float64]]:
+def _predict_by_library(texts: list[str], model: FasttextClassifier) -> tuple[list[str | None], npt.NDArray[np.float64]]:
     """For models that no kernel of ours can read."""
     rows = [row for row, words in enumerate(texts) if words]
     langs: list[str | None] = [None] * len(texts)

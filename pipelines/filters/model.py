@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Protocol
 
 import fasttext
+import numpy as np
+import numpy.typing as npt
 
 from pipelines.filters import fasttext_file
 from schemas.errors import ModelError
@@ -17,6 +19,28 @@ FILE_NAME: Final = "lid.176.ftz"
 SHA256: Final = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
 CACHE_VARIABLE: Final = "CORPUSMILL_CACHE"
 REMEDY: Final = "run `make model` (python -m pipelines.filters.fetch_model), or name a fastText model in filters.language.model"
+
+
+class FasttextClassifier(Protocol):
+    """What we use of a model of the fastText library."""
+
+    def predict(self, text: list[str], k: int = 1) -> tuple[list[list[str]], list[npt.NDArray[np.float32]]]:
+        """(labels, probabilities) of each line, the likeliest first; k = -1 gives all labels."""
+
+    def get_labels(self) -> list[str]:
+        """With their prefix."""
+
+    def get_words(self) -> list[str]:
+        """The dictionary."""
+
+    def get_output_matrix(self) -> npt.NDArray[np.float32]:
+        """[label, dim]"""
+
+    def set_matrices(self, inputs: npt.NDArray[np.float32], outputs: npt.NDArray[np.float32]) -> None:
+        """Replace the weights."""
+
+    def save_model(self, path: str) -> None:
+        """Write the file."""
 
 
 def cached_path() -> Path:
@@ -45,7 +69,7 @@ def find(model: str | None) -> Path:
 
 
 @functools.cache
-def load_language_model(model: str | None) -> Any:
+def load_language_model(model: str | None) -> FasttextClassifier:
     """The fastText model at that path, or the cached default; loaded once per process."""
     return open_classifier(find(model), REMEDY)
 
@@ -56,7 +80,7 @@ def load_language_tree(model: str | None) -> fasttext_file.TreeClassifier | None
     return fasttext_file.read(find(model))
 
 
-def open_classifier(path: Path, remedy: str) -> Any:
+def open_classifier(path: Path, remedy: str) -> FasttextClassifier:
     """The fastText classifier in that file; ModelError with the remedy if it holds none."""
     try:
         loaded = fasttext.load_model(str(path))
@@ -64,4 +88,5 @@ def open_classifier(path: Path, remedy: str) -> Any:
         raise ModelError(f"{path} cannot be loaded as a fastText model: {error}") from error
     if loaded.f.getArgs().model.name != "supervised":
         raise ModelError(f"{path} holds word vectors, no classifier; {remedy}")
-    return loaded
+    classifier: FasttextClassifier = loaded
+    return classifier

@@ -40,7 +40,7 @@ def count_windows(lines: pa.Array, vocabulary: WordNumbers, order: int) -> pl.Da
     data, offsets = text_view(lines)
     most = int(offsets[-1] - offsets[0]) + 2 * len(lines)
     windows = np.empty((order, most), np.uint32)
-    n = _windows(data, offsets, vocabulary.keys, vocabulary.numbers, windows)
+    n = _windows(data, offsets, vocabulary, windows)
     columns = dict(zip(word_columns(order), windows[:, :n], strict=True))
     return merge_ngram_counts([pl.DataFrame(columns).with_columns(n=pl.lit(1, pl.UInt64))])
 
@@ -77,7 +77,7 @@ def _whole(table: pl.DataFrame) -> pl.DataFrame:
 
 
 @numba.njit(cache=True, nogil=True)
-def _windows(data, offsets, keys, numbers, windows):  # type: ignore[no-untyped-def]
+def _windows(data, offsets, vocabulary, windows):  # type: ignore[no-untyped-def]
     order = len(windows)
     n = 0
     for row in range(len(offsets) - 1):
@@ -85,7 +85,7 @@ def _windows(data, offsets, keys, numbers, windows):  # type: ignore[no-untyped-
         begins = True
         while at < stop:
             end = word_end(data, at, stop)
-            number = word_number(data, at, end, keys, numbers)
+            number = word_number(data, at, end, vocabulary)
             _push(windows, n, max(number, UNK), begins, order)
             begins = False
             n += 1

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import mmap
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numba
 import numpy as np
@@ -32,9 +31,8 @@ REMEDY: Final = "`python run_pipeline.py train-ngrams` makes such a file"
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class NgramModel:
-    """N-grams of all orders in one open-addressing table."""
+class NgramModel(NamedTuple):
+    """N-grams of all orders in one open-addressing table, for kernels."""
 
     order: int
     keys: npt.NDArray[np.uint64]
@@ -49,7 +47,7 @@ def perplexity(lines: pa.Array, model: NgramModel) -> Floats:
     """float64 per row of a column as `normalise` writes it; NaN where there is no word."""
     data, offsets = text_view(lines)
     out = np.full(len(lines), np.nan)
-    _perplexity(data, offsets, model.order, model.keys, model.log_p, model.backoff, model.marks, out)
+    _perplexity(data, offsets, model, out)
     return out
 
 
@@ -109,7 +107,7 @@ def _section(content: mmap.mmap, n: int) -> pl.DataFrame | None:
 
 
 def _insert(log_p: Floats, backoff: Floats, hashes: npt.NDArray[np.uint64], model: NgramModel) -> None:
-    _fill(hashes, log_p, backoff, model.keys, model.log_p, model.backoff)
+    _fill(hashes, log_p, backoff, model)
 
 
 def _hashes(ngrams: pa.Array) -> npt.NDArray[np.uint64]:
@@ -133,12 +131,12 @@ def _hash_ngrams(data, offsets, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill(hashes, log_p, backoff, keys, all_log_p, all_backoff):  # type: ignore[no-untyped-def]
+def _fill(hashes, log_p, backoff, model):  # type: ignore[no-untyped-def]
     for i in range(len(hashes)):
-        slot = slot_of(keys, hashes[i])
-        keys[slot] = hashes[i]
-        all_log_p[slot] = log_p[i]
-        all_backoff[slot] = backoff[i]
+        slot = slot_of(model.keys, hashes[i])
+        model.keys[slot] = hashes[i]
+        model.log_p[slot] = log_p[i]
+        model.backoff[slot] = backoff[i]
 
 
 # --- Scoring ---------------------------------------------------------------------------------------------------------
@@ -154,18 +152,18 @@ def _hash_last(words, n_words, n):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _log_p(words, n_words, keys, log_p, backoff):  # type: ignore[no-untyped-def]
+def _log_p(words, n_words, model):  # type: ignore[no-untyped-def]
     """log10 p of the last word behind the others: that of the longest n-gram there is, and the back-off of each longer context."""
     found = 0.0
     for n in range(n_words, 0, -1):
         key = _hash_last(words, n_words, n)
-        slot = slot_of(keys, key)
-        if keys[slot] == key:
-            return found + log_p[slot]
+        slot = slot_of(model.keys, key)
+        if model.keys[slot] == key:
+            return found + model.log_p[slot]
         context = _hash_last(words, n_words - 1, n - 1)
-        slot = slot_of(keys, context)
-        if keys[slot] == context:
-            found += backoff[slot]
+        slot = slot_of(model.keys, context)
+        if model.keys[slot] == context:
+            found += model.backoff[slot]
     return found
 
 
@@ -180,7 +178,9 @@ def _append(words, n_words, order, word):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _perplexity(data, offsets, order, keys, log_p, backoff, marks, out):  # type: ignore[no-untyped-def]
+def _perplexity(data, offsets, model, out):  # type: ignore[no-untyped-def]
+    """data uint8[m], offsets int64[n + 1], out float64[n]."""
+    order, keys, marks = model.order, model.keys, model.marks
     words = np.empty(order, np.uint64)
     for row in range(len(offsets) - 1):
         at, stop = offsets[row], offsets[row + 1]
@@ -192,11 +192,11 @@ def _perplexity(data, offsets, order, keys, log_p, backoff, marks, out):  # type
             end = word_end(data, at, stop)
             word = hash_bytes(data, at, end)  # which is the hash of the 1-gram, too
             n_words = _append(words, n_words, order, word if keys[slot_of(keys, word)] == word else marks[0])
-            total += _log_p(words, n_words, keys, log_p, backoff)
+            total += _log_p(words, n_words, model)
             n_total += 1
             if end == stop or data[end] == 0x0A:
                 n_words = _append(words, n_words, order, marks[2])
-                total += _log_p(words, n_words, keys, log_p, backoff)
+                total += _log_p(words, n_words, model)
                 n_total += 1
                 n_words = 0
             at = end + 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyarrow as pa
 
 from pipelines.filters.chain import FilterChain
@@ -21,6 +19,6 @@ def precompile(recipe: Recipe) -> None:
     FilterChain.of(recipe).measure(pa.RecordBatch.from_pylist([_document(source) for source in recipe.sources], DOCUMENT))
 
 
-def _document(source: str) -> dict[str, Any]:
+def _document(source: str) -> dict[str, object]:
     names = {"source": source, "source_class": "other", "origin_file": "", "url": "http://example.com/"}
     return {**names, "doc_id": bytes(16), "origin_offset": 0, "part": 0, "raw_text": _TEXT}

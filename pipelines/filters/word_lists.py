@@ -7,7 +7,7 @@ word the longest counts, and the search goes on behind it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -22,8 +22,7 @@ from pipelines.text.words import HAS_LETTER, PUNCTUATION_ONLY, split_words
 from schemas.files import cached_by_file
 
 
-@dataclass(frozen=True, slots=True)
-class PhraseTable:
+class PhraseTable(NamedTuple):
     """For the kernel: open-addressing tables of hashes."""
 
     phrases: npt.NDArray[np.uint64]
@@ -48,7 +47,7 @@ def listed_word_shares(text: pa.Array, lang: pa.Array, paths: dict[str, str], ke
             continue
         listed, rows = read_word_list(path, key), np.flatnonzero(rows_of == number)
         words = split_words(pc.utf8_lower(text.take(pa.array(rows))))
-        out[rows] = _shares(words.hashes, words.flags, words.firsts, words.lasts, listed.phrases, listed.beginnings, listed.longest)
+        out[rows] = _shares(words, listed)
     return out
 
 
@@ -80,7 +79,9 @@ def _hash_table(keys: set[int]) -> npt.NDArray[np.uint64]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _shares(hashes, flags, firsts, lasts, phrases, beginnings, longest):  # type: ignore[no-untyped-def]
+def _shares(words, listed):  # type: ignore[no-untyped-def]
+    hashes, flags, firsts, lasts = words.hashes, words.flags, words.firsts, words.lasts
+    phrases, beginnings, longest = listed
     out = np.zeros(len(firsts))
     for row in range(len(firsts)):
         n_words = n_listed = 0

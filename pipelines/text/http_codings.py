@@ -9,7 +9,7 @@ import re
 import zlib
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import brotli
 import zstandard
@@ -43,6 +43,21 @@ class UndecodableError(Exception):
 
 class UnsupportedCodingError(UndecodableError):
     """A body in a coding that browsers do not undo."""
+
+
+class _Decompressor(Protocol):
+    """What zlib and zstandard have in common."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the member or frame has ended."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """What followed its end."""
+
+    def decompress(self, data: bytes, /) -> bytes:
+        """The content of the next bytes."""
 
 
 class TooLongError(Exception):
@@ -114,7 +129,7 @@ def _unzstd(body: bytes, max_bytes: int) -> Undone:
     return _unpack(body, _ZSTD_START, library.decompressobj, _ZSTD_READ_BYTES, max_bytes)
 
 
-def _unpack(body: bytes, start: re.Pattern[bytes], new_decoder: Callable[[], Any], n_read: int, max_bytes: int) -> Undone:
+def _unpack(body: bytes, start: re.Pattern[bytes], new_decoder: Callable[[], _Decompressor], n_read: int, max_bytes: int) -> Undone:
     """The content of all members or frames; padding between them, and what follows the last one, is ignored."""
     unpacked = bytearray()
     at = n_whole = 0

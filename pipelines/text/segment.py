@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import logging
 import warnings
-from typing import Any
+from collections.abc import Iterator
+from typing import Protocol
 
 import numba
 import numpy as np
@@ -24,6 +25,13 @@ from pipelines.text.words import Words
 from schemas.errors import RecipeError
 
 
+class Segmenter(Protocol):
+    """What we use of jieba."""
+
+    def cut(self, sentence: str) -> Iterator[str]:
+        """The words of a text; joined, they are the text."""
+
+
 def join_chinese(words: Words, text: pa.Array, rows: npt.NDArray[np.bool_]) -> Words:
     """`words` of the large_string column `text`; in `rows` (bool[n]) the characters of a Chinese word are one word."""
     data, offsets = text_view(text)
@@ -36,12 +44,12 @@ def join_chinese(words: Words, text: pa.Array, rows: npt.NDArray[np.bool_]) -> W
             ends_here[at] = True
     bounds = np.zeros(len(offsets), np.int64)
     joined = Words(bounds[:-1], bounds[1:], *(np.empty_like(column) for column in words[2:]))
-    n = _join(data, words, ends_here, char_classes(), joined, bounds)
-    return Words(*joined[:2], *(column[:n] for column in joined[2:]))
+    n = _join(data, words, ends_here, char_classes(), joined)
+    return Words(joined.firsts, joined.lasts, *(column[:n] for column in joined[2:]))
 
 
 @functools.cache
-def load_jieba() -> Any:
+def load_jieba() -> Segmenter:
     """jieba with its dictionary, loaded once per process; RecipeError if it is not installed."""
     try:
         with warnings.catch_warnings():
@@ -51,12 +59,13 @@ def load_jieba() -> Any:
         raise RecipeError('filters.language.zh_words = "jieba" needs jieba; pip install jieba') from None
     jieba.setLogLevel(logging.WARNING)
     jieba.initialize()
-    return jieba
+    segmenter: Segmenter = jieba
+    return segmenter
 
 
 @numba.njit(cache=True, nogil=True)
-def _join(data, words, ends_here, classes, joined, bounds):  # type: ignore[no-untyped-def]
-    """Write to `joined` and `bounds`; how many words there are. data uint8[m], ends_here bool[m + 1], bounds int64[n + 1]."""
+def _join(data, words, ends_here, classes, joined):  # type: ignore[no-untyped-def]
+    """Fill `joined`; how many words there are. data uint8[m], ends_here bool[m + 1], classes uint8[TABLE_SIZE]."""
     starts, ends, lengths, flags, hashes = joined.starts, joined.ends, joined.lengths, joined.flags, joined.hashes
     n = 0
     for row in range(len(words.firsts)):
@@ -73,7 +82,7 @@ def _join(data, words, ends_here, classes, joined, bounds):  # type: ignore[no-u
                 flags[n], hashes[n] = words.flags[i], words.hashes[i]
                 n += 1
             joins = unspaced and not ends_here[words.ends[i]]
-        bounds[row + 1] = n
+        joined.lasts[row] = n
     return n
 
 

@@ -58,7 +58,7 @@ class Words(NamedTuple):
         """Words of each row."""
         return self.lasts - self.firsts
 
-    def take(self, rows: npt.NDArray[Any]) -> Words:
+    def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Words:
         """The words of some rows, by number or mask; nothing but the bounds is copied."""
         return self._replace(firsts=self.firsts[rows], lasts=self.lasts[rows])
 
@@ -86,8 +86,9 @@ def _split(text: pa.Array, split: Callable[..., int], with_places: bool, with_ha
     ends: Places = np.empty(n_places, place)
     lengths, flags, hashes = np.empty(most, np.uint32), np.empty(most, np.uint8), np.empty(most if with_hashes else 0, np.uint64)
     bounds = np.zeros(len(offsets), np.int64)
-    n = split(data, offsets, char_classes(), starts, ends, lengths, flags, hashes, bounds)
-    return Words(bounds[:-1], bounds[1:], starts[:n], ends[:n], lengths[:n], flags[:n], hashes[:n])
+    words = Words(bounds[:-1], bounds[1:], starts, ends, lengths, flags, hashes)
+    n = split(data, offsets, char_classes(), words)
+    return Words(words.firsts, words.lasts, *(column[:n] for column in words[2:]))
 
 
 @kernel
@@ -189,7 +190,9 @@ def _flags(seen):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _split_words(data, offsets, classes, starts, ends, lengths, flags, hashes, word_offsets):  # type: ignore[no-untyped-def]
+def _split_words(data, offsets, classes, words):  # type: ignore[no-untyped-def]
+    """Fill `words`; how many there are. data uint8[m], offsets int64[n + 1], classes uint8[TABLE_SIZE]."""
+    starts, ends, lengths, flags, hashes = words.starts, words.ends, words.lengths, words.flags, words.hashes
     n = 0
     for row in range(len(offsets) - 1):
         at, stop = offsets[row], offsets[row + 1]
@@ -219,12 +222,14 @@ def _split_words(data, offsets, classes, starts, ends, lengths, flags, hashes, w
             if len(hashes):
                 hashes[n] = hash_bytes(data, start, at)
             n += 1
-        word_offsets[row + 1] = n
+        words.lasts[row] = n
     return n
 
 
 @numba.njit(cache=True, nogil=True)
-def _split_on_space(data, offsets, classes, starts, ends, lengths, flags, hashes, word_offsets):  # type: ignore[no-untyped-def]
+def _split_on_space(data, offsets, classes, words):  # type: ignore[no-untyped-def]
+    """Fill `words`; how many there are. data uint8[m], offsets int64[n + 1], classes uint8[TABLE_SIZE]."""
+    starts, ends, lengths, flags, hashes = words.starts, words.ends, words.lengths, words.flags, words.hashes
     n = 0
     for row in range(len(offsets) - 1):
         at, stop = offsets[row], offsets[row + 1]
@@ -262,5 +267,5 @@ def _split_on_space(data, offsets, classes, starts, ends, lengths, flags, hashes
             if len(hashes):
                 hashes[n] = hash_bytes(data, start, at)
             n += 1
-        word_offsets[row + 1] = n
+        words.lasts[row] = n
     return n

@@ -162,7 +162,7 @@ def test_probabilities_behind_any_words_sum_to_one(tmp_path: Path, context: str)
     total = 0.0
     for word in words:
         chain = np.array([*known, ngram_model._hashes(column([word]))[0]], np.uint64)
-        total += 10 ** ngram_model._log_p(chain, len(chain), model.keys, model.log_p, model.backoff)
+        total += 10 ** ngram_model._log_p(chain, len(chain), model)
     assert total == pytest.approx(1, abs=1e-5)
 
 
