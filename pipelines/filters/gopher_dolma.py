@@ -1,9 +1,8 @@
 """Gopher's signals (arXiv 2112.11446, appendix A1) by the formulas of Dolma's tagger gopher_v1.
 
-Words are what stands between white space, lines what stands between line feeds, blank ones included: where paragraphs are set
-apart by blank lines, those are repeated lines. Of what repeats every copy counts, the first too, and n-grams overlap, which is
-much stricter than datatrove's formulas at the same limits. Dolma has no rule on paragraphs: their signals are 0.
-Characters are those of words. Everything of an empty text is 0.
+Words are separated by white space, lines by line feeds; blank lines count, so blank lines between paragraphs are repeated lines. Every
+copy of a repeated line or n-gram counts, also the first, and n-grams overlap. This is much stricter than datatrove's formulas at the same
+limits. Dolma has no rule on paragraphs: their signals are 0. Characters are those of words. All signals of an empty text are 0.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import pyarrow as pa
 from pipelines.filters.limits import Floats, Profiles
 from pipelines.filters.signals import NGRAM_0, QualitySignal, RepetitionSignal
 from pipelines.filters.tables import ProfileTables
-from pipelines.filters.word_ngrams import count_ngrams, keep_repeated, most_frequent_ngram
+from pipelines.filters.word_ngrams import count_ngrams, keep_repeated, most_frequent_ngram, new_tables
 from pipelines.text.hashing import hash_bytes, slot_of, table_size
 from pipelines.text.lines import count_breaks, count_chars, newline_end
 from pipelines.text.view import text_view
@@ -48,9 +47,10 @@ def dolma_quality(text: pa.Array, words: Words, profile: Profiles, tables: Profi
 
 
 @numba.njit(cache=True, nogil=True)
-def _repeated_lines(data, start, stop, keys, counts, slots):  # type: ignore[no-untyped-def]
-    """(lines, those that stand there more than once, their characters)."""
-    keys = keys[: table_size(count_breaks(data, start, stop) + 1)]
+def _repeated_lines(data, start, stop, tables):  # type: ignore[no-untyped-def]
+    """(lines, those that occur more than once, their characters)."""
+    counts, slots = tables.counts, tables.slots
+    keys = tables.keys[: table_size(count_breaks(data, start, stop) + 1)]
     keys[:] = 0
     counts[: len(keys)] = 0
     n = 0
@@ -81,11 +81,7 @@ def _repetition(data, offsets, words, out):  # type: ignore[no-untyped-def]
     most = 1
     for row in range(len(firsts)):
         most = max(most, count_breaks(data, offsets[row], offsets[row + 1]) + 1, lasts[row] - firsts[row])
-    keys = np.empty(table_size(most), np.uint64)
-    counts = np.empty(len(keys), np.int32)
-    grams = np.empty(most, np.uint64)
-    places = np.empty(most, np.int32)
-    slots = np.empty(most, np.int64)
+    tables = new_tables(most)
     before = np.zeros(most + 1, np.int64)
     for row in range(len(firsts)):
         if offsets[row] == offsets[row + 1]:
@@ -94,29 +90,29 @@ def _repetition(data, offsets, words, out):  # type: ignore[no-untyped-def]
         n_words = lasts[row] - first
         for i in range(n_words):
             before[i + 1] = before[i] + lengths[first + i]
-            grams[i] = hashes[first + i]
-            places[i] = i
+            tables.grams[i] = hashes[first + i]
+            tables.places[i] = i
         n_chars = max(before[n_words], 1)
-        n_lines, n_repeated, repeated_chars = _repeated_lines(data, offsets[row], offsets[row + 1], keys, counts, slots)
+        n_lines, n_repeated, repeated_chars = _repeated_lines(data, offsets[row], offsets[row + 1], tables)
         out[RepetitionSignal.DUP_LINE_RATIO, row] = n_repeated / n_lines
         out[RepetitionSignal.DUP_LINE_CHAR_RATIO, row] = repeated_chars / n_chars
         n_places = n_words
         for n in range(2, 11):
             if n_words < n:
                 break
-            n_places = count_ngrams(n, hashes, first, n_words, grams, places, n_places, keys, counts, slots)
+            n_places = count_ngrams(n, hashes[first : first + n_words], n_places, tables)
             if n <= 4:
-                top, count = most_frequent_ngram(places, n_places, counts, slots)
+                top, count = most_frequent_ngram(n_places, tables)
                 out[NGRAM_0 + n, row] = (before[top + n] - before[top]) * count / n_chars
             else:
                 all_chars = repeated = 0
                 for i in range(n_words - n + 1):
                     all_chars += before[i + n] - before[i]
                 for k in range(n_places):
-                    if counts[slots[k]] > 1:
-                        repeated += before[places[k] + n] - before[places[k]]
+                    if tables.counts[tables.slots[k]] > 1:
+                        repeated += before[tables.places[k] + n] - before[tables.places[k]]
                 out[NGRAM_0 + n, row] = repeated / all_chars
-            n_places = keep_repeated(places, n_places, counts, slots)
+            n_places = keep_repeated(n_places, tables)
 
 
 @numba.njit(cache=True, nogil=True)

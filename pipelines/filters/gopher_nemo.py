@@ -18,7 +18,7 @@ import pyarrow as pa
 from pipelines.filters.limits import Floats, Profiles
 from pipelines.filters.signals import NGRAM_0, QualitySignal, RepetitionSignal
 from pipelines.filters.tables import ProfileTables, is_one_of
-from pipelines.filters.word_ngrams import count_ngrams, keep_repeated, most_frequent_ngram
+from pipelines.filters.word_ngrams import count_ngrams, keep_repeated, most_frequent_ngram, new_tables
 from pipelines.text.hashing import hash_bytes, slot_of, table_size
 from pipelines.text.lines import class_of, count_breaks, count_chars, newline_end, strip
 from pipelines.text.unicode import SPACE, char_classes, decode
@@ -164,17 +164,13 @@ def _repetition(data, offsets, words, classes, out):  # type: ignore[no-untyped-
     """data uint8[m], offsets int64[n + 1], classes uint8[TABLE_SIZE], out float64[RepetitionSignal, n]."""
     starts, ends, lengths, hashes, firsts, lasts = words.starts, words.ends, words.lengths, words.hashes, words.firsts, words.lasts
     most, most_bytes = _most(data, offsets, firsts, lasts)
-    keys = np.empty(table_size(most), np.uint64)
-    counts = np.empty(len(keys), np.int32)
-    grams = np.empty(most, np.uint64)
-    places = np.empty(most, np.int32)
-    slots = np.empty(most, np.int64)
+    tables = new_tables(most)
     chars, gaps = np.zeros(most + 1, np.int64), np.zeros(most + 1, np.int64)
     needle, fallback = np.empty(most_bytes + 4, np.uint8), np.empty(most_bytes + 4, np.int32)
     for row in range(len(firsts)):
         start, stop = offsets[row], offsets[row + 1]
         for by_paragraph in range(2):
-            n, n_copies, n_chars, copied_chars = _copies(data, start, stop, by_paragraph == 1, keys, classes)
+            n, n_copies, n_chars, copied_chars = _copies(data, start, stop, by_paragraph == 1, tables.keys, classes)
             out[RepetitionSignal.DUP_LINE_RATIO + by_paragraph, row] = n_copies / n if n else 0.0
             out[RepetitionSignal.DUP_LINE_CHAR_RATIO + by_paragraph, row] = copied_chars / n_chars if n_chars else 0.0
         first = firsts[row]
@@ -184,30 +180,31 @@ def _repetition(data, offsets, words, classes, out):  # type: ignore[no-untyped-
             chars[i + 1] = chars[i] + lengths[first + i]
             # gaps[i]: how many of the words up to word i stand behind white space.
             gaps[i + 1] = gaps[i] + (i + 1 < n_words and _is_spaced(data, ends[first + i], starts[first + i + 1], classes))
-            grams[i] = hashes[first + i]
-            places[i] = i
+            tables.grams[i] = hashes[first + i]
+            tables.places[i] = i
         n_places = n_words
         for n in range(2, 11):
             if n_words < n:
                 out[NGRAM_0 + n, row] = 1.0
                 continue
-            n_places = count_ngrams(n, hashes, first, n_words, grams, places, n_places, keys, counts, slots)
+            n_places = count_ngrams(n, hashes[first : first + n_words], n_places, tables)
             if n <= 4:
-                top, _ = most_frequent_ngram(places, n_places, counts, slots)
+                top, _ = most_frequent_ngram(n_places, tables)
                 size = _join(data, starts, ends, first + top, n, classes, needle)
                 n_found = _occurrences(data, start, stop, needle, size, fallback)
                 out[NGRAM_0 + n, row] = n_found * count_chars(needle, 0, size) / n_chars
             else:
-                out[NGRAM_0 + n, row] = _met_before(n, places, n_places, counts, slots, chars, gaps) / n_chars
-            n_places = keep_repeated(places, n_places, counts, slots)
+                out[NGRAM_0 + n, row] = _met_before(n, n_places, tables, chars, gaps) / n_chars
+            n_places = keep_repeated(n_places, tables)
 
 
 @numba.njit(cache=True, nogil=True)
-def _met_before(n, places, n_places, counts, slots, chars, gaps):  # type: ignore[no-untyped-def]
+def _met_before(n, n_places, tables, chars, gaps):  # type: ignore[no-untyped-def]
     """Characters of the n-grams met before, each word once, and of the spaces before and between those words.
 
     What is met turns its count negative.
     """
+    places, counts, slots = tables.places, tables.counts, tables.slots
     total = 0
     counted = -1  # the words before this one are counted
     for k in range(n_places):
