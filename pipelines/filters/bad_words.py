@@ -1,8 +1,8 @@
-"""Lists of words -> where they stand in a text column, in one linear pass for all words at once (Aho and Corasick 1975).
+"""Counts listed words in a text column, in one linear pass for all words at once (Aho and Corasick 1975).
 
-Text is compared without case, width and invisible characters; white space is one space. A listed word counts if it begins and ends
-at borders of words. Every character of a script without spaces is a word by itself, so in Chinese, Japanese or Thai a listed word
-is found wherever it stands, and in a script with spaces only as whole words. A combining mark belongs to what it follows.
+Text is compared without case, width and invisible characters; a run of white space is one space. A listed word counts if it begins and
+ends at borders of words. In scripts without spaces every character is a word, so in Chinese, Japanese or Thai a listed word is found
+anywhere, and in a script with spaces only as whole words. A combining mark belongs to the character before it.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class WordAutomaton(NamedTuple):
     keys: npt.NDArray[np.uint64]
     """Open-addressing table of (state, code point)."""
     targets: npt.NDArray[np.int32]
-    """State behind each key."""
+    """The state that each key leads to."""
     fallback: npt.NDArray[np.int32]
-    """Per state the state of its longest true suffix."""
+    """By state, the state of its longest proper suffix."""
     shorter: npt.NDArray[np.int32]
-    """Per state the next suffix that is a listed word, 0 where none is."""
+    """By state, the next suffix that is a listed word, or 0."""
     lengths: npt.NDArray[np.int32]
-    """Per state the code points of the listed word that ends there, 0 where none does."""
+    """By state, the number of code points of the listed word that ends there, or 0."""
 
 
 class ListedCount(enum.IntEnum):
@@ -66,13 +66,13 @@ class _Scratch(NamedTuple):
 
 @cached_by_file
 def read_list(path: str, allow: tuple[str, ...], where: str) -> WordAutomaton:
-    """The list in a file, one word or phrase a line in UTF-8, without those in `allow`; empty lines and those after # say nothing."""
+    """The list in a file, one word or phrase a line in UTF-8, without those in `allow`; empty lines and comments after # are ignored."""
     lines = all_lines(path, where, "words")
     return compile_list([line for line in lines if not line.startswith("#")], allow)
 
 
 def compile_list(words: Sequence[str], allow: Sequence[str] = ()) -> WordAutomaton:
-    """The automaton of the words, folded as text is; words that fold to nothing are passed over."""
+    """The automaton of the words, folded as text is. Words that fold to nothing are ignored."""
     listed = sorted(set(_folded(words)) - set(_folded(allow)) - {()})
     children: list[dict[int, int]] = [{}]
     lengths = [0]
@@ -110,7 +110,7 @@ def count_listed(text: pa.Array, words: WordAutomaton) -> npt.NDArray[np.int64]:
 def fold() -> npt.NDArray[np.uint32]:
     """uint32[TABLE_SIZE]: each code point without case and width; 0 where it is invisible, a space where it is white space.
 
-    Accents stay: año is no ano. What would become several characters stays as it is.
+    Accents stay: año is not ano. A character that would become several stays as it is.
     """
     table = np.arange(TABLE_SIZE, dtype=np.uint32)
     for code in range(TABLE_SIZE):
@@ -167,7 +167,7 @@ def _fill(edges, keys, targets):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _fold(data, at, stop, classes, folded, codes, borders):  # type: ignore[no-untyped-def]
-    """(characters, words): the folded code points, and whether a border of words stands before each and behind the last."""
+    """(characters, words): writes the folded code points, and whether a border of words comes before each and after the last."""
     n = n_words = before = 0
     while at < stop:
         code, size = decode(data, at)

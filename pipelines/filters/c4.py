@@ -1,8 +1,8 @@
-"""C4 (arXiv 1910.10683, section 2.2): cuts lines out of a text column and measures what is left.
+"""C4 (arXiv 1910.10683, section 2.2): cuts lines out of a text column and measures the rest.
 
-Line by line, in the order of datatrove's code: word too long, citations taken out, no terminal punctuation, too few
-words, lorem ipsum counted, javascript, curly brackets counted, policy phrases. So lorem ipsum and brackets count only
-in lines that got that far. Words are counted before citations go; the phrases ignore the case of ASCII letters.
+For each line, in the order of datatrove's code: cut for a long word, citations removed, cut for no terminal punctuation, cut for too few
+words, lorem ipsum counted, cut for javascript, curly brackets counted, cut for policy phrases. So lorem ipsum and brackets count only in
+lines that earlier rules did not cut. Words are counted before citations are removed; phrases ignore the case of ASCII letters.
 """
 
 from __future__ import annotations
@@ -90,10 +90,10 @@ def _phrase_table(*phrases: str) -> npt.NDArray[np.uint8]:
 _PHRASES: Final = _phrase_table(
     *("lorem ipsum", "javascript", "{"),
     *("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies"),
-    # What Chinese pages say instead.
+    # Their Chinese counterparts.
     *("隐私政策", "隱私政策", "使用条款", "使用條款", "使用cookie", "使用 cookie"),
 )
-# Phrases that begin with byte b, small or capital, are _FIRST[b] up to _LAST[b]: those of one first byte stand together.
+# Phrases that begin with byte b, in either case, have indices from _FIRST[b] up to _LAST[b]: those with the same first byte are adjacent.
 _SAME: Final = (_PHRASES[:, 0] | 0x20)[:, None] == np.arange(256) | 0x20
 _FIRST: Final = _SAME.argmax(axis=0)
 _LAST: Final = _FIRST + _SAME.sum(axis=0)
@@ -115,7 +115,7 @@ def cut_lines(text: pa.Array, words: Words, rules: LineRules, profile: Profiles,
 
 @numba.njit(cache=True, nogil=True)
 def _matches(data, at, end, phrase, fold):  # type: ignore[no-untyped-def]
-    """Whether the phrase, ended by a zero, stands at `at`; with `fold` ASCII capitals in the text match small letters."""
+    """Whether the zero-terminated phrase begins at `at`; with `fold`, ASCII capitals in the text match small letters."""
     for byte in phrase:
         if byte == 0:
             return True
@@ -132,7 +132,7 @@ def _matches(data, at, end, phrase, fold):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _count_phrases(data, at, end, found):  # type: ignore[no-untyped-def]
-    """Set found[k] to how often phrase k stands in the line."""
+    """Set found[k] to how often phrase k occurs in the line."""
     found[:] = 0
     while at < end:
         for k in range(_FIRST[data[at]], _LAST[data[at]]):
@@ -158,9 +158,9 @@ def _behind_citation(data, at, end):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _copy(data, at, end, citations, cleaned, to):  # type: ignore[no-untyped-def]
-    """Write the line to `cleaned[to:]`, without citations if so asked; (end there, citations left out)."""
+    """Write the line to `cleaned[to:]`, without citations if `citations`; (end there, citations removed)."""
     n = 0
-    begin = at  # of what is not yet written
+    begin = at  # everything before is written
     while citations and at < end:
         if data[at] == 0x5B:
             behind = _behind_citation(data, at, end)
@@ -177,7 +177,7 @@ def _copy(data, at, end, citations, cleaned, to):  # type: ignore[no-untyped-def
 
 @numba.njit(cache=True, nogil=True)
 def _strip_row(cleaned, row_start, to, classes):  # type: ignore[no-untyped-def]
-    """Take white space off both ends of what stands from `row_start`; the new end."""
+    """Strip the text from `row_start` to `to`; its new end."""
     first, last = strip(cleaned, row_start, to, classes)
     if first > row_start:
         for k in range(last - first):
@@ -187,7 +187,7 @@ def _strip_row(cleaned, row_start, to, classes):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _count_sentences(data, at, end, sentence_ends, classes):  # type: ignore[no-untyped-def]
-    """Sentences of a stripped line: each ends in a run of sentence ends and the punctuation behind it, or with the line.
+    """Sentences of a stripped line: each ends in a run of sentence ends and the punctuation after it, or with the line.
 
     An ASCII sentence end counts only before white space or the end of the line: 3.14 and example.com go on.
     """
@@ -215,7 +215,7 @@ def _count_sentences(data, at, end, sentence_ends, classes):  # type: ignore[no-
 
 @numba.njit(cache=True, nogil=True)
 def _is_terminal(data, start, end, line_ends):  # type: ignore[no-untyped-def]
-    """Whether the line ends in terminal punctuation that is no `...`."""
+    """Whether the line ends in terminal punctuation, except `...`."""
     if start >= end:
         return False
     if end - start >= 3 and data[end - 1] == 0x2E and data[end - 2] == 0x2E and data[end - 3] == 0x2E:

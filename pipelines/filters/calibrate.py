@@ -1,4 +1,4 @@
-"""Limits for a language that nobody has published any for, from the signals of a sample of its good documents.
+"""Limits for a language without published ones, from the signals of a sample of its good documents.
 
 FineWeb2 (arXiv 2506.20920) takes limits from the distributions of a language's own corpora; so does this, at one percentile: each
 limit lets that share of the sample pass. Signals come in as columns, so no text is looked at.
@@ -29,15 +29,15 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """One limit: what the sample looks like, what holds now, what is proposed. Shares are of the documents."""
+    """One limit: the distribution of its signal in the sample, today's limit and the proposed one. Shares are of the documents."""
 
     rule_set: str
     name: str
-    """Such as "min_words"."""
+    """For example "min_words"."""
     quantiles: tuple[float, ...]
     """The signal's, at QUANTILES."""
     histogram: tuple[int, ...]
-    """Documents in N_BINS equal bins between the least and the greatest of the middle 98 %; what lies outside is in the outer ones."""
+    """Documents in N_BINS equal bins between the least and the greatest of the middle 98 %; values outside are in the outer bins."""
     now: float
     """Infinite where the limit is off."""
     removed_now: float
@@ -110,12 +110,12 @@ def propose_limits(signals: Mapping[str, Floats], now: Mapping[str, float], lang
 def propose(values: Floats, keep: float, now: float, *, is_min: bool) -> float:
     """The limit that lets `keep` of the values pass, outwards to three digits.
 
-    `now` stays where there is no value, and where the signal hardly occurs, since then the sample does not show how much is too much.
+    `now` stays where no value is known, and where the signal hardly occurs: then the sample does not show how much is too much.
     """
     known = values[~np.isnan(values)]
     if not len(known):
         return now
-    # A value of the sample itself, on the far side of the percentile, so that no fewer pass than was asked for.
+    # A value of the sample itself, beyond the percentile, so that at least the share `keep` passes.
     exact = float(np.quantile(known, 1 - keep if is_min else keep, method="lower" if is_min else "higher"))
     return now if exact == 0 and not is_min else rounded(exact, up=not is_min)
 
@@ -126,13 +126,13 @@ def rounded(value: float, *, up: bool) -> float:
 
 
 def quantiles(values: Floats) -> tuple[float, ...]:
-    """At QUANTILES; NaN where there is no value."""
+    """At QUANTILES; NaN without values."""
     known = values[~np.isnan(values)]
     return tuple(np.quantile(known, QUANTILES).tolist()) if len(known) else (math.nan,) * len(QUANTILES)
 
 
 def signal_histogram(values: Floats) -> tuple[int, ...]:
-    """Values in N_BINS bins; all zero where there is no value."""
+    """Values in N_BINS bins; all zero without values."""
     known = values[~np.isnan(values)]
     if not len(known):
         return (0,) * N_BINS
@@ -141,7 +141,7 @@ def signal_histogram(values: Floats) -> tuple[int, ...]:
 
 
 def as_toml(found: Calibration) -> str:
-    """The proposals as a recipe's section; limits for which nothing was measured are left out."""
+    """The proposals as a recipe's section; limits without a measured signal are left out."""
     lines = [f"# From {found.n_documents} documents, of which all these limits together remove {found.removed:.1%}."]
     for rule_set in found.removed_by_set:
         lines += ["", f"[filters.profiles.{code_of(found.lang)}.{rule_set}]"]

@@ -1,4 +1,4 @@
-"""A quality classifier: fastText, trained on documents that are labelled by where they come from, scores all others.
+"""A quality classifier: fastText, trained on documents labelled by their source, scores all others.
 
 GPT-3 and DCLM chose positives by trusted sources, LLaMA pages that Wikipedia cites; negatives are plain crawl. Documents are
 sampled, shuffled and held out by hash(seed, doc_id), and training runs in one thread: the same documents and settings give
@@ -38,17 +38,17 @@ Floats = npt.NDArray[np.float64]
 
 
 def probability(text: pa.Array, model: str | None, label: str, reads: str, where: str) -> Floats:
-    """float64 in [0, 1] per row: what a fastText classifier says of a label; 0 without a word. `where` is the recipe's section."""
+    """float64[n] in [0, 1]: the probability of a label by a fastText classifier; 0 without a word. `where` is the recipe's section."""
     return _score(_model_input(text, reads), load_classifier(model, label, where), label)
 
 
 @cached_by_file
 def load_classifier(model: str | None, label: str, where: str = "filters.quality") -> FasttextClassifier:
-    """The fastText classifier at that path, loaded once per process; ModelError if it is not there or lacks the label."""
+    """The fastText classifier at that path, loaded once per process; ModelError if it does not exist or lacks the label."""
     if model is None:
-        raise ModelError(f"{where}.model is not given, and its rule set needs one: {_REMEDY}")
+        raise ModelError(f"{where}.model is not set, and its rule set needs a model: {_REMEDY}")
     if not Path(model).is_file():
-        raise ModelError(f"{where}.model = {model!r}: there is no such file; {_REMEDY}")
+        raise ModelError(f"{where}.model = {model!r}: the file does not exist; {_REMEDY}")
     loaded = open_classifier(Path(model), _REMEDY)
     labels = [name.removeprefix(_PREFIX) for name in loaded.get_labels()]
     if label not in labels:
@@ -57,7 +57,7 @@ def load_classifier(model: str | None, label: str, where: str = "filters.quality
 
 
 def _model_input(text: pa.Array, reads: str) -> pa.Array:
-    """One line per row; nothing in it looks like a label of fastText."""
+    """One line per row, with nothing that looks like a fastText label."""
     lines = pc.replace_substring(normalise(text) if reads == "words" else text, "\n", " ")
     return pc.replace_substring(lines, _PREFIX, "label")
 
@@ -79,7 +79,7 @@ def _score(lines: pa.Array, model: FasttextClassifier, label: str) -> Floats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdScores:
-    """How the classifier does at one threshold on the documents held out; NaN where nothing was accepted."""
+    """How the classifier performs at one threshold on the held-out documents; NaN where it accepts none."""
 
     threshold: float
     precision: float
@@ -89,14 +89,14 @@ class ThresholdScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedClassifier:
-    """What came of a training."""
+    """The result of a training."""
 
     n_trained: int
     n_held_out: int
     n_on_both_sides: int
-    """Documents left out because they stand among the positives and the negatives."""
+    """Documents left out because they are both positive and negative."""
     auc: float
-    """The chance that a positive document scores above a negative one; ties count half."""
+    """The probability that a positive document scores above a negative one; ties count half."""
     measured: tuple[ThresholdScores, ...]
 
 
@@ -113,37 +113,35 @@ def labelled(documents: pa.RecordBatch, config: ClassifierTraining, *, positive:
 
 
 def sampled(documents: pl.DataFrame, config: ClassifierTraining) -> pl.DataFrame:
-    """Of either label `max_documents` different ones, in shuffled order, whatever the order of the rows."""
+    """`max_documents` different documents of each label, in shuffled order, whatever the order of the rows."""
     once = documents.unique(["doc_id", "positive"]).sort("order", "doc_id", "positive")
     return once.filter(pl.int_range(pl.len()).over("positive") < config.max_documents)
 
 
 def fit_classifier(documents: pl.DataFrame, config: ClassifierTraining, path: Path) -> TrainedClassifier:
     """Write the classifier of `sampled` documents to `path`, and measure it on those held out."""
-    told_apart = documents.filter(pl.len().over("doc_id") == 1)
-    held_out, taught = told_apart.filter("held_out"), told_apart.filter(~pl.col("held_out"))
+    usable = documents.filter(pl.len().over("doc_id") == 1)
+    held_out, training = usable.filter("held_out"), usable.filter(~pl.col("held_out"))
     for label, wanted in (("positive", True), ("negative", False)):
-        for part, name in ((taught, "to train on"), (held_out, "held out")):
+        for part, name in ((training, "to train on"), (held_out, "held out")):
             if not (part["positive"] == wanted).any():
-                raise InputError(
-                    f"no {label} document is {name}, of {told_apart.height} given; name more --{label} files, or change held_out"
-                )
-    model = _fit(taught, config)
+                raise InputError(f"no {label} document is {name}, of {usable.height} given; pass more --{label} files, or change held_out")
+    model = _fit(training, config)
     with whole_file(path) as temporary:
         model.save_model(str(temporary))
     score = _score(held_out["line"].to_arrow(), model, "positive")
     auc, measured = figures(score, held_out["positive"].to_numpy())
     return TrainedClassifier(
-        n_trained=taught.height,
+        n_trained=training.height,
         n_held_out=held_out.height,
-        n_on_both_sides=(documents.height - told_apart.height) // 2,
+        n_on_both_sides=(documents.height - usable.height) // 2,
         auc=auc,
         measured=measured,
     )
 
 
 def _fit(documents: pl.DataFrame, config: ClassifierTraining) -> FasttextClassifier:
-    # Lines end in the word by which fastText marks the end of a line, and which it adds to every text that it scores.
+    # fastText marks the end of a line by this word, and adds it to every text that it scores.
     lines = documents.select(pl.col("line") + pl.lit(" </s>"))["line"]
     positive = documents["positive"].to_numpy()
     with tempfile.TemporaryDirectory() as folder:
@@ -152,7 +150,7 @@ def _fit(documents: pl.DataFrame, config: ClassifierTraining) -> FasttextClassif
         documents.select(label + pl.col("line")).write_csv(path, include_header=False, quote_style="never")
         model = fit(path, lines.to_arrow().cast(pa.large_string()), positive.astype(np.int64), config)
     if not np.isfinite(model.get_output_matrix()).all():
-        raise ModelError(f"the weights grew without bound at lr = {config.lr}; lower it")
+        raise ModelError(f"the weights diverged at lr = {config.lr}; lower it")
     return model
 
 

@@ -48,7 +48,7 @@ class CodeSignal(enum.IntEnum):
 
 SIGNALS: Final = signal_names(CodeSignal)
 
-# In the first five lines, as code corpora look for them.
+# In the first five lines, where code corpora look for them.
 _GENERATED: Final = r"(?i)\A(?:[^\n]*\n){0,4}[^\n]*(?:auto-?generated|automatically generated)"
 _LANGUAGE: Final = "$.language"
 _PATH: Final = "$.path"
@@ -58,7 +58,7 @@ _MARKUP: Final = r"(?is)<script\b.*?</script\s*>|<style\b.*?</style\s*>|<!--.*?-
 def code_signals(text: pa.Array, meta: pa.Array) -> Floats:
     """SIGNALS of every row, float64[8, n], from the text and the JSON of `meta`, both large_string.
 
-    Lines are what stands between line feeds; a last empty one is none. generated_marks and syntax_errors are 0 or 1; the latter is 0
+    Lines are separated by line feeds; a last empty one does not count. generated_marks and syntax_errors are 0 or 1; the latter is 0
     where `language` of the metadata is not "python". html_text_ratio is the share of characters that are neither mark-up nor
     comment, script or style; 1 where the language is not "html". 0 divided by 0 is 0.
     """
@@ -78,7 +78,7 @@ def code_signals(text: pa.Array, meta: pa.Array) -> Floats:
 
 
 def has_extension(documents: pa.RecordBatch, extensions: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    """bool per document: whether its file's name ends in one of them; the name is the metadata's `path`, or where it was read."""
+    """bool[n]: whether the file's name ends in one of `extensions`; the name is the metadata's `path`, else the path that was read."""
     path = pl.Series(pl.from_arrow(documents.column("meta")), dtype=pl.String).str.json_path_match(_PATH)
     origin = pl.Series(pl.from_arrow(documents.column("origin_file")), dtype=pl.String)
     names = pl.select(pl.coalesce(path, origin)).to_series()
@@ -87,7 +87,7 @@ def has_extension(documents: pa.RecordBatch, extensions: tuple[str, ...]) -> npt
 
 
 def parses(source: str) -> bool:
-    """Whether this Python can read it as Python 3. Nothing is run."""
+    """Whether this Python parses it as Python 3. Nothing is run."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd escapes and comparisons
         try:

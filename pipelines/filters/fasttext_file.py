@@ -1,7 +1,7 @@
 """The file of a fastText classifier as arrays, so that a kernel of ours can predict with it.
 
-Read are classifiers with hierarchical softmax over words and their character n-grams, such as lid.176.bin and lid.176.ftz: with dense or
-product-quantised input, pruned or not. Any other kind (softmax, word n-grams, quantised output, word vectors) is left to the library.
+It reads classifiers with hierarchical softmax over words and their character n-grams, such as lid.176.bin and lid.176.ftz, with dense or
+product-quantised input, pruned or not. The library handles other kinds (softmax, word n-grams, quantised output, word vectors).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SUPERVISED: Final = 3
 _HIERARCHICAL: Final = 1
 _N_CENTROIDS: Final = 256
 _PREFIX: Final = "__label__"
-_UNBORN: Final = 10**15  # the count of a node that is not there yet, as in the library
+_UNBORN: Final = 10**15  # the count of a node that does not exist yet, as in the library
 
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
@@ -62,9 +62,9 @@ class TreeClassifier:
 
 
 def read(path: Path) -> TreeClassifier | None:
-    """The classifier in the file; None where it is of a kind that the library must predict with, or no model at all.
+    """The classifier in the file; None if the library must predict with it, or if it is not a model.
 
-    ModelError says where the file ends too early, which the library would not notice.
+    ModelError if the file ends too early, which the library would not notice.
     """
     data = path.read_bytes()
     if len(data) < 64 or struct.unpack_from("<2i", data) != (_MAGIC, _VERSION):
@@ -139,7 +139,7 @@ class _Reader:
         return self.array(np.float32, n * dim).reshape(n, dim)
 
     def quantised(self) -> npt.NDArray[np.float32]:
-        """The matrix that the codes stand for, times the norms of its rows where those are quantised apart."""
+        """The matrix that the codes represent, times the norms of its rows where those are quantised separately."""
         has_norms = self.flag()
         n, _ = self.numbers("2q")
         (n_codes,) = self.numbers("i")
@@ -148,7 +148,7 @@ class _Reader:
         return rows * self.decoded(self.array(np.uint8, n).reshape(n, 1)) if has_norms else rows
 
     def decoded(self, codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """What codes[row, part] stand for in the quantiser that comes next: each part's 256 centroids, the last part maybe narrower."""
+        """The rows that codes[row, part] represent in the next quantiser: 256 centroids per part; the last part may be narrower."""
         dim, n_parts, width, last_width = self.numbers("4i")
         centroids = self.array(np.float32, dim * _N_CENTROIDS)
         parts = []

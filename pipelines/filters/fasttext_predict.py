@@ -1,9 +1,9 @@
-"""A text column in, the likeliest label of every row and its probability out, by a fastText classifier that is in our memory.
+"""A text column in, the likeliest label of every row and its probability out, by a fastText classifier in memory.
 
-The library copies every text into a stream and every n-gram into a string, and walks the tree of labels from left to right. Here both
-are hashed where they stand, and only the first time that a word comes in a batch; and the likelier branch is walked first, which leaves
-little of the others. Sums are made in the library's order and width, so that labels and probabilities are the library's to the bit,
-unless its compiler fused multiplications with additions. No lock is held.
+The library copies every text into a stream and every n-gram into a string, and walks the tree of labels from left to right. Here words
+and n-grams are hashed in place, and only the first time that a word occurs in a batch. The likelier branch is walked first, which prunes
+most of the others. Sums have the library's order and width, so labels and probabilities equal the library's to the bit, unless its
+compiler fused multiplications with additions. No lock is held.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _END: Final = ord(">")
 def predict_labels(text: pa.Array, classifier: TreeClassifier) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
     """(number of the label int32, its probability float32) of every row of a large_string column; -1 and 0 for rows without a word.
 
-    Rows are words with one space between them, and hold neither `_` nor `<`, by which fastText knows labels and ends of lines.
+    Rows are words separated by one space, without `_` and `<`, which mark labels and ends of lines in fastText.
     """
     labels = np.full(len(text), -1, np.int32)
     scores = np.zeros(len(text), np.float32)
@@ -77,7 +77,7 @@ def _log(x):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _likeliest(hidden, model, nodes, so_far):  # type: ignore[no-untyped-def]
-    """(label, log probability) of the best leaf; of equal ones the last from left to right, which is the library's."""
+    """(label, log probability) of the best leaf; of equal ones the last from left to right, as in the library."""
     output, children, order = model.output, model.children, model.order
     n_labels = len(order)
     best, label = np.float32(-np.inf), -1
@@ -96,7 +96,7 @@ def _likeliest(hidden, model, nodes, so_far):  # type: ignore[no-untyped-def]
         for k in range(len(hidden)):
             f += output[node - n_labels, k] * hidden[k]
         right = np.float32(1.0 / np.float64(np.float32(1) + np.exp(-f)))
-        first = 1 if right > 0.5 else 0  # is to be popped first
+        first = 1 if right > 0.5 else 0  # popped first
         nodes[n], nodes[n + 1] = children[node, 1 - first], children[node, first]
         so_far[n + 1 - first], so_far[n + first] = score + _log(1.0 - np.float64(right)), score + _log(right)
         n += 2

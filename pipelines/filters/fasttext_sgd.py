@@ -1,8 +1,8 @@
-"""fastText's supervised training (arXiv 1607.01759) in one thread, from a first state that the seed alone decides.
+"""fastText's supervised training (arXiv 1607.01759) in one thread, from an initial state that depends on the seed alone.
 
-The library is asked for the dictionary and the file format only. Its own trainer fills as many tenths of the input matrix as it
-has threads and leaves the rest as the memory was found: with one thread the same data give another model each time, or "Encountered
-NaN"; with ten, which write over each other, no two are equal either. What is trained here scores in the library as any other.
+The library provides only the dictionary and the file format. Its own trainer initialises one tenth of the input matrix per thread and
+leaves the rest uninitialised: with one thread the same data give a different model each time, or "Encountered NaN"; with ten threads,
+which overwrite each other, models differ too. The library scores with a model from here as with any other.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from schemas.recipe import ClassifierTraining
 
 
 class _Features(NamedTuple):
-    """What tells a line's rows of the input matrix: words first, then the buckets of word n-grams."""
+    """How words select rows of the input matrix: words first, then the buckets of word n-grams."""
 
     words: WordNumbers
     n_words: int
@@ -54,7 +54,7 @@ class _Scratch(NamedTuple):
 
 
 def fit(path: Path, lines: pa.Array, targets: npt.NDArray[np.int64], config: ClassifierTraining) -> FasttextClassifier:
-    """The fastText model of `lines`, trained in their order; `targets` are places in the order of the model's labels sorted by name.
+    """The fastText model of `lines`, trained in their order; `targets` are indices into the model's labels sorted by name.
 
     `path` holds the same lines with their labels, as fastText reads them.
     """
@@ -93,7 +93,7 @@ def _fnv(data, start, end):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _rows_of(data, start, end, features, rows, hashes):  # type: ignore[no-untyped-def]
-    """Write the rows of the input matrix that a line sums up, words first and then their n-grams; how many."""
+    """Write the rows of the input matrix that a line sums, words first and then their n-grams; how many."""
     n = n_hashes = 0
     at = start
     while at < end:

@@ -1,7 +1,7 @@
 """FineWeb's own line signals (arXiv 2406.17557, section 3.6), by the formulas of datatrove.
 
-Lines are what stands between line feeds, white space at their ends included, without the blank ones. Duplicate lines are
-all copies after the first; their characters are counted over the characters of the text without line feeds. 0 divided by 0 is 0.
+Lines are separated by line feeds and include white space at their ends; blank ones do not count. Duplicate lines are all copies after the
+first; their characters are counted over the characters of the text without line feeds. 0 divided by 0 is 0.
 """
 
 from __future__ import annotations

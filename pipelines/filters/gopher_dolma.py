@@ -36,9 +36,9 @@ def dolma_repetition(text: pa.Array, words: Words) -> Floats:
 def dolma_quality(text: pa.Array, words: Words, profile: Profiles, tables: ProfileTables) -> Floats:
     """QUALITY_SIGNALS of every row, float64[8, n]; `words` are those of `split_on_space`.
 
-    mean_word_length is the median. hash_ratio is the share of words that hold `#` or U+2026, which Dolma limits as one;
-    ellipsis_ratio that of words with U+2026. A mark that touches characters of a script without spaces counts as a word that holds it.
-    Bullets are `*` and `-`, with nothing before them; a line ends in U+2026 or in no ellipsis. Stop words count with repeats.
+    mean_word_length is the median. hash_ratio is the share of words with `#` or U+2026, which Dolma limits as one;
+    ellipsis_ratio that of words with U+2026. A mark next to characters of a script without spaces counts as a word that contains it.
+    Bullets are `*` and `-` at the start of a line; only U+2026 at the end of a line is an ellipsis. Stop words count with repeats.
     """
     data, offsets = text_view(text)
     out = np.zeros((len(QualitySignal), len(text)))

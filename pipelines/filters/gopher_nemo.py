@@ -1,9 +1,9 @@
 """Gopher's signals (arXiv 2112.11446, appendix A1) by the formulas of NeMo Curator's filters.
 
-Words are what stands between white space, lines what stands between line feeds and is not blank, paragraphs what stands between
-two line feeds. A text of fewer than n words has 1 for every n-gram signal, so it is dropped.
-NeMo joins the words of an n-gram by a space and looks for that string, which is found in no text without spaces; here words with no
-white space between them are joined as they stand in the text, and only the white space between words counts as a character.
+Words are separated by white space, lines by line feeds without blank ones, paragraphs by two line feeds. A text of fewer than n words has
+1 for every n-gram signal, so it is dropped.
+NeMo joins the words of an n-gram by a space and searches for that string, which no text without spaces contains. Here words without white
+space between them are joined as in the text, and only white space between words counts as a character.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _BULLETS: Final = np.array([*map(ord, BULLETS), 0], np.uint32)
 def nemo_repetition(text: pa.Array, words: Words) -> Floats:
     """REPETITION_SIGNALS of every row, float64[13, n], from a large_string column and its `split_on_space`.
 
-    dup_line and dup_paragraph: the share of copies after the first, by number and by characters. top_ngram: characters of all places
-    where the most frequent n-gram (of equals the first) stands in the text as a string. dup_ngram: characters of n-grams met before,
+    dup_line and dup_paragraph: the share of copies after the first, by number and by characters. top_ngram: characters of all
+    occurrences of the most frequent n-gram (of equally frequent ones the first) as a string. dup_ngram: characters of n-grams met before,
     with the spaces between words, each word counted once. Both are over the characters of the whole text.
     """
     data, offsets = text_view(text)
@@ -101,7 +101,7 @@ def _copies(data, start, stop, by_paragraph, keys, classes):  # type: ignore[no-
 
 @numba.njit(cache=True, nogil=True)
 def _join(data, starts, ends, first, n, classes, needle):  # type: ignore[no-untyped-def]
-    """Write n words to `needle`, one space for white space between two of them, anything else as it stands; bytes written."""
+    """Write n words to `needle`, one space for white space between two of them, anything else unchanged; bytes written."""
     to = 0
     for i in range(first, first + n):
         size = ends[i] - starts[i]
@@ -130,7 +130,7 @@ def _is_spaced(data, at, end, classes):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _occurrences(data, start, stop, needle, n_needle, fallback):  # type: ignore[no-untyped-def]
-    """How often the needle stands in the text without overlapping itself (Knuth, Morris and Pratt: linear whatever the text)."""
+    """Non-overlapping occurrences of the needle in the text (Knuth, Morris and Pratt: linear for any text)."""
     fallback[0] = 0
     matched = 0
     for k in range(1, n_needle):
@@ -178,7 +178,7 @@ def _repetition(data, offsets, words, classes, out):  # type: ignore[no-untyped-
         n_chars = count_chars(data, start, stop)
         for i in range(n_words):
             chars[i + 1] = chars[i] + lengths[first + i]
-            # gaps[i]: how many of the words up to word i stand behind white space.
+            # gaps[i]: how many of the words up to word i follow white space.
             gaps[i + 1] = gaps[i] + (i + 1 < n_words and _is_spaced(data, ends[first + i], starts[first + i + 1], classes))
             tables.grams[i] = hashes[first + i]
             tables.places[i] = i
@@ -202,7 +202,7 @@ def _repetition(data, offsets, words, classes, out):  # type: ignore[no-untyped-
 def _met_before(n, n_places, tables, chars, gaps):  # type: ignore[no-untyped-def]
     """Characters of the n-grams met before, each word once, and of the spaces before and between those words.
 
-    What is met turns its count negative.
+    The count of an n-gram that was met turns negative.
     """
     places, counts, slots = tables.places, tables.counts, tables.slots
     total = 0
@@ -221,8 +221,8 @@ def _met_before(n, n_places, tables, chars, gaps):  # type: ignore[no-untyped-de
 
 
 @numba.njit(cache=True, nogil=True)
-def _stands(data, at, end, phrase):  # type: ignore[no-untyped-def]
-    """Bytes of the phrase, ended by a zero, if it stands at `at`, whatever the case of ASCII letters; else 0."""
+def _phrase_at(data, at, end, phrase):  # type: ignore[no-untyped-def]
+    """Bytes of the zero-terminated phrase if it begins at `at`, ignoring the case of ASCII letters; else 0."""
     size = 0
     while phrase[size] != 0:
         if at + size >= end:
@@ -248,7 +248,7 @@ def _size(phrase):  # type: ignore[no-untyped-def]
 def _ends_in_ellipsis(data, start, end):  # type: ignore[no-untyped-def]
     for k in range(len(_ELLIPSES)):
         size = _size(_ELLIPSES[k])
-        if end - size >= start and _stands(data, end - size, end, _ELLIPSES[k]):
+        if end - size >= start and _phrase_at(data, end - size, end, _ELLIPSES[k]):
             return True
     return False
 
@@ -257,7 +257,7 @@ def _ends_in_ellipsis(data, start, end):  # type: ignore[no-untyped-def]
 def _is_ellipsis(data, start, end):  # type: ignore[no-untyped-def]
     found = False
     for k in range(len(_ELLIPSES)):
-        found |= _size(_ELLIPSES[k]) == end - start and _stands(data, start, end, _ELLIPSES[k]) > 0
+        found |= _size(_ELLIPSES[k]) == end - start and _phrase_at(data, start, end, _ELLIPSES[k]) > 0
     return found
 
 
@@ -274,7 +274,7 @@ def _runs_of_hash(data, at, end):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _ellipses_between(data, at, end):  # type: ignore[no-untyped-def]
-    """U+2026 between words: in scripts without spaces a mark that touches a character is no word."""
+    """U+2026 between words: in scripts without spaces a mark next to a character is not a word."""
     n = 0
     while at + 3 <= end:
         n += data[at] == 0xE2 and data[at + 1] == 0x80 and data[at + 2] == 0xA6

@@ -1,12 +1,12 @@
-"""A text column in, each row's language and how sure the fastText model is of it.
+"""A text column in, each row's language and the fastText model's score out.
 
-The model reads a sample: the first characters of several equal parts of the text, since pages often open in another
-language than they go on in, and of those only what looks like words of a language: code, paths, numbers and punctuation
-say nothing about it but lower the score. On 2,500 web documents the model was right about 98.0 % of the first 1,000
-characters as they stood, for 72 % with a score of 0.65 or more; about 99.5 % of these samples, for 93 % with that score.
+The model reads a sample: the first characters of several equal parts of the text, because many pages open in another language than the
+rest. Of those it reads only what looks like words: code, paths, numbers and punctuation lower the score and show nothing about the
+language. Of 2,500 web documents the model identified 98.0 % by their first 1,000 characters as they are, 72 % with a score of 0.65 or
+more; by these samples it identified 99.5 %, 93 % with that score.
 
-A model knows some languages and takes every other for one of them, at times with confidence (lid.176 finds Chinese in Syriac).
-Where next to none of the letters are of a script that the language is written in, the language is UNKNOWN.
+A model assigns every text one of its training languages, sometimes with confidence (lid.176 takes Syriac for Chinese). Where almost no
+letter is of a script of that language, the language is UNKNOWN.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ WINDOW_CHARS: Final = 200
 _PREFIX: Final = "__label__"
 _JOINERS: Final = (0x27, 0x2019, 0x200C, 0x200D)  # apostrophes and zero-width joiners belong to words
 _HYPHEN: Final = 0x2D
-_LEAST_OWN: Final = 0.1  # of the letters; code, names and quotations take more than half of many a page, but hardly all of one
+_LEAST_OWN: Final = 0.1  # of the letters; code, names and quotations often make up more than half of a page, but hardly all of it
 _ANY_SCRIPT: Final = -1
 
 
 def identify(text: pa.Array, config: Language) -> tuple[pa.Array, pa.Array]:
     """(language large_string, score float64 in [0, 1]) of every row of a large_string column.
 
-    The language is the model's label without its prefix ("en", "zho_Hans"), "und" with score 0 where the text is not in a script
-    of that language, and null with score 0 where the text has no word. With `assume` it is that one, with score 1.
+    The language is the model's label without its prefix ("en", "zho_Hans"), "und" with score 0 where the text is not in a script of that
+    language, and null with score 0 where the text has no word. With `assume` every row has that language, with score 1.
     """
     if config.assume is not None:
         return pa.repeat(pa.scalar(config.assume, pa.large_string()), len(text)), pa.array(np.ones(len(text)))
@@ -57,7 +57,7 @@ def identify(text: pa.Array, config: Language) -> tuple[pa.Array, pa.Array]:
 
 
 def identify_samples(samples: pa.Array, config: Language) -> tuple[pa.Array, pa.Array]:
-    """What `identify` makes of rows that `sample` made."""
+    """What `identify` returns for samples of `sample_text`."""
     langs, scores = predict_languages(samples, config)
     alien = is_alien(samples, langs)
     scores[alien] = 0
@@ -74,13 +74,13 @@ def language_columns(text: pa.Array, config: Language) -> tuple[pa.Array, pa.Arr
 
 
 def is_alien(samples: pa.Array, langs: list[str | None]) -> npt.NDArray[np.bool_]:
-    """bool per row: whether next to none of its letters are of a script that the label's language is written in."""
+    """bool[n]: whether almost no letter is of a script of the label's language."""
     written_in = {label: (scripts_of(label) if label else 0) or _ANY_SCRIPT for label in set(langs)}
     return share_in_scripts(samples, np.array([written_in[label] for label in langs], np.int64)) < _LEAST_OWN
 
 
 def predict_languages(samples: pa.Array, config: Language) -> tuple[list[str | None], npt.NDArray[np.float64]]:
-    """What the model makes of each sample: (label without its prefix, score in [0, 1]); None and 0 for an empty one."""
+    """(label without its prefix, score in [0, 1]) of each sample; None and 0 for an empty one."""
     tree = load_language_tree(config.model)
     if tree is None:
         return _predict_by_library(samples.to_pylist(), load_language_model(config.model))
@@ -90,7 +90,7 @@ def predict_languages(samples: pa.Array, config: Language) -> tuple[list[str | N
 
 
 def _predict_by_library(texts: list[str], model: FasttextClassifier) -> tuple[list[str | None], npt.NDArray[np.float64]]:
-    """For models that no kernel of ours can read."""
+    """For models that our kernel cannot read."""
     rows = [row for row, words in enumerate(texts) if words]
     langs: list[str | None] = [None] * len(texts)
     scores = np.zeros(len(texts))
@@ -104,11 +104,11 @@ def _predict_by_library(texts: list[str], model: FasttextClassifier) -> tuple[li
 
 
 def sample_text(text: pa.Array) -> pa.Array:
-    """What the model reads of every row, on one line: large_string.
+    """The sample that the model reads of every row, on one line: large_string.
 
-    A text of up to N_WINDOWS x WINDOW_CHARS characters is read whole if its parts, equal in bytes, are no longer than a window.
-    Of what stands between white space, ASCII counts only if it is letters, hyphens and apostrophes, whatever stands around
-    them; of the rest the letters and marks count. Letters are then as plain_letters.py has them.
+    A text of up to N_WINDOWS x WINDOW_CHARS characters is read whole if its parts, equal in bytes, are no longer than a window. An ASCII
+    word, without the punctuation around it, is kept only if it consists of letters, hyphens and apostrophes; of other words the letters
+    and marks are kept. plain_letters.py then normalises the letters.
     Example: "See `a_b = 3`, (page 7)!" -> "See page"
     """
     data, offsets = text_view(text)
@@ -120,9 +120,9 @@ def sample_text(text: pa.Array) -> pa.Array:
 
 @numba.njit(cache=True, nogil=True)
 def _behind_chars(data, start, end, most):  # type: ignore[no-untyped-def]
-    """Where the first `most` characters from `start` end, or `end`."""
+    """End of the first `most` characters from `start`, at most `end`."""
     n = 0
-    for at in range(np.uint64(start), np.uint64(end)):  # an unsigned index needs no look at its sign
+    for at in range(np.uint64(start), np.uint64(end)):  # an unsigned index skips the check of its sign
         n += data[at] & 0xC0 != 0x80
         if n > most:
             return np.int64(at)
@@ -131,7 +131,7 @@ def _behind_chars(data, start, end, most):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _copy_windows(data, start, stop, window):  # type: ignore[no-untyped-def]
-    """Write the first characters of each part of the text to `window`, a space wherever some are left out; bytes written."""
+    """Write the first characters of each part of the text to `window`, a space where characters are skipped; bytes written."""
     n = 0
     at = start
     for part in range(N_WINDOWS):
@@ -157,7 +157,7 @@ def _is_ascii_letter(byte: int) -> bool:
 
 @numba.njit(cache=True, nogil=True)
 def _copy_ascii(window, at, end, out, to):  # type: ignore[no-untyped-def]
-    """Write the word without the punctuation around it, if letters, hyphens and apostrophes are all that is left; end in `out`."""
+    """Write the word without the punctuation around it, if only letters, hyphens and apostrophes remain; end in `out`."""
     while at < end and not _is_ascii_letter(window[at]):
         at += 1
     while end > at and not _is_ascii_letter(window[end - 1]):
@@ -171,7 +171,7 @@ def _copy_ascii(window, at, end, out, to):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _copy_letters(window, at, end, classes, kinds, out, to):  # type: ignore[no-untyped-def]
-    """Write the letters, marks and joiners of the word, one space for all that is seen between them; end in `out`.
+    """Write the letters, marks and joiners of the word, one space for visible characters between them; end in `out`.
 
     In scripts written without spaces a zero-width space is one between words.
     """
@@ -196,7 +196,7 @@ def _copy_letters(window, at, end, classes, kinds, out, to):  # type: ignore[no-
 
 @numba.njit(cache=True, nogil=True)
 def _ascii_word_end(window, start, stop):  # type: ignore[no-untyped-def]
-    """Where the ASCII characters from `start` that are no white space end."""
+    """End of the run of ASCII characters other than white space that begins at `start`."""
     for at in range(np.uint64(start), np.uint64(stop)):
         if window[at] & 0x80 or ASCII[window[at]] & SPACE:
             return np.int64(at)

@@ -1,8 +1,8 @@
-"""Signals of damaged or doctored text: characters that nobody sees, and those that a wrong decoding leaves.
+"""Signals of damaged or manipulated text: invisible characters, and characters that a wrong decoding leaves.
 
-What writing needs is not counted: joiners in emoji and in scripts whose letters join (Arabic and Persian, the Indic ones, Mongolian),
-zero-width spaces beside scripts without spaces, a soft hyphen between letters, one variation selector behind a character, tags of a
-flag, a byte order mark at the start, and as many directional marks as there are right-to-left letters.
+Characters that writing needs do not count: joiners in emoji and in scripts whose letters join (Arabic and Persian, the Indic ones,
+Mongolian), zero-width spaces next to scripts without spaces, a soft hyphen between letters, one variation selector after a character, tags
+of a flag, a byte order mark at the start, and as many directional marks as right-to-left letters.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ _KINDS: Final = (
     (0x206A, 0x206F, _OTHER_ZERO_WIDTH),
     (0x3164, 0x3164, _OTHER_ZERO_WIDTH),  # Hangul filler
     (0xE000, 0xF8FF, _IS_PRIVATE),
-    (0xFDD0, 0xFDEF, _IS_CONTROL),  # no characters
+    (0xFDD0, 0xFDEF, _IS_CONTROL),  # noncharacters
     (0xFE00, 0xFE0F, _SELECTOR),
     (0xFEFF, 0xFEFF, _OTHER_ZERO_WIDTH),
     (0xFFA0, 0xFFA0, _OTHER_ZERO_WIDTH),
@@ -94,7 +94,7 @@ _KINDS: Final = (
 _BYTE_ORDER_MARK: Final = 0xFEFF
 _ZERO_WIDTH_JOINER: Final = 0x200D
 _BLACK_FLAG: Final = 0x1F3F4
-_FLAG_TAGS: Final = 7  # as many as a flag has at most
+_FLAG_TAGS: Final = 7  # the most that a flag has
 _FIRST_EMOJI: Final = 0x2000
 
 
@@ -110,7 +110,7 @@ def integrity_signals(text: pa.Array) -> Floats:
 
 @functools.cache
 def _kinds() -> npt.NDArray[np.uint8]:
-    """uint8[TABLE_SIZE]: what a code point may be, in the lower bits, and what it makes of those beside it."""
+    """uint8[TABLE_SIZE]: the kind of a code point in the lower bits, and _JOINING or _RIGHT_TO_LEFT."""
     table = np.zeros(TABLE_SIZE, np.uint8)
     for code in range(TABLE_SIZE):
         char = chr(code)
@@ -145,7 +145,7 @@ def _is_emoji(code, classes):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _is_needed(kind, code, before, after, selected, classes, kinds):  # type: ignore[no-untyped-def]
-    """Whether a zero-width character does something for those before and after it."""
+    """Whether the characters before and after need the zero-width character."""
     if kind == _SELECTOR:
         return not selected and class_of(before, classes) & (LETTER | MARK | NUMBER | PUNCTUATION | SYMBOL) != 0
     if kind == _SOFT_HYPHEN:
@@ -188,7 +188,7 @@ def _count_marks(data, offsets, classes, kinds, n_chars, out):  # type: ignore[n
                 out[IntegritySignal.ZERO_WIDTH_RATIO, row] += not needed
                 if kind == _SELECTOR:
                     selected = True
-                else:  # a second one behind it is not needed by the same character
+                else:  # the same character does not need a second one
                     before = 0
                 continue
             n_marks += kind == _DIRECTION

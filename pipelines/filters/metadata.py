@@ -1,6 +1,6 @@
-"""Predicates over what is known of a document beside its text: dates, licence, and values of its metadata.
+"""Rules on what is known of a document besides its text: dates, licence, and values of its metadata.
 
-A rule whose value is missing fails: a document without a licence has none of those that are kept, one without a score no high one.
+A document without the value fails the rule, except for `drop`: without a licence it has none of the kept ones, without a score no high one.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def metadata_outcomes(documents: pa.RecordBatch, config: Metadata) -> Iterator[R
 
 
 def _listed(config: Metadata) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """(setting, key, values) of what is kept or dropped by a list."""
+    """(setting, key, values) of each list that keeps or drops."""
     for name in ("keep", "drop"):
         yield from ((name, key, values) for key, values in getattr(config, name).items())
         for key, path in getattr(config, f"{name}_lists").items():
@@ -59,7 +59,7 @@ def _listed(config: Metadata) -> Iterator[tuple[str, str, tuple[str, ...]]]:
 
 @cached_by_file
 def read_values(path: str, key: str) -> tuple[str, ...]:
-    """The values in the file, one a line; empty lines say nothing. RecipeError if it cannot be read."""
+    """The values in the file, one a line; empty lines are ignored. RecipeError if it cannot be read."""
     lines = all_lines(path, key, "values")
     return tuple(line.strip() for line in lines if line.strip())
 
@@ -78,7 +78,7 @@ def _value(meta: pl.Series, key: str) -> pl.Series:
 
 
 def _not(holds: pl.Series) -> Mask:
-    """Where it does not hold; nothing holds of a null."""
+    """Where the condition is false or null."""
     found: Mask = ~holds.fill_null(False).to_numpy()
     return found
 

@@ -44,7 +44,7 @@ class NgramModel(NamedTuple):
 
 
 def perplexity(lines: pa.Array, model: NgramModel) -> Floats:
-    """float64 per row of a column as `normalise` writes it; NaN where there is no word."""
+    """float64 per row of a column as `normalise` writes it; NaN for a row without words."""
     data, offsets = text_view(lines)
     out = np.full(len(lines), np.nan)
     _perplexity(data, offsets, model, out)
@@ -56,13 +56,13 @@ def perplexity(lines: pa.Array, model: NgramModel) -> Floats:
 
 @cached_by_file
 def load_ngram_model(path: str) -> NgramModel:
-    """The model in an ARPA file, loaded once per process; ModelError if it holds none."""
+    """The model in an ARPA file, loaded once per process; ModelError if it is not one."""
     if not Path(path).is_file() or Path(path).stat().st_size == 0:
-        raise ModelError(f"filters.perplexity.models: there is no n-gram model at {path}; {REMEDY}")
+        raise ModelError(f"filters.perplexity.models: {path} does not exist or is empty; {REMEDY}")
     with Path(path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         head = re.match(rb"\s*\\data\\\s+((?:ngram \d+=\d+\s+)+)", content)
         if head is None:
-            raise ModelError(f"{path} is no ARPA file: it does not begin with \\data\\ and its counts; {REMEDY}")
+            raise ModelError(f"{path} is not an ARPA file: it does not begin with \\data\\ and the counts; {REMEDY}")
         counts = [int(count) for count in re.findall(rb"=(\d+)", head[1])]
         del head
         size = table_size(sum(counts) + 1)
@@ -76,7 +76,7 @@ def load_ngram_model(path: str) -> NgramModel:
         for n, count in enumerate(counts, 1):
             section = _section(content, n)
             if section is None or section.height != count:
-                raise ModelError(f"{path}: damaged: its {n}-grams are not the {count} that it announces")
+                raise ModelError(f"{path} is damaged: its header announces {count} {n}-grams, its section has others; replace it")
             log_p, backoff = (section[name].to_numpy() for name in ("log_p", "backoff"))
             _insert(log_p, backoff, _hashes(section["ngram"].to_arrow()), model)
     if model.keys[slot_of(model.keys, model.marks[0])] == _ZERO:
@@ -111,7 +111,7 @@ def _insert(log_p: Floats, backoff: Floats, hashes: npt.NDArray[np.uint64], mode
 
 
 def _hashes(ngrams: pa.Array) -> npt.NDArray[np.uint64]:
-    """uint64 per n-gram, whose words one space sets apart."""
+    """uint64 per n-gram; one space separates its words."""
     data, offsets = text_view(ngrams)
     out = np.empty(len(ngrams), np.uint64)
     _hash_ngrams(data, offsets, out)
@@ -153,7 +153,7 @@ def _hash_last(words, n_words, n):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _log_p(words, n_words, model):  # type: ignore[no-untyped-def]
-    """log10 p of the last word behind the others: that of the longest n-gram there is, and the back-off of each longer context."""
+    """log10 p of the last word after the others: that of the longest known n-gram plus the back-offs of all longer contexts."""
     found = 0.0
     for n in range(n_words, 0, -1):
         key = _hash_last(words, n_words, n)
@@ -169,7 +169,7 @@ def _log_p(words, n_words, model):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _append(words, n_words, order, word):  # type: ignore[no-untyped-def]
-    """Add a word and forget the first one if that makes more than `order`; how many there are."""
+    """Append a word, and drop the first one if there are already `order`; how many there are."""
     if n_words == order:
         words[:-1] = words[1:]
         n_words -= 1
@@ -190,7 +190,7 @@ def _perplexity(data, offsets, model, out):  # type: ignore[no-untyped-def]
             if n_words == 0:
                 n_words = _append(words, 0, order, marks[1])
             end = word_end(data, at, stop)
-            word = hash_bytes(data, at, end)  # which is the hash of the 1-gram, too
+            word = hash_bytes(data, at, end)  # also the hash of the 1-gram
             n_words = _append(words, n_words, order, word if keys[slot_of(keys, word)] == word else marks[0])
             total += _log_p(words, n_words, model)
             n_total += 1

@@ -2,12 +2,12 @@
 
     p(w | h) = (a(hw) - D(a(hw))) / a(h.) + g(h) p(w | h'),   g(h) = (D1 N1(h) + D2 N2(h) + D3 N3(h)) / a(h.)
 
-a: adjusted counts; a(h.): their sum over all words behind h; Ni(h): how many of them are 1, 2, or 3 and more; h': h without its
+a: adjusted counts; a(h.): their sum over all words after h; Ni(h): how many of them are 1, 2, or 3 and more; h': h without its
 first word. For 1-grams the lower model is 1 / |V|, V with <unk> and </s>. g(h) is the back-off weight in the ARPA file.
 From tk, how many n-grams have adjusted count k: Y = t1 / (t1 + 2 t2), Dk = k - (k + 1) Y t(k+1) / tk.
 
-Tables are kept on disk in parts by ranges of words, each of which fits into memory: sums over contexts need the n-grams
-with one first word together, adjusted counts and interpolation those with one last word.
+Tables are on disk in parts by ranges of words, each of which fits into memory: sums over contexts need all n-grams with the same first
+word, adjusted counts and interpolation all n-grams with the same last word.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from schemas.files import whole_file
 from schemas.recipe import NgramTraining
 
 FALLBACK: Final = (0.5, 1.0, 1.5)
-"""Discounts where the counts of counts give none, as for the few 1-grams of a small vocabulary; lmplz has the same."""
+"""Discounts where the counts of counts define none, as for the few 1-grams of a small vocabulary; lmplz uses the same."""
 
-_WINDOW_BYTES: Final = 640  # what one window of five words takes in all tables of a part, with room for sorting
+_WINDOW_BYTES: Final = 640  # of one window of five words in all tables of a part, including sorting
 _MERGE_ROWS: Final = 2_000_000
 _PIECE_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NgramEstimate:
-    """What came of a training, by order from 1 on."""
+    """The result of a training, by order from 1 on."""
 
     n_ngrams: tuple[int, ...]
     discounts: tuple[tuple[float, float, float], ...]
@@ -50,7 +50,7 @@ class NgramEstimate:
 
 
 class TableParts:
-    """Tables on disk, each cut into parts by the range in which the word of one column lies."""
+    """Tables on disk, each split into parts by ranges of the words in one column."""
 
     def __init__(self, folder: Path, borders: npt.NDArray[np.int64]) -> None:
         """Part k holds words from `borders[k - 1]` up to `borders[k]`."""
@@ -68,7 +68,7 @@ class TableParts:
             table.filter(pl.Series(part == k)).write_ipc(self.folder / f"{name}-{k:06d}-{self.n_pieces:08d}.arrow")
 
     def take(self, name: str, k: int) -> list[pl.DataFrame]:
-        """What was added to one part, which is deleted."""
+        """The tables that were added to one part, whose files are deleted."""
         paths = sorted(self.folder.glob(f"{name}-{k:06d}-*.arrow"))
         tables = [pl.read_ipc(path) for path in paths]
         for path in paths:
@@ -77,10 +77,10 @@ class TableParts:
 
 
 def train_ngram_model(columns: Callable[[], Iterable[pa.Array]], config: NgramTraining, path: Path) -> NgramEstimate:
-    """Write the ARPA file of a corpus to `path`; `columns` gives its text as `normalise` writes it, twice the same."""
+    """Write the ARPA file of a corpus to `path`; each call of `columns` gives its text as `normalise` writes it."""
     words = _words(columns())
     if words.height == len(MARKS):
-        raise InputError("no word stands in the files given; name others")
+        raise InputError("the files contain no words; pass other files")
     n_windows = int(words["n"].sum())
     n_parts = -(-n_windows * _WINDOW_BYTES * config.order // (5 * config.memory_mb << 20))
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
@@ -239,7 +239,7 @@ def _write(parts: TableParts, ones: pl.DataFrame, words: pl.Series, n_ngrams: tu
 
 
 def _sections(parts: TableParts, n: int, *, is_last: bool) -> Iterator[pl.DataFrame]:
-    """(w1 ... wn, p, backoff) of each part, sorted; the back-off weight of an n-gram that is no context is 1."""
+    """(w1 ... wn, p, backoff) of each part, sorted; n-grams that are not contexts have back-off weight 1."""
     names = word_columns(n)
     for k in range(len(parts)):
         tables = parts.take(f"model{n}", k)

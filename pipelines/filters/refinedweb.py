@@ -1,7 +1,7 @@
-"""RefinedWeb's line corrections (arXiv 2306.01116, section G.2), by the numbers of DCLM: cuts lines, then weighs what went.
+"""RefinedWeb's line corrections (arXiv 2306.01116, section G.2), by the numbers of DCLM: cuts lines, then measures what was cut.
 
-A line goes if it is mostly capitals, nothing but digits, a counter such as "3 likes", or a single word. Of short lines what invites
-to sign in, to read more or to look into a cart is cut out. Blank lines stay, but no more than one in a row.
+A line goes if it is mostly capitals, nothing but digits, a counter such as "3 likes", or a single word. Invitations
+to sign in, to read more or to view a cart are cut out of short lines. Blank lines stay, but at most one in a row.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from schemas.recipe import RefinedWeb
 
 SIGNALS: Final = ("cut_word_ratio", "cut_upper", "cut_numeric", "cut_counter", "cut_few_words", "edited_lines")
 
-_EDITED_WORDS: Final = 10  # lines of up to so many words are edited
+_EDITED_WORDS: Final = 10  # only lines of up to so many words are edited
 _COUNTER: Final = (
     r"(?i)^\W*\d[\d.,]*\s?[kmb]?\s+(?:likes?|shares?|comments?|replies|retweets?|reposts?|quotes?|bookmarks?|upvotes?|downvotes?|"
     r"downloads?|views?|followers?)\W*$"
@@ -32,8 +32,8 @@ _CALLS: Final = r"(?i)^sign[- ]?in\b|\bread more(?:\.\.\.|…)\s*$|\bitems in ca
 def correct_lines(text: pa.Array, config: RefinedWeb, min_line_words: Floats, max_line_upper_ratio: Floats) -> tuple[pa.Array, Floats]:
     """The large_string column without what was cut, and SIGNALS of every row, float64[6, n].
 
-    The limits on lines are given by row, infinite where off. cut_word_ratio is the share of the row's words (between white space; a
-    character of a script without spaces is one) that went.
+    The limits on lines are given by row, infinite where off. cut_word_ratio is the share of the row's words that was
+    cut; words are separated by white space, and each character of a script without spaces is one.
     """
     rows = pl.Series(pl.from_arrow(text), dtype=pl.String)
     lines = pl.DataFrame({"row": np.arange(len(text), dtype=np.int64), "line": rows.str.split("\n")}).explode("line")

@@ -1,8 +1,8 @@
 """Signals of the ROOTS corpus (arXiv 2303.03915, appendix on filtering): repetition of characters and words, special characters.
 
-char_repetition_ratio: of the frequencies of all character n-grams, the share of the most frequent ones, as many as the square root of
-the number of distinct ones, but none that occurs once. word_repetition_ratio: the share of word n-grams that occur more than once.
-Words are compared as they stand; ROOTS makes them lower-case, takes punctuation off them and has a tokenizer's pieces for Chinese.
+char_repetition_ratio: the share of the most frequent character n-grams in all character n-grams; they are as many as the square root of
+the number of distinct ones, without those that occur once. word_repetition_ratio: the share of word n-grams that occur more than once.
+Words are compared unchanged; ROOTS lower-cases them, strips punctuation and splits Chinese by a tokenizer.
 """
 
 from __future__ import annotations

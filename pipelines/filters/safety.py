@@ -1,6 +1,6 @@
 """Signals of harmful text: listed words, and the score of a fastText model of adult or toxic text.
 
-C4 (arXiv 1910.10683) drops a page with any listed word, ROOTS (arXiv 2303.03915) one where they are more than a share of all words.
+C4 (arXiv 1910.10683) drops a page with any listed word, ROOTS (arXiv 2303.03915) a page where their share of all words is too large.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ SIGNALS: Final = ("flagged_words", "flagged_word_ratio", "score")
 def safety_signals(text: pa.Array, lang: pa.Array, config: Safety) -> Floats:
     """SIGNALS of every row, float64[3, n].
 
-    `flagged_words` counts places, the ratio is that of the words there to all words; both are 0 where no list is for the language.
-    The score is NaN without a model, and 0 of a text without a word.
+    flagged_words counts places, flagged_word_ratio is the share of the words in them; both are 0 without a list for the language.
+    The score is NaN without a model, and 0 for a text without words.
     """
     signals = np.full((len(SIGNALS), len(text)), np.nan)
     places, listed, words = flagged(text, lang, config)

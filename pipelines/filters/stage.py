@@ -19,20 +19,20 @@ from schemas.hops import LEDGER
 from schemas.recipe import Recipe
 
 FAILING: Final = "failing"
-"""Counters by rule: documents that fail it, whatever else they fail."""
+"""Counters by rule: documents that fail it, alone or with others."""
 FAILING_ALONE: Final = "failing_alone"
 """Counters by rule: documents that fail no other."""
 
 
 class Measure(beam.PTransform):
-    """DOCUMENT batches -> Decision: rows with their signals, and ledger rows of those that need not be measured further."""
+    """DOCUMENT batches -> Decision: rows with their signals, and ledger rows of those that are dropped while measuring."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         self.recipe = recipe
 
     def expand(self, documents: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[Decision]:
-        """Measure, every row or up to its end."""
+        """Measure every row, or each row until a rule drops it."""
         return documents | beam.ParDo(_Measure(self.recipe))
 
 
@@ -54,7 +54,7 @@ class _Measure(beam.DoFn):
 
 
 class Decide(beam.PTransform):
-    """Documents with what ended already -> Decision: the same documents, and ledger rows of all that a rule drops."""
+    """Documents, and ledger rows of those already dropped -> Decision: the same documents, and ledger rows of all that a rule drops."""
 
     def __init__(self, recipe: Recipe, extra_rules: ExtraRules) -> None:
         """`extra_rules` judge documents after the rule sets."""
@@ -83,7 +83,7 @@ class _Decide(beam.DoFn):
 
 
 def decided(decider: Decider, documents: pa.RecordBatch) -> pa.RecordBatch:
-    """LEDGER rows of the documents that do not stay; counts what each rule says of all of them."""
+    """LEDGER rows of the documents that do not stay; counts the documents that fail each rule."""
     verdicts = decider.verdicts(documents)
     for reason, (joint, alone) in tally(documents.num_rows, verdicts).items():
         count(FAILING, **{reason: joint})
@@ -99,7 +99,7 @@ class DecideAgain(beam.PTransform):
         self.recipe, self.extra_rules, self.progress = recipe, extra_rules, progress
 
     def expand(self, paths: beam.PCollection[str]) -> beam.PCollection[pa.RecordBatch]:
-        """Read signals only; texts stay where they are."""
+        """Read only signals, no text."""
         return paths | beam.ParDo(_DecideAgain(self.recipe, self.extra_rules, self.progress))
 
 

@@ -1,8 +1,8 @@
-"""Rules on where a document comes from: domains that are blocked, allowed or kept, and words in the URL, some of which only count.
+"""Rules on a document's address: blocked, allowed and kept domains, and words in the URL, some of which only add to a score.
 
 RefinedWeb (arXiv 2306.01116, section G.1) drops a URL for one word of its hard list, for one of its strict list anywhere in it, and for
-two of its soft list. Words are the runs of letters, marks and digits of the URL as a reader sees it: percent escapes and punycode are
-undone. A listed word of a script without spaces is looked for inside the runs, since nothing sets it apart.
+two of its soft list. Words are runs of letters, marks and digits in the readable URL, with percent escapes and punycode decoded. A listed
+word of a script without spaces is also found inside a run.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from schemas.files import cached_by_file
 from schemas.recipe import Filters, Url
 
 _WORD: Final = r"[\p{L}\p{M}\p{N}]+"
-_NO_LETTERS: Final = r"[\s!-/:-@\[-`{-~]"  # white space and ASCII punctuation, which no word of a URL holds
+_NO_LETTERS: Final = r"[\s!-/:-@\[-`{-~]"  # white space and ASCII punctuation
 _NOT_OF_A_WORD: Final = r"[^\p{L}\p{M}\p{N}]+"
 
 
 @dataclass(frozen=True, slots=True)
 class UrlRules:
-    """The rules of a recipe, ready to be matched."""
+    """The rules of a recipe, ready for matching."""
 
     block: DomainList | None
     allow: DomainList | None
@@ -48,7 +48,7 @@ class UrlRules:
 
     @staticmethod
     def of(config: Url) -> UrlRules:
-        """Read the lists; RecipeError says what is wrong with one."""
+        """Read the lists; RecipeError names an invalid one."""
 
         def domains(key: str) -> DomainList | None:
             path = getattr(config, key)
@@ -71,9 +71,9 @@ class ScoredWords:
     """Words with their weights."""
 
     spaced: pl.DataFrame
-    """word, weight: those that stand between non-letters."""
+    """word, weight: of scripts with spaces."""
     unspaced: pl.DataFrame
-    """The same for those of scripts without spaces."""
+    """word, weight: of scripts without spaces."""
 
 
 def url_outcomes(url: pa.Array, rules: UrlRules) -> Iterator[RuleOutcome]:
@@ -107,13 +107,13 @@ def url_outcomes(url: pa.Array, rules: UrlRules) -> Iterator[RuleOutcome]:
 
 
 def has_blocked_word(url: pa.Array, words: str) -> Mask:
-    """bool per row of a large_string column: whether one of the words stands in it between non-letters; null has none."""
+    """bool[n] of a large_string column: whether it contains one of the words between non-letters; false for null."""
     found: Mask = pl.Series("url", pl.from_arrow(url), dtype=pl.String).str.contains(words).fill_null(False).to_numpy()
     return found
 
 
 def score(text: pl.Series, words: ScoredWords) -> Floats:
-    """float64 per row of readable URLs: the weights of the different words in it, added up; 0 of null."""
+    """float64 per readable URL: the sum of the weights of the different words in it; 0 for null."""
     total = np.zeros(len(text))
     found = []
     if len(words.spaced):
@@ -128,7 +128,7 @@ def score(text: pl.Series, words: ScoredWords) -> Floats:
 
 
 def readable(url: pa.Array) -> pl.Series:
-    """URLs as a reader sees them, in lower case: percent escapes are undone, names in punycode are spelled out."""
+    """URLs in lower case, with percent escapes and punycode decoded."""
     text = pl.Series("url", pl.from_arrow(url), dtype=pl.String).str.to_lowercase()
     coded = text.filter(text.str.contains(r"%[0-9a-f]{2}|xn--")).unique()
     return text.replace(coded, pl.Series([_decoded(one) for one in coded], dtype=pl.String)) if len(coded) else text
@@ -141,13 +141,13 @@ def _decoded(url: str) -> str:
 def _label(match: re.Match[str]) -> str:
     try:
         return match[0].encode("ascii").decode("idna")
-    except UnicodeError:  # no name in punycode, though it looks like one
+    except UnicodeError:  # not punycode, though it looks like it
         return match[0]
 
 
 @cached_by_file
 def read_words(path: str, key: str) -> ScoredWords:
-    """The words in the file, one a line, each with its weight behind a space or 1."""
+    """The words in the file, one a line, each followed by a space and its weight, else of weight 1."""
     spaced: list[tuple[str, float]] = []
     unspaced: list[tuple[str, float]] = []
     for word, weight in _weighted(path, key, weights=key == "soft_words"):
@@ -172,7 +172,9 @@ def _weighted(path: str, key: str, *, weights: bool) -> list[tuple[str, float]]:
         except ValueError:
             value = np.nan
         if not (0 < value < np.inf) or (weight.strip() and not weights) or re.search(_NO_LETTERS, word):
-            wanted = "one word a line, with its weight behind a space or without" if weights else "one word of letters and digits a line"
+            wanted = (
+                "one word per line, optionally followed by a space and its weight" if weights else "one word of letters and digits per line"
+            )
             raise RecipeError(f"filters.url.{key}: {path}, line {number}: write {wanted}")
         found.append((word, value))
     return found
@@ -186,7 +188,7 @@ def _any_word(words: tuple[str, ...]) -> str | None:
     if not words:
         return None
     if not all(word.strip() for word in words):
-        raise RecipeError(f"filters.url.block_words = {list(words)!r}: an empty word stands in every URL; leave it out")
+        raise RecipeError(f"filters.url.block_words = {list(words)!r}: every URL contains the empty word; remove it")
     return rf"(?i)(?:^|\P{{L}})(?:{'|'.join(map(re.escape, words))})(?:\P{{L}}|$)"
 
 

@@ -1,8 +1,8 @@
 """Lists of words and phrases by language, and the share of a text's words that belong to one of them.
 
-Case does not count. A phrase is found where its words follow one another without punctuation between them; in scripts without spaces
-every character is a word, so a word of such a list is found wherever its characters stand. Of several that begin at one
-word the longest counts, and the search goes on behind it.
+Case is ignored. A phrase matches where its words follow one another without punctuation between them. In scripts without spaces every
+character is a word, so a listed word matches anywhere. Of several phrases that begin at the same word the longest counts, and the search
+continues after it.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class PhraseTable(NamedTuple):
     beginnings: npt.NDArray[np.uint64]
     """The first words of the phrases."""
     longest: int
-    """Words of the longest phrase."""
+    """The number of words of the longest phrase."""
 
 
 def listed_word_shares(text: pa.Array, lang: pa.Array, paths: dict[str, str], key: str) -> npt.NDArray[np.float64]:
-    """float64 per row of a large_string column: the share of its words that its language's list holds, NaN without a list.
+    """float64[n] of a large_string column: the share of its words that its language's list contains, NaN without a list.
 
-    What has no letter is no word, as in ROOTS; a text without words has 0. RecipeError names a file that is no list, and `key`, the
-    setting that it stands in.
+    Words have at least one letter, as in ROOTS; a text without words has 0. RecipeError names a file that cannot be read, and `key`, the
+    setting that names it.
     """
     out = np.full(len(text), np.nan)
     encoded = lang.dictionary_encode()
@@ -53,14 +53,14 @@ def listed_word_shares(text: pa.Array, lang: pa.Array, paths: dict[str, str], ke
 
 @cached_by_file
 def read_word_list(path: str, key: str) -> PhraseTable:
-    """The list in the file, one word or phrase a line; empty lines and those that begin with # say nothing."""
+    """The list in the file, one word or phrase a line; empty lines and those that begin with # are ignored."""
     entries = [line.lower() for _, line in read_lines(path, key, "words")]
     words = split_words(pa.array(entries, pa.large_string()))
     phrases, beginnings = set(), set()
     longest = 0
     for first, last in zip(words.firsts.tolist(), words.lasts.tolist(), strict=True):
         if first == last or (words.flags[first:last] & PUNCTUATION_ONLY).any():
-            continue  # what holds punctuation between words is never found
+            continue  # a phrase with punctuation never matches
         phrase = words.hashes[first]
         for word in words.hashes[first + 1 : last]:
             phrase = np.uint64(append_hash(phrase, word))

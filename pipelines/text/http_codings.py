@@ -1,6 +1,6 @@
 """Bodies as they came over HTTP -> the bytes that a browser shows, never more of them than asked for.
 
-Servers state wrong codings; what is stated is believed only where the bytes agree. Of a body that is cut, the beginning is taken.
+Servers state wrong codings, so a stated coding is believed only where the bytes agree. A truncated body gives its beginning.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WINDOW_BYTES: Final = 1 << 27
 _ZSTD_START: Final = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
 _GZIP_START: Final = re.compile(rb"\x1f\x8b")
 _ZEROS: Final = re.compile(rb"\0*")
-# Codings that there are, but browsers do not undo. Any other word names none: a body under it is what it is.
+# Codings that exist but browsers do not decode. Any other word is not a coding: its body stays unchanged.
 _UNSUPPORTED: Final = frozenset(
     {"compress", "x-compress", "lzma", "xz", "bzip2", "x-bzip2", "lz4", "snappy", "exi", "pack200-gzip", "dcb", "dcz", "aes128gcm"}
 )
@@ -46,7 +46,7 @@ class UnsupportedCodingError(UndecodableError):
 
 
 class _Decompressor(Protocol):
-    """What zlib and zstandard have in common."""
+    """The common part of the decoders of zlib and zstandard."""
 
     @property
     def eof(self) -> bool:
@@ -54,14 +54,14 @@ class _Decompressor(Protocol):
 
     @property
     def unused_data(self) -> bytes:
-        """What followed its end."""
+        """The bytes after its end."""
 
     def decompress(self, data: bytes, /) -> bytes:
         """The content of the next bytes."""
 
 
 class TooLongError(Exception):
-    """A body that decodes to more than the limit."""
+    """The body decodes to more than the limit."""
 
 
 class Undone(NamedTuple):
@@ -69,7 +69,7 @@ class Undone(NamedTuple):
 
     body: bytes
     is_cut: bool = False
-    """Whether it ended too early, and only its beginning is here."""
+    """Whether it ended too early, so that this is only its beginning."""
 
 
 def codings(value: str) -> list[str]:

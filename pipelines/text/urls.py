@@ -1,4 +1,4 @@
-"""Addresses of pages and when two of them are the same.
+"""Addresses of pages, and when two of them are the same.
 
 Spellings that name one resource by RFC 3986 and the WHATWG URL standard have one form: escapes of characters that separate nothing are
 undone, others are in capitals, what must be escaped is, dot segments are gone, names are in punycode, the usual port is left out.
@@ -33,7 +33,7 @@ _SEPARATES_IN_QUERY: Final = frozenset(b"#%&=+;")
 
 
 def canonical_urls(url: pl.Series) -> pl.Series:
-    """The one form of each URL (str; null of null): host, path and query, as said above."""
+    """The one form of each URL (str; null of null): host, path and query, as described above."""
     text = url.str.strip_chars().str.replace(r"#.*$", "")
     plain = pl.DataFrame({"url": text}).select(plain_url(pl.col("url"))).to_series()
     simple = text.str.contains(_SIMPLE) & ~text.str.contains(r"/\.|\?/*$")
@@ -47,7 +47,7 @@ def canonical_urls(url: pl.Series) -> pl.Series:
 def plain_url(url: pl.Expr) -> pl.Expr:
     """A URL without scheme, user, "www.", usual port, fragment and slashes at the end, the host in lower case; all else as it is.
 
-    That was the form of all URLs in the indexes of earlier versions.
+    The indexes of earlier versions have all URLs in this form.
     """
     parts = url.str.strip_chars().str.extract_groups(r"^(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[^/?#@]*@)?(?:[Ww]{3}\.)?([^/?#]*)([^#]*)")
     host = parts.struct.field("1").str.to_lowercase().str.replace(r":(?:80|443)?$", "")
@@ -78,7 +78,7 @@ def _host_and_port(authority: str) -> str:
 
 
 def _escaped(text: str, separators: frozenset[int]) -> str:
-    """What separates nothing as a character, where one may stand there, or as an escape; escapes of separators as they are, in capitals."""
+    """Decode escapes of characters that separate nothing, if the character is allowed; other escapes stay, in capitals."""
     plain = _unescaped(text, separators).decode("utf-8", "surrogateescape")
     composed = unicodedata.normalize("NFC", plain).encode("utf-8", "surrogateescape")
     return _TO_ESCAPE.sub(lambda found: b"%%%02X" % found[0][0], composed).decode("ascii")

@@ -3,8 +3,8 @@
 `split_words`: a word is a maximal run of letters, marks, numbers and `_`, with what joins two of them inside: it's, 1,000,
 3.14, example.com, and/or, me@example.com (but end.Next are two); a URL with `://` is one word. A run of one punctuation mark or
 symbol is a word of its own ("...").
-`split_on_space`: a word is what stands between white space.
-In both, a character of a script written without spaces is a word by itself, with the combining marks that follow.
+`split_on_space`: words are separated by white space.
+In both, each character of a script without spaces is a word of its own, with the combining marks that follow.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SPACED: Final = np.uint8(0xFF ^ SPACE)
 _UNDERSCORE, _COLON, _SLASH, _STOP, _COMMA, _AT = (ord(char) for char in "_:/.,@")
 _APOSTROPHES: Final = (0x27, 0x2019)
 _URL_BORDERS: Final = tuple(ord(char) for char in '"<>()[]{}|\\^`')
-_URL_TRAILERS: Final = tuple(ord(char) for char in ".,;:!?'*_~")  # as the last character not of the URL but of the sentence
+_URL_TRAILERS: Final = tuple(ord(char) for char in ".,;:!?'*_~")  # at the end of a URL they belong to the sentence
 _JOINERS: Final = (0x200C, 0x200D)  # zero-width (non-)joiners shape a word without ending it
 
 Places = npt.NDArray[np.signedinteger[Any]]
@@ -59,19 +59,19 @@ class Words(NamedTuple):
         return self.lasts - self.firsts
 
     def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Words:
-        """The words of some rows, by number or mask; nothing but the bounds is copied."""
+        """The words of some rows, by number or mask; only the bounds are copied."""
         return self._replace(firsts=self.firsts[rows], lasts=self.lasts[rows])
 
 
 def split_words(text: pa.Array, *, places: bool = True, hashes: bool = True) -> Words:
-    """Words and punctuation of every row of a large_string column; starts and ends, or hashes, are empty where they are not asked for."""
+    """Words and punctuation of every row of a large_string column; starts and ends, or hashes, are empty unless requested."""
     return _split(text, _split_words, places, hashes)
 
 
 def split_on_space(text: pa.Array, *, places: bool = True, hashes: bool = True) -> Words:
-    """What stands between white space, in every row of a large_string column.
+    """Words between white space, in every row of a large_string column.
 
-    Punctuation that touches characters of a script without spaces counts as no word: 你好，世界 are four.
+    Punctuation next to characters of a script without spaces is not a word: 你好，世界 is four words.
     """
     return _split(text, _split_on_space, places, hashes)
 
@@ -110,7 +110,7 @@ def _after_marks(data, at, stop, n_chars, classes):  # type: ignore[no-untyped-d
 
 @kernel
 def _joins(data, at, stop, code, size, last, classes):  # type: ignore[no-untyped-def]
-    """Whether the character at `at`, behind one of class `last`, joins it to the next one."""
+    """Whether the character at `at`, after one of class `last`, joins it to the next one."""
     if at + size >= stop:
         return False
     if code in _APOSTROPHES:
@@ -129,7 +129,7 @@ def _joins(data, at, stop, code, size, last, classes):  # type: ignore[no-untype
 
 @kernel
 def _url_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
-    """End of the URL whose `://` stands at `at`."""
+    """End of the URL whose `://` begins at `at`."""
     end = at + 3
     while end < stop:
         code, size = decode(data, end)
@@ -145,7 +145,7 @@ def _url_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
 def _ascii_end(data, start, stop, wanted):  # type: ignore[no-untyped-def]
     """(end, class bits seen) of the run of ASCII characters of the wanted classes that begins at `start`."""
     seen = np.uint8(0)
-    for at in range(np.uint64(start), np.uint64(stop)):  # an unsigned index needs no look at its sign
+    for at in range(np.uint64(start), np.uint64(stop)):  # an unsigned index skips the check of its sign
         bits = ASCII[data[at]]
         if not bits & wanted:
             return np.int64(at), np.int64(seen)
