@@ -19,7 +19,7 @@ from pipelines.filters.limits import Floats, Profiles
 from pipelines.filters.pending import PendingRows
 from pipelines.filters.rule_set import RuleContext, RuleSet
 from pipelines.filters.signals import signal_names
-from pipelines.filters.tables import ProfileTables, is_one_of
+from pipelines.filters.tables import ProfileTables, is_one_of, phrase_table
 from pipelines.text.lines import class_of, code_before, line_end, strip
 from pipelines.text.unicode import PUNCTUATION, SPACE, char_classes, decode
 from pipelines.text.view import text_view
@@ -78,16 +78,7 @@ class _Cut(NamedTuple):
 _LOREM, _JAVASCRIPT, _BRACKET, _POLICY = 0, 1, 2, 3  # phrases from _POLICY on are policy phrases
 
 
-def _phrase_table(*phrases: str) -> npt.NDArray[np.uint8]:
-    """uint8[n, width]: the bytes of each phrase, zeros behind."""
-    encoded = [phrase.encode() for phrase in phrases]
-    table = np.zeros((len(encoded), max(map(len, encoded)) + 1), np.uint8)
-    for row, phrase in zip(table, encoded, strict=True):
-        row[: len(phrase)] = np.frombuffer(phrase, np.uint8)
-    return table
-
-
-_PHRASES: Final = _phrase_table(
+_PHRASES: Final = phrase_table(
     *("lorem ipsum", "javascript", "{"),
     *("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies"),
     # Their Chinese counterparts.
@@ -97,7 +88,7 @@ _PHRASES: Final = _phrase_table(
 _SAME: Final = (_PHRASES[:, 0] | 0x20)[:, None] == np.arange(256) | 0x20
 _FIRST: Final = _SAME.argmax(axis=0)
 _LAST: Final = _FIRST + _SAME.sum(axis=0)
-_CITATIONS: Final = _phrase_table("edit]", "citation needed]")
+_CITATIONS: Final = phrase_table("edit]", "citation needed]")
 
 
 def cut_lines(text: pa.Array, words: Words, rules: LineRules, profile: Profiles, tables: ProfileTables) -> tuple[pa.Array, Floats]:

@@ -12,12 +12,11 @@ from typing import Final
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.filters.limits import Floats, Profiles
 from pipelines.filters.signals import NGRAM_0, QualitySignal, RepetitionSignal
-from pipelines.filters.tables import ProfileTables, is_one_of
+from pipelines.filters.tables import ProfileTables, is_one_of, phrase_table
 from pipelines.filters.word_ngrams import count_ngrams, keep_repeated, most_frequent_ngram, new_tables
 from pipelines.text.hashing import hash_bytes, slot_of, table_size
 from pipelines.text.lines import class_of, count_breaks, count_chars, newline_end, strip
@@ -29,16 +28,7 @@ BULLETS: Final = "•‣⁃⁌⁍∙○●◘◦⦾⦿"
 ELLIPSES: Final = ("...", "[...]", "…", "(...)", "[…]", "-»", "read more..", "read more")
 
 
-def _table(phrases: tuple[str, ...]) -> npt.NDArray[np.uint8]:
-    """uint8[n, width]: the bytes of each phrase, zeros behind."""
-    encoded = [phrase.encode() for phrase in phrases]
-    table = np.zeros((len(encoded), max(map(len, encoded)) + 1), np.uint8)
-    for row, phrase in zip(table, encoded, strict=True):
-        row[: len(phrase)] = np.frombuffer(phrase, np.uint8)
-    return table
-
-
-_ELLIPSES: Final = _table(ELLIPSES)
+_ELLIPSES: Final = phrase_table(*ELLIPSES)
 _BULLETS: Final = np.array([*map(ord, BULLETS), 0], np.uint32)
 
 

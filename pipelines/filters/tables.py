@@ -52,6 +52,15 @@ def profile_tables(profiles: Sequence[LanguageProfile]) -> ProfileTables:
     )
 
 
+def phrase_table(*phrases: str) -> npt.NDArray[np.uint8]:
+    """uint8[n, width]: the bytes of each phrase, then zeros."""
+    encoded = [phrase.encode() for phrase in phrases]
+    table = np.zeros((len(encoded), max(map(len, encoded)) + 1), np.uint8)
+    for row, phrase in zip(table, encoded, strict=True):
+        row[: len(phrase)] = np.frombuffer(phrase, np.uint8)
+    return table
+
+
 def _code_points(texts: Iterable[str]) -> npt.NDArray[np.uint32]:
     rows = [[ord(char) for char in text] for text in texts]
     width = max(map(len, rows)) + 1

@@ -292,7 +292,7 @@ def test_buckets_begin_at_their_cutoffs() -> None:
 
 
 def test_a_corpus_without_a_word_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no word stands in the files given"):
+    with pytest.raises(InputError, match="contain no words"):
         fit(["", ""], tmp_path / "m.arpa", 2)
     with pytest.raises(InputError, match=r"nowhere\.jsonl"):
         train_ngrams(["nowhere.jsonl"], NgramTraining(), tmp_path / "m.arpa")
@@ -302,11 +302,11 @@ def test_a_corpus_without_a_word_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: "", "there is no n-gram model at"),
-        (lambda text: "no model\n", "is no ARPA file"),
-        (lambda text: text.replace("ngram 2=", "ngram 2=1"), "its 2-grams are not the 1"),
-        (lambda text: text[: len(text) // 2], "damaged: its"),
-        (lambda text: text.replace("\t", " "), "damaged: its 1-grams"),
+        (lambda text: "", "bad.arpa does not exist or is empty"),
+        (lambda text: "no model\n", "is not an ARPA file"),
+        (lambda text: text.replace("ngram 2=", "ngram 2=1"), "announces 1[0-9]* 2-grams"),
+        (lambda text: text[: len(text) // 2], "is damaged: "),
+        (lambda text: text.replace("\t", " "), "is damaged: .* 1-grams"),
     ],
 )
 def test_a_damaged_model_is_named(tmp_path: Path, model: str, change: object, message: str) -> None:

@@ -128,7 +128,7 @@ def test_a_recipes_profile_is_found_by_any_name_of_its_language() -> None:
 
 def test_one_language_under_two_names_is_refused() -> None:
     filters = recipe_of([], **{"filters.profiles.en.c4.min_sentences": 1, "filters.profiles.eng.c4.min_sentences": 2}).filters
-    with pytest.raises(RecipeError, match=r"filters\.profiles\.eng: 'en' is the same language"):
+    with pytest.raises(RecipeError, match=r"filters\.profiles\.eng: .*'en'"):
         Languages.of(filters)
 
 
