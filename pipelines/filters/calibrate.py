@@ -1,7 +1,7 @@
 """Limits for a language without published ones, from the signals of a sample of its good documents.
 
-FineWeb2 (arXiv 2506.20920) takes limits from the distributions of a language's own corpora; so does this, at one percentile: each
-limit lets that share of the sample pass. Signals come in as columns, so no text is looked at.
+FineWeb2 (arXiv 2506.20920) derives limits from the distributions of a language's own corpora. So does this, at one percentile: each
+limit lets that share of the sample pass. Signals come in as columns, so no text is read.
 """
 
 from __future__ import annotations

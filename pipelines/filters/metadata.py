@@ -1,4 +1,4 @@
-"""Rules on what is known of a document besides its text: dates, licence, and values of its metadata.
+"""Rules on a document's dates, licence and metadata.
 
 A document without the value fails the rule, except for `drop`: without a licence it has none of the kept ones, without a score no high one.
 """

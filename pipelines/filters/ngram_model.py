@@ -85,7 +85,7 @@ def load_ngram_model(path: str) -> NgramModel:
 
 
 def _section(content: mmap.mmap, n: int) -> pl.DataFrame | None:
-    """(log_p, ngram, backoff) of the n-grams of one length, back-off 0 where none is given; None where they cannot be read."""
+    """(log_p, ngram, backoff) of the n-grams of one length, back-off 0 if missing; None if they cannot be read."""
     start = content.find(b"\\%d-grams:" % n)
     end = content.find(b"\n\\", start + 1)
     if start < 0 or end < 0:

@@ -33,8 +33,8 @@ CLEAN_PROSE: Final[Limits] = {
     # Published: 0.30. In novels whose speakers break off, half of the lines end so: 7 % of Romanian ones and 5 % of Serbian ones fail.
     # Lists of teasers, its target, end so in nearly every line.
     "gopher_quality.max_ellipsis_line_ratio": 0.6,
-    # The multilingual C4 gave up the ban on pages with a curly bracket, which is a rule against code: where much of what is written
-    # about computing is documentation, it removes a quarter of the clean pages, and of English textbooks those with a formula.
+    # The multilingual C4 dropped the ban on pages with a curly bracket, a rule against code: it removes a quarter of the clean pages where
+    # much of the text about computing is documentation, and English textbooks with formulas.
     "c4.max_curly_brackets": None,
     # Published: 5. A hundred words of a Czech or German essay can be three sentences.
     "c4.min_sentences": 3,

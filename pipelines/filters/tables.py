@@ -16,7 +16,7 @@ from pipelines.text.words import split_words
 
 
 class ProfileTables(NamedTuple):
-    """Language profiles for kernels to take as they are. Row p belongs to profile p."""
+    """Language profiles as kernels take them. Row p belongs to profile p."""
 
     stop_words: npt.NDArray[np.uint64]
     """[p, size]: an open-addressing table of word hashes."""

@@ -67,7 +67,7 @@ class Verdict:
 def judge_limits(rule_set: str, limits: Limits, signals: Mapping[str, Floats], profile: Profiles) -> Verdict:
     """Compare each limit `min_X` or `max_X` with the signal X, in order. The limit itself passes; NaN fails unless the limit is off.
 
-    Limits without a signal of their name act while the set measures and are passed over here.
+    Limits without a signal of their name act while the set measures and are ignored here.
     """
     names = [name for name in limits.names if signal_of(name) in signals]
     if not names:
@@ -80,7 +80,7 @@ def judge_limits(rule_set: str, limits: Limits, signals: Mapping[str, Floats], p
 
 
 def signal_of(setting: str) -> str:
-    """The signal that a limit acts on: "min_words" and "max_words" act on "words". "" for a setting that is no limit."""
+    """The signal that a limit acts on: "min_words" and "max_words" act on "words". "" for other settings."""
     prefix, _, signal = setting.partition("_")
     return signal if prefix in ("min", "max") else ""
 

@@ -1,4 +1,4 @@
-"""Bodies as they came over HTTP -> the bytes that a browser shows, never more of them than asked for.
+"""HTTP bodies -> the bytes that a browser shows, up to a given number.
 
 Servers state wrong codings, so a stated coding is believed only where the bytes agree. A truncated body gives its beginning.
 """
@@ -21,7 +21,7 @@ BINARY: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 UTF16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
 BEFORE_MARKUP: Final = rb"(?:\xef\xbb\xbf)?(?:\s++|<\?xml[^>]{0,512}+>|(?><!--.{0,1024}?-->))*+"
 SURELY_HTML: Final = re.compile(BEFORE_MARKUP + rb"<(?:!doctype\s+(?:x?html)|html|head)[\s>]", re.IGNORECASE | re.DOTALL)
-"""What only an HTML page begins with."""
+"""The beginning of HTML pages only."""
 
 _READ_BYTES: Final = 1 << 14
 # A zstd block of 4 bytes may decode to 128 KiB: 512 bytes make at most 16 MiB.
@@ -34,15 +34,15 @@ _ZEROS: Final = re.compile(rb"\0*")
 _UNSUPPORTED: Final = frozenset(
     {"compress", "x-compress", "lzma", "xz", "bzip2", "x-bzip2", "lz4", "snappy", "exi", "pack200-gzip", "dcb", "dcz", "aes128gcm"}
 )
-_SURELY_TEXT_BYTES: Final = 200  # of packed bytes so many next to never lack a control character
+_SURELY_TEXT_BYTES: Final = 200  # so many compressed bytes almost never lack a control character
 
 
 class UndecodableError(Exception):
-    """A body that is not what its coding says."""
+    """The body is not in its stated coding."""
 
 
 class UnsupportedCodingError(UndecodableError):
-    """A body in a coding that browsers do not undo."""
+    """The body is in a coding that browsers do not decode."""
 
 
 class _Decompressor(Protocol):
@@ -80,7 +80,7 @@ def codings(value: str) -> list[str]:
 def undo(body: bytes, value: str, max_bytes: int) -> Undone:
     """The body without the codings of a header field, such as "deflate, gzip" (applied left to right).
 
-    Plain text under a coding is taken as it is. UndecodableError, UnsupportedCodingError or TooLongError where nothing can be shown.
+    Plain text with a stated coding stays as it is. UndecodableError, UnsupportedCodingError or TooLongError if nothing can be shown.
     """
     is_cut = False
     for coding in reversed(codings(value)):
@@ -99,7 +99,7 @@ def _undo_one(body: bytes, coding: str, max_bytes: int) -> Undone:
         if is_plain(body):
             return Undone(body)
         raise
-    if undone.is_cut and is_plain(body):  # bytes of any kind may begin what has no magic number
+    if undone.is_cut and is_plain(body):  # without a magic number any bytes may be the beginning
         return Undone(body)
     if undone.is_cut and not (undone.body and is_plain(undone.body)):
         raise UndecodableError(f"{coding} data that ends early")
@@ -107,7 +107,7 @@ def _undo_one(body: bytes, coding: str, max_bytes: int) -> Undone:
 
 
 def is_plain(body: bytes) -> bool:
-    """Whether the body is text, and not packed."""
+    """Whether the body is text and not compressed."""
     start = body[:SNIFF_BYTES]
     if BINARY.search(start):
         return start.startswith(UTF16_BOMS) and SURELY_HTML.match(start.replace(b"\0", b"")[2:]) is not None
@@ -130,7 +130,7 @@ def _unzstd(body: bytes, max_bytes: int) -> Undone:
 
 
 def _unpack(body: bytes, start: re.Pattern[bytes], new_decoder: Callable[[], _Decompressor], n_read: int, max_bytes: int) -> Undone:
-    """The content of all members or frames; padding between them, and what follows the last one, is ignored."""
+    """The content of all members or frames; padding between them and bytes after the last one are ignored."""
     unpacked = bytearray()
     at = n_whole = 0
     while start.match(body, at):
@@ -154,7 +154,7 @@ def _unpack(body: bytes, start: re.Pattern[bytes], new_decoder: Callable[[], _De
 
 
 def _inflate(body: bytes, max_bytes: int) -> Undone:
-    """The first reading of the body that works; browsers take both kinds of deflate."""
+    """The first reading of the body that works; browsers accept both kinds of deflate."""
     for bits in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
         decoder = zlib.decompressobj(bits)
         try:
@@ -168,7 +168,7 @@ def _inflate(body: bytes, max_bytes: int) -> Undone:
 
 
 def _unbrotli(body: bytes, max_bytes: int) -> Undone:
-    """The content; one library ignores what follows the end, the other gives what comes before a cut."""
+    """The content; one library ignores bytes after the end, the other returns the content before a cut."""
     is_cut = False
     try:
         unpacked = bytes(BrotliReader(BytesIO(body)).read(max_bytes + 1))

@@ -83,7 +83,7 @@ def code_of(label: str | None) -> str:
 
 
 def means(label: str | None, wanted: str) -> bool:
-    """Whether a model's label is of the language that a recipe names, and of its script where both name one."""
+    """Whether a model's label means the language that a recipe names, and its script if both name one."""
     if label is None:
         return False
     (code, script), (wanted_code, wanted_script) = split_label(label), split_label(wanted)
@@ -91,12 +91,12 @@ def means(label: str | None, wanted: str) -> bool:
 
 
 def kept_labels(labels: Iterable[str | None], wanted: Iterable[str]) -> list[str]:
-    """Those of a model's labels that mean a language of `wanted`, a recipe's list."""
+    """The model's labels that mean a language of `wanted`, a recipe's list."""
     return [label for label in labels if label is not None and any(means(label, one) for one in wanted)]
 
 
 def scripts_of(label: str) -> int:
-    """The scripts that texts of this label are written in, as `script_bits`; 0 where they are not known."""
+    """The scripts of texts with this label, as `script_bits`; 0 if unknown."""
     code, script = split_label(label)
     if script:
         return script_bits(script)

@@ -53,8 +53,8 @@ def load_jieba() -> Segmenter:
     """jieba with its dictionary, loaded once per process; RecipeError if it is not installed."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of how it finds its own files
-            import jieba  # noqa: PLC0415 - a recipe that does not ask for it does not need it
+            warnings.simplefilter("ignore")  # about how it finds its own files
+            import jieba  # noqa: PLC0415 - only recipes that ask for it need it
     except ImportError:
         raise RecipeError('filters.language.zh_words = "jieba" needs jieba; pip install jieba') from None
     jieba.setLogLevel(logging.WARNING)

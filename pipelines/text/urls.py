@@ -1,8 +1,8 @@
 """Addresses of pages, and when two of them are the same.
 
-Spellings that name one resource by RFC 3986 and the WHATWG URL standard have one form: escapes of characters that separate nothing are
-undone, others are in capitals, what must be escaped is, dot segments are gone, names are in punycode, the usual port is left out.
-Beyond these, scheme, user, "www.", fragment, slashes at the end and an empty query make no difference; the order of a query does.
+Spellings of the same resource by RFC 3986 and the WHATWG URL standard have one form: escapes of characters that separate nothing are
+decoded, others are in capitals, characters that must be escaped are, dot segments are resolved, names are in punycode, the default port is
+left out. Scheme, user, "www.", fragment, slashes at the end and an empty query make no difference either; the order of a query does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipelines.text.domains import ascii_host
 
 _CHARS: Final = r"A-Za-z0-9._~!$&'()*,;=:@\-"
 _SIMPLE: Final = rf"^(?:[A-Za-z][A-Za-z0-9+.-]*://)?[A-Za-z0-9._-]*[A-Za-z0-9_-](?::[1-9][0-9]*)?(?:/[{_CHARS}+/]*(?:\?[{_CHARS}/?]+)?)?$"
-"""URLs, without fragment, that have one spelling but for their host and the slashes at the end; nearly all have this form."""
+"""URLs without fragment whose only other spellings differ in the host and the slashes at the end; nearly all have this form."""
 
 _AUTHORITY: Final = re.compile(r"(?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,})?([^/?\\]*)([^?]*)\??(.*)", re.DOTALL)
 _PORT: Final = re.compile(r":([0-9]*)\Z")
@@ -45,7 +45,7 @@ def canonical_urls(url: pl.Series) -> pl.Series:
 
 
 def plain_url(url: pl.Expr) -> pl.Expr:
-    """A URL without scheme, user, "www.", usual port, fragment and slashes at the end, the host in lower case; all else as it is.
+    """A URL without scheme, user, "www.", usual port, fragment and slashes at the end, the host in lower case; the rest unchanged.
 
     The indexes of earlier versions have all URLs in this form.
     """
@@ -108,7 +108,7 @@ def _without_dots(path: str) -> str:
 
 
 def page_urls(url: pl.Series) -> pl.Series:
-    """The one form of each URL with its fragment, where that is a route which names a page of its own: `#!` or `#/` and a path."""
+    """The one form of each URL, with its fragment if that names a page of its own: `#!` or `#/` and a path."""
     route = url.str.strip_chars().str.extract(r"^[^#]*(#[!/].*)$", 1).str.replace(r"/+$", "")
     routes = pl.select(pl.when(route.is_in(["#", "#!"])).then(pl.lit("")).otherwise(route.fill_null(""))).to_series()
     return canonical_urls(url) + routes

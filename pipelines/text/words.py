@@ -1,6 +1,6 @@
 """A text column in, the words of every row out, as flat arrays that all rules share.
 
-`split_words`: a word is a maximal run of letters, marks, numbers and `_`, with what joins two of them inside: it's, 1,000,
+`split_words`: a word is a maximal run of letters, marks, numbers and `_`, including characters that join two of them: it's, 1,000,
 3.14, example.com, and/or, me@example.com (but end.Next are two); a URL with `://` is one word. A run of one punctuation mark or
 symbol is a word of its own ("...").
 `split_on_space`: words are separated by white space.
@@ -40,7 +40,7 @@ Places = npt.NDArray[np.signedinteger[Any]]
 
 
 class Words(NamedTuple):
-    """Words of a column, for kernels to take as they are: row i has those from `firsts[i]` up to `lasts[i]`."""
+    """Words of a column, as kernels take them: row i has those from `firsts[i]` up to `lasts[i]`."""
 
     firsts: npt.NDArray[np.int64]
     lasts: npt.NDArray[np.int64]

@@ -24,7 +24,7 @@ _MARKS: Final = (
     r"(?i:\[(?:citation needed|clarification needed|edit|note [0-9]{1,3}|来源请求|需要引用|要出典|編集|编辑)\])",
 )
 _BLANKS: Final = r"[ \t\x{3000}]"
-# At the start of a line a mark is the label of what follows; beside brackets, colons and equals signs it is a link or code.
+# At the start of a line a mark is the label of what follows; next to brackets, colons and equals signs it is a link or code.
 _ANY: Final = f"(?:{'|'.join(_MARKS)})"
 _KEPT_MARK: Final = rf"^{_BLANKS}*{_ANY}|[\]:：=(（]{_BLANKS}*{_ANY}|{_BLANKS}*{_ANY}(?:[(:（：={{}}/]|\.[a-z_])"
 _CITATION: Final = rf"(?m)({_KEPT_MARK})|{_BLANKS}*{_ANY}"

@@ -1,4 +1,4 @@
-"""Page numbers and running heads, which a text taken from pages has between its lines."""
+"""Page numbers and running heads between the lines of a text that comes from pages."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _ENDS: Final = r"[.!?…。！？；：:;.\"”』」)）]$"
 def drop_page_marks(text: pa.Array) -> pa.Array:
     """The text without lines that number pages, and without heads next to such a line on MIN_HEADS pages or more.
 
-    "Page 3 of 9", "- 3 -" and 第3页 are page numbers by themselves; a bare number, or one set off in a line that repeats, only in a
-    series of at least three that counts up by one or two, MIN_APART lines apart. Blank lines around them
-    are removed, too, where a sentence continues.
+    "Page 3 of 9", "- 3 -" and 第3页 are always page numbers. A bare number, or one set off in a repeated line, is one only in a
+    series of at least three that counts up by one or two, MIN_APART lines apart. Blank lines around them are removed, too, where a
+    sentence continues.
     """
     lines = split_lines(text)
     plain = pl.col("plain")
@@ -82,7 +82,7 @@ def _with_series(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _blank_in_sentence(lines: pl.DataFrame) -> pl.Expr:
-    """Blank lines beside a dropped one where the text before it does not end a sentence."""
+    """Blank lines next to a dropped one where the text before it does not end a sentence."""
     blank = pl.col("plain") == ""
     after = pl.when(~blank).then(pl.col("gone")).backward_fill().over("row")
     before = pl.when(~blank).then(pl.col("gone")).forward_fill().over("row")

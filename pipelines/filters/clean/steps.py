@@ -33,7 +33,7 @@ STEPS: Final[dict[str, Callable[[pa.Array], pa.Array]]] = {
 
 
 def run_steps(text: pa.Array, steps: Sequence[str]) -> tuple[pa.Array, npt.NDArray[np.float64]]:
-    """(large_string column, float64[step, n]): per step the characters by which a row became shorter.
+    """(large_string column, float64[step, n]): per step, by how many characters a row became shorter.
 
     `unwrap` turns line feeds into spaces, which keeps the length: for it, the count is of line feeds.
     """

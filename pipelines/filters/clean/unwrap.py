@@ -50,8 +50,8 @@ def unwrap(text: pa.Array) -> pa.Array:
     """The text with its paragraphs on one line each, where it comes from pages; other rows unchanged.
 
     Blank lines separate paragraphs, unless one follows nearly every line. A break becomes nothing between characters of scripts without
-    spaces or after a hyphen between small letters, which is removed, and a space elsewhere.
-    List items, indented lines and table rows begin anew.
+    spaces or after a hyphen between small letters, which is removed, and a space elsewhere. List
+    items, indented lines and table rows start new lines.
     """
     data, offsets = text_view(text)
     n_bytes = int(offsets[-1] - offsets[0])
