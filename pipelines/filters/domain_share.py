@@ -44,7 +44,7 @@ def merge_domain_counts(counts: Iterable[pl.DataFrame]) -> pl.DataFrame:
 
 
 def keep_fractions(counts: pl.DataFrame, max_share: float) -> pl.DataFrame:
-    """(domain, fraction in (0, 1)) of each domain that is too large. Keeping these fractions leaves no domain above `max_share` of the rest.
+    """(domain, fraction in (0, 1)) of each domain that is too large. With these fractions no domain is above `max_share` of the rest.
 
     If there are too few domains for that, each keeps at most `max_share` of the original total.
     """
