@@ -33,6 +33,9 @@ class FasttextClassifier(Protocol):
     def get_words(self) -> list[str]:
         """The dictionary."""
 
+    def get_input_matrix(self) -> npt.NDArray[np.float32]:
+        """[row, dim]"""
+
     def get_output_matrix(self) -> npt.NDArray[np.float32]:
         """[label, dim]"""
 

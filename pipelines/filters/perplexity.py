@@ -74,7 +74,7 @@ def _judge(documents: pa.RecordBatch, profile: Profiles, context: RuleContext) -
     labels = [label for label in lang.unique().to_pylist() if label in models or code_of(label) in models]
     without_model = ~pc.is_in(lang, pa.array(labels, lang.type)).to_numpy(zero_copy_only=False)
     on_bucket = np.array(verdict.reasons)[:, None] == "perplexity.max_bucket"
-    return verdict.pass_where(np.True_, without_model).pass_where(on_bucket, np.isnan(verdict.values))
+    return verdict.pass_where(np.ones((len(verdict.reasons), 1), np.bool_), without_model).pass_where(on_bucket, np.isnan(verdict.values))
 
 
 RULE_SET = RuleSet(name="perplexity", config=Perplexity, signals=SIGNALS, measure=_measure, judge=_judge)

@@ -43,9 +43,17 @@ def join_chinese(words: Words, text: pa.Array, rows: npt.NDArray[np.bool_]) -> W
             at += len(word.encode())
             ends_here[at] = True
     bounds = np.zeros(len(offsets), np.int64)
-    joined = Words(bounds[:-1], bounds[1:], *(np.empty_like(column) for column in words[2:]))
+    joined = Words(
+        bounds[:-1],
+        bounds[1:],
+        np.empty_like(words.starts),
+        np.empty_like(words.ends),
+        np.empty_like(words.lengths),
+        np.empty_like(words.flags),
+        np.empty_like(words.hashes),
+    )
     n = _join(data, words, ends_here, char_classes(), joined)
-    return Words(joined.firsts, joined.lasts, *(column[:n] for column in joined[2:]))
+    return joined.up_to(n)
 
 
 @functools.cache

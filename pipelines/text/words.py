@@ -62,6 +62,12 @@ class Words(NamedTuple):
         """The words of some rows, by number or mask; only the bounds are copied."""
         return self._replace(firsts=self.firsts[rows], lasts=self.lasts[rows])
 
+    def up_to(self, n: int) -> Words:
+        """The same rows, without the unused ends of arrays that contain `n` words."""
+        return self._replace(
+            starts=self.starts[:n], ends=self.ends[:n], lengths=self.lengths[:n], flags=self.flags[:n], hashes=self.hashes[:n]
+        )
+
 
 def split_words(text: pa.Array, *, places: bool = True, hashes: bool = True) -> Words:
     """Words and punctuation of every row of a large_string column; starts and ends, or hashes, are empty unless requested."""
@@ -88,7 +94,7 @@ def _split(text: pa.Array, split: Callable[..., int], with_places: bool, with_ha
     bounds = np.zeros(len(offsets), np.int64)
     words = Words(bounds[:-1], bounds[1:], starts, ends, lengths, flags, hashes)
     n = split(data, offsets, char_classes(), words)
-    return Words(words.firsts, words.lasts, *(column[:n] for column in words[2:]))
+    return words.up_to(n)
 
 
 @kernel

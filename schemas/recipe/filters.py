@@ -465,11 +465,7 @@ class Filters:
                         raise RecipeError(unknown_key(f"{where}.{name}", key, known))
 
 
-RULE_SETS: Final[dict[str, type]] = {
-    field.name: field.default_factory
-    for field in dataclasses.fields(Filters)
-    if isinstance(field.default_factory, type) and dataclasses.is_dataclass(field.default_factory)
-}
+RULE_SETS: Final[dict[str, type]] = {name: hint for name, hint in typing.get_type_hints(Filters).items() if dataclasses.is_dataclass(hint)}
 """The config class of every rule set, by name: the sections of `Filters`, in their order."""
 
 

@@ -18,7 +18,7 @@ def test_a_word_has_its_place_in_the_list_and_others_have_none(words: list[str],
     for vocabulary in (WordNumbers.of(column(words)), WordNumbers.of(padded(words))):
         for word in [*words, *asked]:
             data = np.frombuffer(f"x{word}x".encode(), np.uint8)
-            assert word_number(data, 1, len(data) - 1, vocabulary.keys, vocabulary.numbers) == numbers.get(word, -1)
+            assert word_number(data, 1, len(data) - 1, vocabulary) == numbers.get(word, -1)
 
 
 def test_words_end_at_a_space_a_line_feed_or_the_end() -> None:
