@@ -465,7 +465,9 @@ class Filters:
                         raise RecipeError(unknown_key(f"{where}.{name}", key, known))
 
 
-RULE_SETS: Final[dict[str, type]] = {name: hint for name, hint in typing.get_type_hints(Filters).items() if dataclasses.is_dataclass(hint)}
+RULE_SETS: Final[dict[str, type]] = {
+    name: kind for name, kind in typing.get_type_hints(Filters).items() if isinstance(kind, type) and dataclasses.is_dataclass(kind)
+}
 """The config class of every rule set, by name: the sections of `Filters`, in their order."""
 
 
