@@ -332,7 +332,7 @@ def test_a_model_without_unk_or_backoffs_is_read(tmp_path: Path) -> None:
 def test_a_rule_without_its_model_is_refused_even_where_no_document_comes_so_far() -> None:
     with pytest.raises(ModelError, match=r"set filters\.perplexity\.models\.en"):
         chain_of(["length", "perplexity"])(documents([""]))
-    with pytest.raises(ModelError, match=r"there is no n-gram model at nowhere\.arpa"):
+    with pytest.raises(ModelError, match=r"filters\.perplexity\.models: nowhere\.arpa"):
         chain_of(["length", "perplexity"], **{"filters.perplexity.models.en": "nowhere.arpa"})(documents([""]))
 
 
