@@ -27,7 +27,7 @@ from rich.table import Table
 from benchmarks.measure import finish
 from benchmarks.removal import FIRST, RULE_SETS, removed
 from pipelines.filters.chain import FilterChain
-from pipelines.filters.language import identify
+from pipelines.filters.identify import identify
 from schemas import recipe as recipes
 from schemas.recipe import Language
 

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -36,10 +36,12 @@ from benchmarks.corpus import texts_of
 from benchmarks.filters_ours import recipe
 from benchmarks.measure import Cost, cost_of_process, finish, print_costs
 from pipelines.filters import c4
-from pipelines.filters.chain import Alive, FilterChain
-from pipelines.filters.limits import Limits, decide
+from pipelines.filters.chain import FilterChain
+from pipelines.filters.limits import Limits
 from pipelines.filters.model import find
-from pipelines.filters.signals import SIGNALS
+from pipelines.filters.pending import PendingRows
+from pipelines.filters.registry import REGISTRY
+from pipelines.filters.verdict import judge_limits, signal_of
 from pipelines.text.view import text_view
 from pipelines.text.words import Words, split_on_space, split_words
 from schemas.recipe import C4
@@ -183,9 +185,9 @@ def english(corpus: Path, model: str, most: int) -> Iterator[pa.RecordBatch]:
     chain = FilterChain.of(recipe(model))
     for path in sorted(corpus.glob("*.jsonl.gz")):
         for batch in read_documents(path):
-            alive = Alive(batch, np.arange(batch.num_rows))
-            chain.verdict("language", alive)
-            found = batch.filter(pc.equal(alive.documents.column("lang"), "en")).slice(0, most)
+            pending = PendingRows(batch, np.arange(batch.num_rows))
+            chain.verdict("language", pending)
+            found = batch.filter(pc.equal(pending.documents.column("lang"), "en")).slice(0, most)
             most -= found.num_rows
             if found.num_rows:
                 yield found
@@ -196,25 +198,25 @@ def judge(batch: pa.RecordBatch, model: str) -> Judged:
     chain = FilterChain.of(recipe(model))
     judged = Judged(values={}, fails={}, limits={}, cleaned={})
     for rule_set in RULE_SETS[1:]:
-        alive = as_english(chain, batch)
-        chain.verdict(rule_set, alive)
-        limits = chain.languages.limits[rule_set]
+        pending = as_english(chain, batch)
+        chain.verdict(rule_set, pending)
+        limits = chain.context.languages.limits[rule_set]
         for k, name in enumerate(limits.names):
-            signal = name[4:]
-            if signal not in SIGNALS[rule_set]:
+            signal = signal_of(name)
+            if signal not in REGISTRY[rule_set].signals:
                 continue
-            values = alive.documents.column(f"{rule_set}.{signal}").to_numpy()
-            verdict = decide(rule_set, Limits((name,), limits.values[[k]]), {signal: values}, alive.profile)
+            values = pending.documents.column(f"{rule_set}.{signal}").to_numpy()
+            verdict = judge_limits(rule_set, Limits((name,), limits.values[[k]]), {signal: values}, pending.profile)
             rule = f"{rule_set}.{name}"
             judged.values[rule], judged.fails[rule] = values.tolist(), (verdict.failed == 0).tolist()
-            judged.limits[rule] = float(limits.of(name, alive.profile[:1])[0])
-    alive = as_english(chain, batch)
-    words = by_python(alive.text)
-    tables, limits = chain.languages.tables, chain.languages.limits["c4"]
-    min_words, max_chars = (limits.of(name, alive.profile) for name in ("min_line_words", "max_word_chars"))
+            judged.limits[rule] = float(limits.of(name, pending.profile[:1])[0])
+    pending = as_english(chain, batch)
+    words = by_python(pending.text)
+    tables, limits = chain.context.languages.tables, chain.context.languages.limits["c4"]
+    min_words, max_chars = (limits.of(name, pending.profile) for name in ("min_line_words", "max_word_chars"))
     for name, terminal in (("c4.text", False), ("c4.text, terminal punctuation", True)):
         config = C4(require_terminal_punctuation=terminal)
-        text, _ = c4.clean(alive.text, words, config, min_words, max_chars, alive.profile, tables)
+        text, _ = c4.cut_lines(pending.text, words, c4.LineRules.of(config, min_words, max_chars), pending.profile, tables)
         judged.cleaned[name] = text.to_pylist()
     return judged
 
@@ -233,15 +235,15 @@ def by_python(column: pa.Array) -> Words:
             at += len(piece.encode())
         bounds.append(len(starts))
     firsts, lasts = np.array(bounds[:-1]), np.array(bounds[1:])
-    return replace(split_on_space(column[:0]), firsts=firsts, lasts=lasts, starts=np.array(starts), lengths=np.array(lengths, np.uint32))
+    return split_on_space(column[:0])._replace(firsts=firsts, lasts=lasts, starts=np.array(starts), lengths=np.array(lengths, np.uint32))
 
 
-def as_english(chain: FilterChain, batch: pa.RecordBatch) -> Alive:
+def as_english(chain: FilterChain, batch: pa.RecordBatch) -> PendingRows:
     """The batch with English as everyone's language."""
-    alive = Alive(batch, np.arange(batch.num_rows))
-    n = batch.num_rows
-    alive.set_language(pa.repeat(pa.scalar("en", pa.large_string()), n), pa.repeat(1.0, n), pa.nulls(n, pa.float64()), chain.languages)
-    return alive
+    pending = PendingRows(batch, np.arange(batch.num_rows))
+    n, languages = batch.num_rows, chain.context.languages
+    pending.set_language(pa.repeat(pa.scalar("en", pa.large_string()), n), pa.repeat(1.0, n), pa.nulls(n, pa.float64()), languages)
+    return pending
 
 
 def handed_over(batch: pa.RecordBatch, judged: Judged, chain: FilterChain) -> Iterator[dict[str, Any]]:
@@ -263,8 +265,9 @@ def n_sentences(chain: FilterChain, lines: list[str]) -> list[int]:
     """Sentences of each line, as C4's kernel counts them."""
     text = pa.array(lines, pa.large_string())
     config = C4(cut_javascript=False, cut_policy=False, remove_citations=False)
-    off, profile = np.full(len(lines), np.inf), np.full(len(lines), chain.languages.numbers["en"], np.int32)
-    _, signals = c4.clean(text, split_on_space(text), config, -off, off, profile, chain.languages.tables)
+    languages = chain.context.languages
+    off, profile = np.full(len(lines), np.inf), np.full(len(lines), languages.numbers["en"], np.int32)
+    _, signals = c4.cut_lines(text, split_on_space(text), c4.LineRules.of(config, -off, off), profile, languages.tables)
     return signals[c4.SIGNALS.index("sentences")].astype(int).tolist()
 
 

@@ -19,12 +19,14 @@ from typing import Final
 import pyarrow as pa
 
 from benchmarks.corpus import documents
-from pipelines.filters.chain import Alive, FilterChain
-from pipelines.filters.limits import Verdict
+from pipelines.filters.chain import FilterChain
+from pipelines.filters.pending import PendingRows
+from pipelines.filters.rule_set import RuleContext
+from pipelines.filters.verdict import Verdict
 from pipelines.text.view import text_view
 from schemas import recipe as recipes
 from schemas.hops import LEDGER
-from schemas.recipe import Filters, Recipe
+from schemas.recipe import Recipe
 
 BATCH_ROWS: Final = 1024  # about 8 MB of web pages
 
@@ -41,20 +43,18 @@ class SetCost:
 class TimedChain(FilterChain):
     """The chain with a clock on every rule set; words are on the bill of the set that first asks for them."""
 
-    def __init__(
-        self, filters: Filters, rules: dict[str, tuple[str, ...]], seed: int, steps: dict[str, tuple[str, ...]] | None = None
-    ) -> None:
-        super().__init__(filters, rules, seed, steps)
-        self.costs = {rule_set: SetCost() for rule_set in filters.rules}
+    def __init__(self, context: RuleContext, rules: dict[str, tuple[str, ...]], steps: dict[str, tuple[str, ...]] | None = None) -> None:
+        super().__init__(context, rules, steps)
+        self.costs = {rule_set: SetCost() for rule_set in context.filters.rules}
 
-    def verdict(self, rule_set: str, alive: Alive) -> Verdict:
+    def verdict(self, rule_set: str, pending: PendingRows) -> Verdict:
         """As the chain's."""
         cost = self.costs[rule_set]
-        cost.n_in += len(alive.rows)
-        offsets = text_view(alive.text)[1]
+        cost.n_in += len(pending.rows)
+        offsets = text_view(pending.text)[1]
         cost.bytes_in += int(offsets[-1] - offsets[0])
         start = time.process_time()
-        found = super().verdict(rule_set, alive)
+        found = super().verdict(rule_set, pending)
         cost.seconds += time.process_time() - start
         return found
 

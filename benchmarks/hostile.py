@@ -20,8 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import finish
-from pipelines.filters.chain import Alive, FilterChain
-from pipelines.filters.warm import warm
+from pipelines.filters.chain import FilterChain
+from pipelines.filters.pending import PendingRows
+from pipelines.filters.precompile import precompile
 from schemas import recipe as recipes
 from schemas.hops import DOCUMENT
 from schemas.recipe import Recipe
@@ -105,9 +106,9 @@ def measure(chain: FilterChain, text: str) -> tuple[float, str | None]:
     """(CPU seconds that all rule sets take on the document, though one may drop it early; the reason of the first that does)."""
     best, reason = float("inf"), None
     for _ in range(ROUNDS):
-        alive = Alive(document(text), pa.array([0]).to_numpy())
+        pending = PendingRows(document(text), pa.array([0]).to_numpy())
         start = time.process_time()
-        verdicts = [chain.verdict(name, alive) for name in RULE_SETS]
+        verdicts = [chain.verdict(name, pending) for name in RULE_SETS]
         best = min(best, time.process_time() - start)
         reason = next((verdict.reasons[verdict.failed[0]] for verdict in verdicts if verdict.failed[0] >= 0), None)
     return best, reason
@@ -118,7 +119,7 @@ def main(
     out: Annotated[Path | None, typer.Option(help="Also write the figures to this JSON file.")] = None,
 ) -> None:
     """Time every kind of document at a tenth of the size and at the full size."""
-    warm(recipe())
+    precompile(recipe())
     chain = FilterChain.of(recipe())
     n_bytes = int(megabytes * 1e6)
     found = []

@@ -28,8 +28,8 @@ from rich.table import Table
 
 from benchmarks.measure import finish
 from benchmarks.removal import print_removed
-from pipelines.filters.language import identify, predict
-from pipelines.filters.model import load
+from pipelines.filters.identify import identify, predict_languages
+from pipelines.filters.model import load_language_model
 from pipelines.text.labels import code_of
 from schemas.recipe import Language
 
@@ -89,7 +89,7 @@ def tell(table: pl.DataFrame, config: Language) -> dict[str, Told]:
 
 
 def _as_it_stands(text: pa.Array, config: Language) -> tuple[pa.Array, pa.Array]:
-    labels, scores = predict(pc.replace_substring_regex(text, r"\s", " "), config)
+    labels, scores = predict_languages(pc.replace_substring_regex(text, r"\s", " "), config)
     return pa.array(labels, pa.large_string()), pa.array(scores)
 
 
@@ -166,7 +166,7 @@ def main(
     """Tell languages, then judge prose."""
     config = Language(model=model)
     table = read(corpus, label, by)
-    known = {code_of(name.removeprefix("__label__")) for name in load(model).get_labels()}
+    known = {code_of(name.removeprefix("__label__")) for name in load_language_model(model).get_labels()}
     is_known = pl.col("lang").is_in(sorted(known))
     identify(table["text"].head(8).to_arrow().cast(pa.large_string()), config)  # compiles the kernels
     ratios: dict[str, float] = {}

@@ -22,8 +22,8 @@ from pipelines.dedup.shingles import permutations, signatures
 from pipelines.driver.context import Engine
 from pipelines.driver.run import Run
 from pipelines.filters.chain import FilterChain
-from pipelines.filters.language import identify
-from pipelines.filters.warm import warm
+from pipelines.filters.identify import identify
+from pipelines.filters.precompile import precompile
 from pipelines.read.batches import read_split
 from pipelines.read.splits import plan
 from pipelines.scrub.scrub import scrub_batch
@@ -54,7 +54,7 @@ def main(
 ) -> None:
     """Time the stages."""
     recipe = recipe_for(corpus, vocab_size)
-    warm(recipe)
+    precompile(recipe)
     folder = Path(tempfile.mkdtemp(prefix="corpusmill-stages-"))
     try:
         costs = kernels(recipe, folder)

@@ -13,7 +13,7 @@ from rich.console import Console
 from pipelines.commands.dry_run import forecast
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.model import cached_path
-from pipelines.filters.warm import warm
+from pipelines.filters.precompile import precompile
 from pipelines.report.dry_run import plan_table
 from schemas import recipe as recipes
 from schemas.errors import ModelError
@@ -76,10 +76,10 @@ def test_a_recipes_rules_judge_documents_of_every_source(name: str) -> None:
 @pytest.mark.parametrize(("name", "rule_set"), NEED_MODELS.items())
 def test_a_recipe_that_needs_a_model_by_path_says_so(name: str, rule_set: str) -> None:
     with pytest.raises(ModelError, match=rf"filters\.{rule_set}\.model"):
-        warm(recipes.load(name))
+        precompile(recipes.load(name))
     others = [other for other in recipes.list_recipes() if other not in NEED_MODELS]
     for other in others:
-        warm(recipes.load(other))
+        precompile(recipes.load(other))
 
 
 def test_codex_and_pangu_coder_keep_python_alone() -> None:

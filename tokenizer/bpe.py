@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tokenizer.counts import PretokenCounter, merge_pretoken_counts, most_frequent_pretokens, pretoken_ranges
+from tokenizer.counts import PretokenCounter, merge_pretoken_counts, most_frequent_pretokens, pretoken_partitions
 from tokenizer.encode import Encoder
 from tokenizer.files import load_tokenizer, save_tokenizer
 from tokenizer.patterns import PATTERNS
@@ -17,7 +17,7 @@ __all__ = [
     "max_count_bytes",
     "merge_pretoken_counts",
     "most_frequent_pretokens",
-    "pretoken_ranges",
+    "pretoken_partitions",
     "save_tokenizer",
     "train_from_columns",
     "train_from_counts",

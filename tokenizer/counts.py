@@ -117,11 +117,11 @@ def merge_pretoken_counts(batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
     return counter.counts()
 
 
-def pretoken_ranges(counts: pa.RecordBatch, n_ranges: int) -> pa.Array:
+def pretoken_partitions(counts: pa.RecordBatch, n_partitions: int) -> pa.Array:
     """uint32[n]: which of n_ranges parts each pre-token of COUNTS belongs to; the same wherever it was counted."""
     data, offsets = readonly_view(counts.column("pretoken"))
     found = np.zeros(counts.num_rows, np.uint32)
-    _assign_ranges(data, offsets, np.uint64(n_ranges), found)
+    _assign_ranges(data, offsets, np.uint64(n_partitions), found)
     return pa.array(found)
 
 
@@ -220,9 +220,9 @@ def _hash_slots(bounds: Offsets, data: Bytes, n: int, size: int) -> npt.NDArray[
 
 
 @kernel
-def _assign_ranges(data: Bytes, offsets: Offsets, n_ranges: int, found: npt.NDArray[np.uint32]) -> None:
+def _assign_ranges(data: Bytes, offsets: Offsets, n_partitions: int, found: npt.NDArray[np.uint32]) -> None:
     for row in range(len(found)):
-        found[row] = (hash_span(data, offsets[row], offsets[row + 1]) >> np.uint64(32)) * n_ranges >> np.uint64(32)
+        found[row] = (hash_span(data, offsets[row], offsets[row + 1]) >> np.uint64(32)) * n_partitions >> np.uint64(32)
 
 
 @kernel

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.commands.train import SOURCE, documents
-from pipelines.filters.calibrate import Calibration, Floats, calibrate, limits_of
+from pipelines.filters.calibrate import Calibration, Floats, limits_of, propose_limits
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.limits import Languages
-from pipelines.filters.signals import SIGNALS
+from pipelines.filters.registry import REGISTRY
 from schemas import recipe as recipes
 from schemas.errors import InputError, RecipeError
 from schemas.recipe import RULE_SETS, Filters, Recipe, check_rules
@@ -30,7 +30,7 @@ def calibrate_files(paths: Sequence[str], lang: str, rules: Sequence[str], keep:
     if not 0 < keep < 1:
         raise RecipeError(f"keep = {keep}: must lie in (0, 1), such as 0.99")
     check_rules(tuple(rules), "rules")
-    if without := [name for name in rules if not SIGNALS[name]]:
+    if without := [name for name in rules if not REGISTRY[name].signals]:
         raise RecipeError(f"rules: {without[0]!r} measures nothing that a limit could be proposed for")
     chain = FilterChain.of(without_limits(paths, lang, rules))
     columns: dict[str, list[Floats]] = {field.name: [] for field in chain.fields() if pa.types.is_floating(field.type)}
@@ -41,7 +41,7 @@ def calibrate_files(paths: Sequence[str], lang: str, rules: Sequence[str], keep:
     signals = {name: np.concatenate([np.zeros(0), *parts]) for name, parts in columns.items()}
     if not len(next(iter(signals.values()))):
         raise InputError(f"no document stands in {', '.join(paths)}; name other files")
-    return calibrate(signals, todays_limits(lang, rules), lang, keep)
+    return propose_limits(signals, todays_limits(lang, rules), lang, keep)
 
 
 def without_limits(paths: Sequence[str], lang: str, rules: Sequence[str]) -> Recipe:

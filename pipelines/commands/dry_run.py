@@ -15,7 +15,7 @@ import pyarrow as pa
 from pipelines.driver.guards import check_files
 from pipelines.driver.pool import decider_of
 from pipelines.filters.chain import FilterChain
-from pipelines.filters.warm import warm
+from pipelines.filters.precompile import precompile
 from pipelines.read.missing_columns import check_sample
 from pipelines.read.sample import Sample, sample_source
 from pipelines.read.splits import plan_sources
@@ -78,7 +78,7 @@ def forecast(recipe: Recipe, folder: Path) -> Forecast:
     """Look into the sources that are there; InputError where a path names nothing."""
     sources = {name: source for name, source in recipe.sources.items() if not source.crawl}
     plan = plan_sources(sources, folder)
-    warm(recipe)
+    precompile(recipe)
     _judge(recipe, pa.RecordBatch.from_pylist([], DOCUMENT))
     outlooks = {}
     for name, source in sources.items():

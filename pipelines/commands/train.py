@@ -16,9 +16,9 @@ from pipelines.encode.counting import count_columns
 from pipelines.encode.evaluate import EVALUATED_BYTES, evaluate_tokenizers
 from pipelines.encode.sample import group_sizes, sample_batch, sampling_shares
 from pipelines.filters import classifier, ngram_train
-from pipelines.filters.classifier import Trained, labelled, sampled
-from pipelines.filters.ngram_score import load, perplexity
-from pipelines.filters.ngram_train import Estimated
+from pipelines.filters.classifier import TrainedClassifier, labelled, sampled
+from pipelines.filters.ngram_model import load_ngram_model, perplexity
+from pipelines.filters.ngram_train import NgramEstimate
 from pipelines.filters.normal import normalise
 from pipelines.read.batches import read_whole_split
 from pipelines.read.missing_columns import check_named_files
@@ -31,7 +31,7 @@ SOURCE: Final = "training"
 """The name of the source that documents read by path come from."""
 
 
-def train_classifier(positive: Sequence[str], negative: Sequence[str], config: ClassifierTraining, out: Path) -> Trained:
+def train_classifier(positive: Sequence[str], negative: Sequence[str], config: ClassifierTraining, out: Path) -> TrainedClassifier:
     """The quality classifier of these files, written to `out`. No more than twice `max_documents` of either label are held."""
     held = pl.DataFrame()
     for paths, is_positive in ((positive, True), (negative, False)):
@@ -39,22 +39,22 @@ def train_classifier(positive: Sequence[str], negative: Sequence[str], config: C
             held = pl.concat([held, labelled(batch, config, positive=is_positive)])
             if held.height > 4 * config.max_documents:
                 held = sampled(held, config)
-    return classifier.train(sampled(held, config), config, out)
+    return classifier.fit_classifier(sampled(held, config), config, out)
 
 
-def train_ngrams(paths: Sequence[str], config: NgramTraining, out: Path) -> Estimated:
+def train_ngrams(paths: Sequence[str], config: NgramTraining, out: Path) -> NgramEstimate:
     """The n-gram model of these files as an ARPA file, `out`."""
 
     def columns() -> Iterator[pa.Array]:
         return (normalise(batch.column("raw_text"), zero_digits=config.zero_digits) for batch in documents(paths))
 
     out.parent.mkdir(parents=True, exist_ok=True)
-    return ngram_train.train(columns, config, out)
+    return ngram_train.train_ngram_model(columns, config, out)
 
 
 def perplexities(paths: Sequence[str], model: Path, *, zero_digits: bool) -> npt.NDArray[np.float64]:
     """The perplexity of every document of these files that has a word."""
-    loaded = load(str(model))
+    loaded = load_ngram_model(str(model))
     lines = (normalise(batch.column("raw_text"), zero_digits=zero_digits) for batch in documents(paths))
     found = np.concatenate([np.zeros(0), *(perplexity(column, loaded) for column in lines)])
     return found[~np.isnan(found)]

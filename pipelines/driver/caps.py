@@ -124,7 +124,7 @@ def _shares(counts: list[pl.DataFrame], max_share: float | None) -> pl.DataFrame
     empty = pl.DataFrame(schema={"domain": pl.String, "fraction": pl.Float64, "share": pl.Float64})
     if max_share is None or not counts:
         return empty
-    merged = domain_share.merge_counts(counts)
+    merged = domain_share.merge_domain_counts(counts)
     share = (pl.col("weight") / pl.col("weight").sum()).alias("share")
     return domain_share.keep_fractions(merged, max_share).join(merged.select("domain", share), on="domain")
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from pipelines.filters.chain import FilterChain
-from pipelines.filters.decide import decides, rules_of
+from pipelines.filters.decide import rules_of
+from pipelines.filters.registry import REGISTRY
 from schemas import recipe as recipes
 from schemas.recipe import Recipe
 
@@ -27,7 +28,7 @@ def measured_from(inputs: tuple[str, ...]) -> tuple[str, ...]:
 
 def _is_list_that_decides(key: str) -> bool:
     section, *rest = key.split(".")
-    return section == "filters" and len(rest) > 1 and rest[0] in recipes.RULE_SETS and decides(rest[0], rest[1])
+    return section == "filters" and len(rest) > 1 and rest[0] in recipes.RULE_SETS and REGISTRY[rest[0]].only_decides(rest[1])
 
 
 def _measuring(recipe: Recipe) -> Iterator[tuple[str, Any]]:
@@ -44,7 +45,7 @@ def _measuring(recipe: Recipe) -> Iterator[tuple[str, Any]]:
         yield f"filters.{key}", value
     for where, sets in {"filters": by_set, **{f"filters.profiles.{lang}": sets for lang, sets in profiles.items()}}.items():
         for rule_set, keys in sets.items():
-            yield from ((f"{where}.{rule_set}.{key}", value) for key, value in keys.items() if not decides(rule_set, key))
+            yield from ((f"{where}.{rule_set}.{key}", value) for key, value in keys.items() if not REGISTRY[rule_set].only_decides(key))
     chain = FilterChain.of(recipe)
     for source, rules in rules_of(recipe).items():  # a profile can make an earlier rule set ask for the language
         yield f"filters.profiles (when {source} is identified)", next((name for name in rules if chain.needs_language(name)), None)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipelines.engine.segments import batches_of
 from pipelines.filters.chain import FilterChain
-from pipelines.filters.decide import Decider, Judge
+from pipelines.filters.decide import Decider, ExtraRules
 from pipelines.scrub import density
 from pipelines.scrub.scrub import redaction_fields
 from schemas.hops import DOCUMENT
@@ -28,7 +28,7 @@ def decider_of(recipe: Recipe) -> Decider:
     return Decider.of(recipe, density_rules(recipe))
 
 
-def density_rules(recipe: Recipe) -> Judge:
+def density_rules(recipe: Recipe) -> ExtraRules:
     """The rules on private values, which judge after all others."""
     return partial(density.judge_density, config=recipe.scrub)
 

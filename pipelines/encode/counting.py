@@ -10,9 +10,9 @@ from typing import Final
 import pyarrow as pa
 
 from schemas.recipe import Tokenizer
-from tokenizer.bpe import PretokenCounter, column_counter, max_count_bytes, merge_pretoken_counts, most_frequent_pretokens, pretoken_ranges
+from tokenizer.bpe import PretokenCounter, column_counter, max_count_bytes, merge_pretoken_counts, most_frequent_pretokens, pretoken_partitions
 
-N_RANGES: Final = 64
+N_PARTITIONS: Final = 64
 """Spilled counts are added up in this many parts, one after the other."""
 
 
@@ -33,7 +33,7 @@ def count_columns(columns: Iterable[pa.Array], config: Tokenizer) -> pa.RecordBa
         del counter
         sums = Path(folder) / "sums.arrow"
         with pa.ipc.new_file(str(sums), pa.ipc.open_file(spilled[0]).schema) as writer:
-            for number in range(N_RANGES):
+            for number in range(N_PARTITIONS):
                 writer.write_batch(merge_pretoken_counts(_mapped(path).get_batch(number) for path in spilled))
         return most_frequent_pretokens(count_batches([sums]), most_bytes)
 
@@ -46,8 +46,8 @@ def count_batches(files: Iterable[Path]) -> list[pa.RecordBatch]:
 
 def _spill(counts: pa.RecordBatch, path: Path) -> Path:
     """A file with one batch per range."""
-    table = pa.Table.from_batches([counts]).append_column("partition", pretoken_ranges(counts, N_RANGES)).sort_by("partition")
-    bounds = table.column("partition").combine_chunks().to_numpy().searchsorted(range(N_RANGES + 1))
+    table = pa.Table.from_batches([counts]).append_column("partition", pretoken_partitions(counts, N_PARTITIONS)).sort_by("partition")
+    bounds = table.column("partition").combine_chunks().to_numpy().searchsorted(range(N_PARTITIONS + 1))
     table = table.drop_columns("partition").combine_chunks()
     with pa.ipc.new_file(str(path), counts.schema) as writer:
         for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):

@@ -134,7 +134,7 @@ def write_shard_index(path: Path, index: Mapping[str, object]) -> None:
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(index), indent=2) + b"\n")
 
 
-def shard_ranges(order: npt.NDArray[np.uint64], valid: npt.NDArray[np.bool_], n_ranges: int) -> pa.Array:
+def shard_partitions(order: npt.NDArray[np.uint64], valid: npt.NDArray[np.bool_], n_partitions: int) -> pa.Array:
     """uint32[n]: each document's range of the shuffled order, or `n_ranges` for the validation split."""
-    part = ((order >> np.uint64(32)) * np.uint64(n_ranges) >> np.uint64(32)).astype(np.uint32)
-    return pa.array(np.where(valid, np.uint32(n_ranges), part))
+    part = ((order >> np.uint64(32)) * np.uint64(n_partitions) >> np.uint64(32)).astype(np.uint32)
+    return pa.array(np.where(valid, np.uint32(n_partitions), part))

@@ -13,7 +13,7 @@ from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
 from pipelines.encode.sample import Group, sample_batch
-from pipelines.encode.shards import in_shuffled_order, shard_counts, shard_ranges, split_shards, write_shard
+from pipelines.encode.shards import in_shuffled_order, shard_counts, shard_partitions, split_shards, write_shard
 from pipelines.engine.counters import count
 from pipelines.engine.progress import Progress
 from pipelines.engine.segments import batches_of
@@ -21,7 +21,7 @@ from pipelines.engine.shuffle import Shuffle
 from schemas.files import entry, whole_file
 from schemas.recipe import Encode, Tokenizer
 from schemas.sampling import hash_ids, in_share
-from tokenizer.bpe import Encoder, PretokenCounter, column_counter, merge_pretoken_counts, pretoken_ranges
+from tokenizer.bpe import Encoder, PretokenCounter, column_counter, merge_pretoken_counts, pretoken_partitions
 
 COUNTER_BYTES = 128 * 1024 * 1024  # counts that a worker keeps in memory before it hands them on
 
@@ -30,10 +30,10 @@ class CountPretokens(beam.PTransform):
     """Path of a file of curated documents -> FileEntry lines of files of exact pre-token counts, one per range of pre-tokens."""
 
     def __init__(
-        self, config: Tokenizer, seed: int, shares: dict[Group, float], run: Path, folder: Path, n_ranges: int, progress: Progress
+        self, config: Tokenizer, seed: int, shares: dict[Group, float], run: Path, folder: Path, n_partitions: int, progress: Progress
     ) -> None:
         super().__init__()
-        self.counts = _Count(config, seed, shares, n_ranges, progress)
+        self.counts = _Count(config, seed, shares, n_partitions, progress)
         self.sums = AddCounts(run, folder / "counts")
         self.folder = folder
 
@@ -43,8 +43,8 @@ class CountPretokens(beam.PTransform):
 
 
 class _Count(beam.DoFn):
-    def __init__(self, config: Tokenizer, seed: int, shares: dict[Group, float], n_ranges: int, progress: Progress) -> None:
-        self.config, self.seed, self.shares, self.n_ranges, self.progress = config, seed, shares, n_ranges, progress
+    def __init__(self, config: Tokenizer, seed: int, shares: dict[Group, float], n_partitions: int, progress: Progress) -> None:
+        self.config, self.seed, self.shares, self.n_partitions, self.progress = config, seed, shares, n_partitions, progress
 
     def setup(self) -> None:
         self.add, self.counter = column_counter(self.config), PretokenCounter()
@@ -63,7 +63,7 @@ class _Count(beam.DoFn):
 
     def _flush(self) -> pa.RecordBatch:
         counts, self.counter = self.counter.counts(), PretokenCounter()
-        return counts.append_column("partition", pretoken_ranges(counts, self.n_ranges))
+        return counts.append_column("partition", pretoken_partitions(counts, self.n_partitions))
 
 
 class AddCounts:
@@ -94,7 +94,7 @@ class ShardJob:
     seed: int
     tokenizer: Path
     schema: pa.Schema
-    n_ranges: int
+    n_partitions: int
     """Ranges that the shuffled order is divided into."""
 
 
@@ -104,7 +104,7 @@ class EncodeShards(beam.PTransform):
     def __init__(self, job: ShardJob, run: Path, folder: Path, progress: Progress) -> None:
         super().__init__()
         self.tokens = _Encode(job, progress)
-        self.shards = WriteShards(job.config, job.schema, run, job.n_ranges)
+        self.shards = WriteShards(job.config, job.schema, run, job.n_partitions)
         self.folder = folder
 
     def expand(self, documents: beam.PCollection[Any]) -> beam.PCollection[str]:
@@ -114,7 +114,7 @@ class EncodeShards(beam.PTransform):
 
 class _Encode(beam.DoFn):
     def __init__(self, job: ShardJob, progress: Progress) -> None:
-        self.read, self.encode, self.seed, self.tokenizer, self.n_ranges = job.read, job.config, job.seed, job.tokenizer, job.n_ranges
+        self.read, self.encode, self.seed, self.tokenizer, self.n_partitions = job.read, job.config, job.seed, job.tokenizer, job.n_partitions
         self.held_out, self.progress = pa.array(job.held_out, pa.large_string()), progress
 
     def setup(self) -> None:
@@ -140,7 +140,7 @@ class _Encode(beam.DoFn):
                 "tokens": tokens,
                 "n_tokens": pc.list_value_length(tokens).cast(pa.uint32()),
                 "order": pa.array(order),
-                "partition": shard_ranges(order, valid, self.n_ranges),
+                "partition": shard_partitions(order, valid, self.n_partitions),
             }
         )
 
@@ -148,12 +148,12 @@ class _Encode(beam.DoFn):
 class WriteShards:
     """Shuffle reducer: one range of the shuffled order -> shards of at most encode.shard_tokens tokens."""
 
-    def __init__(self, encode: Encode, schema: pa.Schema, run: Path, n_ranges: int) -> None:
-        self.encode, self.schema, self.run, self.n_ranges = encode, schema, run, n_ranges
+    def __init__(self, encode: Encode, schema: pa.Schema, run: Path, n_partitions: int) -> None:
+        self.encode, self.schema, self.run, self.n_partitions = encode, schema, run, n_partitions
 
     def __call__(self, number: int, table: pa.Table) -> Iterator[str]:
         """Sort, cut, write."""
-        split = "valid" if number == self.n_ranges else "train"
+        split = "valid" if number == self.n_partitions else "train"
         for piece, shard in enumerate(split_shards(in_shuffled_order(table), self.encode.shard_tokens)):
             path = self.run / "shards" / f"{split}-r{number:06d}-{piece:06d}.arrow"
             write_shard(shard, path, self.schema)

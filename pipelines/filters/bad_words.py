@@ -1,17 +1,17 @@
-"""Lists of words -> where they stand in a text column, in one linear pass for all words at once (Aho and Corasick 1975).
+"""Counts listed words in a text column, in one linear pass for all words at once (Aho and Corasick 1975).
 
-Text is compared without case, width and invisible characters; white space is one space. A listed word counts if it begins and ends
-at borders of words. Every character of a script without spaces is a word by itself, so in Chinese, Japanese or Thai a listed word
-is found wherever it stands, and in a script with spaces only as whole words. A combining mark belongs to what it follows.
+Text is compared without case, width and invisible characters; a run of white space is one space. A listed word counts if it begins and
+ends at borders of words. In scripts without spaces every character is a word, so in Chinese, Japanese or Thai a listed word is found
+anywhere, and in a script with spaces only as whole words. A combining mark belongs to the character before it.
 """
 
 from __future__ import annotations
 
+import enum
 import functools
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numba
 import numpy as np
@@ -30,31 +30,49 @@ _BLANK: Final = 0x20
 _CODE_BITS: Final = np.uint64(32)
 
 
-@dataclass(frozen=True, slots=True)
-class WordList:
-    """An automaton: state 0 is the start, every other one a beginning of a listed word."""
+class WordAutomaton(NamedTuple):
+    """An automaton for kernels: state 0 is the start, every other state a beginning of a listed word."""
 
     keys: npt.NDArray[np.uint64]
     """Open-addressing table of (state, code point)."""
     targets: npt.NDArray[np.int32]
-    """State behind each key."""
+    """The state that each key leads to."""
     fallback: npt.NDArray[np.int32]
-    """Per state the state of its longest true suffix."""
+    """By state, the state of its longest proper suffix."""
     shorter: npt.NDArray[np.int32]
-    """Per state the next suffix that is a listed word, 0 where none is."""
+    """By state, the next suffix that is a listed word, or 0."""
     lengths: npt.NDArray[np.int32]
-    """Per state the code points of the listed word that ends there, 0 where none does."""
+    """By state, the number of code points of the listed word that ends there, or 0."""
+
+
+class ListedCount(enum.IntEnum):
+    """Rows of what `count_listed` counts."""
+
+    PLACES = 0
+    LISTED_WORDS = 1
+    WORDS = 2
+
+
+class _Scratch(NamedTuple):
+    """Memory for one row."""
+
+    codes: npt.NDArray[np.uint32]
+    """Folded code points."""
+    borders: npt.NDArray[np.bool_]
+    """Whether a border of words comes before each code point and after the last."""
+    found: npt.NDArray[np.int32]
+    """By code point, the code points of the listed word that ends there, 0 for none."""
 
 
 @cached_by_file
-def read_list(path: str, allow: tuple[str, ...], where: str) -> WordList:
-    """The list in a file, one word or phrase a line in UTF-8, without those in `allow`; empty lines and those after # say nothing."""
+def read_list(path: str, allow: tuple[str, ...], where: str) -> WordAutomaton:
+    """The list in a file, one word or phrase a line in UTF-8, without those in `allow`; empty lines and comments after # are ignored."""
     lines = all_lines(path, where, "words")
     return compile_list([line for line in lines if not line.startswith("#")], allow)
 
 
-def compile_list(words: Sequence[str], allow: Sequence[str] = ()) -> WordList:
-    """The automaton of the words, folded as text is; words that fold to nothing are passed over."""
+def compile_list(words: Sequence[str], allow: Sequence[str] = ()) -> WordAutomaton:
+    """The automaton of the words, folded as text is. Words that fold to nothing are ignored."""
     listed = sorted(set(_folded(words)) - set(_folded(allow)) - {()})
     children: list[dict[int, int]] = [{}]
     lengths = [0]
@@ -72,20 +90,19 @@ def compile_list(words: Sequence[str], allow: Sequence[str] = ()) -> WordList:
     keys, targets = np.zeros(table_size(n), np.uint64), np.zeros(table_size(n), np.int32)
     edges = np.array([(s, code, target) for s, child in enumerate(children) for code, target in child.items()], np.int64).reshape(-1, 3)
     _fill(edges, keys, targets)
-    return WordList(keys, targets, *(np.array(column, np.int32) for column in (fallback, shorter, lengths)))
+    return WordAutomaton(keys, targets, *(np.array(column, np.int32) for column in (fallback, shorter, lengths)))
 
 
-def count_listed(text: pa.Array, words: WordList) -> npt.NDArray[np.int64]:
-    """int64[3, n] per row: places of listed words that do not overlap, their words, all words.
+def count_listed(text: pa.Array, words: WordAutomaton) -> npt.NDArray[np.int64]:
+    """int64[ListedCount, n]: places of listed words that do not overlap, the words in them, all words.
 
     Of words that overlap the last one counts, and of those that end together the longest.
     """
     data, offsets = text_view(text)
     longest = int(np.diff(offsets).max(initial=0))
-    codes, borders, found = np.empty(longest, np.uint32), np.empty(longest + 1, np.bool_), np.empty(longest, np.int32)
-    out = np.zeros((3, len(text)), np.int64)
-    tables = (words.keys, words.targets, words.fallback, words.shorter, words.lengths)
-    _count(data, offsets, char_classes(), fold(), codes, borders, found, *tables, out)
+    scratch = _Scratch(np.empty(longest, np.uint32), np.empty(longest + 1, np.bool_), np.empty(longest, np.int32))
+    out = np.zeros((len(ListedCount), len(text)), np.int64)
+    _count(data, offsets, char_classes(), fold(), words, scratch, out)
     return out
 
 
@@ -93,7 +110,7 @@ def count_listed(text: pa.Array, words: WordList) -> npt.NDArray[np.int64]:
 def fold() -> npt.NDArray[np.uint32]:
     """uint32[TABLE_SIZE]: each code point without case and width; 0 where it is invisible, a space where it is white space.
 
-    Accents stay: año is no ano. What would become several characters stays as it is.
+    Accents stay: año is not ano. A character that would become several stays as it is.
     """
     table = np.arange(TABLE_SIZE, dtype=np.uint32)
     for code in range(TABLE_SIZE):
@@ -150,7 +167,7 @@ def _fill(edges, keys, targets):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _fold(data, at, stop, classes, folded, codes, borders):  # type: ignore[no-untyped-def]
-    """(characters, words): the folded code points, and whether a border of words stands before each and behind the last."""
+    """(characters, words): writes the folded code points, and whether a border of words comes before each and after the last."""
     n = n_words = before = 0
     while at < stop:
         code, size = decode(data, at)
@@ -171,37 +188,40 @@ def _fold(data, at, stop, classes, folded, codes, borders):  # type: ignore[no-u
 
 
 @numba.njit(cache=True, nogil=True)
-def _step(state, code, keys, targets, fallback):  # type: ignore[no-untyped-def]
+def _step(state, code, words):  # type: ignore[no-untyped-def]
     while True:
         key = _key(state, code)
-        slot = slot_of(keys, key)
-        if keys[slot] == key:
-            return targets[slot]
+        slot = slot_of(words.keys, key)
+        if words.keys[slot] == key:
+            return words.targets[slot]
         if state == 0:
             return 0
-        state = fallback[state]
+        state = words.fallback[state]
 
 
 @numba.njit(cache=True, nogil=True)
-def _count(data, offsets, classes, folded, codes, borders, found, keys, targets, fallback, shorter, lengths, out):  # type: ignore[no-untyped-def]
+def _count(data, offsets, classes, folded, words, scratch, out):  # type: ignore[no-untyped-def]
+    """data uint8[m], offsets int64[n + 1], classes uint8 and folded uint32[TABLE_SIZE]; writes int64[ListedCount, n]."""
+    codes, borders, found = scratch
+    lengths = words.lengths
     for row in range(len(offsets) - 1):
-        n, out[2, row] = _fold(data, offsets[row], offsets[row + 1], classes, folded, codes, borders)
+        n, out[ListedCount.WORDS, row] = _fold(data, offsets[row], offsets[row + 1], classes, folded, codes, borders)
         state = 0
         for i in range(n):
-            state = int(_step(state, codes[i], keys, targets, fallback))
+            state = int(_step(state, codes[i], words))
             found[i] = 0
             word = state if borders[i + 1] else 0
             while word and not found[i]:
                 if lengths[word] and borders[i + 1 - lengths[word]]:
                     found[i] = lengths[word]
-                word = int(shorter[word])
+                word = int(words.shorter[word])
         i = n - 1
         while i >= 0:
             if not found[i]:
                 i -= 1
                 continue
-            out[0, row] += 1
+            out[ListedCount.PLACES, row] += 1
             size = found[i]
             for _ in range(size):
-                out[1, row] += borders[i] and class_of(codes[i], classes) & _WORD != 0
+                out[ListedCount.LISTED_WORDS, row] += borders[i] and class_of(codes[i], classes) & _WORD != 0
                 i -= 1

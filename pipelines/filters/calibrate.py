@@ -1,7 +1,7 @@
-"""Limits for a language that nobody has published any for, from the signals of a sample of its good documents.
+"""Limits for a language without published ones, from the signals of a sample of its good documents.
 
-FineWeb2 (arXiv 2506.20920) takes limits from the distributions of a language's own corpora; so does this, at one percentile: each
-limit lets that share of the sample pass. Signals come in as columns, so no text is looked at.
+FineWeb2 (arXiv 2506.20920) derives limits from the distributions of a language's own corpora. So does this, at one percentile: each
+limit lets that share of the sample pass. Signals come in as columns, so no text is read.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.filters.signals import SIGNALS
+from pipelines.filters.registry import REGISTRY
+from pipelines.filters.verdict import signal_of
 from pipelines.text.labels import code_of
 
 QUANTILES: Final = (0.01, 0.05, 0.5, 0.95, 0.99)
@@ -28,15 +29,15 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """One limit: what the sample looks like, what holds now, what is proposed. Shares are of the documents."""
+    """One limit: the distribution of its signal in the sample, today's limit and the proposed one. Shares are of the documents."""
 
     rule_set: str
     name: str
-    """Such as "min_words"."""
+    """For example "min_words"."""
     quantiles: tuple[float, ...]
     """The signal's, at QUANTILES."""
     histogram: tuple[int, ...]
-    """Documents in N_BINS equal bins between the least and the greatest of the middle 98 %; what lies outside is in the outer ones."""
+    """Documents in N_BINS equal bins between the least and the greatest of the middle 98 %; values outside are in the outer bins."""
     now: float
     """Infinite where the limit is off."""
     removed_now: float
@@ -63,10 +64,10 @@ class Calibration:
 
 def limits_of(rule_set: str, names: Sequence[str]) -> list[str]:
     """Those of a rule set's limits that act on a signal."""
-    return [name for name in names if name.startswith(("min_", "max_")) and name[4:] in SIGNALS[rule_set]]
+    return [name for name in names if signal_of(name) in REGISTRY[rule_set].signals]
 
 
-def calibrate(signals: Mapping[str, Floats], now: Mapping[str, float], lang: str, keep: float) -> Calibration:
+def propose_limits(signals: Mapping[str, Floats], now: Mapping[str, float], lang: str, keep: float) -> Calibration:
     """Propose a limit for each key of `now`, today's limits by "rule_set.name"; `signals` are columns by "rule_set.signal".
 
     NaN is within every limit. `keep` is the share of the sample that each limit lets pass, before it is rounded outwards.
@@ -86,7 +87,7 @@ def calibrate(signals: Mapping[str, Floats], now: Mapping[str, float], lang: str
             rule_set=key.split(".")[0],
             name=key.split(".")[1],
             quantiles=quantiles(_signal(signals, key)),
-            histogram=histogram(_signal(signals, key)),
+            histogram=signal_histogram(_signal(signals, key)),
             now=now[key],
             removed_now=float(was.mean()),
             proposed=proposed[key],
@@ -109,12 +110,12 @@ def calibrate(signals: Mapping[str, Floats], now: Mapping[str, float], lang: str
 def propose(values: Floats, keep: float, now: float, *, is_min: bool) -> float:
     """The limit that lets `keep` of the values pass, outwards to three digits.
 
-    `now` stays where there is no value, and where the signal hardly occurs, since then the sample does not show how much is too much.
+    `now` stays where no value is known, and where the signal hardly occurs: then the sample does not show how much is too much.
     """
     known = values[~np.isnan(values)]
     if not len(known):
         return now
-    # A value of the sample itself, on the far side of the percentile, so that no fewer pass than was asked for.
+    # A value of the sample itself, beyond the percentile, so that at least the share `keep` passes.
     exact = float(np.quantile(known, 1 - keep if is_min else keep, method="lower" if is_min else "higher"))
     return now if exact == 0 and not is_min else rounded(exact, up=not is_min)
 
@@ -125,13 +126,13 @@ def rounded(value: float, *, up: bool) -> float:
 
 
 def quantiles(values: Floats) -> tuple[float, ...]:
-    """At QUANTILES; NaN where there is no value."""
+    """At QUANTILES; NaN without values."""
     known = values[~np.isnan(values)]
     return tuple(np.quantile(known, QUANTILES).tolist()) if len(known) else (math.nan,) * len(QUANTILES)
 
 
-def histogram(values: Floats) -> tuple[int, ...]:
-    """Values in N_BINS bins; all zero where there is no value."""
+def signal_histogram(values: Floats) -> tuple[int, ...]:
+    """Values in N_BINS bins; all zero without values."""
     known = values[~np.isnan(values)]
     if not len(known):
         return (0,) * N_BINS
@@ -140,7 +141,7 @@ def histogram(values: Floats) -> tuple[int, ...]:
 
 
 def as_toml(found: Calibration) -> str:
-    """The proposals as a recipe's section; limits for which nothing was measured are left out."""
+    """The proposals as a recipe's section; limits without a measured signal are left out."""
     lines = [f"# From {found.n_documents} documents, of which all these limits together remove {found.removed:.1%}."]
     for rule_set in found.removed_by_set:
         lines += ["", f"[filters.profiles.{code_of(found.lang)}.{rule_set}]"]
@@ -157,7 +158,7 @@ def _is_min(key: str) -> bool:
 
 def _signal(signals: Mapping[str, Floats], key: str) -> Floats:
     rule_set, name = key.split(".")
-    return signals[f"{rule_set}.{name[4:]}"]
+    return signals[f"{rule_set}.{signal_of(name)}"]
 
 
 def _fails(values: Floats, limit: float, *, is_min: bool) -> Mask:

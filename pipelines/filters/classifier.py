@@ -1,4 +1,4 @@
-"""A quality classifier: fastText, trained on documents that are labelled by where they come from, scores all others.
+"""A quality classifier: fastText, trained on documents labelled by their source, scores all others.
 
 GPT-3 and DCLM chose positives by trusted sources, LLaMA pages that Wikipedia cites; negatives are plain crawl. Documents are
 sampled, shuffled and held out by hash(seed, doc_id), and training runs in one thread: the same documents and settings give
@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,14 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.filters.fasttext_sgd import fit
-from pipelines.filters.model import open_classifier
+from pipelines.filters.model import FasttextClassifier, open_classifier
 from pipelines.filters.normal import normalise
 from schemas.errors import InputError, ModelError
 from schemas.files import cached_by_file, whole_file
-from schemas.recipe import ClassifierTraining, Quality
-from schemas.sampling import draws, hash_ids, in_share
+from schemas.recipe import ClassifierTraining
+from schemas.sampling import hash_ids, in_share
 
-SIGNALS: Final = ("score", "pareto_margin")
 THRESHOLDS: Final = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.98)
 
 _PREFIX: Final = "__label__"
@@ -38,33 +37,18 @@ Floats = npt.NDArray[np.float64]
 # --- Scoring ---------------------------------------------------------------------------------------------------------
 
 
-def measure(text: pa.Array, doc_id: pa.Array, config: Quality, seed: int) -> Floats:
-    """SIGNALS of every row, float64[2, n]. A text without a word has score 0."""
-    score = probability(text, config.model, config.label, config.reads, "filters.quality")
-    return np.stack([score, pareto_margin(score, doc_id, config.pareto_alpha, seed)])
-
-
 def probability(text: pa.Array, model: str | None, label: str, reads: str, where: str) -> Floats:
-    """float64 in [0, 1] per row: what a fastText classifier says of a label; 0 without a word. `where` is the recipe's section."""
-    return _score(_model_input(text, reads), load(model, label, where), label)
-
-
-def pareto_margin(score: Floats, doc_id: pa.Array, alpha: float, seed: int) -> Floats:
-    """float64 per row: a draw from Pareto(alpha) less 1 - score. It is 0 or more with probability (2 - score)^-alpha.
-
-    The draw is numpy's pareto (the Lomax distribution), P(X > x) = (1 + x)^-alpha, by inversion of a uniform draw.
-    """
-    drawn: Floats = draws(hash_ids(doc_id, seed, "quality")) ** (-1 / alpha) - 1
-    return drawn - (1 - score)
+    """float64[n] in [0, 1]: the probability of a label by a fastText classifier; 0 without a word. `where` is the recipe's section."""
+    return _score(_model_input(text, reads), load_classifier(model, label, where), label)
 
 
 @cached_by_file
-def load(model: str | None, label: str, where: str = "filters.quality") -> Any:
-    """The fastText classifier at that path, loaded once per process; ModelError if it is not there or lacks the label."""
+def load_classifier(model: str | None, label: str, where: str = "filters.quality") -> FasttextClassifier:
+    """The fastText classifier at that path, loaded once per process; ModelError if it does not exist or lacks the label."""
     if model is None:
-        raise ModelError(f"{where}.model is not given, and its rule set needs one: {_REMEDY}")
+        raise ModelError(f"{where}.model is not set, and its rule set needs a model: {_REMEDY}")
     if not Path(model).is_file():
-        raise ModelError(f"{where}.model = {model!r}: there is no such file; {_REMEDY}")
+        raise ModelError(f"{where}.model = {model!r}: the file does not exist; {_REMEDY}")
     loaded = open_classifier(Path(model), _REMEDY)
     labels = [name.removeprefix(_PREFIX) for name in loaded.get_labels()]
     if label not in labels:
@@ -73,12 +57,12 @@ def load(model: str | None, label: str, where: str = "filters.quality") -> Any:
 
 
 def _model_input(text: pa.Array, reads: str) -> pa.Array:
-    """One line per row; nothing in it looks like a label of fastText."""
+    """One line per row, with nothing that looks like a fastText label."""
     lines = pc.replace_substring(normalise(text) if reads == "words" else text, "\n", " ")
     return pc.replace_substring(lines, _PREFIX, "label")
 
 
-def _score(lines: pa.Array, model: Any, label: str) -> Floats:
+def _score(lines: pa.Array, model: FasttextClassifier, label: str) -> Floats:
     """float64 in [0, 1] per line: the probability of the label."""
     score = np.zeros(len(lines))
     rows = [(row, line) for row, line in enumerate(lines.to_pylist()) if line and not line.isspace()]
@@ -94,8 +78,8 @@ def _score(lines: pa.Array, model: Any, label: str) -> Floats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """How the classifier does at one threshold on the documents held out; NaN where nothing was accepted."""
+class ThresholdScores:
+    """How the classifier performs at one threshold on the held-out documents; NaN where it accepts none."""
 
     threshold: float
     precision: float
@@ -104,16 +88,16 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
-    """What came of a training."""
+class TrainedClassifier:
+    """The result of a training."""
 
     n_trained: int
     n_held_out: int
     n_on_both_sides: int
-    """Documents left out because they stand among the positives and the negatives."""
+    """Documents left out because they are both positive and negative."""
     auc: float
-    """The chance that a positive document scores above a negative one; ties count half."""
-    measured: tuple[Measured, ...]
+    """The probability that a positive document scores above a negative one; ties count half."""
+    measured: tuple[ThresholdScores, ...]
 
 
 def labelled(documents: pa.RecordBatch, config: ClassifierTraining, *, positive: bool) -> pl.DataFrame:
@@ -129,37 +113,35 @@ def labelled(documents: pa.RecordBatch, config: ClassifierTraining, *, positive:
 
 
 def sampled(documents: pl.DataFrame, config: ClassifierTraining) -> pl.DataFrame:
-    """Of either label `max_documents` different ones, in shuffled order, whatever the order of the rows."""
+    """`max_documents` different documents of each label, in shuffled order, whatever the order of the rows."""
     once = documents.unique(["doc_id", "positive"]).sort("order", "doc_id", "positive")
     return once.filter(pl.int_range(pl.len()).over("positive") < config.max_documents)
 
 
-def train(documents: pl.DataFrame, config: ClassifierTraining, path: Path) -> Trained:
+def fit_classifier(documents: pl.DataFrame, config: ClassifierTraining, path: Path) -> TrainedClassifier:
     """Write the classifier of `sampled` documents to `path`, and measure it on those held out."""
-    told_apart = documents.filter(pl.len().over("doc_id") == 1)
-    held_out, taught = told_apart.filter("held_out"), told_apart.filter(~pl.col("held_out"))
+    usable = documents.filter(pl.len().over("doc_id") == 1)
+    held_out, training = usable.filter("held_out"), usable.filter(~pl.col("held_out"))
     for label, wanted in (("positive", True), ("negative", False)):
-        for part, name in ((taught, "to train on"), (held_out, "held out")):
+        for part, name in ((training, "to train on"), (held_out, "held out")):
             if not (part["positive"] == wanted).any():
-                raise InputError(
-                    f"no {label} document is {name}, of {told_apart.height} given; name more --{label} files, or change held_out"
-                )
-    model = _fit(taught, config)
+                raise InputError(f"no {label} document is {name}, of {usable.height} given; pass more --{label} files, or change held_out")
+    model = _fit(training, config)
     with whole_file(path) as temporary:
         model.save_model(str(temporary))
     score = _score(held_out["line"].to_arrow(), model, "positive")
     auc, measured = figures(score, held_out["positive"].to_numpy())
-    return Trained(
-        n_trained=taught.height,
+    return TrainedClassifier(
+        n_trained=training.height,
         n_held_out=held_out.height,
-        n_on_both_sides=(documents.height - told_apart.height) // 2,
+        n_on_both_sides=(documents.height - usable.height) // 2,
         auc=auc,
         measured=measured,
     )
 
 
-def _fit(documents: pl.DataFrame, config: ClassifierTraining) -> Any:
-    # Lines end in the word by which fastText marks the end of a line, and which it adds to every text that it scores.
+def _fit(documents: pl.DataFrame, config: ClassifierTraining) -> FasttextClassifier:
+    # fastText marks the end of a line by this word, and adds it to every text that it scores.
     lines = documents.select(pl.col("line") + pl.lit(" </s>"))["line"]
     positive = documents["positive"].to_numpy()
     with tempfile.TemporaryDirectory() as folder:
@@ -168,20 +150,22 @@ def _fit(documents: pl.DataFrame, config: ClassifierTraining) -> Any:
         documents.select(label + pl.col("line")).write_csv(path, include_header=False, quote_style="never")
         model = fit(path, lines.to_arrow().cast(pa.large_string()), positive.astype(np.int64), config)
     if not np.isfinite(model.get_output_matrix()).all():
-        raise ModelError(f"the weights grew without bound at lr = {config.lr}; lower it")
+        raise ModelError(f"the weights diverged at lr = {config.lr}; lower it")
     return model
 
 
-def figures(score: Floats, positive: npt.NDArray[np.bool_]) -> tuple[float, tuple[Measured, ...]]:
+def figures(score: Floats, positive: npt.NDArray[np.bool_]) -> tuple[float, tuple[ThresholdScores, ...]]:
     """(area under the ROC curve, precision and recall at THRESHOLDS)."""
     rank = pl.Series(score).rank("average").to_numpy()
     n_positive = int(positive.sum())
     n_pairs = n_positive * (len(positive) - n_positive)
     auc = (float(rank[positive].sum()) - n_positive * (n_positive + 1) / 2) / n_pairs
-    return auc, tuple(_measured(threshold, score >= threshold, positive) for threshold in THRESHOLDS)
+    return auc, tuple(_scores_at(threshold, score >= threshold, positive) for threshold in THRESHOLDS)
 
 
-def _measured(threshold: float, accepted: npt.NDArray[np.bool_], positive: npt.NDArray[np.bool_]) -> Measured:
+def _scores_at(threshold: float, accepted: npt.NDArray[np.bool_], positive: npt.NDArray[np.bool_]) -> ThresholdScores:
     n_accepted, n_positive, n_right = int(accepted.sum()), int(positive.sum()), int((accepted & positive).sum())
     precision = n_right / n_accepted if n_accepted else float("nan")
-    return Measured(threshold=threshold, precision=precision, recall=n_right / n_positive, f1=2 * n_right / (n_accepted + n_positive))
+    return ThresholdScores(
+        threshold=threshold, precision=precision, recall=n_right / n_positive, f1=2 * n_right / (n_accepted + n_positive)
+    )

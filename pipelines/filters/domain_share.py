@@ -1,6 +1,6 @@
-"""A cap on how much of the corpus one registered domain may be, in four pure steps.
+"""A cap on the share of the corpus that one registered domain may have, in four pure steps.
 
-Batches -> weight per domain (`count_domains`, and `merge_counts` of all batches) -> the share of each large domain's documents that
+Batches -> weight per domain (`count_domains`, and `merge_domain_counts` of all batches) -> the share of each large domain's documents that
 stays (`keep_fractions`) -> a decision per row (`keeps`), by hash(seed, doc_id) and never by order.
 """
 
@@ -34,19 +34,19 @@ def registered_domains(url: pa.Array) -> pa.Array:
 
 
 def count_domains(domain: pa.Array, weight: npt.NDArray[np.int64]) -> pl.DataFrame:
-    """(domain, weight): the weights of the rows, such as 1 or their characters, summed by domain; rows without one under null."""
-    return merge_counts([pl.DataFrame({"domain": pl.Series(pl.from_arrow(domain), dtype=pl.String), "weight": weight})])
+    """(domain, weight): the weights of the rows, such as 1 or their characters, summed by domain; rows without a domain under null."""
+    return merge_domain_counts([pl.DataFrame({"domain": pl.Series(pl.from_arrow(domain), dtype=pl.String), "weight": weight})])
 
 
-def merge_counts(counts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+def merge_domain_counts(counts: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """The counts of several batches as one, sorted by domain."""
     return pl.concat([*counts]).group_by("domain").agg(pl.col("weight").sum()).sort("domain")
 
 
 def keep_fractions(counts: pl.DataFrame, max_share: float) -> pl.DataFrame:
-    """(domain, fraction in (0, 1)) of the domains that are too large: with that fraction of each none is above `max_share` of what stays.
+    """(domain, fraction in (0, 1)) of each domain that is too large. With these fractions no domain is above `max_share` of the rest.
 
-    Where so few domains are there that no fractions could bring that about, each keeps at most `max_share` of what there was.
+    If there are too few domains for that, each keeps at most `max_share` of the original total.
     """
     named = counts.filter(pl.col("domain").is_not_null() & (pl.col("weight") > 0)).sort("weight", "domain", descending=True)
     weights = named.get_column("weight").to_numpy().astype(np.float64)
@@ -61,8 +61,8 @@ def keeps(doc_id: pa.Array, domain: pa.Array, fractions: pl.DataFrame, seed: int
     rows = pl.DataFrame({"domain": pl.Series(pl.from_arrow(domain), dtype=pl.String)})
     joined = rows.join(fractions.cast({"domain": pl.String, "fraction": pl.Float64}), on="domain", how="left", maintain_order="left")
     fraction = joined.get_column("fraction").fill_null(1.0).to_numpy()
-    drawn = hash_ids(doc_id, seed, _PURPOSE).astype(np.float64) * 2.0**-64
-    kept: npt.NDArray[np.bool_] = (drawn < fraction) | (fraction >= 1)
+    uniform = hash_ids(doc_id, seed, _PURPOSE).astype(np.float64) * 2.0**-64
+    kept: npt.NDArray[np.bool_] = (uniform < fraction) | (fraction >= 1)
     return kept
 
 

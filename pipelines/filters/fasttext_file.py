@@ -1,7 +1,7 @@
 """The file of a fastText classifier as arrays, so that a kernel of ours can predict with it.
 
-Read are classifiers with hierarchical softmax over words and their character n-grams, such as lid.176.bin and lid.176.ftz: with dense or
-product-quantised input, pruned or not. Any other kind (softmax, word n-grams, quantised output, word vectors) is left to the library.
+It reads classifiers with hierarchical softmax over words and their character n-grams, such as lid.176.bin and lid.176.ftz, with dense or
+product-quantised input, pruned or not. The library handles other kinds (softmax, word n-grams, quantised output, word vectors).
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.text.vocabulary import Vocabulary
+from pipelines.text.vocabulary import WordNumbers
 from schemas.errors import ModelError
 
 END_OF_LINE: Final = "</s>"
@@ -26,14 +26,16 @@ _SUPERVISED: Final = 3
 _HIERARCHICAL: Final = 1
 _N_CENTROIDS: Final = 256
 _PREFIX: Final = "__label__"
-_UNBORN: Final = 10**15  # the count of a node that is not there yet, as in the library
+_UNBORN: Final = 10**15  # the count of a node that does not exist yet, as in the library
 
 
-@dataclass(frozen=True, slots=True)
-class TreeClassifier:
-    """Input rows are those of the words, then those of the n-gram buckets that were kept."""
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
-    words: Vocabulary
+
+class TreeModel(NamedTuple):
+    """The arrays, for kernels. Input rows are those of the words, then those of the n-gram buckets that were kept."""
+
+    words: WordNumbers
     end_of_line: int
     """The input row that every line ends with, or -1."""
     ngram_rows: npt.NDArray[np.int32]
@@ -47,15 +49,22 @@ class TreeClassifier:
     children: npt.NDArray[np.int32]
     """[node, 2]: labels first, then inner nodes, the root last; -1 for labels."""
     order: npt.NDArray[np.int32]
-    """[label]: its place among the leaves from left to right."""
+    """[label]: its rank among the leaves from left to right."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeClassifier:
+    """A classifier whose labels are the leaves of a Huffman tree."""
+
+    model: TreeModel
     labels: pa.Array
     """large_string, without prefix."""
 
 
 def read(path: Path) -> TreeClassifier | None:
-    """The classifier in the file; None where it is of a kind that the library must predict with, or no model at all.
+    """The classifier in the file; None if the library must predict with it, or if it is not a model.
 
-    ModelError says where the file ends too early, which the library would not notice.
+    ModelError if the file ends too early, which the library would not notice.
     """
     data = path.read_bytes()
     if len(data) < 64 or struct.unpack_from("<2i", data) != (_MAGIC, _VERSION):
@@ -86,8 +95,8 @@ def _read(data: bytes) -> TreeClassifier | None:
         return None
     spelled = [word for word, _ in words]
     children = _huffman([count for _, count in labels])
-    return TreeClassifier(
-        Vocabulary.of(pa.array(spelled, pa.large_string())),
+    model = TreeModel(
+        WordNumbers.of(pa.array(spelled, pa.large_string())),
         spelled.index(END_OF_LINE) if END_OF_LINE in spelled else -1,
         ngram_rows,
         (shortest, longest),
@@ -95,8 +104,8 @@ def _read(data: bytes) -> TreeClassifier | None:
         file.dense(),
         children,
         _from_left_to_right(children),
-        pa.array([label.removeprefix(_PREFIX) for label, _ in labels], pa.large_string()),
     )
+    return TreeClassifier(model, pa.array([label.removeprefix(_PREFIX) for label, _ in labels], pa.large_string()))
 
 
 class _Reader:
@@ -113,7 +122,7 @@ class _Reader:
     def flag(self) -> bool:
         return bool(self.numbers("b")[0])
 
-    def array(self, kind: Any, n: int) -> npt.NDArray[Any]:
+    def array(self, kind: type[_Scalar], n: int) -> npt.NDArray[_Scalar]:
         found = np.frombuffer(self.data, kind, n, self.at)
         self.at += found.nbytes
         return found
@@ -130,7 +139,7 @@ class _Reader:
         return self.array(np.float32, n * dim).reshape(n, dim)
 
     def quantised(self) -> npt.NDArray[np.float32]:
-        """The matrix that the codes stand for, times the norms of its rows where those are quantised apart."""
+        """The matrix that the codes represent, times the norms of its rows where those are quantised separately."""
         has_norms = self.flag()
         n, _ = self.numbers("2q")
         (n_codes,) = self.numbers("i")
@@ -139,7 +148,7 @@ class _Reader:
         return rows * self.decoded(self.array(np.uint8, n).reshape(n, 1)) if has_norms else rows
 
     def decoded(self, codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """What codes[row, part] stand for in the quantiser that comes next: each part's 256 centroids, the last part maybe narrower."""
+        """The rows that codes[row, part] represent in the next quantiser: 256 centroids per part; the last part may be narrower."""
         dim, n_parts, width, last_width = self.numbers("4i")
         centroids = self.array(np.float32, dim * _N_CENTROIDS)
         parts = []

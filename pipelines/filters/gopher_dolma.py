@@ -1,57 +1,56 @@
 """Gopher's signals (arXiv 2112.11446, appendix A1) by the formulas of Dolma's tagger gopher_v1.
 
-Words are what stands between white space, lines what stands between line feeds, blank ones included: where paragraphs are set
-apart by blank lines, those are repeated lines. Of what repeats every copy counts, the first too, and n-grams overlap, which is
-much stricter than datatrove's formulas at the same limits. Dolma has no rule on paragraphs: their signals are 0.
-Characters are those of words. Everything of an empty text is 0.
+Words are separated by white space, lines by line feeds; blank lines count, so blank lines between paragraphs are repeated lines. Every
+copy of a repeated line or n-gram counts, also the first, and n-grams overlap. This is much stricter than datatrove's formulas at the same
+limits. Dolma has no rule on paragraphs: their signals are 0. Characters are those of words. All signals of an empty text are 0.
 """
 
 from __future__ import annotations
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.filters import gopher_quality, gopher_repetition
+from pipelines.filters.limits import Floats, Profiles
+from pipelines.filters.signals import NGRAM_0, QualitySignal, RepetitionSignal
 from pipelines.filters.tables import ProfileTables
-from pipelines.filters.word_ngrams import count_ngrams, keep_repeated, most_frequent
+from pipelines.filters.word_ngrams import count_ngrams, keep_repeated, most_frequent_ngram, new_tables
 from pipelines.text.hashing import hash_bytes, slot_of, table_size
 from pipelines.text.lines import count_breaks, count_chars, newline_end
 from pipelines.text.view import text_view
 from pipelines.text.words import HAS_LETTER, Words
 
 
-def repetition(text: pa.Array, words: Words) -> npt.NDArray[np.float64]:
-    """The signals of gopher_repetition of every row, float64[13, n], from a large_string column and its `split_on_space`.
+def dolma_repetition(text: pa.Array, words: Words) -> Floats:
+    """REPETITION_SIGNALS of every row, float64[13, n], from a large_string column and its `split_on_space`.
 
     top_ngram: characters of the words of the most frequent n-gram times its count, over those of all words. dup_ngram: characters of
     all n-grams that occur more than once, over those of all n-grams.
     """
     data, offsets = text_view(text)
-    out = np.zeros((len(gopher_repetition.SIGNALS), len(text)))
-    _repetition(data, offsets, words.lengths, words.hashes, words.firsts, words.lasts, out)
+    out = np.zeros((len(RepetitionSignal), len(text)))
+    _repetition(data, offsets, words, out)
     return out
 
 
-def quality(text: pa.Array, words: Words, profile: npt.NDArray[np.int32], tables: ProfileTables) -> npt.NDArray[np.float64]:
-    """The signals of gopher_quality of every row, float64[8, n]; `words` are those of `split_on_space`.
+def dolma_quality(text: pa.Array, words: Words, profile: Profiles, tables: ProfileTables) -> Floats:
+    """QUALITY_SIGNALS of every row, float64[8, n]; `words` are those of `split_on_space`.
 
-    mean_word_length is the median. hash_ratio is the share of words that hold `#` or U+2026, which Dolma limits as one;
-    ellipsis_ratio that of words with U+2026. A mark that touches characters of a script without spaces counts as a word that holds it.
-    Bullets are `*` and `-`, with nothing before them; a line ends in U+2026 or in no ellipsis. Stop words count with repeats.
+    mean_word_length is the median. hash_ratio is the share of words with `#` or U+2026, which Dolma limits as one;
+    ellipsis_ratio that of words with U+2026. A mark next to characters of a script without spaces counts as a word that contains it.
+    Bullets are `*` and `-` at the start of a line; only U+2026 at the end of a line is an ellipsis. Stop words count with repeats.
     """
     data, offsets = text_view(text)
-    out = np.zeros((len(gopher_quality.SIGNALS), len(text)))
-    of_words = words.starts, words.ends, words.lengths, words.flags, words.hashes, words.firsts, words.lasts
-    _quality(data, offsets, *of_words, profile, tables.stop_words, out)
+    out = np.zeros((len(QualitySignal), len(text)))
+    _quality(data, offsets, words, profile, tables.stop_words, out)
     return out
 
 
 @numba.njit(cache=True, nogil=True)
-def _repeated_lines(data, start, stop, keys, counts, slots):  # type: ignore[no-untyped-def]
-    """(lines, those that stand there more than once, their characters)."""
-    keys = keys[: table_size(count_breaks(data, start, stop) + 1)]
+def _repeated_lines(data, start, stop, tables):  # type: ignore[no-untyped-def]
+    """(lines, those that occur more than once, their characters)."""
+    counts, slots = tables.counts, tables.slots
+    keys = tables.keys[: table_size(count_breaks(data, start, stop) + 1)]
     keys[:] = 0
     counts[: len(keys)] = 0
     n = 0
@@ -76,15 +75,13 @@ def _repeated_lines(data, start, stop, keys, counts, slots):  # type: ignore[no-
 
 
 @numba.njit(cache=True, nogil=True)
-def _repetition(data, offsets, lengths, hashes, firsts, lasts, out):  # type: ignore[no-untyped-def]
+def _repetition(data, offsets, words, out):  # type: ignore[no-untyped-def]
+    """data uint8[m], offsets int64[n + 1], out float64[RepetitionSignal, n]."""
+    lengths, hashes, firsts, lasts = words.lengths, words.hashes, words.firsts, words.lasts
     most = 1
     for row in range(len(firsts)):
         most = max(most, count_breaks(data, offsets[row], offsets[row + 1]) + 1, lasts[row] - firsts[row])
-    keys = np.empty(table_size(most), np.uint64)
-    counts = np.empty(len(keys), np.int32)
-    grams = np.empty(most, np.uint64)
-    places = np.empty(most, np.int32)
-    slots = np.empty(most, np.int64)
+    tables = new_tables(most)
     before = np.zeros(most + 1, np.int64)
     for row in range(len(firsts)):
         if offsets[row] == offsets[row + 1]:
@@ -93,29 +90,29 @@ def _repetition(data, offsets, lengths, hashes, firsts, lasts, out):  # type: ig
         n_words = lasts[row] - first
         for i in range(n_words):
             before[i + 1] = before[i] + lengths[first + i]
-            grams[i] = hashes[first + i]
-            places[i] = i
+            tables.grams[i] = hashes[first + i]
+            tables.places[i] = i
         n_chars = max(before[n_words], 1)
-        n_lines, n_repeated, repeated_chars = _repeated_lines(data, offsets[row], offsets[row + 1], keys, counts, slots)
-        out[0, row] = n_repeated / n_lines
-        out[2, row] = repeated_chars / n_chars
+        n_lines, n_repeated, repeated_chars = _repeated_lines(data, offsets[row], offsets[row + 1], tables)
+        out[RepetitionSignal.DUP_LINE_RATIO, row] = n_repeated / n_lines
+        out[RepetitionSignal.DUP_LINE_CHAR_RATIO, row] = repeated_chars / n_chars
         n_places = n_words
         for n in range(2, 11):
             if n_words < n:
                 break
-            n_places = count_ngrams(n, hashes, first, n_words, grams, places, n_places, keys, counts, slots)
+            n_places = count_ngrams(n, hashes[first : first + n_words], n_places, tables)
             if n <= 4:
-                top, count = most_frequent(places, n_places, counts, slots)
-                out[2 + n, row] = (before[top + n] - before[top]) * count / n_chars
+                top, count = most_frequent_ngram(n_places, tables)
+                out[NGRAM_0 + n, row] = (before[top + n] - before[top]) * count / n_chars
             else:
                 all_chars = repeated = 0
                 for i in range(n_words - n + 1):
                     all_chars += before[i + n] - before[i]
                 for k in range(n_places):
-                    if counts[slots[k]] > 1:
-                        repeated += before[places[k] + n] - before[places[k]]
-                out[2 + n, row] = repeated / all_chars
-            n_places = keep_repeated(places, n_places, counts, slots)
+                    if tables.counts[tables.slots[k]] > 1:
+                        repeated += before[tables.places[k] + n] - before[tables.places[k]]
+                out[NGRAM_0 + n, row] = repeated / all_chars
+            n_places = keep_repeated(n_places, tables)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -139,9 +136,10 @@ def _median(lengths):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _quality(  # type: ignore[no-untyped-def]
-    data, offsets, starts, ends, lengths, flags, hashes, firsts, lasts, profile, stop_words, out
-):
+def _quality(data, offsets, words, profile, stop_words, out):  # type: ignore[no-untyped-def]
+    """data uint8[m], offsets int64[n + 1], profile int32[n], stop_words uint64[p, size], out float64[QualitySignal, n]."""
+    starts, ends, lengths, flags, hashes = words.starts, words.ends, words.lengths, words.flags, words.hashes
+    firsts, lasts = words.firsts, words.lasts
     for row in range(len(firsts)):
         start, stop = offsets[row], offsets[row + 1]
         if start == stop:
@@ -161,13 +159,13 @@ def _quality(  # type: ignore[no-untyped-def]
         n_hashes, n_ellipses = _symbols(data, at, stop)
         n_symbols += n_hashes + n_ellipses
         n_with_ellipsis += n_ellipses
-        out[0, row] = n_words
-        out[7, row] = n_stops
+        out[QualitySignal.WORDS, row] = n_words
+        out[QualitySignal.STOP_WORDS, row] = n_stops
         if n_words:
-            out[1, row] = _median(lengths[firsts[row] : lasts[row]])
-            out[2, row] = n_symbols / n_words
-            out[3, row] = n_with_ellipsis / n_words
-            out[6, row] = n_alpha / n_words
+            out[QualitySignal.MEAN_WORD_LENGTH, row] = _median(lengths[firsts[row] : lasts[row]])
+            out[QualitySignal.HASH_RATIO, row] = n_symbols / n_words
+            out[QualitySignal.ELLIPSIS_RATIO, row] = n_with_ellipsis / n_words
+            out[QualitySignal.ALPHA_WORD_RATIO, row] = n_alpha / n_words
         n_lines = n_bullets = n_ends = 0
         at = start
         while at <= stop:
@@ -176,5 +174,5 @@ def _quality(  # type: ignore[no-untyped-def]
             n_bullets += at < end and (data[at] == 0x2A or data[at] == 0x2D)
             n_ends += end - at >= 3 and data[end - 3] == 0xE2 and data[end - 2] == 0x80 and data[end - 1] == 0xA6
             at = end + 1
-        out[4, row] = n_bullets / n_lines
-        out[5, row] = n_ends / n_lines
+        out[QualitySignal.BULLET_LINE_RATIO, row] = n_bullets / n_lines
+        out[QualitySignal.ELLIPSIS_LINE_RATIO, row] = n_ends / n_lines

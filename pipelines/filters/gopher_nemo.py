@@ -1,9 +1,9 @@
 """Gopher's signals (arXiv 2112.11446, appendix A1) by the formulas of NeMo Curator's filters.
 
-Words are what stands between white space, lines what stands between line feeds and is not blank, paragraphs what stands between
-two line feeds. A text of fewer than n words has 1 for every n-gram signal, so it is dropped.
-NeMo joins the words of an n-gram by a space and looks for that string, which is found in no text without spaces; here words with no
-white space between them are joined as they stand in the text, and only the white space between words counts as a character.
+Words are separated by white space, lines by line feeds without blank ones, paragraphs by two line feeds. A text of fewer than n words has
+1 for every n-gram signal, so it is dropped.
+NeMo joins the words of an n-gram by a space and searches for that string, which no text without spaces contains. Here words without white
+space between them are joined as in the text, and only white space between words counts as a character.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Final
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.filters import gopher_quality, gopher_repetition
-from pipelines.filters.tables import ProfileTables, is_one_of
-from pipelines.filters.word_ngrams import count_ngrams, keep_repeated, most_frequent
+from pipelines.filters.limits import Floats, Profiles
+from pipelines.filters.signals import NGRAM_0, QualitySignal, RepetitionSignal
+from pipelines.filters.tables import ProfileTables, is_one_of, phrase_table
+from pipelines.filters.word_ngrams import count_ngrams, keep_repeated, most_frequent_ngram, new_tables
 from pipelines.text.hashing import hash_bytes, slot_of, table_size
 from pipelines.text.lines import class_of, count_breaks, count_chars, newline_end, strip
 from pipelines.text.unicode import SPACE, char_classes, decode
@@ -28,44 +28,33 @@ BULLETS: Final = "•‣⁃⁌⁍∙○●◘◦⦾⦿"
 ELLIPSES: Final = ("...", "[...]", "…", "(...)", "[…]", "-»", "read more..", "read more")
 
 
-def _table(phrases: tuple[str, ...]) -> npt.NDArray[np.uint8]:
-    """uint8[n, width]: the bytes of each phrase, zeros behind."""
-    encoded = [phrase.encode() for phrase in phrases]
-    table = np.zeros((len(encoded), max(map(len, encoded)) + 1), np.uint8)
-    for row, phrase in zip(table, encoded, strict=True):
-        row[: len(phrase)] = np.frombuffer(phrase, np.uint8)
-    return table
-
-
-_ELLIPSES: Final = _table(ELLIPSES)
+_ELLIPSES: Final = phrase_table(*ELLIPSES)
 _BULLETS: Final = np.array([*map(ord, BULLETS), 0], np.uint32)
 
 
-def repetition(text: pa.Array, words: Words) -> npt.NDArray[np.float64]:
-    """The signals of gopher_repetition of every row, float64[13, n], from a large_string column and its `split_on_space`.
+def nemo_repetition(text: pa.Array, words: Words) -> Floats:
+    """REPETITION_SIGNALS of every row, float64[13, n], from a large_string column and its `split_on_space`.
 
-    dup_line and dup_paragraph: the share of copies after the first, by number and by characters. top_ngram: characters of all places
-    where the most frequent n-gram (of equals the first) stands in the text as a string. dup_ngram: characters of n-grams met before,
+    dup_line and dup_paragraph: the share of copies after the first, by number and by characters. top_ngram: characters of all
+    occurrences of the most frequent n-gram (of equally frequent ones the first) as a string. dup_ngram: characters of n-grams met before,
     with the spaces between words, each word counted once. Both are over the characters of the whole text.
     """
     data, offsets = text_view(text)
-    out = np.zeros((len(gopher_repetition.SIGNALS), len(text)))
-    of_words = words.starts, words.ends, words.lengths, words.hashes, words.firsts, words.lasts
-    _repetition(data, offsets, *of_words, char_classes(), out)
+    out = np.zeros((len(RepetitionSignal), len(text)))
+    _repetition(data, offsets, words, char_classes(), out)
     return out
 
 
-def quality(text: pa.Array, words: Words, profile: npt.NDArray[np.int32], tables: ProfileTables) -> npt.NDArray[np.float64]:
-    """The signals of gopher_quality of every row, float64[8, n]; `words` are those of `split_on_space`.
+def nemo_quality(text: pa.Array, words: Words, profile: Profiles, tables: ProfileTables) -> Floats:
+    """QUALITY_SIGNALS of every row, float64[8, n]; `words` are those of `split_on_space`.
 
     hash_ratio is the share of words that are an ellipsis, or runs of `#` for more than half of their characters, which NeMo limits as one;
     ellipsis_ratio that of ellipses alone. Lines are stripped. Bullets are round ones, no `-`; "read more" ends a line like an
     ellipsis. Stop words count with repeats. 0 divided by 0 is 0.
     """
     data, offsets = text_view(text)
-    out = np.zeros((len(gopher_quality.SIGNALS), len(text)))
-    of_words = words.starts, words.ends, words.lengths, words.flags, words.hashes, words.firsts, words.lasts
-    _quality(data, offsets, *of_words, profile, tables.stop_words, char_classes(), out)
+    out = np.zeros((len(QualitySignal), len(text)))
+    _quality(data, offsets, words, profile, tables.stop_words, char_classes(), out)
     return out
 
 
@@ -102,7 +91,7 @@ def _copies(data, start, stop, by_paragraph, keys, classes):  # type: ignore[no-
 
 @numba.njit(cache=True, nogil=True)
 def _join(data, starts, ends, first, n, classes, needle):  # type: ignore[no-untyped-def]
-    """Write n words to `needle`, one space for white space between two of them, anything else as it stands; bytes written."""
+    """Write n words to `needle`, one space for white space between two of them, anything else unchanged; bytes written."""
     to = 0
     for i in range(first, first + n):
         size = ends[i] - starts[i]
@@ -131,7 +120,7 @@ def _is_spaced(data, at, end, classes):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _occurrences(data, start, stop, needle, n_needle, fallback):  # type: ignore[no-untyped-def]
-    """How often the needle stands in the text without overlapping itself (Knuth, Morris and Pratt: linear whatever the text)."""
+    """Non-overlapping occurrences of the needle in the text (Knuth, Morris and Pratt: linear for any text)."""
     fallback[0] = 0
     matched = 0
     for k in range(1, n_needle):
@@ -161,52 +150,51 @@ def _most(data, offsets, firsts, lasts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _repetition(data, offsets, starts, ends, lengths, hashes, firsts, lasts, classes, out):  # type: ignore[no-untyped-def]
+def _repetition(data, offsets, words, classes, out):  # type: ignore[no-untyped-def]
+    """data uint8[m], offsets int64[n + 1], classes uint8[TABLE_SIZE], out float64[RepetitionSignal, n]."""
+    starts, ends, lengths, hashes, firsts, lasts = words.starts, words.ends, words.lengths, words.hashes, words.firsts, words.lasts
     most, most_bytes = _most(data, offsets, firsts, lasts)
-    keys = np.empty(table_size(most), np.uint64)
-    counts = np.empty(len(keys), np.int32)
-    grams = np.empty(most, np.uint64)
-    places = np.empty(most, np.int32)
-    slots = np.empty(most, np.int64)
+    tables = new_tables(most)
     chars, gaps = np.zeros(most + 1, np.int64), np.zeros(most + 1, np.int64)
     needle, fallback = np.empty(most_bytes + 4, np.uint8), np.empty(most_bytes + 4, np.int32)
     for row in range(len(firsts)):
         start, stop = offsets[row], offsets[row + 1]
         for by_paragraph in range(2):
-            n, n_copies, n_chars, copied_chars = _copies(data, start, stop, by_paragraph == 1, keys, classes)
-            out[by_paragraph, row] = n_copies / n if n else 0.0
-            out[2 + by_paragraph, row] = copied_chars / n_chars if n_chars else 0.0
+            n, n_copies, n_chars, copied_chars = _copies(data, start, stop, by_paragraph == 1, tables.keys, classes)
+            out[RepetitionSignal.DUP_LINE_RATIO + by_paragraph, row] = n_copies / n if n else 0.0
+            out[RepetitionSignal.DUP_LINE_CHAR_RATIO + by_paragraph, row] = copied_chars / n_chars if n_chars else 0.0
         first = firsts[row]
         n_words = lasts[row] - first
         n_chars = count_chars(data, start, stop)
         for i in range(n_words):
             chars[i + 1] = chars[i] + lengths[first + i]
-            # gaps[i]: how many of the words up to word i stand behind white space.
+            # gaps[i]: how many of the words up to word i follow white space.
             gaps[i + 1] = gaps[i] + (i + 1 < n_words and _is_spaced(data, ends[first + i], starts[first + i + 1], classes))
-            grams[i] = hashes[first + i]
-            places[i] = i
+            tables.grams[i] = hashes[first + i]
+            tables.places[i] = i
         n_places = n_words
         for n in range(2, 11):
             if n_words < n:
-                out[2 + n, row] = 1.0
+                out[NGRAM_0 + n, row] = 1.0
                 continue
-            n_places = count_ngrams(n, hashes, first, n_words, grams, places, n_places, keys, counts, slots)
+            n_places = count_ngrams(n, hashes[first : first + n_words], n_places, tables)
             if n <= 4:
-                top, _ = most_frequent(places, n_places, counts, slots)
+                top, _ = most_frequent_ngram(n_places, tables)
                 size = _join(data, starts, ends, first + top, n, classes, needle)
                 n_found = _occurrences(data, start, stop, needle, size, fallback)
-                out[2 + n, row] = n_found * count_chars(needle, 0, size) / n_chars
+                out[NGRAM_0 + n, row] = n_found * count_chars(needle, 0, size) / n_chars
             else:
-                out[2 + n, row] = _met_before(n, places, n_places, counts, slots, chars, gaps) / n_chars
-            n_places = keep_repeated(places, n_places, counts, slots)
+                out[NGRAM_0 + n, row] = _met_before(n, n_places, tables, chars, gaps) / n_chars
+            n_places = keep_repeated(n_places, tables)
 
 
 @numba.njit(cache=True, nogil=True)
-def _met_before(n, places, n_places, counts, slots, chars, gaps):  # type: ignore[no-untyped-def]
+def _met_before(n, n_places, tables, chars, gaps):  # type: ignore[no-untyped-def]
     """Characters of the n-grams met before, each word once, and of the spaces before and between those words.
 
-    What is met turns its count negative.
+    The count of an n-gram that was met turns negative.
     """
+    places, counts, slots = tables.places, tables.counts, tables.slots
     total = 0
     counted = -1  # the words before this one are counted
     for k in range(n_places):
@@ -223,8 +211,8 @@ def _met_before(n, places, n_places, counts, slots, chars, gaps):  # type: ignor
 
 
 @numba.njit(cache=True, nogil=True)
-def _stands(data, at, end, phrase):  # type: ignore[no-untyped-def]
-    """Bytes of the phrase, ended by a zero, if it stands at `at`, whatever the case of ASCII letters; else 0."""
+def _phrase_at(data, at, end, phrase):  # type: ignore[no-untyped-def]
+    """Bytes of the zero-terminated phrase if it begins at `at`, ignoring the case of ASCII letters; else 0."""
     size = 0
     while phrase[size] != 0:
         if at + size >= end:
@@ -250,7 +238,7 @@ def _size(phrase):  # type: ignore[no-untyped-def]
 def _ends_in_ellipsis(data, start, end):  # type: ignore[no-untyped-def]
     for k in range(len(_ELLIPSES)):
         size = _size(_ELLIPSES[k])
-        if end - size >= start and _stands(data, end - size, end, _ELLIPSES[k]):
+        if end - size >= start and _phrase_at(data, end - size, end, _ELLIPSES[k]):
             return True
     return False
 
@@ -259,7 +247,7 @@ def _ends_in_ellipsis(data, start, end):  # type: ignore[no-untyped-def]
 def _is_ellipsis(data, start, end):  # type: ignore[no-untyped-def]
     found = False
     for k in range(len(_ELLIPSES)):
-        found |= _size(_ELLIPSES[k]) == end - start and _stands(data, start, end, _ELLIPSES[k]) > 0
+        found |= _size(_ELLIPSES[k]) == end - start and _phrase_at(data, start, end, _ELLIPSES[k]) > 0
     return found
 
 
@@ -276,7 +264,7 @@ def _runs_of_hash(data, at, end):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _ellipses_between(data, at, end):  # type: ignore[no-untyped-def]
-    """U+2026 between words: in scripts without spaces a mark that touches a character is no word."""
+    """U+2026 between words: in scripts without spaces a mark next to a character is not a word."""
     n = 0
     while at + 3 <= end:
         n += data[at] == 0xE2 and data[at + 1] == 0x80 and data[at + 2] == 0xA6
@@ -285,9 +273,10 @@ def _ellipses_between(data, at, end):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _quality(  # type: ignore[no-untyped-def]
-    data, offsets, starts, ends, lengths, flags, hashes, firsts, lasts, profile, stop_words, classes, out
-):
+def _quality(data, offsets, words, profile, stop_words, classes, out):  # type: ignore[no-untyped-def]
+    """data uint8[m], offsets int64[n + 1], profile int32[n], stop_words uint64[p, size], out float64[QualitySignal, n]."""
+    starts, ends, lengths, flags, hashes = words.starts, words.ends, words.lengths, words.flags, words.hashes
+    firsts, lasts = words.firsts, words.lasts
     for row in range(len(firsts)):
         start, stop = offsets[row], offsets[row + 1]
         stops = stop_words[profile[row]]
@@ -302,13 +291,13 @@ def _quality(  # type: ignore[no-untyped-def]
             n_stops += stops[slot_of(stops, hashes[i])] == hashes[i]
             at = ends[i]
         n_ellipses += _ellipses_between(data, at, stop)
-        out[0, row] = n_words
-        out[7, row] = n_stops
+        out[QualitySignal.WORDS, row] = n_words
+        out[QualitySignal.STOP_WORDS, row] = n_stops
         if n_words:
-            out[1, row] = n_chars / n_words
-            out[2, row] = (n_hashes + n_ellipses) / n_words
-            out[3, row] = n_ellipses / n_words
-            out[6, row] = n_alpha / n_words
+            out[QualitySignal.MEAN_WORD_LENGTH, row] = n_chars / n_words
+            out[QualitySignal.HASH_RATIO, row] = (n_hashes + n_ellipses) / n_words
+            out[QualitySignal.ELLIPSIS_RATIO, row] = n_ellipses / n_words
+            out[QualitySignal.ALPHA_WORD_RATIO, row] = n_alpha / n_words
         n_lines = n_bullets = n_ends = 0
         at = start
         while at < stop:
@@ -321,5 +310,5 @@ def _quality(  # type: ignore[no-untyped-def]
             n_bullets += is_one_of(decode(data, first)[0], _BULLETS)
             n_ends += _ends_in_ellipsis(data, first, last)
         if n_lines:
-            out[4, row] = n_bullets / n_lines
-            out[5, row] = n_ends / n_lines
+            out[QualitySignal.BULLET_LINE_RATIO, row] = n_bullets / n_lines
+            out[QualitySignal.ELLIPSIS_LINE_RATIO, row] = n_ends / n_lines

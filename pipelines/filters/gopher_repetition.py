@@ -1,63 +1,69 @@
 """Repetition signals of Gopher (arXiv 2112.11446, table A1), by the formulas of datatrove.
 
-Lines are what stands between `\\n+`, paragraphs between `\\n{2,}` of the stripped text; duplicates are all copies after
-the first. Every character ratio is over the characters of the whole text. 0 divided by 0 is 0.
-Two tricks: pairs of words are first counted in a small table of bytes without looking at who they are, which leaves out most of those
-that occur once; and an n-gram can only occur twice where its first n - 1 words do, so each n looks only at the positions that the n
-before left over, and most text is done after n = 3.
+Lines are separated by `\\n+`, paragraphs by `\\n{2,}` of the stripped text; duplicates are all copies after the first. Every character
+ratio is over the characters of the whole text. 0 divided by 0 is 0.
+Two tricks: pairs of words are first counted in a small table of bytes without comparing them, which excludes most pairs that occur once;
+and an n-gram can only occur twice where its first n - 1 words do, so each n looks only at the positions that the n before left, and most
+text is done after n = 3.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.filters.gopher_dolma import dolma_repetition
+from pipelines.filters.gopher_nemo import nemo_repetition
+from pipelines.filters.limits import Floats
+from pipelines.filters.pending import PendingRows
+from pipelines.filters.rule_set import RuleContext, RuleSet
+from pipelines.filters.signals import NGRAM_0, REPETITION_SIGNALS, RepetitionSignal
 from pipelines.text.hashing import append_hash, hash_bytes, slot_of, table_size
 from pipelines.text.lines import count_breaks, count_chars, strip
 from pipelines.text.unicode import char_classes
 from pipelines.text.view import text_view
-from pipelines.text.words import Words
-
-SIGNALS: Final = (
-    "dup_line_ratio",
-    "dup_paragraph_ratio",
-    "dup_line_char_ratio",
-    "dup_paragraph_char_ratio",
-    "top_2gram_ratio",
-    "top_3gram_ratio",
-    "top_4gram_ratio",
-    "dup_5gram_ratio",
-    "dup_6gram_ratio",
-    "dup_7gram_ratio",
-    "dup_8gram_ratio",
-    "dup_9gram_ratio",
-    "dup_10gram_ratio",
-)
+from pipelines.text.words import Words, split_on_space
+from schemas.recipe import GopherRepetition
 
 MOST_KEYS: Final = 1 << 21
-"""Places of the table that n-grams are looked up in: 24 MiB. A text of more than a million words is gone through in parts."""
+"""Slots of the table in which n-grams are counted: 24 MiB. The n-grams of a text of more than a million words are counted in parts."""
 
 
-def measure(text: pa.Array, words: Words) -> npt.NDArray[np.float64]:
-    """SIGNALS of every row, float64[13, n], from a large_string column and its `split_words`.
+class _Tables(NamedTuple):
+    """Memory for one text."""
+
+    grams: npt.NDArray[np.uint64]
+    """By position, the hash of the n-gram that begins there."""
+    places: npt.NDArray[np.int32]
+    """Positions whose n-gram may occur more than once, ascending."""
+    keys: npt.NDArray[np.uint64]
+    """Open-addressing table of n-gram hashes."""
+    counts: npt.NDArray[np.int32]
+    """By name, how often the n-gram occurs."""
+    names: npt.NDArray[np.int32]
+    """By index in `places`, a number that equal n-grams share."""
+
+
+def repetition_signals(text: pa.Array, words: Words) -> Floats:
+    """REPETITION_SIGNALS of every row, float64[13, n], from a large_string column and its `split_words`.
 
     top_ngram: characters of the most frequent n-gram, joined by single spaces, times its count; of equally frequent
-    ones the first in the text. dup_ngram: walking the words, an n-gram met before adds its characters and the walk
-    goes on behind it; any other moves the walk one word on.
+    ones the first in the text. dup_ngram: on a walk over the words, an n-gram met before adds its characters and the walk
+    continues after it; any other moves the walk one word on.
     """
     data, offsets = text_view(text)
-    out = np.zeros((len(SIGNALS), len(text)))
-    _measure(data, offsets, words.lengths, words.hashes, words.firsts, words.lasts, char_classes(), MOST_KEYS, out)
+    out = np.zeros((len(RepetitionSignal), len(text)))
+    _measure_repetition(data, offsets, words, char_classes(), MOST_KEYS, out)
     return out
 
 
 @numba.njit(cache=True, nogil=True)
 def _find_breaks(data, start, end, breaks):  # type: ignore[no-untyped-def]
-    """Write the places of line feeds to `breaks`, and `end` behind them; how many line feeds."""
+    """Write the positions of line feeds to `breaks`, then `end`; how many line feeds."""
     n = 0
     for at in range(start, end):
         breaks[n] = at
@@ -109,9 +115,9 @@ def _most_lines_and_words(data, offsets, firsts, lasts):  # type: ignore[no-unty
 
 @numba.njit(cache=True, nogil=True)
 def _likely_pairs(hashes, seen, grams, places):  # type: ignore[no-untyped-def]
-    """Write the hash of every pair to `grams`, and to `places` where those stand that may occur twice; how many.
+    """Write the hash of every pair to `grams`, and to `places` the positions of pairs that may occur twice; how many.
 
-    A slot of `seen` is 1 after one pair that falls into it and above after more.
+    A slot of `seen` is 1 after one pair and above 1 after more.
     """
     mask = np.uint64(len(seen) - 1)
     seen[:] = 0
@@ -128,8 +134,9 @@ def _likely_pairs(hashes, seen, grams, places):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _count_grams(hashes, n, grams, places, n_places, keys, counts, names):  # type: ignore[no-untyped-def]
-    """Count the n-grams at the places: `names` has for each place the same number where the n-gram is, and `counts` how many by name."""
+def _count_grams(hashes, n, n_places, tables):  # type: ignore[no-untyped-def]
+    """Count the n-grams at the first `n_places` places, and name them by their slots."""
+    grams, places, keys, counts, names = tables
     table = keys[: table_size(n_places)]
     table[:] = 0
     counts[: len(table)] = 0
@@ -144,8 +151,9 @@ def _count_grams(hashes, n, grams, places, n_places, keys, counts, names):  # ty
 
 
 @numba.njit(cache=True, nogil=True)
-def _count_grams_in_parts(hashes, n, grams, places, n_places, keys, counts, names):  # type: ignore[no-untyped-def]
-    """The same with a table that does not hold all n-grams at once: it is gone through in parts, by their highest bits."""
+def _count_grams_in_parts(hashes, n, n_places, tables):  # type: ignore[no-untyped-def]
+    """The same with a table too small for all n-grams at once: in parts, by their highest bits. Names are indices in `places`."""
+    grams, places, keys, counts, names = tables
     if n > 2:
         for k in range(n_places):
             grams[places[k]] = append_hash(grams[places[k]], hashes[places[k] + n - 1])
@@ -175,8 +183,9 @@ def _span(lengths, start, n):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _measure_ngrams(hashes, lengths, n_chars, keys, counts, grams, places, names, out):  # type: ignore[no-untyped-def]
+def _measure_ngrams(hashes, lengths, n_chars, tables, out):  # type: ignore[no-untyped-def]
     """top_ngram and dup_ngram ratios of one text into `out[n]`."""
+    grams, places, keys, counts, names = tables
     n_words = len(hashes)
     n_places = _likely_pairs(hashes, keys.view(np.uint8)[: min(4 * table_size(n_words), 8 * len(keys))], grams, places)
     for n in range(2, 11):
@@ -185,11 +194,11 @@ def _measure_ngrams(hashes, lengths, n_chars, keys, counts, grams, places, names
         while n_places and places[n_places - 1] + n > n_words:
             n_places -= 1
         if table_size(n_places) <= len(keys):
-            _count_grams(hashes, n, grams, places, n_places, keys, counts, names)
+            _count_grams(hashes, n, n_places, tables)
         else:
-            _count_grams_in_parts(hashes, n, grams, places, n_places, keys, counts, names)
+            _count_grams_in_parts(hashes, n, n_places, tables)
         if n <= 4:
-            # With no repeated n-gram the most frequent one is the first, which may be no candidate.
+            # If none is repeated, the most frequent n-gram is the first, which may not be in `places`.
             top_count, top = 1, 0
             for k in range(n_places):
                 if counts[names[k]] > top_count:
@@ -217,13 +226,14 @@ def _measure_ngrams(hashes, lengths, n_chars, keys, counts, grams, places, names
 
 
 @numba.njit(cache=True, nogil=True)
-def _measure(data, offsets, lengths, hashes, firsts, lasts, classes, most_keys, out):  # type: ignore[no-untyped-def]
+def _measure_repetition(data, offsets, words, classes, most_keys, out):  # type: ignore[no-untyped-def]
+    """data uint8[m], offsets int64[n + 1], classes uint8[TABLE_SIZE], out float64[RepetitionSignal, n]."""
+    lengths, hashes, firsts, lasts = words.lengths, words.hashes, words.firsts, words.lasts
     most_lines, most_words = _most_lines_and_words(data, offsets, firsts, lasts)
     keys = np.empty(max(table_size(most_lines), min(table_size(most_words), most_keys)), np.uint64)
     breaks = np.empty(most_lines + 1, np.int64)
-    grams = np.empty(most_words, np.uint64)
     places, names = np.empty(most_words, np.int32), np.empty(most_words, np.int32)
-    counts = np.empty(max(most_words, len(keys)), np.int32)
+    tables = _Tables(np.empty(most_words, np.uint64), places, keys, np.empty(max(most_words, len(keys)), np.int32), names)
     ngrams = np.zeros(11)
     for row in range(len(offsets) - 1):
         n_chars = count_chars(data, offsets[row], offsets[row + 1])
@@ -233,17 +243,29 @@ def _measure(data, offsets, lengths, hashes, firsts, lasts, classes, most_keys, 
         table = keys[: table_size(n_breaks + 1)]
         table[:] = 0
         n, n_dup, dup_chars = _duplicates(data, offsets[row], offsets[row + 1], breaks, 1, table)
-        out[0, row] = n_dup / n
-        out[2, row] = dup_chars / n_chars
+        out[RepetitionSignal.DUP_LINE_RATIO, row] = n_dup / n
+        out[RepetitionSignal.DUP_LINE_CHAR_RATIO, row] = dup_chars / n_chars
         start, end = strip(data, offsets[row], offsets[row + 1], classes)
         table[:] = 0
         n, n_dup, dup_chars = _duplicates(data, start, end, breaks, 2, table)
-        out[1, row] = n_dup / n
-        out[3, row] = dup_chars / n_chars
+        out[RepetitionSignal.DUP_PARAGRAPH_RATIO, row] = n_dup / n
+        out[RepetitionSignal.DUP_PARAGRAPH_CHAR_RATIO, row] = dup_chars / n_chars
 
         first, last = firsts[row], lasts[row]
         if last - first < 2:
             continue
         ngrams[:] = 0
-        _measure_ngrams(hashes[first:last], lengths[first:last], n_chars, keys, counts, grams, places, names, ngrams)
-        out[4:, row] = ngrams[2:]
+        _measure_ngrams(hashes[first:last], lengths[first:last], n_chars, tables, ngrams)
+        out[NGRAM_0 + 2 :, row] = ngrams[2:]
+
+
+def _measure(pending: PendingRows, context: RuleContext) -> Floats:
+    variant = context.filters.gopher_repetition.variant
+    if variant == "dolma":
+        return dolma_repetition(pending.text, split_on_space(pending.text, places=False))
+    if variant == "nemo":
+        return nemo_repetition(pending.text, split_on_space(pending.text))
+    return repetition_signals(pending.text, pending.words)
+
+
+RULE_SET = RuleSet(name="gopher_repetition", config=GopherRepetition, signals=REPETITION_SIGNALS, measure=_measure)

@@ -1,12 +1,13 @@
-"""Signals of damaged or doctored text: characters that nobody sees, and those that a wrong decoding leaves.
+"""Signals of damaged or manipulated text: invisible characters, and characters that a wrong decoding leaves.
 
-What writing needs is not counted: joiners in emoji and in scripts whose letters join (Arabic and Persian, the Indic ones, Mongolian),
-zero-width spaces beside scripts without spaces, a soft hyphen between letters, one variation selector behind a character, tags of a
-flag, a byte order mark at the start, and as many directional marks as there are right-to-left letters.
+Characters that writing needs do not count: joiners in emoji and in scripts whose letters join (Arabic and Persian, the Indic ones,
+Mongolian), zero-width spaces next to scripts without spaces, a soft hyphen between letters, one variation selector after a character, tags
+of a flag, a byte order mark at the start, and as many directional marks as right-to-left letters.
 """
 
 from __future__ import annotations
 
+import enum
 import functools
 import unicodedata
 from typing import Final
@@ -16,25 +17,32 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.filters.limits import Floats
 from pipelines.filters.mojibake import count_mojibake
+from pipelines.filters.pending import PendingRows
+from pipelines.filters.rule_set import RuleContext, RuleSet
+from pipelines.filters.signals import signal_names
 from pipelines.text.lines import class_of
 from pipelines.text.unicode import LETTER, MARK, NUMBER, PUNCTUATION, SYMBOL, TABLE_SIZE, UNSPACED, char_classes, decode
 from pipelines.text.view import text_view
+from schemas.recipe import Integrity
 
-SIGNALS: Final = (
-    "zero_width_ratio",
-    "bidi_ratio",
-    "tag_ratio",
-    "private_use_ratio",
-    "replacement_ratio",
-    "control_ratio",
-    "mojibake_ratio",
-)
-"""Shares of the characters; mojibake is ftfy's count of unlikely sequences over the characters."""
 
-_ZERO_WIDTH, _BIDI, _TAG, _PRIVATE, _REPLACEMENT, _CONTROL = range(6)
+class IntegritySignal(enum.IntEnum):
+    """Rows of the signals: shares of the characters. Mojibake is ftfy's count of unlikely sequences over the characters."""
 
-# What is looked at twice, because whether it counts depends on what stands beside it.
+    ZERO_WIDTH_RATIO = 0
+    BIDI_RATIO = 1
+    TAG_RATIO = 2
+    PRIVATE_USE_RATIO = 3
+    REPLACEMENT_RATIO = 4
+    CONTROL_RATIO = 5
+    MOJIBAKE_RATIO = 6
+
+
+SIGNALS: Final = signal_names(IntegritySignal)
+
+# Kinds of characters that count or not, depending on their neighbours.
 _JOINER, _SPACE, _SOFT_HYPHEN, _SELECTOR, _DIRECTION, _OVERRIDE, _OTHER_ZERO_WIDTH, _IS_TAG, _IS_PRIVATE, _IS_BAD, _IS_CONTROL = range(
     1, 12
 )
@@ -73,7 +81,7 @@ _KINDS: Final = (
     (0x206A, 0x206F, _OTHER_ZERO_WIDTH),
     (0x3164, 0x3164, _OTHER_ZERO_WIDTH),  # Hangul filler
     (0xE000, 0xF8FF, _IS_PRIVATE),
-    (0xFDD0, 0xFDEF, _IS_CONTROL),  # no characters
+    (0xFDD0, 0xFDEF, _IS_CONTROL),  # noncharacters
     (0xFE00, 0xFE0F, _SELECTOR),
     (0xFEFF, 0xFEFF, _OTHER_ZERO_WIDTH),
     (0xFFA0, 0xFFA0, _OTHER_ZERO_WIDTH),
@@ -86,23 +94,23 @@ _KINDS: Final = (
 _BYTE_ORDER_MARK: Final = 0xFEFF
 _ZERO_WIDTH_JOINER: Final = 0x200D
 _BLACK_FLAG: Final = 0x1F3F4
-_FLAG_TAGS: Final = 7  # as many as a flag has at most
+_FLAG_TAGS: Final = 7  # the most that a flag has
 _FIRST_EMOJI: Final = 0x2000
 
 
-def measure(text: pa.Array) -> npt.NDArray[np.float64]:
+def integrity_signals(text: pa.Array) -> Floats:
     """SIGNALS of every row, float64[7, n]; 0 of an empty text."""
     data, offsets = text_view(text)
     out = np.zeros((len(SIGNALS), len(text)))
     n_chars = np.zeros(len(text), np.int64)
-    _measure(data, offsets, char_classes(), _kinds(), n_chars, out)
-    out[-1] = count_mojibake(text)
+    _count_marks(data, offsets, char_classes(), _kinds(), n_chars, out)
+    out[IntegritySignal.MOJIBAKE_RATIO] = count_mojibake(text)
     return out / np.maximum(n_chars, 1)
 
 
 @functools.cache
 def _kinds() -> npt.NDArray[np.uint8]:
-    """uint8[TABLE_SIZE]: what a code point may be, in the lower bits, and what it makes of those beside it."""
+    """uint8[TABLE_SIZE]: the kind of a code point in the lower bits, and _JOINING or _RIGHT_TO_LEFT."""
     table = np.zeros(TABLE_SIZE, np.uint8)
     for code in range(TABLE_SIZE):
         char = chr(code)
@@ -137,7 +145,7 @@ def _is_emoji(code, classes):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _is_needed(kind, code, before, after, selected, classes, kinds):  # type: ignore[no-untyped-def]
-    """Whether a zero-width character does something for those before and after it."""
+    """Whether the characters before and after need the zero-width character."""
     if kind == _SELECTOR:
         return not selected and class_of(before, classes) & (LETTER | MARK | NUMBER | PUNCTUATION | SYMBOL) != 0
     if kind == _SOFT_HYPHEN:
@@ -152,7 +160,9 @@ def _is_needed(kind, code, before, after, selected, classes, kinds):  # type: ig
 
 
 @numba.njit(cache=True, nogil=True)
-def _measure(data, offsets, classes, kinds, n_chars, out):  # type: ignore[no-untyped-def]
+def _count_marks(data, offsets, classes, kinds, n_chars, out):  # type: ignore[no-untyped-def]
+    """Characters of each row into n_chars int64[n], those that count into out float64[IntegritySignal, n]; classes and kinds are
+    uint8[TABLE_SIZE]."""
     for row in range(len(offsets) - 1):
         first, stop = offsets[row], offsets[row + 1]
         at = first
@@ -175,20 +185,27 @@ def _measure(data, offsets, classes, kinds, n_chars, out):  # type: ignore[no-un
                     continue
                 after = decode(data, at)[0] if at < stop else 0
                 needed = _is_needed(kind, code, before, after, selected, classes, kinds)
-                out[_ZERO_WIDTH, row] += not needed
+                out[IntegritySignal.ZERO_WIDTH_RATIO, row] += not needed
                 if kind == _SELECTOR:
                     selected = True
-                else:  # a second one behind it is not needed by the same character
+                else:  # the same character does not need a second one
                     before = 0
                 continue
             n_marks += kind == _DIRECTION
-            out[_BIDI, row] += kind == _OVERRIDE
-            out[_TAG, row] += kind == _IS_TAG
-            out[_PRIVATE, row] += kind == _IS_PRIVATE
-            out[_REPLACEMENT, row] += kind == _IS_BAD
-            out[_CONTROL, row] += kind == _IS_CONTROL
+            out[IntegritySignal.BIDI_RATIO, row] += kind == _OVERRIDE
+            out[IntegritySignal.TAG_RATIO, row] += kind == _IS_TAG
+            out[IntegritySignal.PRIVATE_USE_RATIO, row] += kind == _IS_PRIVATE
+            out[IntegritySignal.REPLACEMENT_RATIO, row] += kind == _IS_BAD
+            out[IntegritySignal.CONTROL_RATIO, row] += kind == _IS_CONTROL
             before = code
             selected = False
             flag_tags = 0
-        out[_BIDI, row] += max(0, n_marks - n_right_to_left)
+        out[IntegritySignal.BIDI_RATIO, row] += max(0, n_marks - n_right_to_left)
         n_chars[row] = n
+
+
+def _measure(pending: PendingRows, context: RuleContext) -> Floats:
+    return integrity_signals(pending.text)
+
+
+RULE_SET = RuleSet(name="integrity", config=Integrity, signals=SIGNALS, measure=_measure, needs_language=False)

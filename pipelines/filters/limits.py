@@ -1,8 +1,8 @@
-"""The limits of every rule set for every language, and the decision that they make over signals.
+"""The limits of every rule set for every language.
 
-A rule set's limit is the recipe's. Where that is the published default, a language profile's stands in for it; a limit that the recipe
-changes or turns off holds in every language. Of a profile's own limit and one that keeps clean prose the looser one stands, unless
-filters.limits = "published". filters.profiles.<language> of the recipe stands over all.
+A rule set's limits are the recipe's. Where one is the published default, the limit of the language's profile replaces it; a limit that
+the recipe changes or turns off applies to every language. Of a profile's own limit and one that keeps clean prose the looser one applies,
+unless filters.limits = "published". filters.profiles.<language> of the recipe overrides all of these.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from pipelines.filters.function_words import confirms
 from pipelines.filters.profiles import CHINESE_BY_JIEBA, NEUTRAL, PROFILES, LanguageProfile
-from pipelines.filters.tables import ProfileTables, build
+from pipelines.filters.tables import ProfileTables, profile_tables
 from pipelines.text.labels import UNKNOWN, code_of, split_label
 from schemas.errors import RecipeError
 from schemas.recipe import RULE_SETS, Filters
@@ -28,18 +28,20 @@ from schemas.recipe import RULE_SETS, Filters
 EVEN: Final = 0.5
 
 Floats = npt.NDArray[np.float64]
+Profiles = npt.NDArray[np.int32]
+"""The number of each row's language profile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of one rule set, in the order of their declaration."""
+    """The limits of one rule set, in the order in which its config declares them."""
 
     names: tuple[str, ...]
-    """Such as "min_words"."""
+    """For example "min_words"."""
     values: Floats
     """[limit, profile]; where a limit is off, the infinity that nothing exceeds."""
 
-    def of(self, name: str, profile: npt.NDArray[np.int32]) -> Floats:
+    def of(self, name: str, profile: Profiles) -> Floats:
         """One limit for rows of these profiles."""
         found: Floats = self.values[self.names.index(name), profile]
         return found
@@ -47,87 +49,56 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Languages:
-    """The profiles of a recipe, numbered; number 0 is that of any language without one."""
+    """The profiles of a recipe, numbered. Languages without a profile have number 0."""
 
     numbers: dict[str, int]
     tables: ProfileTables
     limits: dict[str, Limits]
     """By rule set."""
-    if_unsure: npt.NDArray[np.int32]
-    """[profile]: which one stands in for it where the language is not told with confidence."""
+    if_unsure: Profiles
+    """[profile]: the number of the profile that replaces it where the model is not confident of the language."""
     by_jieba: npt.NDArray[np.bool_]
-    """[profile]: whether words are jieba's."""
+    """[profile]: whether jieba splits the words."""
     by_words: bool
     """Whether function words confirm a language, whatever its score: not under the published limits."""
 
     @staticmethod
     def of(filters: Filters) -> Languages:
-        """Resolve every limit; RecipeError names one that cannot be meant."""
+        """Resolve every limit. RecipeError names an invalid one."""
         named = _by_code(filters)
         codes = sorted(PROFILES.keys() | named.keys())
         profiles = [NEUTRAL, *(_profile_of(code_of(code), filters) for code in codes)]
         own = [{}, *(named.get(code, {}) for code in codes)]
         limits = {name: _limits(name, filters, profiles, own, ["", *codes]) for name in RULE_SETS}
         numbers = {code: number for number, code in enumerate(codes, 1)}
-        # What a word is in Chinese or Thai shows in the script, whichever language of that script it is.
+        # In Chinese or Thai the script alone shows what a word is, whichever language of that script it is.
         if_unsure = np.array([number if profile.unspaced else numbers[UNKNOWN] for number, profile in enumerate(profiles)], np.int32)
         return Languages(
-            numbers, build(profiles), limits, if_unsure, np.array([profile.by_jieba for profile in profiles]), filters.limits == "profiles"
+            numbers,
+            profile_tables(profiles),
+            limits,
+            if_unsure,
+            np.array([profile.by_jieba for profile in profiles]),
+            filters.limits == "profiles",
         )
 
     def confirmed(self, n_words: pa.Array | None, n: int) -> npt.NDArray[np.bool_]:
-        """bool[n]: rows whose words confirm the language; `n_words` is the column lang_words, which runs of old do not have."""
+        """bool[n]: rows whose words confirm the language; `n_words` is the column lang_words, None where a run did not write it."""
         return np.zeros(n, np.bool_) if n_words is None or not self.by_words else confirms(n_words)
 
-    def profile(self, lang: pa.Array, score: Floats | None = None, n_words: pa.Array | None = None) -> npt.NDArray[np.int32]:
+    def profile(self, lang: pa.Array, score: Floats | None = None, n_words: pa.Array | None = None) -> Profiles:
         """int32 per row: the number of the language's profile.
 
-        Where the model's score is given and below EVEN, the language is as likely another one, whose stop words are others: such a
-        row has the profile of a language that is not known, unless its words confirm the language.
+        Below a score of EVEN the text is as likely in another language, with other stop words. Such a row gets the profile of an unknown
+        language, unless its words confirm the language.
         """
         encoded = lang.dictionary_encode()
         number = [self.numbers.get(label, self.numbers.get(code_of(label), 0)) for label in encoded.dictionary.to_pylist()]
         rows = pc.fill_null(encoded.indices, len(number)).to_numpy(zero_copy_only=False)
-        found: npt.NDArray[np.int32] = np.array([*number, 0], np.int32)[rows]
+        found: Profiles = np.array([*number, 0], np.int32)[rows]
         if score is None:
             return found
         return np.where((score < EVEN) & ~self.confirmed(n_words, len(score)), self.if_unsure[found], found)
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What each rule of a set says about each of n rows."""
-
-    reasons: tuple[str, ...]
-    """The rules in the order in which they judge, such as "gopher_quality.min_words"."""
-    fails: npt.NDArray[np.bool_]
-    """[rule, n]"""
-    values: Floats
-    """[rule, n]: the signal that decides; NaN where there is none."""
-    limits: Floats
-    """[rule, n]; NaN where there is none."""
-
-    @property
-    def failed(self) -> npt.NDArray[np.int64]:
-        """[n]: the place in `reasons` of the first rule that a row fails, or -1."""
-        if not self.reasons:
-            return np.full(self.fails.shape[1], -1)
-        return np.where(self.fails.any(axis=0), np.argmax(self.fails, axis=0), -1)
-
-
-def decide(rule_set: str, limits: Limits, signals: Mapping[str, Floats], profile: npt.NDArray[np.int32]) -> Verdict:
-    """Compare each limit `min_X` or `max_X`, bounds included, with the signal X, in order; NaN is within no limit.
-
-    Limits without a signal of their name act within the measuring and are passed over.
-    """
-    names = [name for name in limits.names if name[4:] in signals]
-    if not names:
-        return Verdict((), *np.zeros((3, 0, len(profile))))
-    values = np.stack([signals[name[4:]] for name in names])
-    bounds = np.stack([limits.of(name, profile) for name in names])
-    is_min = np.array([name.startswith("min_") for name in names])[:, None]
-    within = np.where(is_min, values >= bounds, values <= bounds) | np.isinf(bounds)
-    return Verdict(tuple(f"{rule_set}.{name}" for name in names), ~within, values, bounds)
 
 
 def _profile_of(code: str, filters: Filters) -> LanguageProfile:
@@ -142,7 +113,7 @@ def _by_code(filters: Filters) -> dict[str, dict[str, dict[str, float | str | No
         code, script = split_label(label)
         key = label if script else code
         if key in named:
-            raise RecipeError(f"filters.profiles.{label}: {named[key]!r} is the same language; write its limits in one place")
+            raise RecipeError(f"filters.profiles.{label}: is the same language as {named[key]!r}; write its limits in one place")
         named[key] = label
     return {key: filters.profiles[label] for key, label in named.items()}
 
@@ -155,26 +126,38 @@ def _limits(
     codes: list[str],
 ) -> Limits:
     config = getattr(filters, rule_set)
-    published, variant = type(config)(), getattr(config, "variant", None)
+    published = type(config)()
     names = tuple(field.name for field in dataclasses.fields(config) if field.name.startswith(("min_", "max_")))
     values = np.empty((len(names), len(profiles)))
     for k, name in enumerate(names):
+        where = f"filters.{rule_set}.{name}"
+        recipes_own = getattr(config, name)
+        is_default = recipes_own is not None and recipes_own == getattr(published, name)
         for p, profile in enumerate(profiles):
-            where = f"filters.{rule_set}.{name}"
-            limit: Any = getattr(config, name)
-            if limit is not None and limit == getattr(published, name):
-                limit = _of_variant(profile.limits, rule_set, variant, name, limit)
-                if filters.limits == "profiles":
-                    limit = looser(name, limit, _of_variant(profile.keeps, rule_set, variant, name, limit))
-            if name in own[p].get(rule_set, {}):
-                where = f"filters.profiles.{codes[p]}.{rule_set}.{name}"
-                limit = own[p][rule_set][name]
-                if name == "min_stop_words" and limit and not profile.stop_words:
-                    raise RecipeError(f"{where} = {limit!r}: no stop words of this language are known, so every document would be dropped")
+            stated = own[p].get(rule_set, {})
+            if name in stated:
+                where_stated = f"filters.profiles.{codes[p]}.{rule_set}.{name}"
+                values[k, p] = _number(where_stated, name, _with_stop_words(where_stated, name, stated[name], profile))
             elif name == "min_stop_words" and not profile.stop_words:
-                limit = None
-            values[k, p] = _number(where, name, limit)
+                values[k, p] = _number(where, name, None)
+            else:
+                limit = _profiles_limit(profile, rule_set, name, filters, recipes_own) if is_default else recipes_own
+                values[k, p] = _number(where, name, limit)
     return Limits(names, values)
+
+
+def _with_stop_words(where: str, name: str, limit: object, profile: LanguageProfile) -> object:
+    """The limit; RecipeError for one on stop words in a language whose stop words are not known."""
+    if name == "min_stop_words" and limit and not profile.stop_words:
+        raise RecipeError(f"{where} = {limit!r}: no stop words of this language are known, so it would drop every document; remove it")
+    return limit
+
+
+def _profiles_limit(profile: LanguageProfile, rule_set: str, name: str, filters: Filters, published: float) -> float | None:
+    """What a profile puts in the place of a published limit."""
+    variant = getattr(getattr(filters, rule_set), "variant", None)
+    limit = _of_variant(profile.limits, rule_set, variant, name, published)
+    return looser(name, limit, _of_variant(profile.keeps, rule_set, variant, name, limit)) if filters.limits == "profiles" else limit
 
 
 def _of_variant(limits: Mapping[str, float | None], rule_set: str, variant: str | None, name: str, otherwise: float | None) -> float | None:
@@ -183,7 +166,7 @@ def _of_variant(limits: Mapping[str, float | None], rule_set: str, variant: str 
 
 
 def looser(name: str, one: float | None, other: float | None) -> float | None:
-    """Of two limits `min_X` or `max_X` the one that more documents pass; None, which is off, passes all."""
+    """The one of two limits `min_X` or `max_X` that more documents pass. None is off and passes all."""
     if one is None or other is None:
         return None
     return min(one, other) if name.startswith("min_") else max(one, other)

@@ -1,6 +1,6 @@
-"""Predicates over what is known of a document beside its text: dates, licence, and values of its metadata.
+"""Rules on a document's dates, licence and metadata.
 
-A rule whose value is missing fails: a document without a licence has none of those that are kept, one without a score no high one.
+A document without the value fails the rule, except for `drop`: without a licence it has none of the kept ones, without a score no high one.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from pipelines.filters.limits import Profiles
+from pipelines.filters.rule_set import RuleContext, RuleSet
+from pipelines.filters.verdict import Mask, RuleOutcome, Verdict
 from pipelines.text.domains import hosts_of
 from pipelines.text.lists import all_lines
 from schemas.files import cached_by_file
 from schemas.recipe import Metadata
 
-Fails = npt.NDArray[np.bool_]
-Values = npt.NDArray[np.float64]
 COLUMNS: Final = ("fetched_at", "licence", "meta")
 
 
-def judge(documents: pa.RecordBatch, config: Metadata) -> Iterator[tuple[str, Fails, Values, float]]:
-    """(rule, which rows fail, their values, the limit) for each rule that is set; NaN where there is no number.
+def metadata_outcomes(documents: pa.RecordBatch, config: Metadata) -> Iterator[RuleOutcome]:
+    """The outcome of each rule that is set.
 
     Rules are named after their setting and key: "metadata.min.score".
     """
@@ -50,7 +50,7 @@ def judge(documents: pa.RecordBatch, config: Metadata) -> Iterator[tuple[str, Fa
 
 
 def _listed(config: Metadata) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """(setting, key, values) of what is kept or dropped by a list."""
+    """(setting, key, values) of each list that keeps or drops."""
     for name in ("keep", "drop"):
         yield from ((name, key, values) for key, values in getattr(config, name).items())
         for key, path in getattr(config, f"{name}_lists").items():
@@ -59,7 +59,7 @@ def _listed(config: Metadata) -> Iterator[tuple[str, str, tuple[str, ...]]]:
 
 @cached_by_file
 def read_values(path: str, key: str) -> tuple[str, ...]:
-    """The values in the file, one a line; empty lines say nothing. RecipeError if it cannot be read."""
+    """The values in the file, one a line; empty lines are ignored. RecipeError if it cannot be read."""
     lines = all_lines(path, key, "values")
     return tuple(line.strip() for line in lines if line.strip())
 
@@ -77,7 +77,14 @@ def _value(meta: pl.Series, key: str) -> pl.Series:
     return meta.cast(pl.String).str.json_path_match(f"$['{key}']")
 
 
-def _not(holds: pl.Series) -> Fails:
-    """Where it does not hold; nothing holds of a null."""
-    found: Fails = ~holds.fill_null(False).to_numpy()
+def _not(holds: pl.Series) -> Mask:
+    """Where the condition is false or null."""
+    found: Mask = ~holds.fill_null(False).to_numpy()
     return found
+
+
+def _judge(documents: pa.RecordBatch, profile: Profiles, context: RuleContext) -> Verdict:
+    return Verdict.of(metadata_outcomes(documents, context.filters.metadata), documents.num_rows)
+
+
+RULE_SET = RuleSet(name="metadata", config=Metadata, judge=_judge, needs_language=False)

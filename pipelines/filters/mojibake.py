@@ -1,6 +1,6 @@
-"""Text that was decoded by a wrong encoding: how much of it there is, and its repair, both by ftfy's rules.
+"""Text decoded with the wrong encoding: its amount and its repair, both by ftfy's rules.
 
-Few documents hold any, so all are counted at the speed of a compiled expression and only those that have some go through ftfy.
+Few documents contain any. So a compiled expression counts it in all, and only documents that have some go through ftfy.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-_PIECE_CHARS = 100_000  # of longer lines, repaired piece by piece
+_PIECE_CHARS = 100_000  # longer lines are repaired in pieces of so many characters
 
 
 def count_mojibake(text: pa.Array) -> npt.NDArray[np.int64]:

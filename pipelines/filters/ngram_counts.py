@@ -1,8 +1,8 @@
-"""Counting n-grams: lines of words in, tables of counts out, as a map (`count_*`) and a reduce (`merge`).
+"""Counts n-grams: lines of words in, tables of counts out, as a map (`count_*`) and a reduce (`merge_ngram_counts`).
 
-Of every line the windows of `order` words are counted that end in each of its words and in </s>, with <s> before the first
-word as often as it takes. All shorter n-grams are ends of these, so nothing else need be counted.
-A table has one uint32 column per word, w1 to wn, and the count n; merge(count(a), count(b)) == count(a and b).
+For every line it counts the windows of `order` words that end in each of its words and in </s>, padded with <s> before the first word.
+All shorter n-grams are suffixes of these windows, so counting the windows is enough.
+A table has one uint32 column per word, w1 to wn, and the count n; merge_ngram_counts(count(a), count(b)) == count(a and b).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.text.view import text_view
-from pipelines.text.vocabulary import Vocabulary, number_of, word_end
+from pipelines.text.vocabulary import WordNumbers, word_end, word_number
 
 UNK, BOS, EOS = 0, 1, 2
 MARKS: Final = ("<unk>", "<s>", "</s>")
@@ -29,23 +29,23 @@ def word_columns(n: int) -> list[str]:
 
 
 def count_words(lines: pa.Array) -> pl.DataFrame:
-    """(word, n) of a column as `normalise` writes it; </s> is counted once a line."""
+    """(word, n) of a column as `normalise` writes it; </s> counts once per line."""
     text = pl.Series("word", lines, dtype=pl.String).to_frame().filter(pl.col("word") != "")
     words = text.select(pl.col("word").str.replace_all("\n", " </s> ", literal=True) + " </s>")
-    return merge([words.select(pl.col("word").str.split(" ").explode()).with_columns(n=pl.lit(1, pl.UInt64))])
+    return merge_ngram_counts([words.select(pl.col("word").str.split(" ").explode()).with_columns(n=pl.lit(1, pl.UInt64))])
 
 
-def count_ngrams(lines: pa.Array, vocabulary: Vocabulary, order: int) -> pl.DataFrame:
+def count_windows(lines: pa.Array, vocabulary: WordNumbers, order: int) -> pl.DataFrame:
     """(w1 ... w_order, n) of a column as `normalise` writes it. Words that the vocabulary lacks are <unk>."""
     data, offsets = text_view(lines)
     most = int(offsets[-1] - offsets[0]) + 2 * len(lines)
     windows = np.empty((order, most), np.uint32)
-    n = _windows(data, offsets, vocabulary.keys, vocabulary.numbers, windows)
+    n = _windows(data, offsets, vocabulary, windows)
     columns = dict(zip(word_columns(order), windows[:, :n], strict=True))
-    return merge([pl.DataFrame(columns).with_columns(n=pl.lit(1, pl.UInt64))])
+    return merge_ngram_counts([pl.DataFrame(columns).with_columns(n=pl.lit(1, pl.UInt64))])
 
 
-def merge(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
+def merge_ngram_counts(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """The sums of the counts of equal keys, sorted by key."""
     table = pl.concat(tables)
     keys = [name for name in table.columns if name != "n"]
@@ -55,8 +55,8 @@ def merge(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
 def adjusted_counts(counts: pl.DataFrame, order: int) -> list[pl.DataFrame]:
     """Tables of 1-grams to n-grams with the adjusted counts of Kneser and Ney, from all windows that end in some words.
 
-    An n-gram shorter than `order` counts as often as different words stand before it; one that begins with <s>, before which
-    nothing can stand, and one of full length count as often as they occur.
+    The count of an n-gram shorter than `order` is the number of different words that precede it. An n-gram that begins with <s>, which
+    nothing can precede, and one of full length count as often as they occur.
     """
     names = word_columns(order)
     tables = [counts]
@@ -70,14 +70,14 @@ def adjusted_counts(counts: pl.DataFrame, order: int) -> list[pl.DataFrame]:
 
 
 def _whole(table: pl.DataFrame) -> pl.DataFrame:
-    """The rows in which no <s> stands behind the first word, with columns named from w1 on, sorted."""
+    """The rows without <s> after the first word, with columns named from w1 on, sorted."""
     names = word_columns(table.width - 1)
     table = table.rename(dict(zip(table.columns, [*names, "n"], strict=True)))
     return (table if len(names) == 1 else table.filter(pl.col("w2") != BOS)).sort(names)
 
 
 @numba.njit(cache=True, nogil=True)
-def _windows(data, offsets, keys, numbers, windows):  # type: ignore[no-untyped-def]
+def _windows(data, offsets, vocabulary, windows):  # type: ignore[no-untyped-def]
     order = len(windows)
     n = 0
     for row in range(len(offsets) - 1):
@@ -85,7 +85,7 @@ def _windows(data, offsets, keys, numbers, windows):  # type: ignore[no-untyped-
         begins = True
         while at < stop:
             end = word_end(data, at, stop)
-            number = number_of(data, at, end, keys, numbers)
+            number = word_number(data, at, end, vocabulary)
             _push(windows, n, max(number, UNK), begins, order)
             begins = False
             n += 1

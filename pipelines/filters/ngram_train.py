@@ -2,12 +2,12 @@
 
     p(w | h) = (a(hw) - D(a(hw))) / a(h.) + g(h) p(w | h'),   g(h) = (D1 N1(h) + D2 N2(h) + D3 N3(h)) / a(h.)
 
-a: adjusted counts; a(h.): their sum over all words behind h; Ni(h): how many of them are 1, 2, or 3 and more; h': h without its
+a: adjusted counts; a(h.): their sum over all words after h; Ni(h): how many of them are 1, 2, or 3 and more; h': h without its
 first word. For 1-grams the lower model is 1 / |V|, V with <unk> and </s>. g(h) is the back-off weight in the ARPA file.
 From tk, how many n-grams have adjusted count k: Y = t1 / (t1 + 2 t2), Dk = k - (k + 1) Y t(k+1) / tk.
 
-Tables are kept on disk in parts by ranges of words, each of which fits into memory: sums over contexts need the n-grams
-with one first word together, adjusted counts and interpolation those with one last word.
+Tables are on disk in parts by ranges of words, each of which fits into memory: sums over contexts need all n-grams with the same first
+word, adjusted counts and interpolation all n-grams with the same last word.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from pipelines.filters.ngram_counts import BOS, MARKS, UNK, adjusted_counts, count_ngrams, count_words, merge, word_columns
+from pipelines.filters.ngram_counts import BOS, MARKS, UNK, adjusted_counts, count_windows, count_words, merge_ngram_counts, word_columns
 from pipelines.text.view import text_view
-from pipelines.text.vocabulary import Vocabulary
+from pipelines.text.vocabulary import WordNumbers
 from schemas.errors import InputError
 from schemas.files import whole_file
 from schemas.recipe import NgramTraining
 
 FALLBACK: Final = (0.5, 1.0, 1.5)
-"""Discounts where the counts of counts give none, as for the few 1-grams of a small vocabulary; lmplz has the same."""
+"""Discounts where the counts of counts define none, as for the few 1-grams of a small vocabulary; lmplz uses the same."""
 
-_WINDOW_BYTES: Final = 640  # what one window of five words takes in all tables of a part, with room for sorting
+_WINDOW_BYTES: Final = 640  # of one window of five words in all tables of a part, including sorting
 _MERGE_ROWS: Final = 2_000_000
 _PIECE_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimated:
-    """What came of a training, by order from 1 on."""
+class NgramEstimate:
+    """The result of a training, by order from 1 on."""
 
     n_ngrams: tuple[int, ...]
     discounts: tuple[tuple[float, float, float], ...]
@@ -49,8 +49,8 @@ class Estimated:
     """Orders whose discounts are FALLBACK."""
 
 
-class Parts:
-    """Tables on disk, each cut into parts by the range in which the word of one column lies."""
+class TableParts:
+    """Tables on disk, each split into parts by ranges of the words in one column."""
 
     def __init__(self, folder: Path, borders: npt.NDArray[np.int64]) -> None:
         """Part k holds words from `borders[k - 1]` up to `borders[k]`."""
@@ -68,7 +68,7 @@ class Parts:
             table.filter(pl.Series(part == k)).write_ipc(self.folder / f"{name}-{k:06d}-{self.n_pieces:08d}.arrow")
 
     def take(self, name: str, k: int) -> list[pl.DataFrame]:
-        """What was added to one part, which is deleted."""
+        """The tables that were added to one part, whose files are deleted."""
         paths = sorted(self.folder.glob(f"{name}-{k:06d}-*.arrow"))
         tables = [pl.read_ipc(path) for path in paths]
         for path in paths:
@@ -76,15 +76,15 @@ class Parts:
         return tables
 
 
-def train(columns: Callable[[], Iterable[pa.Array]], config: NgramTraining, path: Path) -> Estimated:
-    """Write the ARPA file of a corpus to `path`; `columns` gives its text as `normalise` writes it, twice the same."""
+def train_ngram_model(columns: Callable[[], Iterable[pa.Array]], config: NgramTraining, path: Path) -> NgramEstimate:
+    """Write the ARPA file of a corpus to `path`; each call of `columns` gives its text as `normalise` writes it."""
     words = _words(columns())
     if words.height == len(MARKS):
-        raise InputError("no word stands in the files given; name others")
+        raise InputError("the files contain no words; pass other files")
     n_windows = int(words["n"].sum())
     n_parts = -(-n_windows * _WINDOW_BYTES * config.order // (5 * config.memory_mb << 20))
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        parts = Parts(Path(folder), _borders(words["n"].to_numpy(), n_parts))
+        parts = TableParts(Path(folder), _borders(words["n"].to_numpy(), n_parts))
         _count(columns(), words["word"], parts, config)
         ones, estimated = _adjust(parts, config.order)
         _sum_contexts(parts, estimated.discounts)
@@ -114,8 +114,8 @@ def _words(columns: Iterable[pa.Array]) -> pl.DataFrame:
     for lines in _pieces(columns):
         held.append(count_words(lines))
         if sum(table.height for table in held) > _MERGE_ROWS:
-            held = [merge(held)]
-    words = merge(held)
+            held = [merge_ngram_counts(held)]
+    words = merge_ngram_counts(held)
     is_mark = pl.col("word").is_in(MARKS)
     marks = pl.DataFrame({"word": MARKS}).join(words, on="word", maintain_order="left")
     return pl.concat([marks, words.filter(~is_mark).sort("n", "word", descending=[True, False])])
@@ -137,21 +137,21 @@ def _borders(counts: npt.NDArray[np.uint64], n_parts: int) -> npt.NDArray[np.int
     return np.unique(np.searchsorted(reached, wanted) + 1)
 
 
-def _count(columns: Iterable[pa.Array], words: pl.Series, parts: Parts, config: NgramTraining) -> None:
+def _count(columns: Iterable[pa.Array], words: pl.Series, parts: TableParts, config: NgramTraining) -> None:
     """Windows by last word."""
-    vocabulary = Vocabulary.of(words.to_arrow().cast(pa.large_string()))
+    vocabulary = WordNumbers.of(words.to_arrow().cast(pa.large_string()))
     most = (config.memory_mb << 20) // (64 * config.order)  # 16 times their own size, for grouping and sorting
     held: list[pl.DataFrame] = []
     for lines in _pieces(columns):
-        held.append(count_ngrams(lines, vocabulary, config.order))
+        held.append(count_windows(lines, vocabulary, config.order))
         if sum(table.height for table in held) > most:
-            parts.write("windows", merge(held), f"w{config.order}")
+            parts.write("windows", merge_ngram_counts(held), f"w{config.order}")
             held = []
     if held:
-        parts.write("windows", merge(held), f"w{config.order}")
+        parts.write("windows", merge_ngram_counts(held), f"w{config.order}")
 
 
-def _adjust(parts: Parts, order: int) -> tuple[pl.DataFrame, Estimated]:
+def _adjust(parts: TableParts, order: int) -> tuple[pl.DataFrame, NgramEstimate]:
     """Adjusted counts by first word; those of 1-grams are returned, <s> and <unk> among them."""
     counts_of_counts = np.zeros((order, 4), np.int64)
     n_ngrams = np.zeros(order, np.int64)
@@ -160,7 +160,7 @@ def _adjust(parts: Parts, order: int) -> tuple[pl.DataFrame, Estimated]:
         windows = parts.take("windows", k)
         if not windows:
             continue
-        for n, table in enumerate(adjusted_counts(merge(windows), order)):
+        for n, table in enumerate(adjusted_counts(merge_ngram_counts(windows), order)):
             counts_of_counts[n] += np.bincount(table["n"].clip(0, 5).to_numpy().astype(np.int64), minlength=6)[1:5]
             n_ngrams[n] += table.height
             if n:
@@ -170,7 +170,7 @@ def _adjust(parts: Parts, order: int) -> tuple[pl.DataFrame, Estimated]:
     n_ngrams[0] += 2
     found = [discounts_of(counts) for counts in counts_of_counts]
     fell_back = tuple(n for n, discounts in enumerate(found, 1) if discounts is None)
-    return pl.concat(ones), Estimated(
+    return pl.concat(ones), NgramEstimate(
         n_ngrams=tuple(n_ngrams.tolist()), discounts=tuple(discounts or FALLBACK for discounts in found), fell_back=fell_back
     )
 
@@ -188,7 +188,7 @@ def _discounted(table: pl.DataFrame, discounts: tuple[float, float, float], over
     return shares.drop("n", "sum", "taken")
 
 
-def _sum_contexts(parts: Parts, discounts: tuple[tuple[float, float, float], ...]) -> None:
+def _sum_contexts(parts: TableParts, discounts: tuple[tuple[float, float, float], ...]) -> None:
     """Shares and weights by last word, and each context's weight by its first word."""
     for n in range(2, len(discounts) + 1):
         context = word_columns(n - 1)
@@ -206,7 +206,7 @@ def _one_gram_model(ones: pl.DataFrame, n_words: int, discounts: tuple[float, fl
     return _discounted(ones, discounts, []).select("w1", p=p)
 
 
-def _interpolate(parts: Parts, ones: pl.DataFrame, order: int) -> None:
+def _interpolate(parts: TableParts, ones: pl.DataFrame, order: int) -> None:
     """Probabilities, shorter n-grams first, by first word."""
     for k in range(len(parts)):
         below = ones
@@ -223,7 +223,7 @@ def _interpolate(parts: Parts, ones: pl.DataFrame, order: int) -> None:
 # --- The ARPA file ---------------------------------------------------------------------------------------------------
 
 
-def _write(parts: Parts, ones: pl.DataFrame, words: pl.Series, n_ngrams: tuple[int, ...], file: TextIO) -> None:
+def _write(parts: TableParts, ones: pl.DataFrame, words: pl.Series, n_ngrams: tuple[int, ...], file: TextIO) -> None:
     file.write("\\data\\\n")
     file.writelines(f"ngram {n}={count}\n" for n, count in enumerate(n_ngrams, 1))
     parts.write("model1", ones, "w1")
@@ -238,8 +238,8 @@ def _write(parts: Parts, ones: pl.DataFrame, words: pl.Series, n_ngrams: tuple[i
     file.write("\n\\end\\\n")
 
 
-def _sections(parts: Parts, n: int, *, is_last: bool) -> Iterator[pl.DataFrame]:
-    """(w1 ... wn, p, backoff) of each part, sorted; the back-off weight of an n-gram that is no context is 1."""
+def _sections(parts: TableParts, n: int, *, is_last: bool) -> Iterator[pl.DataFrame]:
+    """(w1 ... wn, p, backoff) of each part, sorted; n-grams that are not contexts have back-off weight 1."""
     names = word_columns(n)
     for k in range(len(parts)):
         tables = parts.take(f"model{n}", k)

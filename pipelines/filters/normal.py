@@ -1,7 +1,7 @@
-"""The form in which a model reads a text: its words in lower case with one space between them, one line for each line that has any.
+"""The form in which models read text: lower-case words with one space between them, one line for each line with words.
 
-"The Cat's\n\n(2nd) life." -> "the cat's\n( 2nd ) life ."; 你好，世界 -> 你 好 ， 世 界. Training and scoring both go through
-here, so that a model always reads what it was trained on. Words are those of `split_words`; they hold no white space.
+"The Cat's\n\n(2nd) life." -> "the cat's\n( 2nd ) life ."; 你好，世界 -> 你 好 ， 世 界. Training and
+scoring both use it, so that a model reads the form that it was trained on. Words are those of `split_words`, without white space.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Samples in, the same out in the letters that language models were trained on: composed, of ordinary width and style, in lower case.
+"""Rewrites samples in the letters that language models were trained on: composed, of ordinary width and style, in lower case.
 
-Models know words as encyclopaedias write them. A text in capitals, or with a capital in every word, in decomposed letters (as in file
-names and PDF files), in letters of full width or in "fonts" that are characters (mathematical bold, small capitals) has other n-grams, and
-is taken for another language.
-Ordinary text stays as it is.
+Models know words as encyclopaedias write them. Text in capitals, with a capital in every word, in decomposed letters (as in file names and
+PDF files), in full-width letters or in "fonts" made of other characters (mathematical bold, small capitals) has other n-grams, and models
+take it for another language. Ordinary text stays as it is.
 """
 
 from __future__ import annotations
@@ -28,31 +27,31 @@ HIDDEN: Final = (
     *(0xAD, 0x34F, 0x200B, 0x200E, 0x200F, 0x3164, 0xFEFF, 0xFFA0),
     *(*range(0x202A, 0x202F), *range(0x2060, 0x206A), *range(0xFE00, 0xFE10)),
 )
-"""Characters that nobody sees and that no word needs: soft hyphens, marks of direction, variation selectors, fillers."""
+"""Invisible characters that no word needs: soft hyphens, marks of direction, variation selectors, fillers."""
 MOST_CAPITALS: Final = 0.4
-"""Of the letters. German prose has 0.1, a text that is half in capitals more than 0.5."""
+"""Of the letters: 0.1 in German prose, more than 0.5 in a text half in capitals."""
 MOST_INITIALS: Final = 0.7
-"""Of the words may begin with a capital: in German prose 0.4 do, in titles nearly all."""
+"""Of the words that begin with a capital: 0.4 in German prose, nearly all in titles."""
 
 STYLED: Final = 1
-"""A kind of character: stands for another letter, though it may be a symbol by Unicode."""
+"""A kind of character: a letter in another style, though it may be a symbol by Unicode."""
 INVISIBLE: Final = 2
 """One of HIDDEN."""
-_COMPOSES: Final = 4  # NFC may change it or join it to what stands before
+_COMPOSES: Final = 4  # NFC may change it or join it to the character before
 _CAPITAL: Final = 8
 _SPACE: Final = 0x20
 _LOOKED_AT: Final = (range(0x80, 0x3400), range(0xF900, 0x12000), range(0x1D100, 0x1D800), range(0x1EE00, 0x1F200))
 _STYLES: Final = ("<wide>", "<narrow>", "<font>", "<initial>", "<medial>", "<final>", "<isolated>")
 _OF_LATIN: Final = ("<circle>", "<square>", "<super>", "<sub>")
-_FIRST_RAISED: Final = 0x1D2C  # Those before it have uses in ordinary text: 1º, Mᵐᵉ by Latin-1's letters, phonetics.
+_FIRST_RAISED: Final = 0x1D2C  # Those before it occur in ordinary text: 1º, Mᵐᵉ by Latin-1's letters, phonetics.
 _NAMED: Final = re.compile(r"LATIN LETTER SMALL CAPITAL ([A-Z])|(?:NEGATIVE )?(?:CIRCLED|SQUARED) LATIN CAPITAL LETTER ([A-Z])")
 _COMPATIBLE: Final = (range(0x2E80, 0x2FE0), range(0xFB00, 0xFB18))  # radicals, as PDF files have them for ideographs; ligatures
 _CHEROKEE: Final = range(0x13A0, 0x13F6)  # capitals by Unicode, but the letters of all that is written
 _VOWELS_AND_FINALS: Final = (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))  # of decomposed Hangul
 
 
-def plain(samples: pa.Array) -> pa.Array:
-    """large_string rows, those that need it rewritten."""
+def to_plain_letters(samples: pa.Array) -> pa.Array:
+    """The large_string column, with rows that need it rewritten."""
     data, offsets = text_view(samples)
     flags = np.zeros(len(samples), np.uint8)
     _look(data, offsets, kinds_of_chars(), char_classes(), flags)
@@ -78,7 +77,7 @@ def _rewritten(text: str, flag: int) -> str:
 
 @functools.cache
 def plain_letters() -> dict[int, str]:
-    """By code point of a letter in another style, width or place the letters that it stands for: "Ａ" -> "A", "𝐛" -> "b", "ﬁ" -> "fi"."""
+    """By code point of a letter in another style, width or position, the plain letters: "Ａ" -> "A", "𝐛" -> "b", "ﬁ" -> "fi"."""
     found = {code: _plain_letter(code) for code in itertools.chain(*_LOOKED_AT)}
     return {code: letters for code, letters in found.items() if letters}
 
@@ -102,7 +101,7 @@ def _is_word(letters: str) -> bool:
 
 @functools.cache
 def kinds_of_chars() -> npt.NDArray[np.uint8]:
-    """uint8[TABLE_SIZE]: the kinds of every code point, STYLED and INVISIBLE for others to see."""
+    """uint8[TABLE_SIZE]: the kinds of every code point; STYLED and INVISIBLE are public."""
     kinds = np.zeros(TABLE_SIZE, np.uint8)
     kinds[list(plain_letters())] |= STYLED
     kinds[list(HIDDEN)] |= INVISIBLE
@@ -122,9 +121,9 @@ def kinds_of_chars() -> npt.NDArray[np.uint8]:
 
 @numba.njit(cache=True, nogil=True)
 def _look(data, offsets, kinds, classes, flags):  # type: ignore[no-untyped-def]
-    """Flag the rows that need rewriting: by what stands in them, or as _CAPITAL by the share of capitals. Their ASCII is words."""
+    """Flag the rows that need rewriting, by their kinds of characters or, as _CAPITAL, by the share of capitals. ASCII is only words."""
     for row in range(len(flags)):
-        start, stop = np.uint64(offsets[row]), np.uint64(offsets[row + 1])  # an unsigned index needs no look at its sign
+        start, stop = np.uint64(offsets[row]), np.uint64(offsets[row + 1])  # an unsigned index skips the check of its sign
         n_letters = n_capitals = n_words = n_initials = 0
         before = np.uint8(_SPACE)
         high = found = np.uint8(0)

@@ -1,9 +1,9 @@
-"""Limits of the languages, in groups that language profiles are made of.
+"""Limits of the languages, in groups from which language profiles are composed.
 
-CLEAN_PROSE is for all languages. The others are for those besides English, on which the published limits were set. In a script
-written without spaces each character counts as a word, so a number of words n becomes n x chars_per_word characters, and the rules on
-word length and on n-grams of fewer characters than the published number of words say nothing and are off. Elsewhere a limit differs
-from the published one only where a system that filters many languages published another: ROOTS (arXiv 2303.03915), the multilingual
+CLEAN_PROSE is for all languages. The others are for languages other than English, on which the published limits were set. In a script
+without spaces each character counts as a word, so n words become n x chars_per_word characters, and the rules on word length and on
+n-grams of fewer characters than the published number of words are meaningless and off. Elsewhere a limit differs from the published one
+only where a system that filters many languages published another: ROOTS (arXiv 2303.03915), the multilingual
 C4 (arXiv 2010.11934), FineWeb2 (arXiv 2506.20920). `python -m benchmarks.languages` shows what they remove, and
 `filters.limits = "published"` leaves CLEAN_PROSE out.
 """
@@ -19,7 +19,7 @@ Limits = Mapping[str, float | None]
 """Limits by "rule_set.limit", or by "rule_set:variant.limit" for one variant alone; None is off."""
 
 CLEAN_PROSE: Final[Limits] = {
-    # Published: 0.8, which Gopher asks of what stands between white space. datatrove asks it of words among which every mark is one,
+    # Published: 0.8, which Gopher applies to words between white space. datatrove applies it to words that include every mark,
     # and removes 14 % of clean English and half of clean Russian. Of documents at 0.78 to 0.82 by Gopher's words, nine in ten have 0.39
     # to 0.63 by datatrove's: at the lower end of that, one in a hundred is lost of what Gopher's own formula keeps.
     "gopher_quality:datatrove.min_alpha_word_ratio": 0.4,
@@ -31,21 +31,21 @@ CLEAN_PROSE: Final[Limits] = {
     # as it is written is 0.40. The limit on the characters of such lines stays.
     "gopher_repetition.max_dup_line_ratio": 0.4,
     # Published: 0.30. In novels whose speakers break off, half of the lines end so: 7 % of Romanian ones and 5 % of Serbian ones fail.
-    # Lists of teasers, which it is for, end so in nearly every line.
+    # Lists of teasers, its target, end so in nearly every line.
     "gopher_quality.max_ellipsis_line_ratio": 0.6,
-    # The multilingual C4 gave up the ban on pages with a curly bracket, which is a rule against code: where much of what is written
-    # about computing is documentation, it removes a quarter of the clean pages, and of English textbooks those with a formula.
+    # The multilingual C4 dropped the ban on pages with a curly bracket, a rule against code: it removes a quarter of the clean pages where
+    # much of the text about computing is documentation, and English textbooks with formulas.
     "c4.max_curly_brackets": None,
     # Published: 5. A hundred words of a Czech or German essay can be three sentences.
     "c4.min_sentences": 3,
     # Published: 0.12. Where lines are broken at 75 characters, as in plain-text books, every tenth or twentieth ends a sentence: one
     # English novel in four fails. The least of 700 of them is 0.051.
     "fineweb.min_terminal_line_ratio": 0.05,
-    # Published: 0.01, chosen by what a model learns from the rest and not because a page above it is unclean; a subheading that comes
-    # twice is enough, and 11 % of clean English goes. FineWeb2 has 0.1; this is what Gopher asks of the same characters.
+    # Published: 0.01, chosen by what a model learns from the rest and not because a page above it is unclean; one repeated subheading
+    # is enough, and it removes 11 % of clean English. FineWeb2 has 0.1; this is Gopher's limit on the same characters.
     "fineweb.max_dup_line_char_ratio": 0.2,
     # Published: 0.67 of the lines up to 30 characters. Clean prose stays below 0.57; this is the 97th percentile of documentation as it
-    # is written, whose lists and code are short lines. Menus and footers are what it is for, so that the two limits above can be loose.
+    # is written, whose lists and code are short lines. It catches menus and footers, so the two limits above can be loose.
     "fineweb.max_short_line_ratio": 0.75,
     # The English and French rows (0.106 and 0.19, 0.14 and 0.13) remove 23 % and 5 % of clean prose. No language's row is stricter
     # than the one that ROOTS has for all others, which is the 99th percentile of clean English.
@@ -53,7 +53,7 @@ CLEAN_PROSE: Final[Limits] = {
     # That row's 0.3 removes 5 to 7 % of Indonesian, Korean and Turkish, and ROOTS has up to twice as much for others; this is its Urdu row.
     "roots.max_word_repetition_ratio": 0.5,
 }
-"""Limits that keep clean prose, in any language; of this and a profile's own limit the looser one holds.
+"""Limits that keep clean prose in any language; of this and a profile's own limit the looser one applies.
 
 The percentiles are of encyclopaedia articles, novels, textbooks, manuals and standards in English, German, French, Spanish, Russian,
 Arabic, Chinese and Japanese, without mark-up.
@@ -61,18 +61,18 @@ Arabic, Chinese and Japanese, without mark-up.
 
 CLEAN_UNSPACED: Final[Limits] = {
     **CLEAN_PROSE,
-    # Ten characters say as much as three to seven words, so what holds for five words holds for them.
+    # Ten characters say as much as three to seven words, so the limit for five words applies to them.
     "gopher_repetition.max_dup_10gram_ratio": CLEAN_PROSE["gopher_repetition.max_dup_5gram_ratio"],
 }
 """The same where each character counts as a word."""
 
 NOT_ENGLISH: Final[Limits] = {
     **roots_limits(OTHER),
-    # Gopher asks for letters in 0.8 of what stands between white space. In the words of this variant, where punctuation counts,
-    # a document at that limit has letters in about 0.55 of them, in any language; 0.8 is what datatrove asks of English.
+    # Gopher requires letters in 0.8 of the words between white space. Of the words of this variant, where punctuation counts, a document
+    # at that limit has letters in about 0.55, in any language; datatrove requires 0.8 of English.
     "gopher_quality:datatrove.min_alpha_word_ratio": 0.5,
     "c4.max_curly_brackets": None,  # as in the multilingual C4
-    # FineWeb2 lets ten times as much stand twice as FineWeb, and turns its rule on short lines off, in every language.
+    # FineWeb2 allows ten times as many repeated characters as FineWeb, and turns the rule on short lines off, in every language.
     "fineweb.max_dup_line_char_ratio": 0.1,
     "fineweb.max_short_line_ratio": None,
 }
@@ -91,8 +91,8 @@ TOP_NGRAMS: Final = {2: 0.20, 3: 0.18, 4: 0.16}
 def unspaced(chars_per_word: float, max_dup_10gram_ratio: float) -> dict[str, float | None]:
     """Limits of a language whose characters count as words, `chars_per_word` of them to one English word.
 
-    Characters of a frequent n-gram are counted with the spaces that join its words; such a text has none, so 2 n - 1 characters
-    are counted where n stand, and the limits are higher by that.
+    The characters of a frequent n-gram are counted with the spaces between its words. A text without spaces has n of the 2 n - 1
+    characters, so the limits are higher by that factor.
     """
     return {
         "gopher_quality.min_words": round(50 * chars_per_word),
@@ -100,7 +100,7 @@ def unspaced(chars_per_word: float, max_dup_10gram_ratio: float) -> dict[str, fl
         "gopher_quality.min_mean_word_length": None,
         "gopher_quality.max_mean_word_length": None,
         **NOT_ENGLISH,
-        # Of five characters in a row many occur twice in any text. The one row of ROOTS for such a language is the Chinese one.
+        # Many sequences of five characters occur twice in any text. ROOTS has one row for such a language, the Chinese one.
         "roots.min_words": round(10 * chars_per_word),
         "roots.max_word_repetition_ratio": 0.96,
         "c4.min_line_words": round(3 * chars_per_word),
@@ -108,7 +108,7 @@ def unspaced(chars_per_word: float, max_dup_10gram_ratio: float) -> dict[str, fl
         "gopher_repetition.max_top_2gram_ratio": 0.20 * 3 / 2,
         "gopher_repetition.max_top_3gram_ratio": 0.18 * 5 / 3,
         "gopher_repetition.max_top_4gram_ratio": 0.16 * 7 / 4,
-        # The other variants count no spaces where none stand.
+        # The other variants count only spaces in the text.
         **{f"gopher_repetition:{name}.max_top_{n}gram_ratio": limit for name in ("dolma", "nemo") for n, limit in TOP_NGRAMS.items()},
         "gopher_repetition.max_dup_5gram_ratio": None,
         "gopher_repetition.max_dup_6gram_ratio": None,
@@ -137,8 +137,7 @@ def ngrams(top: tuple[float, ...], dup: tuple[float, ...]) -> Limits:
 
 
 TIBETAN: Final[Limits] = {
-    # Syllables and the mark behind each one are words of their own, two syllables and two marks to an English word; what stands
-    # between white space is a clause.
+    # Each syllable and the mark after it are words, two syllables and two marks to an English word; white space separates clauses.
     **unspaced(4, max_dup_10gram_ratio=0.25),
     "gopher_quality:datatrove.min_alpha_word_ratio": None,
     "gopher_quality:paper.min_words": None,

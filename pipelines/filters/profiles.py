@@ -1,7 +1,7 @@
-"""What the filter rules must know of a language: data, one LanguageProfile each.
+"""The data of each language that the filter rules need, one LanguageProfile each.
 
-A profile's limits (filters/profile_limits.py) stand in for published ones, never for one that the recipe changes or turns off;
-filters.profiles.<language> of the recipe wins over both. `keeps` loosens them, unless filters.limits = "published".
+A profile's limits (filters/profile_limits.py) replace published ones, but not limits that the recipe changes or turns off;
+filters.profiles.<language> of the recipe overrides both. `keeps` loosens them, unless filters.limits = "published".
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from pipelines.text.labels import UNKNOWN
 
 LATIN_ENDS: Final = ".?!…"
 C4_LINE_ENDS: Final = ".?!\"'"
-UNICODE_ENDS: Final = ".?!‼⁇⁈⁉‽؟۔।॥。．！？｡"  # of Unicode's sentence terminals, to which FineWeb keeps, those in wide use
-# Of Unicode's sentence terminals those of one script each, and the Tibetan shad, which is none of them but ends sentences.
+UNICODE_ENDS: Final = ".?!‼⁇⁈⁉‽؟۔।॥。．！？｡"  # the widely used ones of Unicode's sentence terminals, which FineWeb uses
+# Those of Unicode's sentence terminals that belong to one script, and the Tibetan shad, which ends sentences but is not among them.
 OTHER_ENDS: Final = "։؞܀܁܂߹།༎፧።፨᙮᠃᠉។៕៖᥄᥅᪨᪩᪪᪫᭚᭛᭞᭟᰻᰼᱾᱿⳹⳺⳻⳾꓿꘎꘏꛳꛷꡶꡷꣎꣏꤯꧈꧉꩝꩞꩟꫰꫱꯫။၊"
 CLOSERS: Final = "\"'”’»"
 OTHER_CLOSERS: Final = CLOSERS + "“«›‹)"
@@ -40,25 +40,25 @@ class LanguageProfile:
     """One language as the rules see it."""
 
     stop_words: frozenset[str] = frozenset()
-    """Case counts, as in Gopher: "the" and not "The". Empty turns min_stop_words off."""
+    """Case matters, as in Gopher: "the" and not "The". Empty turns min_stop_words off."""
     sentence_ends: str = LATIN_ENDS
     """ASCII ones end a sentence only before white space or the end of the line."""
     line_ends: str = C4_LINE_ENDS
-    """What a line of prose ends in, to C4: sentence ends and the quotation marks and brackets after them."""
+    """How a line of prose ends, for C4: sentence ends and the quotation marks and brackets after them."""
     terminal_punctuation: str = UNICODE_ENDS
-    """The same to FineWeb."""
+    """The same for FineWeb."""
     char_ngram: int = 10
-    """Characters of the n-grams in which ROOTS looks for repetition."""
+    """Characters per n-gram in the rule of ROOTS on repetition."""
     short_line_scale: float = 1.0
-    """Characters that say as much as one English character: scales fineweb.short_line_chars."""
+    """Characters for the content of one English character; scales fineweb.short_line_chars."""
     unspaced: bool = False
     """Written without spaces: each character counts as a word."""
     by_jieba: bool = False
-    """Chinese whose characters jieba puts together to words."""
+    """Chinese whose characters jieba joins into words."""
     limits: Limits = field(default_factory=dict)
-    """What was published for the language, or follows from how it is written; English has the published limits."""
+    """Limits that were published for the language or follow from its script; English has the published limits."""
     keeps: Limits = field(default_factory=lambda: CLEAN_PROSE)
-    """Limits that keep clean prose: of one of these and the language's own the looser one holds."""
+    """Limits that keep clean prose: of one of these and the language's own the looser one applies."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -120,7 +120,7 @@ UNDETERMINED: Final = replace(
     NEUTRAL,
     limits={**SPACED, **NO_SENTENCE_ENDS, "gopher_quality.min_mean_word_length": None, "refinedweb.max_line_upper_ratio": None},
 )
-"""A language that is not known: how its sentences end is not known either, and in some scripts every letter is a capital."""
+"""An unknown language: how its sentences end is not known either, and in some scripts every letter is a capital."""
 
 _CHINESE: Final = replace(
     _cjk(
@@ -137,7 +137,7 @@ _CHINESE: Final = replace(
 def _by_characters(limits: Limits) -> Limits:
     """Gopher's limits for the variants that count characters even where jieba finds words: all but datatrove's."""
     found: dict[str, float | None] = {}
-    for key, limit in sorted(limits.items()):  # those of one variant come after those of all
+    for key, limit in sorted(limits.items()):  # limits of one variant sort after those of all
         rule_set, _, name = key.partition(".")
         base, _, own = rule_set.partition(":")
         if base.startswith("gopher_"):
@@ -149,7 +149,7 @@ CHINESE_BY_JIEBA: Final = replace(
     _CHINESE,
     by_jieba=True,
     keeps={**CLEAN_PROSE, "roots.max_char_repetition_ratio": 0.3},
-    # Words as in other languages, so the published numbers of words hold; n-grams and lengths are FineWeb2's, which counts such words.
+    # Words as in other languages, so the published numbers of words apply; n-grams and lengths are FineWeb2's, which counts such words.
     limits={
         **{name: limit for name, limit in _CHINESE.limits.items() if not name.startswith(("gopher_", "fineweb."))},
         **_by_characters(_CHINESE.limits),
@@ -161,7 +161,7 @@ CHINESE_BY_JIEBA: Final = replace(
         **ngrams((0.256, 0.201, 0.171), (0.198, 0.182, 0.167, 0.154, 0.14, 0.127)),
     },
 )
-# Its words are written syllable by syllable; FineWeb2's limits for it are of the same making as Gopher's, on Vietnamese.
+# Vietnamese separates syllables by spaces; FineWeb2 derived these limits as Gopher did, on Vietnamese.
 _VIETNAMESE_NGRAMS: Final = ngrams((0.223, 0.197, 0.171), (0.178, 0.163, 0.15, 0.136, 0.124, 0.111))
 _ARABIC: Final = _spaced("في من على إلى عن أن التي الذي هذا هذه مع ما لا كان أو و", roots_limits("ar"), own_ends="؟؛۔")
 

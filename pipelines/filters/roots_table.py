@@ -1,6 +1,6 @@
 """The limits of ROOTS (arXiv 2303.03915) by language, as its filtering code states them (parameters_filtering.py, BigScience).
 
-Its stop-word, flagged-word and perplexity limits were set with its own word lists and models; its words are cut by a tokenizer in Chinese.
+Its stop-word, flagged-word and perplexity limits were set with its own word lists and models; a tokenizer splits its Chinese words.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ _COLUMNS: Final = (
     *("min_stop_word_ratio", "max_flagged_word_ratio", "min_language_score"),
 )
 OTHER: Final = "other"
-"""The row of every language that has none of its own."""
+"""The row of every language without one of its own."""
 
 LOOSENED: Final = ("max_char_repetition_ratio", "max_word_repetition_ratio", "max_special_char_ratio", "min_language_score")
-"""Those that say nothing about words of one language, so that the row of every language can stand in for a stricter one."""
+"""Those that do not depend on the words of one language, so that the row of all others can replace a stricter one."""
 
 MAX_PERPLEXITY: Final = dict(
     zip(

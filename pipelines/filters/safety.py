@@ -1,6 +1,6 @@
 """Signals of harmful text: listed words, and the score of a fastText model of adult or toxic text.
 
-C4 (arXiv 1910.10683) drops a page with any listed word, ROOTS (arXiv 2303.03915) one where they are more than a share of all words.
+C4 (arXiv 1910.10683) drops a page with any listed word, ROOTS (arXiv 2303.03915) a page where their share of all words is too large.
 """
 
 from __future__ import annotations
@@ -11,19 +11,22 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.filters.bad_words import WordList, count_listed, read_list
+from pipelines.filters.bad_words import WordAutomaton, count_listed, read_list
 from pipelines.filters.classifier import probability
+from pipelines.filters.limits import Floats
+from pipelines.filters.pending import PendingRows
+from pipelines.filters.rule_set import RuleContext, RuleSet
 from pipelines.text.labels import code_of
 from schemas.recipe import ANY_LANGUAGE, Safety
 
 SIGNALS: Final = ("flagged_words", "flagged_word_ratio", "score")
 
 
-def measure(text: pa.Array, lang: pa.Array, config: Safety) -> npt.NDArray[np.float64]:
+def safety_signals(text: pa.Array, lang: pa.Array, config: Safety) -> Floats:
     """SIGNALS of every row, float64[3, n].
 
-    `flagged_words` counts places, the ratio is that of the words there to all words; both are 0 where no list is for the language.
-    The score is NaN without a model, and 0 of a text without a word.
+    flagged_words counts places, flagged_word_ratio is the share of the words in them; both are 0 without a list for the language.
+    The score is NaN without a model, and 0 for a text without words.
     """
     signals = np.full((len(SIGNALS), len(text)), np.nan)
     places, listed, words = flagged(text, lang, config)
@@ -36,7 +39,7 @@ def measure(text: pa.Array, lang: pa.Array, config: Safety) -> npt.NDArray[np.fl
 
 def flagged(text: pa.Array, lang: pa.Array, config: Safety) -> npt.NDArray[np.int64]:
     """`count_listed` of every row with the list of its language, int64[3, n]."""
-    lists = lists_of(config)
+    lists = word_automata(config)
     encoded = lang.dictionary_encode()
     rows_of = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     counts = np.zeros((3, len(text)), np.int64)
@@ -48,6 +51,13 @@ def flagged(text: pa.Array, lang: pa.Array, config: Safety) -> npt.NDArray[np.in
     return counts
 
 
-def lists_of(config: Safety) -> dict[str, WordList]:
+def word_automata(config: Safety) -> dict[str, WordAutomaton]:
     """The lists that the recipe names, by language; RecipeError if one cannot be read."""
     return {lang: read_list(path, config.allow, f"filters.safety.words.{lang}") for lang, path in config.words.items()}
+
+
+def _measure(pending: PendingRows, context: RuleContext) -> Floats:
+    return safety_signals(pending.text, pending.column("lang"), context.filters.safety)
+
+
+RULE_SET = RuleSet(name="safety", config=Safety, signals=SIGNALS, measure=_measure)

@@ -1,6 +1,6 @@
 """Length of one section of a document: Lawformer (arXiv 2105.03887) keeps judgments whose facts have more than 50 tokens.
 
-The section is a value of the metadata, or what stands in the text between its heading and the next one.
+The section is a value of the metadata, or the text between its heading and the next one.
 Tokens are words and punctuation marks; in scripts without spaces every character is one, as in the vocabulary of Lawformer.
 """
 
@@ -10,10 +10,12 @@ import functools
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from pipelines.filters.limits import Floats
+from pipelines.filters.pending import PendingRows
+from pipelines.filters.rule_set import RuleContext, RuleSet
 from pipelines.text.words import split_words
 from schemas.errors import RecipeError
 from schemas.recipe import Sections
@@ -21,8 +23,8 @@ from schemas.recipe import Sections
 SIGNALS: Final = ("tokens", "found")
 
 
-def measure(text: pa.Array, meta: pa.Array, config: Sections) -> npt.NDArray[np.float64]:
-    """SIGNALS of every row, float64[2, n], from the text and the JSON of `meta`, both large_string; 0 where there is no section."""
+def section_signals(text: pa.Array, meta: pa.Array, config: Sections) -> Floats:
+    """SIGNALS of every row, float64[2, n], from the text and the JSON of `meta`, both large_string; 0 without the section."""
     section = pl.Series([None] * len(text), dtype=pl.String)
     if config.key is not None:
         section = pl.Series(pl.from_arrow(meta), dtype=pl.String).str.json_path_match(f"$['{config.key}']")
@@ -36,7 +38,7 @@ def measure(text: pa.Array, meta: pa.Array, config: Sections) -> npt.NDArray[np.
 
 @functools.cache
 def pattern(heading: str, next_heading: str | None) -> str:
-    """The regular expression of a section; RecipeError names one that cannot be read."""
+    """The regular expression of a section; RecipeError names an invalid one."""
     end = rf"(?:^(?:{next_heading})|\z)" if next_heading is not None else r"\z"
     whole = rf"(?ms)^(?:{heading})(?P<section>.*?){end}"
     for key, part in (("heading", heading), ("next_heading", next_heading), ("heading", whole)):
@@ -45,3 +47,10 @@ def pattern(heading: str, next_heading: str | None) -> str:
         except pl.exceptions.ComputeError as error:
             raise RecipeError(f"filters.sections.{key} = {part!r}: not a regular expression: {error}") from error
     return whole
+
+
+def _measure(pending: PendingRows, context: RuleContext) -> Floats:
+    return section_signals(pending.text, pending.column("meta"), context.filters.sections)
+
+
+RULE_SET = RuleSet(name="sections", config=Sections, signals=SIGNALS, measure=_measure, needs_language=False)

@@ -1,46 +1,47 @@
-"""What every rule set measures, as names of columns: `rule_set.signal`, float64."""
+"""Names for the rows of the arrays that kernels measure into: one IntEnum member per signal, in the order of the columns."""
 
 from __future__ import annotations
 
+import enum
 from typing import Final
 
-import pyarrow as pa
 
-from pipelines.filters import (
-    c4,
-    classifier,
-    code,
-    fineweb,
-    gopher_quality,
-    gopher_repetition,
-    integrity,
-    ngram_score,
-    refinedweb,
-    roots,
-    safety,
-    sections,
-)
+def signal_names(rows: type[enum.IntEnum]) -> tuple[str, ...]:
+    """The signals of a rule set, as its columns are named: member MEAN_WORD_LENGTH is "mean_word_length"."""
+    return tuple(row.name.lower() for row in rows)
 
-LANGUAGE_FIELDS: Final = (
-    pa.field("lang", pa.large_string()),
-    pa.field("lang_score", pa.float64()),
-    pa.field("lang_words", pa.float64()),  # function_words.count: what confirms a language of low score
-)
-SIGNALS: Final = {
-    "length": ("chars",),
-    "language": ("mixed_line_ratio",),  # its score is lang_score
-    "url": (),
-    "gopher_repetition": gopher_repetition.SIGNALS,
-    "gopher_quality": gopher_quality.SIGNALS,
-    "c4": c4.SIGNALS,
-    "fineweb": fineweb.SIGNALS,
-    "refinedweb": refinedweb.SIGNALS,
-    "roots": roots.SIGNALS,
-    "code": code.SIGNALS,
-    "metadata": (),
-    "sections": sections.SIGNALS,
-    "quality": classifier.SIGNALS,
-    "perplexity": ngram_score.SIGNALS,
-    "safety": safety.SIGNALS,
-    "integrity": integrity.SIGNALS,
-}
+
+class QualitySignal(enum.IntEnum):
+    """Rows of gopher_quality, in every variant."""
+
+    WORDS = 0
+    MEAN_WORD_LENGTH = 1
+    HASH_RATIO = 2
+    ELLIPSIS_RATIO = 3
+    BULLET_LINE_RATIO = 4
+    ELLIPSIS_LINE_RATIO = 5
+    ALPHA_WORD_RATIO = 6
+    STOP_WORDS = 7
+
+
+class RepetitionSignal(enum.IntEnum):
+    """Rows of gopher_repetition, in every variant. The row of n-grams of n words is NGRAM_0 + n."""
+
+    DUP_LINE_RATIO = 0
+    DUP_PARAGRAPH_RATIO = 1
+    DUP_LINE_CHAR_RATIO = 2
+    DUP_PARAGRAPH_CHAR_RATIO = 3
+    TOP_2GRAM_RATIO = 4
+    TOP_3GRAM_RATIO = 5
+    TOP_4GRAM_RATIO = 6
+    DUP_5GRAM_RATIO = 7
+    DUP_6GRAM_RATIO = 8
+    DUP_7GRAM_RATIO = 9
+    DUP_8GRAM_RATIO = 10
+    DUP_9GRAM_RATIO = 11
+    DUP_10GRAM_RATIO = 12
+
+
+NGRAM_0: Final = int(RepetitionSignal.TOP_2GRAM_RATIO - 2)
+QUALITY_SIGNALS: Final = signal_names(QualitySignal)
+REPETITION_SIGNALS: Final = signal_names(RepetitionSignal)

@@ -13,26 +13,26 @@ from pipelines.engine.decision import Decision
 from pipelines.engine.progress import Progress
 from pipelines.engine.segments import open_segment, place_of, retag, tag
 from pipelines.filters.chain import FilterChain
-from pipelines.filters.decide import Decider, Judge, tally
+from pipelines.filters.decide import Decider, ExtraRules, tally
 from pipelines.text.utf8 import prove_utf8
 from schemas.hops import LEDGER
 from schemas.recipe import Recipe
 
 FAILING: Final = "failing"
-"""Counters by rule: documents that fail it, whatever else they fail."""
+"""Counters by rule: documents that fail it, alone or with others."""
 FAILING_ALONE: Final = "failing_alone"
 """Counters by rule: documents that fail no other."""
 
 
 class Measure(beam.PTransform):
-    """DOCUMENT batches -> Decision: rows with their signals, and ledger rows of those that need not be measured further."""
+    """DOCUMENT batches -> Decision: rows with their signals, and ledger rows of those that are dropped while measuring."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         self.recipe = recipe
 
     def expand(self, documents: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[Decision]:
-        """Measure, every row or up to its end."""
+        """Measure every row, or each row until a rule drops it."""
         return documents | beam.ParDo(_Measure(self.recipe))
 
 
@@ -54,24 +54,24 @@ class _Measure(beam.DoFn):
 
 
 class Decide(beam.PTransform):
-    """Documents with what ended already -> Decision: the same documents, and ledger rows of all that a rule drops."""
+    """Documents, and ledger rows of those already dropped -> Decision: the same documents, and ledger rows of all that a rule drops."""
 
-    def __init__(self, recipe: Recipe, more: Judge) -> None:
-        """`more` judges documents after the rule sets."""
+    def __init__(self, recipe: Recipe, extra_rules: ExtraRules) -> None:
+        """`extra_rules` judge documents after the rule sets."""
         super().__init__()
-        self.recipe, self.more = recipe, more
+        self.recipe, self.extra_rules = recipe, extra_rules
 
     def expand(self, measured: beam.PCollection[Any]) -> beam.PCollection[Decision]:
         """Decide by the signals."""
-        return measured | beam.ParDo(_Decide(self.recipe, self.more))
+        return measured | beam.ParDo(_Decide(self.recipe, self.extra_rules))
 
 
 class _Decide(beam.DoFn):
-    def __init__(self, recipe: Recipe, more: Judge) -> None:
-        self.recipe, self.more = recipe, more
+    def __init__(self, recipe: Recipe, extra_rules: ExtraRules) -> None:
+        self.recipe, self.extra_rules = recipe, extra_rules
 
     def setup(self) -> None:
-        self.decider = Decider.of(self.recipe, self.more)
+        self.decider = Decider.of(self.recipe, self.extra_rules)
 
     def process(self, measured: Any) -> Iterator[Decision]:
         dropped = decided(self.decider, measured.kept)
@@ -83,7 +83,7 @@ class _Decide(beam.DoFn):
 
 
 def decided(decider: Decider, documents: pa.RecordBatch) -> pa.RecordBatch:
-    """LEDGER rows of the documents that do not stay; counts what each rule says of all of them."""
+    """LEDGER rows of the documents that do not stay; counts the documents that fail each rule."""
     verdicts = decider.verdicts(documents)
     for reason, (joint, alone) in tally(documents.num_rows, verdicts).items():
         count(FAILING, **{reason: joint})
@@ -94,21 +94,21 @@ def decided(decider: Decider, documents: pa.RecordBatch) -> pa.RecordBatch:
 class DecideAgain(beam.PTransform):
     """Paths of pool files -> ledger rows of all documents in them that a rule drops."""
 
-    def __init__(self, recipe: Recipe, more: Judge, progress: Progress) -> None:
+    def __init__(self, recipe: Recipe, extra_rules: ExtraRules, progress: Progress) -> None:
         super().__init__()
-        self.recipe, self.more, self.progress = recipe, more, progress
+        self.recipe, self.extra_rules, self.progress = recipe, extra_rules, progress
 
     def expand(self, paths: beam.PCollection[str]) -> beam.PCollection[pa.RecordBatch]:
-        """Read signals only; texts stay where they are."""
-        return paths | beam.ParDo(_DecideAgain(self.recipe, self.more, self.progress))
+        """Read only signals, no text."""
+        return paths | beam.ParDo(_DecideAgain(self.recipe, self.extra_rules, self.progress))
 
 
 class _DecideAgain(beam.DoFn):
-    def __init__(self, recipe: Recipe, more: Judge, progress: Progress) -> None:
-        self.recipe, self.more, self.progress = recipe, more, progress
+    def __init__(self, recipe: Recipe, extra_rules: ExtraRules, progress: Progress) -> None:
+        self.recipe, self.extra_rules, self.progress = recipe, extra_rules, progress
 
     def setup(self) -> None:
-        self.decider = Decider.of(self.recipe, self.more)
+        self.decider = Decider.of(self.recipe, self.extra_rules)
 
     def process(self, path: str) -> Iterator[pa.RecordBatch]:
         segment, first = place_of(Path(path))

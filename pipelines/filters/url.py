@@ -1,8 +1,8 @@
-"""Rules on where a document comes from: domains that are blocked, allowed or kept, and words in the URL, some of which only count.
+"""Rules on a document's address: blocked, allowed and kept domains, and words in the URL, some of which only add to a score.
 
 RefinedWeb (arXiv 2306.01116, section G.1) drops a URL for one word of its hard list, for one of its strict list anywhere in it, and for
-two of its soft list. Words are the runs of letters, marks and digits of the URL as a reader sees it: percent escapes and punycode are
-undone. A listed word of a script without spaces is looked for inside the runs, since nothing sets it apart.
+two of its soft list. Words are runs of letters, marks and digits in the readable URL, with percent escapes and punycode decoded. A listed
+word of a script without spaces is also found inside a run.
 """
 
 from __future__ import annotations
@@ -14,32 +14,31 @@ from typing import Final
 from urllib.parse import unquote
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from pipelines.text.domains import Domains, covered, hosts_of, read_domains
+from pipelines.filters.limits import Floats, Profiles
+from pipelines.filters.rule_set import RuleContext, RuleSet
+from pipelines.filters.verdict import Mask, RuleOutcome, Verdict
+from pipelines.text.domains import DomainList, covered, hosts_of, read_domains
 from pipelines.text.lists import read_lines
 from pipelines.text.unicode import TABLE_SIZE, UNSPACED, char_classes
 from schemas.errors import RecipeError
 from schemas.files import cached_by_file
-from schemas.recipe import Url
-
-Mask = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
+from schemas.recipe import Filters, Url
 
 _WORD: Final = r"[\p{L}\p{M}\p{N}]+"
-_NO_LETTERS: Final = r"[\s!-/:-@\[-`{-~]"  # white space and ASCII punctuation, which no word of a URL holds
+_NO_LETTERS: Final = r"[\s!-/:-@\[-`{-~]"  # white space and ASCII punctuation
 _NOT_OF_A_WORD: Final = r"[^\p{L}\p{M}\p{N}]+"
 
 
 @dataclass(frozen=True, slots=True)
 class UrlRules:
-    """The rules of a recipe, ready to be matched."""
+    """The rules of a recipe, ready for matching."""
 
-    block: Domains | None
-    allow: Domains | None
-    keep: Domains | None
+    block: DomainList | None
+    allow: DomainList | None
+    keep: DomainList | None
     words: str | None
     """A regular expression."""
     hard: ScoredWords | None
@@ -49,9 +48,9 @@ class UrlRules:
 
     @staticmethod
     def of(config: Url) -> UrlRules:
-        """Read the lists; RecipeError says what is wrong with one."""
+        """Read the lists; RecipeError names an invalid one."""
 
-        def domains(key: str) -> Domains | None:
+        def domains(key: str) -> DomainList | None:
             path = getattr(config, key)
             return None if path is None else read_domains(path, f"filters.url.{key}")
 
@@ -61,7 +60,7 @@ class UrlRules:
             domains("keep_domains"),
             _any_word(config.block_words),
             None if config.hard_words is None else read_words(config.hard_words, "hard_words"),
-            () if config.subwords is None else tuple(word for word, _ in _weighted(config.subwords, "subwords", weights=False)),
+            () if config.subwords is None else read_subwords(config.subwords),
             None if config.soft_words is None else read_words(config.soft_words, "soft_words"),
             config.soft_score,
         )
@@ -72,13 +71,13 @@ class ScoredWords:
     """Words with their weights."""
 
     spaced: pl.DataFrame
-    """word, weight: those that stand between non-letters."""
+    """word, weight: of scripts with spaces."""
     unspaced: pl.DataFrame
-    """The same for those of scripts without spaces."""
+    """word, weight: of scripts without spaces."""
 
 
-def judge(url: pa.Array, rules: UrlRules) -> Iterator[tuple[str, Mask, Floats, float]]:
-    """(rule, which rows fail, their values, the limit) for each rule that is set; NaN where there is no number.
+def url_outcomes(url: pa.Array, rules: UrlRules) -> Iterator[RuleOutcome]:
+    """The outcome of each rule that is set, on a large_string column.
 
     A null URL fails keep_domains alone.
     """
@@ -108,13 +107,13 @@ def judge(url: pa.Array, rules: UrlRules) -> Iterator[tuple[str, Mask, Floats, f
 
 
 def has_blocked_word(url: pa.Array, words: str) -> Mask:
-    """bool per row of a large_string column: whether one of the words stands in it between non-letters; null has none."""
+    """bool[n] of a large_string column: whether it contains one of the words between non-letters; false for null."""
     found: Mask = pl.Series("url", pl.from_arrow(url), dtype=pl.String).str.contains(words).fill_null(False).to_numpy()
     return found
 
 
 def score(text: pl.Series, words: ScoredWords) -> Floats:
-    """float64 per row of readable URLs: the weights of the different words in it, added up; 0 of null."""
+    """float64 per readable URL: the sum of the weights of the different words in it; 0 for null."""
     total = np.zeros(len(text))
     found = []
     if len(words.spaced):
@@ -129,7 +128,7 @@ def score(text: pl.Series, words: ScoredWords) -> Floats:
 
 
 def readable(url: pa.Array) -> pl.Series:
-    """URLs as a reader sees them, in lower case: percent escapes are undone, names in punycode are spelled out."""
+    """URLs in lower case, with percent escapes and punycode decoded."""
     text = pl.Series("url", pl.from_arrow(url), dtype=pl.String).str.to_lowercase()
     coded = text.filter(text.str.contains(r"%[0-9a-f]{2}|xn--")).unique()
     return text.replace(coded, pl.Series([_decoded(one) for one in coded], dtype=pl.String)) if len(coded) else text
@@ -142,13 +141,13 @@ def _decoded(url: str) -> str:
 def _label(match: re.Match[str]) -> str:
     try:
         return match[0].encode("ascii").decode("idna")
-    except UnicodeError:  # no name in punycode, though it looks like one
+    except UnicodeError:  # not punycode, though it looks like it
         return match[0]
 
 
 @cached_by_file
 def read_words(path: str, key: str) -> ScoredWords:
-    """The words in the file, one a line, each with its weight behind a space or 1."""
+    """The words in the file, one a line, each followed by a space and its weight, else of weight 1."""
     spaced: list[tuple[str, float]] = []
     unspaced: list[tuple[str, float]] = []
     for word, weight in _weighted(path, key, weights=key == "soft_words"):
@@ -156,6 +155,12 @@ def read_words(path: str, key: str) -> ScoredWords:
     schema = {"word": pl.String, "weight": pl.Float64}
     frames = [pl.DataFrame(rows, schema=schema, orient="row").unique("word", keep="first") for rows in (spaced, unspaced)]
     return ScoredWords(frames[0], frames[1])
+
+
+@cached_by_file
+def read_subwords(path: str) -> tuple[str, ...]:
+    """The words in the file, one a line."""
+    return tuple(word for word, _ in _weighted(path, "subwords", weights=False))
 
 
 def _weighted(path: str, key: str, *, weights: bool) -> list[tuple[str, float]]:
@@ -167,7 +172,9 @@ def _weighted(path: str, key: str, *, weights: bool) -> list[tuple[str, float]]:
         except ValueError:
             value = np.nan
         if not (0 < value < np.inf) or (weight.strip() and not weights) or re.search(_NO_LETTERS, word):
-            wanted = "one word a line, with its weight behind a space or without" if weights else "one word of letters and digits a line"
+            wanted = (
+                "one word per line, optionally followed by a space and its weight" if weights else "one word of letters and digits per line"
+            )
             raise RecipeError(f"filters.url.{key}: {path}, line {number}: write {wanted}")
         found.append((word, value))
     return found
@@ -181,5 +188,17 @@ def _any_word(words: tuple[str, ...]) -> str | None:
     if not words:
         return None
     if not all(word.strip() for word in words):
-        raise RecipeError(f"filters.url.block_words = {list(words)!r}: an empty word stands in every URL; leave it out")
+        raise RecipeError(f"filters.url.block_words = {list(words)!r}: every URL contains the empty word; remove it")
     return rf"(?i)(?:^|\P{{L}})(?:{'|'.join(map(re.escape, words))})(?:\P{{L}}|$)"
+
+
+def _check(filters: Filters) -> UrlRules:
+    return UrlRules.of(filters.url)
+
+
+def _judge(documents: pa.RecordBatch, profile: Profiles, context: RuleContext) -> Verdict:
+    rules = UrlRules.of(context.filters.url)  # each list is read once per process, as long as its file stays the same
+    return Verdict.of(url_outcomes(documents.column("url"), rules), documents.num_rows)
+
+
+RULE_SET = RuleSet(name="url", config=Url, judge=_judge, check=_check, needs_language=False)

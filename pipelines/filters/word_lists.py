@@ -1,13 +1,13 @@
 """Lists of words and phrases by language, and the share of a text's words that belong to one of them.
 
-Case does not count. A phrase is found where its words follow one another without punctuation between them; in scripts without spaces
-every character is a word, so a word of such a list is found wherever its characters stand. Of several that begin at one
-word the longest counts, and the search goes on behind it.
+Case is ignored. A phrase matches where its words follow one another without punctuation between them. In scripts without spaces every
+character is a word, so a listed word matches anywhere. Of several phrases that begin at the same word the longest counts, and the search
+continues after it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -22,22 +22,21 @@ from pipelines.text.words import HAS_LETTER, PUNCTUATION_ONLY, split_words
 from schemas.files import cached_by_file
 
 
-@dataclass(frozen=True, slots=True)
-class WordList:
+class PhraseTable(NamedTuple):
     """For the kernel: open-addressing tables of hashes."""
 
     phrases: npt.NDArray[np.uint64]
     beginnings: npt.NDArray[np.uint64]
     """The first words of the phrases."""
     longest: int
-    """Words of the longest phrase."""
+    """The number of words of the longest phrase."""
 
 
-def shares(text: pa.Array, lang: pa.Array, paths: dict[str, str], key: str) -> npt.NDArray[np.float64]:
-    """float64 per row of a large_string column: the share of its words that its language's list holds, NaN without a list.
+def listed_word_shares(text: pa.Array, lang: pa.Array, paths: dict[str, str], key: str) -> npt.NDArray[np.float64]:
+    """float64[n] of a large_string column: the share of its words that its language's list contains, NaN without a list.
 
-    What has no letter is no word, as in ROOTS; a text without words has 0. RecipeError names a file that is no list, and `key`, the
-    setting that it stands in.
+    Words have at least one letter, as in ROOTS; a text without words has 0. RecipeError names a file that cannot be read, and `key`, the
+    setting that names it.
     """
     out = np.full(len(text), np.nan)
     encoded = lang.dictionary_encode()
@@ -48,27 +47,27 @@ def shares(text: pa.Array, lang: pa.Array, paths: dict[str, str], key: str) -> n
             continue
         listed, rows = read_word_list(path, key), np.flatnonzero(rows_of == number)
         words = split_words(pc.utf8_lower(text.take(pa.array(rows))))
-        out[rows] = _shares(words.hashes, words.flags, words.firsts, words.lasts, listed.phrases, listed.beginnings, listed.longest)
+        out[rows] = _shares(words, listed)
     return out
 
 
 @cached_by_file
-def read_word_list(path: str, key: str) -> WordList:
-    """The list in the file, one word or phrase a line; empty lines and those that begin with # say nothing."""
+def read_word_list(path: str, key: str) -> PhraseTable:
+    """The list in the file, one word or phrase a line; empty lines and those that begin with # are ignored."""
     entries = [line.lower() for _, line in read_lines(path, key, "words")]
     words = split_words(pa.array(entries, pa.large_string()))
     phrases, beginnings = set(), set()
     longest = 0
     for first, last in zip(words.firsts.tolist(), words.lasts.tolist(), strict=True):
         if first == last or (words.flags[first:last] & PUNCTUATION_ONLY).any():
-            continue  # what holds punctuation between words is never found
+            continue  # a phrase with punctuation never matches
         phrase = words.hashes[first]
         for word in words.hashes[first + 1 : last]:
             phrase = np.uint64(append_hash(phrase, word))
         phrases.add(int(phrase))
         beginnings.add(int(words.hashes[first]))
         longest = max(longest, last - first)
-    return WordList(_hash_table(phrases), _hash_table(beginnings), longest)
+    return PhraseTable(_hash_table(phrases), _hash_table(beginnings), longest)
 
 
 def _hash_table(keys: set[int]) -> npt.NDArray[np.uint64]:
@@ -80,7 +79,9 @@ def _hash_table(keys: set[int]) -> npt.NDArray[np.uint64]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _shares(hashes, flags, firsts, lasts, phrases, beginnings, longest):  # type: ignore[no-untyped-def]
+def _shares(words, listed):  # type: ignore[no-untyped-def]
+    hashes, flags, firsts, lasts = words.hashes, words.flags, words.firsts, words.lasts
+    phrases, beginnings, longest = listed
     out = np.zeros(len(firsts))
     for row in range(len(firsts)):
         n_words = n_listed = 0

@@ -1,31 +1,58 @@
-"""Counting the n-grams of one document's words for n = 2, 3, ..., inside compiled kernels.
+"""Counts the n-grams of one document's words for n = 2, 3, ..., inside compiled kernels.
 
-An n-gram can only occur twice where its first n - 1 words do, so each n looks only at the places that the n before left over,
-and most text is done after n = 3.
+An n-gram can only occur twice where its first n - 1 words do. So each n looks only at the positions that the n before left, and most text
+is done after n = 3.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba
+import numpy as np
+import numpy.typing as npt
 
 from pipelines.text.hashing import append_hash, slot_of, table_size
 
 
-@numba.njit(cache=True, nogil=True)
-def count_ngrams(n, hashes, first, n_words, grams, places, n_places, keys, counts, slots):  # type: ignore[no-untyped-def]
-    """Count the n-grams that begin at `places`; how many of those places are left.
+class NgramTables(NamedTuple):
+    """Memory for one document."""
 
-    `grams[i]` holds the hash of the (n - 1)-gram at place i and then that of the n-gram; slots[k] is the slot of the one at places[k]
-    in the emptied tables `keys` and `counts`.
+    grams: npt.NDArray[np.uint64]
+    """By position, the hash of the n-gram that begins there."""
+    places: npt.NDArray[np.int32]
+    """Positions whose n-gram may occur more than once, ascending."""
+    keys: npt.NDArray[np.uint64]
+    """Open-addressing table of n-gram hashes."""
+    counts: npt.NDArray[np.int32]
+    """By slot of `keys`, how often the n-gram occurs."""
+    slots: npt.NDArray[np.int64]
+    """By index in `places`, the slot of the n-gram there."""
+
+
+@numba.njit(cache=True, nogil=True)
+def new_tables(most):  # type: ignore[no-untyped-def]
+    """Tables for documents of at most so many words, or other keys."""
+    keys = np.empty(table_size(most), np.uint64)
+    counts = np.empty(len(keys), np.int32)
+    return NgramTables(np.empty(most, np.uint64), np.empty(most, np.int32), keys, counts, np.empty(most, np.int64))
+
+
+@numba.njit(cache=True, nogil=True)
+def count_ngrams(n, hashes, n_places, tables):  # type: ignore[no-untyped-def]
+    """Count the n-grams of the words with these `hashes` that begin at the first `n_places` places; how many of the places are left.
+
+    On entry `tables.grams` holds the hashes of the (n - 1)-grams, afterwards those of the n-grams.
     """
-    while n_places and places[n_places - 1] + n > n_words:
+    grams, places, keys, counts, slots = tables
+    while n_places and places[n_places - 1] + n > len(hashes):
         n_places -= 1
     size = table_size(n_places)
     keys[:size] = 0
     counts[:size] = 0
     for k in range(n_places):
         i = places[k]
-        grams[i] = append_hash(grams[i], hashes[first + i + n - 1])
+        grams[i] = append_hash(grams[i], hashes[i + n - 1])
         slot = slot_of(keys[:size], grams[i])
         keys[slot] = grams[i]
         counts[slot] += 1
@@ -34,21 +61,21 @@ def count_ngrams(n, hashes, first, n_words, grams, places, n_places, keys, count
 
 
 @numba.njit(cache=True, nogil=True)
-def most_frequent(places, n_places, counts, slots):  # type: ignore[no-untyped-def]
-    """(place, count) of the most frequent n-gram, of equals the first in the text."""
-    top, top_count = 0, 1  # with no repeated n-gram it is the first, which may be no candidate
+def most_frequent_ngram(n_places, tables):  # type: ignore[no-untyped-def]
+    """(position, count) of the most frequent n-gram; of equally frequent ones the first in the text."""
+    top, top_count = 0, 1  # if none is repeated it is the first, which may not be in `places`
     for k in range(n_places):
-        if counts[slots[k]] > top_count:
-            top, top_count = places[k], counts[slots[k]]
+        if tables.counts[tables.slots[k]] > top_count:
+            top, top_count = tables.places[k], tables.counts[tables.slots[k]]
     return top, top_count
 
 
 @numba.njit(cache=True, nogil=True)
-def keep_repeated(places, n_places, counts, slots):  # type: ignore[no-untyped-def]
+def keep_repeated(n_places, tables):  # type: ignore[no-untyped-def]
     """Move the places whose n-gram occurs more than once to the front; how many there are."""
     kept = 0
     for k in range(n_places):
-        if counts[slots[k]] != 1:
-            places[kept] = places[k]
+        if tables.counts[tables.slots[k]] != 1:
+            tables.places[kept] = tables.places[k]
             kept += 1
     return kept

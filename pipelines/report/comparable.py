@@ -9,7 +9,8 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pipelines.filters.decide import decides, rules_of
+from pipelines.filters.decide import rules_of
+from pipelines.filters.registry import REGISTRY
 from pipelines.report.facts import Facts
 from schemas.recipe import RULE_SETS, shown
 
@@ -54,7 +55,7 @@ def other_rules(a: Facts, b: Facts) -> dict[str, str]:
 def _measuring_differs(a: Facts, b: Facts, rule_set: str) -> Iterator[str]:
     before, after = (getattr(facts.recipe.filters, rule_set) for facts in (a, b))
     for field in dataclasses.fields(before):
-        if not decides(rule_set, field.name) and getattr(before, field.name) != getattr(after, field.name):
+        if not REGISTRY[rule_set].only_decides(field.name) and getattr(before, field.name) != getattr(after, field.name):
             yield field.name
 
 

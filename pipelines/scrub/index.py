@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipelines.scrub.digests import ContactDigests, digest_lists
 from pipelines.text.domains import covered, domains_of, hosts_of
-from pipelines.text.urls import canonical_urls, digest_of, plain_url, url_digests
+from pipelines.text.urls import canonical_urls, plain_url, url_digest, url_digests
 
 HASH_BYTES: Final = 8
 
@@ -76,7 +76,7 @@ def match_request(index: pl.DataFrame, asked: TakedownRequest) -> pl.DataFrame:
 def _of_urls(index: pl.DataFrame, urls: pl.Series) -> pl.DataFrame:
     """Rows of these URLs. Earlier versions hashed another form of a URL, so the URL in the index is compared, too."""
     forms = canonical_urls(urls)
-    hashes = [digest_of(form, HASH_BYTES) for form in {*forms, *urls.to_frame("url").select(plain_url(pl.col("url"))).to_series()}]
+    hashes = [url_digest(form, HASH_BYTES) for form in {*forms, *urls.to_frame("url").select(plain_url(pl.col("url"))).to_series()}]
     hosts = hosts_of(urls.to_arrow()).str.replace(r"^www\.", "")
     of_hosts = index.filter(pl.col("host").str.replace(r"^www\.", "").is_in(hosts.to_list()))
     by_text = of_hosts.filter(canonical_urls(of_hosts.get_column("url")).is_in(forms.to_list()))

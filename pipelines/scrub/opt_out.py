@@ -18,7 +18,7 @@ from pipelines.scrub.digests import ContactDigests, contact_digests
 from pipelines.scrub.index import index_rows
 from pipelines.scrub.scrub import audit_rows, column_or_nulls, doc_ids, scrub_fields
 from pipelines.scrub.spans import Ints
-from pipelines.text.domains import Domains, covered, hosts_of, read_domains
+from pipelines.text.domains import DomainList, covered, hosts_of, read_domains
 from pipelines.text.lists import read_lines
 from pipelines.text.urls import url_digests
 from schemas.errors import RecipeError
@@ -37,7 +37,7 @@ class OptOutLists:
     """Who opted out, and how it is recorded."""
 
     urls: frozenset[bytes]
-    hosts: Domains | None
+    hosts: DomainList | None
     emails: frozenset[bytes]
     phones: frozenset[bytes]
     index_values: bool

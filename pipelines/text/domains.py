@@ -1,7 +1,7 @@
 """Lists of domains, and which hosts they cover.
 
-An entry covers itself and all below it. A public suffix, under which others register (co.uk, github.io), covers itself alone, since the
-sites below it are not one owner's; *.github.io covers them. The suffixes are those of the list that tldextract carries.
+An entry covers itself and all domains below it. A public suffix, under which others register (co.uk, github.io), covers itself alone,
+because the sites below it have different owners; *.github.io covers them. The suffixes are those of the list in tldextract.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipelines.text.lists import read_lines
 from schemas.errors import RecipeError
 from schemas.files import cached_by_file
 
-# A scheme only before `//`, since in example.com:80 there is none; whatever stands before the last @ is no host.
+# A scheme only before `//`, because example.com:80 has none; anything before the last @ is not the host.
 _HOST = r"^(?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,})?(?:[^/?#\\]*@)?([^/?#:\\]*)"
 
 _LAST_DOT = r"[.。．｡]$"
@@ -31,27 +31,27 @@ Hashes = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
-class Domains:
-    """A list of domains as hashes, since lists have millions."""
+class DomainList:
+    """A list of domains as hashes, because lists have millions."""
 
     below: Hashes
-    """Of those that cover all below them, ascending."""
+    """Of domains that cover all below them, ascending."""
     alone: Hashes
     """Of public suffixes, which cover themselves alone, ascending."""
     depths: tuple[int, ...]
-    """How many labels those in `below` have: 2 for example.com."""
+    """The numbers of labels in `below`: 2 for example.com."""
 
 
 @cached_by_file
-def read_domains(path: str, key: str = "filters.url.block_domains") -> Domains:
-    """The domains in the file, one a line, in Unicode or punycode; empty lines and those that begin with # say nothing.
+def read_domains(path: str, key: str = "filters.url.block_domains") -> DomainList:
+    """The domains in the file, one a line, in Unicode or punycode; empty lines and those that begin with # are ignored.
 
-    RecipeError names a line that is no domain; `key` is the setting that named the file.
+    RecipeError names a line that is not a domain; `key` is the setting that named the file.
     """
     names = read_lines(path, key, "domains")
     for number, name in names:
         if not is_domain(name):
-            raise RecipeError(f"{key}: {path}, line {number}: write one domain a line, such as example.com")
+            raise RecipeError(f"{key}: {path}, line {number} is not a domain; write one domain per line, such as example.com")
     return domains_of([name for _, name in names])
 
 
@@ -60,7 +60,7 @@ def is_domain(name: str) -> bool:
     return bool(name) and not re.search(r"[\s/:@]", name)
 
 
-def domains_of(names: Sequence[str]) -> Domains:
+def domains_of(names: Sequence[str]) -> DomainList:
     """The list of these domains."""
     listed = pl.Series("domain", names, dtype=pl.String)
     starred = listed.str.starts_with("*.") | listed.str.starts_with(".")
@@ -68,11 +68,11 @@ def domains_of(names: Sequence[str]) -> Domains:
     alone = is_public_suffix(domains) & ~starred
     below = domains.filter(~alone).unique()
     depths = sorted((below.str.count_matches(".", literal=True) + 1).unique())
-    return Domains(np.sort(below.hash().to_numpy()), np.sort(domains.filter(alone).unique().hash().to_numpy()), tuple(depths))
+    return DomainList(np.sort(below.hash().to_numpy()), np.sort(domains.filter(alone).unique().hash().to_numpy()), tuple(depths))
 
 
-def covered(hosts: pl.Series, domains: Domains) -> npt.NDArray[np.int64]:
-    """int64 per host: how many labels the longest entry has that covers it, 0 where none does; a null has none."""
+def covered(hosts: pl.Series, domains: DomainList) -> npt.NDArray[np.int64]:
+    """int64 per host: how many labels the longest entry that covers it has; 0 for none, and for null."""
     n_labels = (hosts.str.count_matches(".", literal=True) + 1).fill_null(0).to_numpy()
     found = np.where(_is_in(hosts, domains.alone), n_labels, 0).astype(np.int64)
     for depth in domains.depths:
@@ -97,7 +97,7 @@ def is_public_suffix(hosts: pl.Series) -> pl.Series:
 
 @functools.cache
 def _suffixes() -> tuple[list[str], list[str], list[str]]:
-    """(suffixes, domains below which every name is one, names that are none for all that), in punycode."""
+    """(suffixes, domains below which every name is a suffix, exceptions from these), in punycode."""
     listed = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True).tlds
     plain = [name for name in listed if name[0] not in "*!"]
     of = (plain, [name[2:] for name in listed if name.startswith("*.")], [name[1:] for name in listed if name.startswith("!")])
@@ -113,20 +113,20 @@ def normal(host: pl.Series) -> pl.Series:
 
 
 def ascii_host(name: str) -> str:
-    """One host as `normal` has it."""
+    """One host in the form of `normal`."""
     name = re.sub(_LAST_DOT, "", name.lower())
     return name if name.isascii() else _punycode(name)
 
 
 def _punycode(name: str) -> str:
-    """As browsers have it (UTS #46); names that this does not allow, such as emoji, by the older IDNA."""
+    """As in browsers (UTS #46); names that this does not allow, such as emoji, by the older IDNA."""
     try:
         return idna.encode(name, uts46=True).decode("ascii")
     except idna.IDNAError:
         pass
     try:
         return name.encode("idna").decode("ascii").lower()
-    except UnicodeError:  # no name that can be registered: it equals only itself
+    except UnicodeError:  # not a name that can be registered: it equals only itself
         return name
 
 

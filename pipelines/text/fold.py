@@ -1,7 +1,7 @@
-"""What characters are compared as: letters and digits without case, width and accents, and the marks that carry meaning.
+"""The folded form in which characters are compared: letters and digits without case, width and accents, and marks that carry meaning.
 
 A copy in capitals, in full width or decomposed is the same text ("STRASSE" is "straße", "ﬁ" is "fi", "３" is "3"); so is one with other
-quotation marks, dashes or sentence ends. Digits and operators are not passed over: two drill sheets are two texts.
+quotation marks, dashes or sentence ends. Digits and operators count: two drill sheets are two texts.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from tokenizer.memory import kernel
 WORD: Final = LETTER | NUMBER | MARK
 """The classes of what words are made of."""
 SEVERAL: Final = np.uint32(1 << 31)
-"""From here on an entry of the table says where the several characters of a fold stand: their number, then they."""
+"""From this value on, an entry is the index of a fold of several characters: their number, then the characters."""
 
 LOW: Final = np.uint32((1 << 21) - 1)
-"""The bits of an entry that hold a code point or a place in the table."""
+"""The bits of an entry with a code point or an index into the table."""
 PAUSE: Final = np.uint32(1 << 21)
-"""Set in the entries of ASCII marks that mean nothing where they end something, in `compared_table`."""
+"""Set in `compared_table` for ASCII marks that mean nothing at the end of a word or sentence."""
 PLAIN: Final = np.uint32(1 << 23)
-"""Set there for letters and numbers of scripts with spaces that are compared as one character."""
+"""Set in `compared_table` for letters and numbers of scripts with spaces that fold to one character."""
 
 _PAUSES: Final = ".,;:!?"
 _QUOTES: Final = "\"'`"
 _AFTER_PAUSE: Final = np.array([code <= 0x20 or code >= 0x80 or chr(code) in _PAUSES + _QUOTES + ")]}*_" for code in range(256)], np.bool_)
-"""bool[256]: whether a mark of `_PAUSES` before this byte is one of prose; before others, as in 3.14 or !x, it says something."""
+"""bool[256]: whether a mark of `_PAUSES` before this byte is punctuation of prose; before others, as in 3.14 or !x, it has meaning."""
 _TAGS: Final = (0xE0000, 0xE0FFF)  # variation selectors and tags above the table
 _UNSEEN: Final = frozenset("\u0640\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
-"""Letters and marks that are not seen, and the Arabic stretch."""
+"""Invisible letters and marks, and the Arabic tatweel."""
 
 
 def folded(char: str) -> str:
-    """What a letter, number or combining mark is compared as; "" for what is passed over.
+    """The fold of a letter, number or combining mark; "" for one that is ignored.
 
     The case-folded compatibility decomposition without accents and spaces: "Á" -> "a", "ß" -> "ss", "İ" and "ı" -> "i", "ς" -> "σ",
     "が" -> "か" and its voicing mark, "한" -> its three jamo. Digits of all scripts are ASCII ones. Vowel signs and points that carry
@@ -57,9 +57,9 @@ def _passed_over(char: str) -> bool:
 
 
 def mark(char: str) -> str:
-    """What punctuation, a symbol or an unknown character is compared as; "" for quotation marks and what ends or opens a sentence.
+    """The fold of punctuation, a symbol or an unknown character; "" for quotation marks and marks that end or open a sentence.
 
-    ASCII marks are compared, others where they are symbols or a dash; `mark_at` passes over those of prose.
+    ASCII marks have a fold, others only if they are symbols or a dash; `mark_at` ignores punctuation of prose.
     """
     category = unicodedata.category(char)
     if category == "Pd" or char == "−":
@@ -76,7 +76,7 @@ def mark(char: str) -> str:
 
 @functools.cache
 def fold_table() -> npt.NDArray[np.uint32]:
-    """uint32[TABLE_SIZE + m]: by code point what `folded` or `mark` says: a code point, 0 for nothing, or from `SEVERAL` on their place."""
+    """uint32[TABLE_SIZE + m]: by code point the result of `folded` or `mark`: a code point, 0, or from `SEVERAL` on an index."""
     table = np.arange(TABLE_SIZE, dtype=np.uint32)
     several: list[int] = []
     for code, char in enumerate(map(chr, range(TABLE_SIZE))):
@@ -101,7 +101,7 @@ def _may_change(char: str) -> bool:
 def compared_table() -> npt.NDArray[np.uint32]:
     """`fold_table` with the class bits of `char_classes`, but for UPPER, in bits 24 to 30 of each code point's entry, PAUSE and PLAIN.
 
-    One look tells a kernel what a character is and what it is compared as.
+    One lookup gives a kernel the class and the fold of a character.
     """
     table = fold_table().copy()
     classes = char_classes() & (0xFF ^ UPPER)
@@ -127,13 +127,13 @@ def add_entry(h: np.uint64, entry: int, compared: npt.NDArray[np.uint32]) -> np.
 
 @kernel
 def is_unseen(code: int, entry: int) -> bool:
-    """Whether a character of class 0 is none that a reader sees: a soft hyphen, a joiner, a direction mark."""
+    """Whether a character of class 0 is invisible: a soft hyphen, a joiner, a direction mark."""
     return entry == 0 if code < TABLE_SIZE else _TAGS[0] <= code <= _TAGS[1]
 
 
 @kernel
 def mark_at(data: npt.NDArray[np.uint8], at: int, end: int, code: int, entry: int) -> int:
-    """What the character at `at`, no letter, number or combining mark, is compared as; 0 for nothing. A pause of prose is nothing."""
+    """The fold of the character at `at`, other than a letter, number or combining mark; 0 for nothing and for a pause of prose."""
     if code >= TABLE_SIZE:
         return 0 if is_unseen(code, entry) else code
     if entry & PAUSE and (at + 1 >= end or _AFTER_PAUSE[data[at + 1]]):

@@ -1,6 +1,6 @@
 """64-bit hashes of byte spans and the open-addressing table that kernels look them up in.
 
-Equal spans are told by equal hashes: with 64 bits, two different ones of a million meet with probability 3e-8.
+Spans with equal hashes count as equal: with 64 bits, two of a million different spans collide with probability 3e-8.
 A table is a uint64 array whose length is a power of two and where 0 marks a free slot; no hash is 0.
 """
 
@@ -44,7 +44,7 @@ def add_code(h: np.uint64, code: int) -> np.uint64:
 
 @kernel
 def _eight_bytes(data: npt.NDArray[np.uint8], at: np.uint64) -> np.uint64:
-    """`data[at:at + 8]` as a little-endian number. Since an unsigned index needs no look at its sign, this compiles to one load."""
+    """`data[at:at + 8]` as a little-endian number. An unsigned index skips the check of its sign, so this compiles to one load."""
     chunk = _ZERO
     for k in range(_EIGHT):
         chunk |= np.uint64(data[at + k]) << (_EIGHT * k)
@@ -80,7 +80,7 @@ def append_hash(gram: np.uint64, word: np.uint64) -> np.uint64:
 
 @numba.njit(cache=True, nogil=True)
 def slot_of(keys: npt.NDArray[np.uint64], key: np.uint64) -> int:
-    """Where `key` stands in the table, or the free slot where it belongs; the table must have a free slot."""
+    """The slot of `key` in the table, or the free slot where it belongs; the table must have a free slot."""
     mask = np.uint64(len(keys) - 1)
     at = key & mask
     while keys[at] != _ZERO and keys[at] != key:

@@ -1,6 +1,6 @@
-"""Bodies as they came over HTTP -> the bytes that a browser shows, never more of them than asked for.
+"""HTTP bodies -> the bytes that a browser shows, up to a given number.
 
-Servers state wrong codings; what is stated is believed only where the bytes agree. Of a body that is cut, the beginning is taken.
+Servers state wrong codings, so a stated coding is believed only where the bytes agree. A truncated body gives its beginning.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 import zlib
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import brotli
 import zstandard
@@ -21,7 +21,7 @@ BINARY: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 UTF16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
 BEFORE_MARKUP: Final = rb"(?:\xef\xbb\xbf)?(?:\s++|<\?xml[^>]{0,512}+>|(?><!--.{0,1024}?-->))*+"
 SURELY_HTML: Final = re.compile(BEFORE_MARKUP + rb"<(?:!doctype\s+(?:x?html)|html|head)[\s>]", re.IGNORECASE | re.DOTALL)
-"""What only an HTML page begins with."""
+"""The beginning of HTML pages only."""
 
 _READ_BYTES: Final = 1 << 14
 # A zstd block of 4 bytes may decode to 128 KiB: 512 bytes make at most 16 MiB.
@@ -30,23 +30,38 @@ _WINDOW_BYTES: Final = 1 << 27
 _ZSTD_START: Final = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
 _GZIP_START: Final = re.compile(rb"\x1f\x8b")
 _NOT_ZERO: Final = re.compile(rb"[^\0]")
-# Codings that there are, but browsers do not undo. Any other word names none: a body under it is what it is.
+# Codings that exist but browsers do not decode. Any other word is not a coding: its body stays unchanged.
 _UNSUPPORTED: Final = frozenset(
     {"compress", "x-compress", "lzma", "xz", "bzip2", "x-bzip2", "lz4", "snappy", "exi", "pack200-gzip", "dcb", "dcz", "aes128gcm"}
 )
-_SURELY_TEXT_BYTES: Final = 200  # of packed bytes so many next to never lack a control character
+_SURELY_TEXT_BYTES: Final = 200  # so many compressed bytes almost never lack a control character
 
 
 class UndecodableError(Exception):
-    """A body that is not what its coding says."""
+    """The body is not in its stated coding."""
 
 
 class UnsupportedCodingError(UndecodableError):
-    """A body in a coding that browsers do not undo."""
+    """The body is in a coding that browsers do not decode."""
+
+
+class _Decompressor(Protocol):
+    """The common part of the decoders of zlib and zstandard."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the member or frame has ended."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """The bytes after its end."""
+
+    def decompress(self, data: bytes, /) -> bytes:
+        """The content of the next bytes."""
 
 
 class TooLongError(Exception):
-    """A body that decodes to more than the limit."""
+    """The body decodes to more than the limit."""
 
 
 class DecodedBody(NamedTuple):
@@ -54,7 +69,7 @@ class DecodedBody(NamedTuple):
 
     body: bytes
     is_cut: bool = False
-    """Whether it ended too early, and only its beginning is here."""
+    """Whether it ended too early, so that this is only its beginning."""
 
 
 def codings(value: str) -> list[str]:
@@ -65,7 +80,7 @@ def codings(value: str) -> list[str]:
 def decode_body(body: bytes, value: str, max_bytes: int) -> DecodedBody:
     """The body without the codings of a header field, such as "deflate, gzip" (applied left to right).
 
-    Plain text under a coding is taken as it is. UndecodableError, UnsupportedCodingError or TooLongError where nothing can be shown.
+    Plain text with a stated coding stays as it is. UndecodableError, UnsupportedCodingError or TooLongError if nothing can be shown.
     """
     is_cut = False
     for coding in reversed(codings(value)):
@@ -84,7 +99,7 @@ def _undo_one(body: bytes, coding: str, max_bytes: int) -> DecodedBody:
         if is_plain(body):
             return DecodedBody(body)
         raise
-    if undone.is_cut and is_plain(body):  # bytes of any kind may begin what has no magic number
+    if undone.is_cut and is_plain(body):  # without a magic number any bytes may be the beginning
         return DecodedBody(body)
     if undone.is_cut and not (undone.body and is_plain(undone.body)):
         raise UndecodableError(f"{coding} data that ends early")
@@ -92,7 +107,7 @@ def _undo_one(body: bytes, coding: str, max_bytes: int) -> DecodedBody:
 
 
 def is_plain(body: bytes) -> bool:
-    """Whether the body is text, and not packed."""
+    """Whether the body is text and not compressed."""
     start = body[:SNIFF_BYTES]
     if BINARY.search(start):
         return start.startswith(UTF16_BOMS) and SURELY_HTML.match(start.replace(b"\0", b"")[2:]) is not None
@@ -114,8 +129,8 @@ def _unzstd(body: bytes, max_bytes: int) -> DecodedBody:
     return _unpack(body, _ZSTD_START, library.decompressobj, _ZSTD_READ_BYTES, max_bytes)
 
 
-def _unpack(body: bytes, start: re.Pattern[bytes], new_decoder: Callable[[], Any], n_read: int, max_bytes: int) -> DecodedBody:
-    """The content of all members or frames; padding between them, and what follows the last one, is ignored."""
+def _unpack(body: bytes, start: re.Pattern[bytes], new_decoder: Callable[[], _Decompressor], n_read: int, max_bytes: int) -> DecodedBody:
+    """The content of all members or frames; padding between them and bytes after the last one are ignored."""
     unpacked = bytearray()
     at = n_whole = 0
     while start.match(body, at):
@@ -140,7 +155,7 @@ def _unpack(body: bytes, start: re.Pattern[bytes], new_decoder: Callable[[], Any
 
 
 def _inflate(body: bytes, max_bytes: int) -> DecodedBody:
-    """The first reading of the body that works; browsers take both kinds of deflate."""
+    """The first reading of the body that works; browsers accept both kinds of deflate."""
     for bits in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
         decoder = zlib.decompressobj(bits)
         try:
@@ -154,7 +169,7 @@ def _inflate(body: bytes, max_bytes: int) -> DecodedBody:
 
 
 def _unbrotli(body: bytes, max_bytes: int) -> DecodedBody:
-    """The content; one library ignores what follows the end, the other gives what comes before a cut."""
+    """The content; one library ignores bytes after the end, the other returns the content before a cut."""
     is_cut = False
     try:
         unpacked = bytes(BrotliReader(BytesIO(body)).read(max_bytes + 1))

@@ -1,8 +1,8 @@
-"""What a language model's label says: which language, by the code that profiles and recipes use, and which script.
+"""Labels of language models: their language, by the code that profiles and recipes use, and their script.
 
 Three schemes are in use: lid.176 has the codes of Wikipedias ("en", "zh", "als"), GlotLID and OpenLID an ISO 639-3 code and an
-ISO 15924 script ("eng_Latn", "cmn_Hani", "zho_Hans"). A language is called by its ISO 639-1 code where there is one, and a
-macrolanguage stands for the member that is meant by its name: "arb_Arab" is "ar", "cmn_Hani" is "zh", "ary_Arab" stays "ary".
+ISO 15924 script ("eng_Latn", "cmn_Hani", "zho_Hans"). A language has its ISO 639-1 code where there is one, and a
+macrolanguage means the member that its name usually means: "arb_Arab" is "ar", "cmn_Hani" is "zh", "ary_Arab" stays "ary".
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from pipelines.text.scripts import script_bits
 
 UNKNOWN: Final = "und"
-"""ISO 639's code for a language that is not determined."""
+"""ISO 639's code for an undetermined language."""
 
 _PAIRS: Final = """
 aar:aa abk:ab afr:af aka:ak amh:am ara:ar arb:ar arg:an asm:as ava:av ave:ae aym:ay ayr:ay aze:az azj:az bak:ba bam:bm bel:be ben:bn
@@ -30,7 +30,7 @@ uzb:uz uzn:uz ven:ve vie:vi vol:vo wln:wa wol:wo xho:xh ydd:yi yid:yi yor:yo zha
 """
 _TO_ISO_639_1: Final = dict(pair.split(":") for pair in _PAIRS.split())
 
-# Scripts of the languages that lid.176 tells apart.
+# Scripts of the languages of lid.176.
 _WRITTEN_IN: Final = {
     "Latn": (
         "af als an ast bar bcl br bs ca cbk ce ceb co cs cy da de diq dsb en eml eo es et eu fi fr frr fy ga gd gl gn gv hif hr hsb ht hu "
@@ -78,12 +78,12 @@ def split_label(label: str) -> tuple[str, str | None]:
 
 
 def code_of(label: str | None) -> str:
-    """The code under which a language's profile stands, from a model's label: "zho_Hans" -> "zh", "en" -> "en"."""
+    """The code of a language's profile, from a model's label: "zho_Hans" -> "zh", "en" -> "en"."""
     return split_label(label)[0] if label else ""
 
 
 def means(label: str | None, wanted: str) -> bool:
-    """Whether a model's label is of the language that a recipe names, and of its script where both name one."""
+    """Whether a model's label means the language that a recipe names, and its script if both name one."""
     if label is None:
         return False
     (code, script), (wanted_code, wanted_script) = split_label(label), split_label(wanted)
@@ -91,12 +91,12 @@ def means(label: str | None, wanted: str) -> bool:
 
 
 def kept_labels(labels: Iterable[str | None], wanted: Iterable[str]) -> list[str]:
-    """Those of a model's labels that mean a language of `wanted`, a recipe's list."""
+    """The model's labels that mean a language of `wanted`, a recipe's list."""
     return [label for label in labels if label is not None and any(means(label, one) for one in wanted)]
 
 
 def scripts_of(label: str) -> int:
-    """The scripts that texts of this label are written in, as `script_bits`; 0 where they are not known."""
+    """The scripts of texts with this label, as `script_bits`; 0 if unknown."""
     code, script = split_label(label)
     if script:
         return script_bits(script)

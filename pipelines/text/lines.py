@@ -1,4 +1,4 @@
-"""Walking the lines of UTF-8 text inside compiled kernels, with the results of Python's str methods.
+"""Lines of UTF-8 text inside compiled kernels, with the results of Python's str methods.
 
 Every function takes absolute byte positions in the text buffer of a column.
 """
@@ -16,7 +16,7 @@ Bytes = npt.NDArray[np.uint8]
 
 @numba.njit(cache=True, nogil=True)
 def break_at(data: Bytes, at: int, stop: int) -> int:
-    """Bytes of the line break at `at`, as str.splitlines knows them; 0 when none stands there."""
+    """Bytes of the line break at `at`, as in str.splitlines; 0 if there is none."""
     byte = data[at]
     if byte > 0x1E:
         if byte == 0xC2:
@@ -31,7 +31,7 @@ def break_at(data: Bytes, at: int, stop: int) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def line_end(data: Bytes, at: int, stop: int) -> tuple[int, int]:
-    """(end of the line that begins at `at`, begin of the next one), breaks as str.splitlines knows them."""
+    """(end of the line that begins at `at`, start of the next one), with breaks as in str.splitlines."""
     while at < stop:
         byte = data[at]
         if byte <= 0x1E or byte in (0xC2, 0xE2):
@@ -52,7 +52,7 @@ def newline_end(data: Bytes, at: int, stop: int) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def previous(data: Bytes, at: int) -> int:
-    """Begin of the character that ends at `at`."""
+    """Start of the character that ends at `at`."""
     at -= 1
     while data[at] & 0xC0 == 0x80:
         at -= 1

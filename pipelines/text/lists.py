@@ -1,4 +1,4 @@
-"""Lists that a recipe names: text files with one entry a line, compressed or not."""
+"""Lists that a recipe names: text files with one entry per line, compressed or not."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _BYTE_ORDER_MARKS: Final = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "
 
 
 def read_lines(path: str, key: str, what: str) -> list[tuple[int, str]]:
-    """(number from 1, text) of the lines of a list that say something: those that are not empty and do not begin with #."""
+    """(number from 1, text) of the lines of a list that are not empty and do not begin with #."""
     numbered = [(number, line.strip()) for number, line in enumerate(all_lines(path, key, what), 1)]
     return [(number, line) for number, line in numbered if line and not line.startswith("#")]
 
 
 def all_lines(path: str, key: str, what: str) -> list[str]:
-    """Every line as it is, in UTF-8 or, behind a byte order mark, UTF-16. RecipeError names the recipe's key if the file cannot be read."""
+    """Every line unchanged, from UTF-8 or, after a byte order mark, UTF-16. RecipeError names `key` if the file cannot be read."""
     try:
         content = whole_content(Path(path))
         encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), "utf-8")

@@ -1,7 +1,7 @@
-"""Which script a letter is of, for compiled kernels.
+"""The scripts of letters, for compiled kernels.
 
-Blocks stand for scripts: the few letters that stand in another script's block do not change which script a text is in. Letters of
-blocks that are not listed are of no script.
+A block counts as one script: the few letters in another script's block do not change the script of a text. Letters of blocks that are not
+listed have no script.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _BLOCKS: Final = {
     "Mtei": ((0xAAE0, 0xAAFF), (0xABC0, 0xABFF)),
 }
 SCRIPTS: Final = tuple(_BLOCKS)
-"""By number; up to 63, so that a set of them is the bits of an int64."""
+"""By number; at most 63, so that the bits of an int64 are a set of them."""
 
 _ALIASES: Final = {
     "Hans": ("Hani",),
@@ -80,7 +80,7 @@ def script_bits(*codes: str) -> int:
 
 @functools.cache
 def script_table() -> npt.NDArray[np.uint8]:
-    """uint8[TABLE_SIZE]: the number of each code point's script; 63 for those of none."""
+    """uint8[TABLE_SIZE]: the number of each code point's script; 63 for none."""
     table = np.full(TABLE_SIZE, _NO_SCRIPT, np.uint8)
     for number, name in enumerate(SCRIPTS):
         for first, last in _BLOCKS[name]:
@@ -89,7 +89,7 @@ def script_table() -> npt.NDArray[np.uint8]:
 
 
 def share_in_scripts(text: pa.Array, scripts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Of the letters of every row of a large_string column, the share that is of the row's scripts (bits); 1 where no letter is."""
+    """Of the letters of every row of a large_string column, the share in the row's scripts (bits); 1 without letters."""
     data, offsets = text_view(text)
     out = np.ones(len(text))
     _share(data, offsets, scripts, script_table(), char_classes(), out)

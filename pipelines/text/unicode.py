@@ -1,8 +1,8 @@
 """Unicode tables for compiled kernels, built from the interpreter's `unicodedata`, and UTF-8 decoding.
 
 Tables cover code points below TABLE_SIZE; everything above is unassigned, private use or variation selectors
-and reads as class 0. Kernels take the table as an argument: `char_classes()` builds it once. ASCII is small enough to be part of what is
-compiled.
+and has class 0. Kernels take the table as an argument: `char_classes()` builds it once. The table ASCII is small enough to be compiled
+into kernels.
 """
 
 from __future__ import annotations

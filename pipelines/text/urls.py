@@ -1,8 +1,8 @@
-"""Addresses of pages and when two of them are the same.
+"""Addresses of pages, and when two of them are the same.
 
-Spellings that name one resource by RFC 3986 and the WHATWG URL standard have one form: escapes of characters that separate nothing are
-undone, others are in capitals, what must be escaped is, dot segments are gone, names are in punycode, the usual port is left out.
-Beyond these, scheme, user, "www.", fragment, slashes at the end and an empty query make no difference; the order of a query does.
+Spellings of the same resource by RFC 3986 and the WHATWG URL standard have one form: escapes of characters that separate nothing are
+decoded, others are in capitals, characters that must be escaped are, dot segments are resolved, names are in punycode, the default port is
+left out. Scheme, user, "www.", fragment, slashes at the end and an empty query make no difference either; the order of a query does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipelines.text.domains import ascii_host
 
 _CHARS: Final = r"A-Za-z0-9._~!$&'()*,;=:@\-"
 _SIMPLE: Final = rf"^(?:[A-Za-z][A-Za-z0-9+.-]*://)?[A-Za-z0-9._-]*[A-Za-z0-9_-](?::[1-9][0-9]*)?(?:/[{_CHARS}+/]*(?:\?[{_CHARS}/?]+)?)?$"
-"""URLs, without fragment, that have one spelling but for their host and the slashes at the end; nearly all have this form."""
+"""URLs without fragment whose only other spellings differ in the host and the slashes at the end; nearly all have this form."""
 
 _AUTHORITY: Final = re.compile(r"(?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,})?([^/?\\]*)([^?]*)\??(.*)", re.DOTALL)
 _PORT: Final = re.compile(r":([0-9]*)\Z")
@@ -33,7 +33,7 @@ _SEPARATES_IN_QUERY: Final = frozenset(b"#%&=+;")
 
 
 def canonical_urls(url: pl.Series) -> pl.Series:
-    """The one form of each URL (str; null of null): host, path and query, as said above."""
+    """The one form of each URL (str; null of null): host, path and query, as described above."""
     text = url.str.strip_chars().str.replace(r"#.*$", "")
     plain = pl.DataFrame({"url": text}).select(plain_url(pl.col("url"))).to_series()
     simple = text.str.contains(_SIMPLE) & ~text.str.contains(r"/\.|\?/*$")
@@ -45,9 +45,9 @@ def canonical_urls(url: pl.Series) -> pl.Series:
 
 
 def plain_url(url: pl.Expr) -> pl.Expr:
-    """A URL without scheme, user, "www.", usual port, fragment and slashes at the end, the host in lower case; all else as it is.
+    """A URL without scheme, user, "www.", usual port, fragment and slashes at the end, the host in lower case; the rest unchanged.
 
-    That was the form of all URLs in the indexes of earlier versions.
+    The indexes of earlier versions have all URLs in this form.
     """
     parts = url.str.strip_chars().str.extract_groups(r"^(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[^/?#@]*@)?(?:[Ww]{3}\.)?([^/?#]*)([^#]*)")
     host = parts.struct.field("1").str.to_lowercase().str.replace(r":(?:80|443)?$", "")
@@ -78,7 +78,7 @@ def _host_and_port(authority: str) -> str:
 
 
 def _escaped(text: str, separators: frozenset[int]) -> str:
-    """What separates nothing as a character, where one may stand there, or as an escape; escapes of separators as they are, in capitals."""
+    """Decode escapes of characters that separate nothing, if the character is allowed; other escapes stay, in capitals."""
     plain = _unescaped(text, separators).decode("utf-8", "surrogateescape")
     composed = unicodedata.normalize("NFC", plain).encode("utf-8", "surrogateescape")
     return _TO_ESCAPE.sub(lambda found: b"%%%02X" % found[0][0], composed).decode("ascii")
@@ -108,7 +108,7 @@ def _without_dots(path: str) -> str:
 
 
 def page_urls(url: pl.Series) -> pl.Series:
-    """The one form of each URL with its fragment, where that is a route which names a page of its own: `#!` or `#/` and a path."""
+    """The one form of each URL, with its fragment if that names a page of its own: `#!` or `#/` and a path."""
     route = url.str.strip_chars().str.extract(r"^[^#]*(#[!/].*)$", 1).str.replace(r"/+$", "")
     routes = pl.select(pl.when(route.is_in(["#", "#!"])).then(pl.lit("")).otherwise(route.fill_null(""))).to_series()
     return canonical_urls(url) + routes
@@ -117,9 +117,9 @@ def page_urls(url: pl.Series) -> pl.Series:
 def url_digests(url: pa.Array, n_bytes: int) -> list[bytes | None]:
     """The first bytes of the sha256 of each URL's one form; None of null."""
     canonical = canonical_urls(pl.Series("url", pl.from_arrow(url), dtype=pl.String))
-    return [None if one is None else digest_of(one, n_bytes) for one in canonical]
+    return [None if one is None else url_digest(one, n_bytes) for one in canonical]
 
 
-def digest_of(canonical: str, n_bytes: int) -> bytes:
+def url_digest(canonical: str, n_bytes: int) -> bytes:
     """The first bytes of the sha256 of a URL's form."""
     return hashlib.sha256(canonical.encode()).digest()[:n_bytes]

@@ -1,4 +1,4 @@
-"""Proof that a room which rewrites texts hands on UTF-8: a cut within a character would otherwise travel into the corpus unseen."""
+"""Checks that a room that rewrites texts leaves valid UTF-8: a cut within a character would otherwise reach the corpus unnoticed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from schemas.errors import TextError
 
 
 def prove_utf8(batch: pa.RecordBatch, room: str) -> pa.RecordBatch:
-    """The batch as it came; TextError names the room and the first document with a string that is not UTF-8."""
+    """The batch, unchanged; TextError names the room and the first document with a string that is not UTF-8."""
     for field, column in zip(batch.schema, batch.columns, strict=True):
         if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
             try:

@@ -1,17 +1,16 @@
 """A text column in, the words of every row out, as flat arrays that all rules share.
 
-`split_words`: a word is a maximal run of letters, marks, numbers and `_`, with what joins two of them inside: it's, 1,000,
+`split_words`: a word is a maximal run of letters, marks, numbers and `_`, including characters that join two of them: it's, 1,000,
 3.14, example.com, and/or, me@example.com (but end.Next are two); a URL with `://` is one word. A run of one punctuation mark or
 symbol is a word of its own ("...").
-`split_on_space`: a word is what stands between white space.
-In both, a character of a script written without spaces is a word by itself, with the combining marks that follow.
+`split_on_space`: words are separated by white space.
+In both, each character of a script without spaces is a word of its own, with the combining marks that follow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numba
 import numpy as np
@@ -33,16 +32,15 @@ _SPACED: Final = np.uint8(0xFF ^ SPACE)
 _UNDERSCORE, _COLON, _SLASH, _STOP, _COMMA, _AT = (ord(char) for char in "_:/.,@")
 _APOSTROPHES: Final = (0x27, 0x2019)
 _URL_BORDERS: Final = tuple(ord(char) for char in '"<>()[]{}|\\^`')
-_URL_TRAILERS: Final = tuple(ord(char) for char in ".,;:!?'*_~")  # as the last character not of the URL but of the sentence
+_URL_TRAILERS: Final = tuple(ord(char) for char in ".,;:!?'*_~")  # at the end of a URL they belong to the sentence
 _JOINERS: Final = (0x200C, 0x200D)  # zero-width (non-)joiners shape a word without ending it
 
 Places = npt.NDArray[np.signedinteger[Any]]
 """Bytes in a text buffer: int32 unless it has 2 GiB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """Words of a column: row i has those from `firsts[i]` up to `lasts[i]`."""
+class Words(NamedTuple):
+    """Words of a column, as kernels take them: row i has those from `firsts[i]` up to `lasts[i]`."""
 
     firsts: npt.NDArray[np.int64]
     lasts: npt.NDArray[np.int64]
@@ -52,6 +50,7 @@ class Words:
     lengths: npt.NDArray[np.uint32]
     """Code points."""
     flags: npt.NDArray[np.uint8]
+    """HAS_LETTER and PUNCTUATION_ONLY."""
     hashes: npt.NDArray[np.uint64]
 
     @property
@@ -59,20 +58,26 @@ class Words:
         """Words of each row."""
         return self.lasts - self.firsts
 
-    def take(self, rows: npt.NDArray[Any]) -> Words:
-        """The words of some rows, by number or mask; nothing but the bounds is copied."""
-        return replace(self, firsts=self.firsts[rows], lasts=self.lasts[rows])
+    def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Words:
+        """The words of some rows, by number or mask; only the bounds are copied."""
+        return self._replace(firsts=self.firsts[rows], lasts=self.lasts[rows])
+
+    def up_to(self, n: int) -> Words:
+        """The same rows, without the unused ends of arrays that contain `n` words."""
+        return self._replace(
+            starts=self.starts[:n], ends=self.ends[:n], lengths=self.lengths[:n], flags=self.flags[:n], hashes=self.hashes[:n]
+        )
 
 
 def split_words(text: pa.Array, *, places: bool = True, hashes: bool = True) -> Words:
-    """Words and punctuation of every row of a large_string column; starts and ends, or hashes, are empty where they are not asked for."""
+    """Words and punctuation of every row of a large_string column; starts and ends, or hashes, are empty unless requested."""
     return _split(text, _split_words, places, hashes)
 
 
 def split_on_space(text: pa.Array, *, places: bool = True, hashes: bool = True) -> Words:
-    """What stands between white space, in every row of a large_string column.
+    """Words between white space, in every row of a large_string column.
 
-    Punctuation that touches characters of a script without spaces counts as no word: 你好，世界 are four.
+    Punctuation next to characters of a script without spaces is not a word: 你好，世界 is four words.
     """
     return _split(text, _split_on_space, places, hashes)
 
@@ -87,8 +92,9 @@ def _split(text: pa.Array, split: Callable[..., int], with_places: bool, with_ha
     ends: Places = np.empty(n_places, place)
     lengths, flags, hashes = np.empty(most, np.uint32), np.empty(most, np.uint8), np.empty(most if with_hashes else 0, np.uint64)
     bounds = np.zeros(len(offsets), np.int64)
-    n = split(data, offsets, char_classes(), starts, ends, lengths, flags, hashes, bounds)
-    return Words(bounds[:-1], bounds[1:], starts[:n], ends[:n], lengths[:n], flags[:n], hashes[:n])
+    words = Words(bounds[:-1], bounds[1:], starts, ends, lengths, flags, hashes)
+    n = split(data, offsets, char_classes(), words)
+    return words.up_to(n)
 
 
 @kernel
@@ -110,7 +116,7 @@ def _after_marks(data, at, stop, n_chars, classes):  # type: ignore[no-untyped-d
 
 @kernel
 def _joins(data, at, stop, code, size, last, classes):  # type: ignore[no-untyped-def]
-    """Whether the character at `at`, behind one of class `last`, joins it to the next one."""
+    """Whether the character at `at`, after one of class `last`, joins it to the next one."""
     if at + size >= stop:
         return False
     if code in _APOSTROPHES:
@@ -129,7 +135,7 @@ def _joins(data, at, stop, code, size, last, classes):  # type: ignore[no-untype
 
 @kernel
 def _url_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
-    """End of the URL whose `://` stands at `at`."""
+    """End of the URL whose `://` begins at `at`."""
     end = at + 3
     while end < stop:
         code, size = decode(data, end)
@@ -145,7 +151,7 @@ def _url_end(data, at, stop, classes):  # type: ignore[no-untyped-def]
 def _ascii_end(data, start, stop, wanted):  # type: ignore[no-untyped-def]
     """(end, class bits seen) of the run of ASCII characters of the wanted classes that begins at `start`."""
     seen = np.uint8(0)
-    for at in range(np.uint64(start), np.uint64(stop)):  # an unsigned index needs no look at its sign
+    for at in range(np.uint64(start), np.uint64(stop)):  # an unsigned index skips the check of its sign
         bits = ASCII[data[at]]
         if not bits & wanted:
             return np.int64(at), np.int64(seen)
@@ -190,7 +196,9 @@ def _flags(seen):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _split_words(data, offsets, classes, starts, ends, lengths, flags, hashes, word_offsets):  # type: ignore[no-untyped-def]
+def _split_words(data, offsets, classes, words):  # type: ignore[no-untyped-def]
+    """Fill `words`; how many there are. data uint8[m], offsets int64[n + 1], classes uint8[TABLE_SIZE]."""
+    starts, ends, lengths, flags, hashes = words.starts, words.ends, words.lengths, words.flags, words.hashes
     n = 0
     for row in range(len(offsets) - 1):
         at, stop = offsets[row], offsets[row + 1]
@@ -220,12 +228,14 @@ def _split_words(data, offsets, classes, starts, ends, lengths, flags, hashes, w
             if len(hashes):
                 hashes[n] = hash_bytes(data, start, at)
             n += 1
-        word_offsets[row + 1] = n
+        words.lasts[row] = n
     return n
 
 
 @numba.njit(cache=True, nogil=True)
-def _split_on_space(data, offsets, classes, starts, ends, lengths, flags, hashes, word_offsets):  # type: ignore[no-untyped-def]
+def _split_on_space(data, offsets, classes, words):  # type: ignore[no-untyped-def]
+    """Fill `words`; how many there are. data uint8[m], offsets int64[n + 1], classes uint8[TABLE_SIZE]."""
+    starts, ends, lengths, flags, hashes = words.starts, words.ends, words.lengths, words.flags, words.hashes
     n = 0
     for row in range(len(offsets) - 1):
         at, stop = offsets[row], offsets[row + 1]
@@ -263,5 +273,5 @@ def _split_on_space(data, offsets, classes, starts, ends, lengths, flags, hashes
             if len(hashes):
                 hashes[n] = hash_bytes(data, start, at)
             n += 1
-        word_offsets[row + 1] = n
+        words.lasts[row] = n
     return n

@@ -419,26 +419,6 @@ class Integrity:
     """Most characters in text that was decoded wrongly."""
 
 
-RULE_SETS: Final[dict[str, type]] = {
-    "length": Length,
-    "language": Language,
-    "url": Url,
-    "gopher_repetition": GopherRepetition,
-    "gopher_quality": GopherQuality,
-    "c4": C4,
-    "fineweb": FineWeb,
-    "refinedweb": RefinedWeb,
-    "roots": Roots,
-    "code": Code,
-    "metadata": Metadata,
-    "sections": Sections,
-    "quality": Quality,
-    "perplexity": Perplexity,
-    "safety": Safety,
-    "integrity": Integrity,
-}
-
-
 @config
 class Filters:
     """Which rule sets judge a document, in which order, and with which limits."""
@@ -483,6 +463,12 @@ class Filters:
                 for key in limits:
                     if key not in known:
                         raise RecipeError(unknown_key(f"{where}.{name}", key, known))
+
+
+RULE_SETS: Final[dict[str, type]] = {
+    name: kind for name, kind in typing.get_type_hints(Filters).items() if isinstance(kind, type) and dataclasses.is_dataclass(kind)
+}
+"""The config class of every rule set, by name: the sections of `Filters`, in their order."""
 
 
 def check_rules(rules: tuple[str, ...], where: str) -> None:

@@ -11,7 +11,7 @@ from pipelines.encode import counting
 from pipelines.encode.counting import count_columns
 from schemas.recipe import Tokenizer
 from tests.tokenizer.random_text import random_texts
-from tokenizer.counts import BYTES_PER_ROW, count_pretokens, merge_pretoken_counts, most_frequent_pretokens, pretoken_ranges
+from tokenizer.counts import BYTES_PER_ROW, count_pretokens, merge_pretoken_counts, most_frequent_pretokens, pretoken_partitions
 from tokenizer.patterns import SCANNERS
 
 TEXTS = list(random_texts(3_000, seed=8))
@@ -43,11 +43,11 @@ def test_a_count_that_does_not_fit_whole_is_left_out_whole() -> None:
 
 
 def test_every_pretoken_has_one_range_wherever_it_is_counted() -> None:
-    found = dict(zip(WHOLE.column("pretoken").to_pylist(), pretoken_ranges(WHOLE, 7).to_pylist(), strict=True))
+    found = dict(zip(WHOLE.column("pretoken").to_pylist(), pretoken_partitions(WHOLE, 7).to_pylist(), strict=True))
     part = count_pretokens(COLUMNS[3], SCANNERS["cl100k"])
     assert all(
         found[pretoken] == number
-        for pretoken, number in zip(part.column("pretoken").to_pylist(), pretoken_ranges(part, 7).to_pylist(), strict=True)
+        for pretoken, number in zip(part.column("pretoken").to_pylist(), pretoken_partitions(part, 7).to_pylist(), strict=True)
     )
     sizes = Counter(found.values())
     assert set(sizes) == set(range(7))

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.encode.shards import final_names, in_shuffled_order, shard_counts, shard_ranges, source_totals, split_shards, write_shard
+from pipelines.encode.shards import final_names, in_shuffled_order, shard_counts, shard_partitions, source_totals, split_shards, write_shard
 from schemas.hops import tokens_schema
 
 
 def test_the_validation_split_has_a_range_of_its_own() -> None:
     order = np.array([0, 2**63, 2**64 - 1, 5], np.uint64)
-    assert shard_ranges(order, np.array([False, False, False, True]), 4).to_pylist() == [0, 2, 3, 4]
+    assert shard_partitions(order, np.array([False, False, False, True]), 4).to_pylist() == [0, 2, 3, 4]
 
 
 def rows(n: int) -> pa.Table:

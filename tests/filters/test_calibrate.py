@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import run_pipeline
 from pipelines.commands.calibrate import calibrate_files
-from pipelines.filters.calibrate import N_BINS, as_toml, calibrate, histogram, propose, rounded
-from pipelines.filters.language import identify
+from pipelines.filters.calibrate import N_BINS, as_toml, propose, propose_limits, rounded, signal_histogram
+from pipelines.filters.identify import identify
 from pipelines.filters.limits import Languages
 from pipelines.report.calibration import calibration_table, number, says, sparkline
 from schemas import recipe as recipes
@@ -51,15 +51,15 @@ def test_a_limit_has_three_digits() -> None:
 
 
 def test_each_document_is_counted_in_every_bin_once() -> None:
-    assert sum(histogram(np.array([1.0, 2, 3, 900, math.nan]))) == 4
-    assert histogram(np.array([5.0, 5.0]))[0] == 2
-    assert histogram(np.array([math.nan])) == (0,) * N_BINS
+    assert sum(signal_histogram(np.array([1.0, 2, 3, 900, math.nan]))) == 4
+    assert signal_histogram(np.array([5.0, 5.0]))[0] == 2
+    assert signal_histogram(np.array([math.nan])) == (0,) * N_BINS
 
 
 def test_shares_are_of_the_limit_by_itself_of_the_limit_alone_and_of_all_together() -> None:
     signals = {"gopher_quality.words": np.array([1.0, 100, 100, 100]), "fineweb.short_line_ratio": np.array([0.9, 0.9, 0.1, math.nan])}
     now = {"gopher_quality.min_words": 50.0, "fineweb.max_short_line_ratio": math.inf}
-    found = calibrate(signals, now, "xx", 0.6)
+    found = propose_limits(signals, now, "xx", 0.6)
     words, short = found.proposals
     assert (words.proposed, words.removed, words.removed_now, words.removed_alone) == (100, 0.25, 0.25, 0.25)
     assert (short.proposed, short.removed, short.removed_now, short.removed_alone) == (0.9, 0, 0, 0)
@@ -68,7 +68,7 @@ def test_shares_are_of_the_limit_by_itself_of_the_limit_alone_and_of_all_togethe
 
 
 def test_where_nothing_was_measured_nothing_is_proposed() -> None:
-    found = calibrate({"fineweb.short_line_ratio": np.array([math.nan])}, {"fineweb.max_short_line_ratio": math.inf}, "xx", 0.99)
+    found = propose_limits({"fineweb.short_line_ratio": np.array([math.nan])}, {"fineweb.max_short_line_ratio": math.inf}, "xx", 0.99)
     assert "max_short_line_ratio" not in as_toml(found)
     assert number(found.proposals[0].proposed) == "off"
 

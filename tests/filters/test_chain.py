@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.filters import c4, decide, fasttext_predict, fineweb, gopher_quality, gopher_repetition, language
+from pipelines.filters import c4, fasttext_predict, fineweb, gopher_quality, gopher_repetition, identify
 from pipelines.filters.chain import FilterChain
 from pipelines.filters.model import cached_path
-from pipelines.filters.signals import SIGNALS
-from pipelines.filters.warm import warm
+from pipelines.filters.precompile import precompile
+from pipelines.filters.registry import REGISTRY
+from pipelines.filters.verdict import STEP, signal_of
 from pipelines.text import words
 from schemas.errors import ModelError
 from schemas.hops import DOCUMENT, LEDGER
@@ -43,7 +44,7 @@ ALL_SETS = ["length", "url", "language", "gopher_repetition", "gopher_quality", 
 FINEWEB_SETS = ["url", "language", "gopher_repetition", "gopher_quality", "c4", "fineweb"]
 
 
-def signal_of(text: str, name: str) -> float:
+def measured(text: str, name: str) -> float:
     (value,) = chain_of([name.partition(".")[0]], **all_off())(documents([text]))[0].column(name).to_pylist()
     return float(value)
 
@@ -54,7 +55,7 @@ def all_off() -> dict[str, Any]:
         f"filters.{rule_set}.{field.name}": "off"
         for rule_set, kind in RULE_SETS.items()
         for field in dataclasses.fields(kind)
-        if field.name[:4] in ("min_", "max_") and (field.name[4:] in SIGNALS[rule_set] or rule_set == "language")
+        if signal_of(field.name) in (*REGISTRY[rule_set].signals, *(("score",) if rule_set == "language" else ()))
     }
 
 
@@ -67,7 +68,7 @@ PAGE_LIMITS = sorted(key for key in all_off() if key.split(".")[1] not in WITH_M
 @pytest.mark.parametrize("text", [ENGLISH, "Say it.\n- the the the the the the... {lorem ipsum text} # {\n\nSay it.\n\nSay it."])
 def test_a_limit_at_the_value_passes_and_one_beyond_it_drops(key: str, text: str) -> None:
     _, rule_set, name = key.split(".")
-    value = signal_of(text, f"{rule_set}.{name[4:]}")
+    value = measured(text, f"{rule_set}.{name[4:]}")
     beyond = value + 0.001 if name.startswith("min_") else value - 0.001
     assert outcome(chain_of([rule_set], **{**all_off(), key: value}), documents([text])) == [None]
     drops = chain_of([rule_set], **{**all_off(), key: beyond})
@@ -173,7 +174,7 @@ def test_schemas_are_exact_even_for_no_rows(rules: list[str]) -> None:
         assert ledger.schema == LEDGER
     names = [field.name for field in whole.fields()]
     assert names[:3] == ["lang", "lang_score", "lang_words"]
-    assert names[3:] == [f"{name}.{signal}" for name in RULE_SETS if name in rules for signal in SIGNALS[name]]
+    assert names[3:] == [f"{name}.{signal}" for name in RULE_SETS if name in rules for signal in REGISTRY[name].signals]
 
 
 LOOSE = {
@@ -198,10 +199,10 @@ def test_a_batch_cut_anywhere_gives_the_same_rows(texts: list[str], cut: int) ->
 def test_every_kernel_is_compiled_once() -> None:
     """Warming, real batches, slices, cleaned texts and empty batches all come with the same types."""
     recipe = recipe_of(ALL_SETS, **LOOSE, **{"sources.code.path": "y", "sources.code.rules": ["length", "c4", "gopher_quality", "fineweb"]})
-    warm(recipe)
+    precompile(recipe)
     compiled = (
-        *(words._split_words, words._split_on_space, language._sample, fasttext_predict._predict, c4._clean, fineweb._measure),
-        *(gopher_quality._count_words, gopher_quality._count_lines, gopher_repetition._measure),
+        *(words._split_words, words._split_on_space, identify._sample, fasttext_predict._predict, c4._cut_lines, fineweb._measure_lines),
+        *(gopher_quality._count_words, gopher_quality._count_lines, gopher_repetition._measure_repetition),
     )
     whole = FilterChain.of(recipe)
     texts = [ENGLISH, CHINESE, "", "x", ENGLISH * 3]
@@ -211,9 +212,9 @@ def test_every_kernel_is_compiled_once() -> None:
 
 
 def test_warming_raises_what_a_run_would_miss(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="there is no such file"):
-        warm(recipe_of(["language"], **{"filters.language.model": str(tmp_path / "nowhere.bin")}))
-    warm(recipe_of(["length"], **{"filters.language.model": str(tmp_path / "nowhere.bin")}))
+    with pytest.raises(ModelError, match=r"filters\.language\.model = .*nowhere\.bin"):
+        precompile(recipe_of(["language"], **{"filters.language.model": str(tmp_path / "nowhere.bin")}))
+    precompile(recipe_of(["length"], **{"filters.language.model": str(tmp_path / "nowhere.bin")}))
 
 
 def test_the_paper_variant_counts_what_stands_between_white_space() -> None:
@@ -233,5 +234,5 @@ def test_documents_of_an_unknown_source_are_a_bug() -> None:
         chain_of(["length"])(documents(["text"], ["elsewhere"]))
 
 
-def test_stage_name_is_the_one_that_guards_look_for() -> None:
-    assert decide.STAGE == "filters"
+def test_the_step_is_the_one_that_guards_look_for() -> None:
+    assert STEP == "filters"

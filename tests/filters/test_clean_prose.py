@@ -27,7 +27,7 @@ def texts(path: Path) -> list[str]:
 
 def test_no_clean_document_fails_a_limit_on_hidden_or_damaged_characters() -> None:
     limits = np.array([[getattr(Integrity(), f"max_{name}")] for name in integrity.SIGNALS])
-    failing = {path.name: int((integrity.measure(column(texts(path))) > limits).any(axis=0).sum()) for path in FILES}
+    failing = {path.name: int((integrity.integrity_signals(column(texts(path))) > limits).any(axis=0).sum()) for path in FILES}
     assert {name: n for name, n in failing.items() if n} == {}
 
 
@@ -38,7 +38,7 @@ def test_listed_words_drop_less_than_two_clean_documents_in_a_hundred_of_any_lan
         lang = path.name.partition(".")[0]
         if lang in lists:
             text = column(texts(path))
-            ratio = safety.measure(text, pa.array([lang] * len(text), pa.large_string()), config)[1]
+            ratio = safety.safety_signals(text, pa.array([lang] * len(text), pa.large_string()), config)[1]
             assert (ratio > (config.max_flagged_word_ratio or 0)).mean() < 0.02, lang
             n_judged += len(text)
     assert n_judged > 1000

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.filters.chain import FilterChain
-from pipelines.filters.decide import Decider, decides, tally
+from pipelines.filters.decide import Decider, tally
 from pipelines.filters.limits import Languages
 from pipelines.filters.model import cached_path
+from pipelines.filters.registry import REGISTRY
 from pipelines.scrub.scrub import scrub_batch
 from schemas.hops import LEDGER
 from tests.filters.helpers import documents, recipe_of
@@ -73,7 +74,7 @@ def test_limits_and_predicates_decide_but_what_cuts_or_computes_does_not(tmp_pat
         ("metadata", "licences"),
         ("perplexity", "max_bucket"),
     ):
-        assert decides(rule_set, key), (rule_set, key)
+        assert REGISTRY[rule_set].only_decides(key), (rule_set, key)
     for rule_set, key in (
         ("c4", "min_line_words"),
         ("c4", "require_terminal_punctuation"),
@@ -82,7 +83,7 @@ def test_limits_and_predicates_decide_but_what_cuts_or_computes_does_not(tmp_pat
         ("perplexity", "cutoffs"),
         ("gopher_repetition", "variant"),
     ):
-        assert not decides(rule_set, key), (rule_set, key)
+        assert not REGISTRY[rule_set].only_decides(key), (rule_set, key)
 
 
 def test_the_tally_tells_what_a_rule_removes_by_itself() -> None:
@@ -115,5 +116,5 @@ def test_published_limits_and_profiles_differ_in_what_decides_alone() -> None:
     published, profiles = (Languages.of(recipe_of([], **{"filters.limits": name}).filters).limits for name in ("published", "profiles"))
     for rule_set, limits in published.items():
         for number, name in enumerate(limits.names):
-            if not decides(rule_set, name):
+            if not REGISTRY[rule_set].only_decides(name):
                 assert np.array_equal(limits.values[number], profiles[rule_set].values[number]), f"{rule_set}.{name}"

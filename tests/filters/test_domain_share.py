@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.filters.domain_share import count_domains, keep_fractions, keeps, merge_counts, registered_domains
+from pipelines.filters.domain_share import count_domains, keep_fractions, keeps, merge_domain_counts, registered_domains
 from schemas.errors import RecipeError
 from schemas.recipe import Domains
 from tests.text.strategies import column, padded
@@ -76,7 +76,7 @@ def test_the_share_is_that_of_what_stays_and_not_of_what_was() -> None:
 def test_counts_of_batches_add_up(domains: list[str | None], cut: int) -> None:
     names, weight = pa.array(domains, pa.large_string()), np.arange(len(domains))
     parts = [count_domains(names[:cut], weight[:cut]), count_domains(names[cut:], weight[cut:])]
-    assert merge_counts(parts).equals(count_domains(names, weight))
+    assert merge_domain_counts(parts).equals(count_domains(names, weight))
 
 
 def test_the_draw_keeps_about_the_fraction_whatever_the_order() -> None:

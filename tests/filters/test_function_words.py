@@ -11,7 +11,7 @@ import pytest
 import zstandard
 
 from pipelines.filters import model
-from pipelines.filters.function_words import LEAST_WORDS, confirms, count, words_of
+from pipelines.filters.function_words import LEAST_WORDS, confirms, count_function_words, words_of
 from pipelines.text.labels import code_of
 from tests.filters.helpers import chain_of, documents, outcome
 from tests.text.strategies import column
@@ -36,7 +36,9 @@ def columns(texts: list[str], langs: list[str | None], scores: list[float]) -> t
 
 
 def test_different_function_words_of_the_language_are_counted_where_the_score_is_low() -> None:
-    found = count(*columns(["ya na YA WA", "ya na", "ya na", "ya", "ya"], ["sw", "swh_Latn", "sw", "ja", None], [0.3, 0.69, 0.7, 0.3, 0.0]))
+    found = count_function_words(
+        *columns(["ya na YA WA", "ya na", "ya na", "ya", "ya"], ["sw", "swh_Latn", "sw", "ja", None], [0.3, 0.69, 0.7, 0.3, 0.0])
+    )
     assert found.to_pylist() == [3, 2, None, None, None]
     assert confirms(pa.array([LEAST_WORDS, LEAST_WORDS - 1, None], pa.float64())).tolist() == [True, False, False]
 
@@ -62,8 +64,8 @@ def test_words_confirm_a_language_at_the_default_limit_alone(settings: dict[str,
     batch = documents([SWAHILI]).append_column("lang", pa.array(["sw"], pa.large_string())).append_column("lang_score", pa.array([0.4]))
     batch = batch.append_column("lang_words", n_words).append_column("language.mixed_line_ratio", pa.array([float("nan")]))
     assert chain.decider.dropped(batch).column("reason").to_pylist() == ([reason] if reason else [])
-    number = chain.languages.profile(batch.column("lang"), batch.column("lang_score").to_numpy(), n_words)
-    assert number.tolist() == [chain.languages.numbers["und" if "filters.limits" in settings else "sw"]]
+    number = chain.context.languages.profile(batch.column("lang"), batch.column("lang_score").to_numpy(), n_words)
+    assert number.tolist() == [chain.context.languages.numbers["und" if "filters.limits" in settings else "sw"]]
 
 
 def test_a_pool_that_was_written_without_the_column_is_judged_by_scores() -> None:
@@ -95,7 +97,7 @@ def test_prose_that_is_told_right_passes_the_limit_on_the_score(lang: str, rule_
 @needs_model
 @needs_kit
 def test_texts_in_languages_that_the_model_does_not_know_are_not_confirmed() -> None:
-    known = {code_of(name.removeprefix("__label__")) for name in model.load(None).get_labels()}
+    known = {code_of(name.removeprefix("__label__")) for name in model.load_language_model(None).get_labels()}
     universal = [row for row in rows("langid/udhr.jsonl.zst") if code_of(row["bcp47"]) not in known]
     prose = [row for lang in ("din", "ee", "kab", "rom", "wal", "wo", "zu") for row in rows(f"prose/{lang}.jsonl.zst")]
     counts = [

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipelines.filters import gopher_dolma, gopher_nemo, gopher_quality, gopher_repetition
+from pipelines.filters import gopher_dolma, gopher_nemo
 from pipelines.filters.profiles import NEUTRAL, PROFILES, LanguageProfile
-from pipelines.filters.tables import build
+from pipelines.filters.signals import QUALITY_SIGNALS, REPETITION_SIGNALS
+from pipelines.filters.tables import profile_tables
 from pipelines.text.words import split_on_space
 from tests.filters.helpers import chain_of, documents, outcome
 from tests.filters.reference import ratio
@@ -23,7 +24,7 @@ from tests.text.reference import has, space_spans, space_words
 from tests.text.strategies import TEXTS, column, padded
 
 PROFILE_LIST = [NEUTRAL, PROFILES["en"], PROFILES["zh"]]
-TABLES = build(PROFILE_LIST)
+TABLES = profile_tables(PROFILE_LIST)
 REPEATING = st.lists(
     st.lists(st.sampled_from(["a", "b", "ab", "ba", "#", "…", "...", "\n", "\n\n", "的", "是", "，", "•a", "-b", "*c"]), max_size=60).map(
         " ".join
@@ -55,7 +56,7 @@ def pieces(text: str) -> tuple[list[str], list[str]]:
 
 
 def dolma_repetition(text: str) -> dict[str, float]:
-    signals = dict.fromkeys(gopher_repetition.SIGNALS, 0.0)
+    signals = dict.fromkeys(REPETITION_SIGNALS, 0.0)
     if not text:
         return signals
     found, lines = space_words(text), text.split("\n")
@@ -75,7 +76,7 @@ def dolma_repetition(text: str) -> dict[str, float]:
 
 
 def dolma_quality(text: str, profile: LanguageProfile) -> dict[str, float]:
-    signals = dict.fromkeys(gopher_quality.SIGNALS, 0.0)
+    signals = dict.fromkeys(QUALITY_SIGNALS, 0.0)
     if not text:
         return signals
     (found, gaps), lines = pieces(text), text.split("\n")
@@ -105,7 +106,7 @@ def copies(elements: list[str]) -> tuple[float, float]:
 
 
 def nemo_repetition(text: str) -> dict[str, float]:
-    signals = dict.fromkeys(gopher_repetition.SIGNALS, 0.0)
+    signals = dict.fromkeys(REPETITION_SIGNALS, 0.0)
     lines, paragraphs = [line for line in text.split("\n") if line.strip()], text.split("\n\n")
     signals["dup_line_ratio"], signals["dup_line_char_ratio"] = copies(lines)
     signals["dup_paragraph_ratio"], signals["dup_paragraph_char_ratio"] = copies(paragraphs)
@@ -156,12 +157,12 @@ def nemo_quality(text: str, profile: LanguageProfile) -> dict[str, float]:
 
 
 def repetition_of(variant: str) -> Callable[[pa.Array], Signals]:
-    measure = {"dolma": gopher_dolma.repetition, "nemo": gopher_nemo.repetition}[variant]
+    measure = {"dolma": gopher_dolma.dolma_repetition, "nemo": gopher_nemo.nemo_repetition}[variant]
     return lambda text: measure(text, split_on_space(text))
 
 
 def quality_of(variant: str) -> Callable[[pa.Array], Signals]:
-    measure = {"dolma": gopher_dolma.quality, "nemo": gopher_nemo.quality}[variant]
+    measure = {"dolma": gopher_dolma.dolma_quality, "nemo": gopher_nemo.nemo_quality}[variant]
 
     def of(text: pa.Array) -> Signals:
         profile = np.array([len(one) % 3 for one in text.to_pylist()], np.int32)  # by length, so that batches cut anywhere agree
@@ -179,7 +180,7 @@ QUALITY = {"dolma": dolma_quality, "nemo": nemo_quality}
 @example(texts=["的， ，"])  # a mark that is no word where it stands first
 def test_repetition_is_the_reference(variant: str, texts: list[str]) -> None:
     measured = repetition_of(variant)(column(texts))
-    found = [dict(zip(gopher_repetition.SIGNALS, row, strict=True)) for row in measured.T.tolist()]
+    found = [dict(zip(REPETITION_SIGNALS, row, strict=True)) for row in measured.T.tolist()]
     assert found == [pytest.approx(REPETITION[variant](text)) for text in texts]
 
 
@@ -187,7 +188,7 @@ def test_repetition_is_the_reference(variant: str, texts: list[str]) -> None:
 @given(texts=ALL)
 def test_quality_is_the_reference(variant: str, texts: list[str]) -> None:
     measured = quality_of(variant)(column(texts))
-    found = [dict(zip(gopher_quality.SIGNALS, row, strict=True)) for row in measured.T.tolist()]
+    found = [dict(zip(QUALITY_SIGNALS, row, strict=True)) for row in measured.T.tolist()]
     assert found == [pytest.approx(QUALITY[variant](text, PROFILE_LIST[len(text) % 3])) for text in texts]
 
 

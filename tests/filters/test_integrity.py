@@ -46,7 +46,7 @@ MIXED = st.lists(st.sampled_from(HIDDEN), max_size=30).map("".join) | TEXT
 
 def counts(text: str) -> dict[str, float]:
     """The signals that are not 0, as numbers of characters."""
-    measured = integrity.measure(column([text]))[:, 0] * max(len(text), 1)
+    measured = integrity.integrity_signals(column([text]))[:, 0] * max(len(text), 1)
     return {name.removesuffix("_ratio"): round(value, 6) for name, value in zip(integrity.SIGNALS, measured, strict=True) if value}
 
 
@@ -120,9 +120,11 @@ def test_signals_without_context_are_counts_of_characters(text: str) -> None:
 
 @given(st.lists(MIXED, max_size=6), st.integers(0, 6))
 def test_a_batch_cut_anywhere_or_sliced_is_measured_alike(texts: list[str], cut: int) -> None:
-    whole = integrity.measure(column(texts))
-    assert np.array_equal(whole, np.hstack([integrity.measure(column(texts)[:cut]), integrity.measure(column(texts)[cut:])]))
-    assert np.array_equal(whole, integrity.measure(padded(texts)))
+    whole = integrity.integrity_signals(column(texts))
+    assert np.array_equal(
+        whole, np.hstack([integrity.integrity_signals(column(texts)[:cut]), integrity.integrity_signals(column(texts)[cut:])])
+    )
+    assert np.array_equal(whole, integrity.integrity_signals(padded(texts)))
     assert ((whole >= 0) & (whole <= 1)).all()
 
 
@@ -150,6 +152,6 @@ def test_repair_is_batch_blind_and_leaves_clean_text(texts: list[str], cut: int)
 
 def test_hostile_texts_are_measured_in_one_pass() -> None:
     texts = ["\u200d" * 300_000, "😀" * 300_000, "\x01" * 300_000, "Ã©" * 150_000, "\U000e0100" * 300_000]
-    shares = integrity.measure(column(texts))
+    shares = integrity.integrity_signals(column(texts))
     assert shares.max(axis=0).round(2).tolist() == [1, 0, 1, 0.25, 1]
     assert repair(column(texts[3:4])).to_pylist() == ["é" * 150_000]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.filters.decide import decides
+from pipelines.filters.language import RULE_SET
 from pipelines.filters.language_lines import LEAST_BYTES, mixed_lines
 from pipelines.filters.model import cached_path
 from schemas.errors import RecipeError
@@ -82,8 +82,8 @@ def test_a_document_that_is_mixed_for_the_most_part_can_be_dropped() -> None:
     settings = {"filters.language.lines": "measure", "filters.language.max_mixed_line_ratio": 0.3, "filters.language.min_score": "off"}
     batch = documents([f"{ENGLISH}\n{ENGLISH}", f"{ENGLISH}\n{ENGLISH}\n{GERMAN}\n{CHINESE}\n{CHINESE}"])
     assert outcome(chain_of(["language"], **settings), batch) == [None, "language.max_mixed_line_ratio"]
-    assert decides("language", "max_mixed_line_ratio")
-    assert not decides("language", "lines")
+    assert RULE_SET.only_decides("max_mixed_line_ratio")
+    assert not RULE_SET.only_decides("lines")
 
 
 def test_a_limit_on_what_is_not_measured_is_refused() -> None:

@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.filters.limits import Languages, Limits, decide, looser
+from pipelines.filters.limits import Languages, Limits, looser
 from pipelines.filters.profiles import PROFILES
+from pipelines.filters.verdict import judge_limits
 from schemas.errors import RecipeError
 from schemas.recipe import RULE_SETS
 from tests.filters.helpers import recipe_of
@@ -90,7 +91,7 @@ def test_what_is_no_number_is_refused(value: object, shown: str) -> None:
 def test_limits_are_inclusive_and_the_first_that_fails_is_named() -> None:
     limits = Limits(("min_a", "max_a", "max_b", "min_line"), np.array([[1.0, -math.inf], [3.0, 3.0], [0.0, 0.0], [9.0, 9.0]]))
     signals = {"a": np.array([1, 3, 0.5, 4, 0.5, 4, math.nan, math.nan]), "b": np.array([0, 0, 1, 0, 0, 1, 0, 0], float)}
-    verdict = decide("set", limits, signals, np.array([0, 0, 0, 0, 1, 1, 0, 1], np.int32))
+    verdict = judge_limits("set", limits, signals, np.array([0, 0, 0, 0, 1, 1, 0, 1], np.int32))
     assert verdict.reasons == ("set.min_a", "set.max_a", "set.max_b")
     assert verdict.failed.tolist() == [-1, -1, 0, 1, -1, 1, 0, 1]
     assert verdict.fails[2].tolist() == [False, False, True, False, False, True, False, False]

@@ -18,12 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.commands.train import perplexities, train_ngrams
-from pipelines.filters import ngram_score
-from pipelines.filters.ngram_counts import MARKS, count_ngrams, count_words, merge
-from pipelines.filters.ngram_score import buckets, load, perplexity
-from pipelines.filters.ngram_train import FALLBACK, Estimated, discounts_of, train
+from pipelines.filters import ngram_model
+from pipelines.filters.ngram_counts import MARKS, count_windows, count_words, merge_ngram_counts
+from pipelines.filters.ngram_model import load_ngram_model, perplexity
+from pipelines.filters.ngram_train import FALLBACK, NgramEstimate, discounts_of, train_ngram_model
 from pipelines.filters.normal import normalise
-from pipelines.text.vocabulary import Vocabulary
+from pipelines.filters.perplexity import buckets
+from pipelines.text.vocabulary import WordNumbers
 from schemas.errors import InputError, ModelError, RecipeError
 from schemas.recipe import NgramTraining
 from tests.filters.helpers import chain_of, documents, outcome
@@ -42,10 +43,10 @@ def corpus(n_lines: int, seed: int = 0) -> list[str]:
     return ["\n".join(lines[start : start + 5]) for start in range(0, n_lines, 5)]
 
 
-def fit(texts: Sequence[str], path: Path, order: int, memory_mb: int = 64, cut: int = 7) -> Estimated:
+def fit(texts: Sequence[str], path: Path, order: int, memory_mb: int = 64, cut: int = 7) -> NgramEstimate:
     """Train on the texts as they are, in batches of `cut`."""
     batches = [column(list(texts[start : start + cut])) for start in range(0, len(texts), cut)]
-    return train(lambda: batches, NgramTraining(order=order, memory_mb=memory_mb), path)
+    return train_ngram_model(lambda: batches, NgramTraining(order=order, memory_mb=memory_mb), path)
 
 
 def read_arpa(path: Path) -> dict[Ngram, tuple[float, float]]:
@@ -154,14 +155,14 @@ def test_discounts_need_counts_of_counts() -> None:
 def test_probabilities_behind_any_words_sum_to_one(tmp_path: Path, context: str) -> None:
     texts = corpus(200)
     fit(texts, tmp_path / "m.arpa", 3)
-    model = load(str(tmp_path / "m.arpa"))
+    model = load_ngram_model(str(tmp_path / "m.arpa"))
     words = {word for text in texts for word in text.split()} | {"</s>", "<unk>"}
-    before = ngram_score._hashes(column(["<s>", *context.split()]))
+    before = ngram_model._hashes(column(["<s>", *context.split()]))
     known = [one if one in set(model.keys.tolist()) else model.marks[0] for one in before.tolist()][-2:]
     total = 0.0
     for word in words:
-        chain = np.array([*known, ngram_score._hashes(column([word]))[0]], np.uint64)
-        total += 10 ** ngram_score._log_p(chain, len(chain), model.keys, model.log_p, model.backoff)
+        chain = np.array([*known, ngram_model._hashes(column([word]))[0]], np.uint64)
+        total += 10 ** ngram_model._log_p(chain, len(chain), model)
     assert total == pytest.approx(1, abs=1e-5)
 
 
@@ -180,10 +181,10 @@ def test_the_file_is_the_same_for_any_batches_and_memory(tmp_path: Path, monkeyp
 def test_counts_of_parts_add_up_to_those_of_the_whole(texts: list[str], cut: int, order: int) -> None:
     lines = normalise(column(texts))
     words = count_words(lines)
-    assert words.equals(merge([count_words(lines[:cut]), count_words(lines[cut:])]))
-    vocabulary = Vocabulary.of(pa.array([*MARKS, *words["word"].to_list()][:9], pa.large_string()))
-    whole = count_ngrams(lines, vocabulary, order)
-    assert whole.equals(merge([count_ngrams(lines[:cut], vocabulary, order), count_ngrams(lines[cut:], vocabulary, order)]))
+    assert words.equals(merge_ngram_counts([count_words(lines[:cut]), count_words(lines[cut:])]))
+    vocabulary = WordNumbers.of(pa.array([*MARKS, *words["word"].to_list()][:9], pa.large_string()))
+    whole = count_windows(lines, vocabulary, order)
+    assert whole.equals(merge_ngram_counts([count_windows(lines[:cut], vocabulary, order), count_windows(lines[cut:], vocabulary, order)]))
     assert whole["n"].sum() == words["n"].sum()
 
 
@@ -200,12 +201,12 @@ def test_perplexities_are_those_of_the_formulas(tmp_path: Path) -> None:
     asked = ["w0 w1 w2", "w0", "w5 unheard w0 of\nw1", *corpus(20, seed=1)]
     reference = Reference(texts, 3)
     expected = [10 ** (-log_p / n) for log_p, n in (reference.log_p(text, 3) for text in asked)]
-    assert perplexity(column(asked), load(str(tmp_path / "m.arpa"))).tolist() == pytest.approx(expected, rel=1e-5)
+    assert perplexity(column(asked), load_ngram_model(str(tmp_path / "m.arpa"))).tolist() == pytest.approx(expected, rel=1e-5)
 
 
 @given(st.lists(st.sampled_from(["w0 w1", "", "w2", "never\nw0 w0", "河 w0 é"]), max_size=6), st.integers(0, 6))
 def test_a_batch_cut_anywhere_or_sliced_gives_the_same_perplexities(model: str, texts: list[str], cut: int) -> None:
-    loaded = load(model)
+    loaded = load_ngram_model(model)
     whole = perplexity(column(texts), loaded)
     parts = np.concatenate([perplexity(column(texts)[:cut], loaded), perplexity(column(texts)[cut:], loaded)])
     np.testing.assert_array_equal(whole, parts)
@@ -228,9 +229,9 @@ def test_kenlm_loads_the_file_and_gives_the_same_perplexities(tmp_path: Path, la
     kenlm = pytest.importorskip("kenlm", reason="kenlm is not installed: pip install kenlm")
     lines = normalise(column(prose(language, 900_000)), zero_digits=True)
     learnt, asked = lines[::2], lines[1::2]
-    train(lambda: [learnt[:9], learnt[9:]], NgramTraining(), tmp_path / "m.arpa")
+    train_ngram_model(lambda: [learnt[:9], learnt[9:]], NgramTraining(), tmp_path / "m.arpa")
     peer = kenlm.Model(str(tmp_path / "m.arpa"))
-    found = perplexity(pa.concat_arrays([learnt, asked]), load(str(tmp_path / "m.arpa")))
+    found = perplexity(pa.concat_arrays([learnt, asked]), load_ngram_model(str(tmp_path / "m.arpa")))
     for text, value in zip([*learnt.to_pylist(), *asked.to_pylist()], found.tolist(), strict=True):
         n = len(text.split())
         total = sum(peer.score(line, bos=True, eos=True) for line in text.split("\n"))
@@ -291,7 +292,7 @@ def test_buckets_begin_at_their_cutoffs() -> None:
 
 
 def test_a_corpus_without_a_word_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no word stands in the files given"):
+    with pytest.raises(InputError, match="contain no words"):
         fit(["", ""], tmp_path / "m.arpa", 2)
     with pytest.raises(InputError, match=r"nowhere\.jsonl"):
         train_ngrams(["nowhere.jsonl"], NgramTraining(), tmp_path / "m.arpa")
@@ -301,18 +302,18 @@ def test_a_corpus_without_a_word_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: "", "there is no n-gram model at"),
-        (lambda text: "no model\n", "is no ARPA file"),
-        (lambda text: text.replace("ngram 2=", "ngram 2=1"), "its 2-grams are not the 1"),
-        (lambda text: text[: len(text) // 2], "damaged: its"),
-        (lambda text: text.replace("\t", " "), "damaged: its 1-grams"),
+        (lambda text: "", "bad.arpa does not exist or is empty"),
+        (lambda text: "no model\n", "is not an ARPA file"),
+        (lambda text: text.replace("ngram 2=", "ngram 2=1"), "announces 1[0-9]* 2-grams"),
+        (lambda text: text[: len(text) // 2], "is damaged: "),
+        (lambda text: text.replace("\t", " "), "is damaged: .* 1-grams"),
     ],
 )
 def test_a_damaged_model_is_named(tmp_path: Path, model: str, change: object, message: str) -> None:
     path = tmp_path / "bad.arpa"
     path.write_text(change(Path(model).read_text("utf-8")), "utf-8")  # type: ignore[operator]
     with pytest.raises(ModelError, match=message):
-        load(str(path))
+        load_ngram_model(str(path))
     assert "w0" not in message
 
 
@@ -322,14 +323,16 @@ def test_a_model_without_unk_or_backoffs_is_read(tmp_path: Path) -> None:
         "\n\\data\\\nngram 1=3\nngram 2=1\n\n\\1-grams:\n-0.5\t</s>\n-99\t<s>\t-0.2\n-1\ta\n\n\\2-grams:\n-0.25\t<s> a\n\n\\end\\\n"
     )
     # p(a | <s>), p(</s> | a); then <unk> and back-off of <s>, and </s>.
-    assert perplexity(column(["a", "b"]), load(str(path))).tolist() == pytest.approx([10 ** (0.75 / 2), 10 ** (100.7 / 2)], rel=1e-5)
+    assert perplexity(column(["a", "b"]), load_ngram_model(str(path))).tolist() == pytest.approx(
+        [10 ** (0.75 / 2), 10 ** (100.7 / 2)], rel=1e-5
+    )
 
 
 @needs_language
 def test_a_rule_without_its_model_is_refused_even_where_no_document_comes_so_far() -> None:
     with pytest.raises(ModelError, match=r"set filters\.perplexity\.models\.en"):
         chain_of(["length", "perplexity"])(documents([""]))
-    with pytest.raises(ModelError, match=r"there is no n-gram model at nowhere\.arpa"):
+    with pytest.raises(ModelError, match=r"filters\.perplexity\.models: nowhere\.arpa"):
         chain_of(["length", "perplexity"], **{"filters.perplexity.models.en": "nowhere.arpa"})(documents([""]))
 
 

@@ -7,8 +7,8 @@ import unicodedata
 import pytest
 
 from pipelines.filters import model
-from pipelines.filters.language import identify, sample
-from pipelines.filters.plain_letters import plain, plain_letters
+from pipelines.filters.identify import identify, sample_text
+from pipelines.filters.plain_letters import plain_letters, to_plain_letters
 from schemas.recipe import Language
 from tests.text.strategies import column
 
@@ -52,7 +52,7 @@ def without_accents(text: str) -> str:
 def test_a_text_with_a_capital_in_every_word_is_read_in_lower_case_and_german_as_it_is() -> None:
     german = "Der Fluss entspringt in einem flachen Tal im Norden des alten Steinbruchs und fließt an vier Dörfern vorbei zum Meer"
     titles = [TEXTS["fr"].title(), TEXTS["ru"].title(), TEXTS["pl"].title()]
-    read = plain(column([*titles, german])).to_pylist()
+    read = to_plain_letters(column([*titles, german])).to_pylist()
     assert read == [*(title.lower() for title in titles), german]
 
 
@@ -100,7 +100,7 @@ def test_a_text_in_disguise_is_told_as_what_it_is(name: str) -> None:
 @pytest.mark.parametrize("lang", sorted(TEXTS))
 def test_ordinary_text_is_read_as_it_stands(lang: str) -> None:
     words = column([unicodedata.normalize("NFC", TEXTS[lang])])
-    assert plain(words).to_pylist() == words.to_pylist()
+    assert to_plain_letters(words).to_pylist() == words.to_pylist()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_ordinary_text_is_read_as_it_stands(lang: str) -> None:
     ],
 )
 def test_letters_are_read_as_models_know_them(text: str, read: str) -> None:
-    assert sample(column([text])).to_pylist() == [read]
+    assert sample_text(column([text])).to_pylist() == [read]
 
 
 def test_letters_of_other_styles_stand_for_letters_alone() -> None:

@@ -11,12 +11,12 @@ import pytest
 import zstandard
 
 from benchmarks.prose import is_prose, paragraphs
-from pipelines.filters.decide import decides
 from pipelines.filters.limits import looser
 from pipelines.filters.profile_limits import CLEAN_PROSE
 from pipelines.filters.profiles import NEUTRAL, PROFILES
-from pipelines.filters.signals import SIGNALS
-from pipelines.filters.tables import build
+from pipelines.filters.registry import REGISTRY
+from pipelines.filters.tables import profile_tables
+from pipelines.filters.verdict import signal_of
 from pipelines.text.words import split_words
 from schemas.recipe import RULE_SETS
 from tests.filters.helpers import chain_of, documents
@@ -46,15 +46,15 @@ def test_a_profile_is_something_that_the_rules_can_use(code: str) -> None:
         rule_set, name = limit.split(".")
         rule_set = rule_set.partition(":")[0]
         assert name in {field.name for field in dataclasses.fields(RULE_SETS[rule_set])}
-        assert name[4:] in SIGNALS[rule_set] or name in ("min_line_words", "max_line_upper_ratio")
+        assert signal_of(name) in REGISTRY[rule_set].signals or name in ("min_line_words", "max_line_upper_ratio")
     assert split_words(column(sorted(profile.stop_words))).counts.tolist() == [1] * len(profile.stop_words)
     assert set(profile.sentence_ends) - set("…") <= set(profile.terminal_punctuation) & set(profile.line_ends)
     assert len(profile.stop_words) >= 8 or code in ("th", "lo", "km", "my", "bo", "dz", "und")
 
 
 def test_stop_words_that_the_rules_see_as_several_words_are_refused() -> None:
-    with pytest.raises(ValueError, match="the stop word 'two words' is no single word"):
-        build([dataclasses.replace(NEUTRAL, stop_words=frozenset({"two words"}))])
+    with pytest.raises(ValueError, match="the stop word 'two words'"):
+        profile_tables([dataclasses.replace(NEUTRAL, stop_words=frozenset({"two words"}))])
 
 
 @pytest.mark.skipif(not PROSE.is_dir(), reason="the labelled prose is not there")
@@ -108,7 +108,7 @@ def test_in_a_script_without_spaces_each_letter_with_its_marks_is_a_word(lang: s
 def test_what_keeps_clean_prose_acts_on_signals_alone_and_is_no_stricter_than_published(code: str) -> None:
     for limit, value in PROFILES[code].keeps.items():
         rule_set, name = limit.replace(":datatrove", "").split(".")
-        assert decides(rule_set, name)
+        assert REGISTRY[rule_set].only_decides(name)
         assert looser(name, getattr(RULE_SETS[rule_set](), name), value) == value
 
 

@@ -18,7 +18,7 @@ LINES = st.lists(st.sampled_from(["A line that stays.", "", "ALL CAPITALS HERE",
 
 
 def clean(text: pa.Array, config: RefinedWeb | None = None) -> Cleaned:
-    return refinedweb.clean(text, config or RefinedWeb(), np.full(len(text), 2.0), np.full(len(text), 0.5))
+    return refinedweb.correct_lines(text, config or RefinedWeb(), np.full(len(text), 2.0), np.full(len(text), 0.5))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.filters import roots
+from pipelines.filters.signals import signal_names
 from pipelines.text.words import split_on_space
 from tests.filters.helpers import chain_of, documents, outcome
 from tests.text.reference import category, space_words
@@ -22,7 +23,7 @@ REPEATING = st.lists(st.lists(st.sampled_from(["a", "b", "ab", "的"]), max_size
 
 
 def measure(text: pa.Array) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    return roots.measure(text, split_on_space(text), np.full(len(text), 3), 2)
+    return roots.text_signals(text, split_on_space(text), np.full(len(text), 3), 2)
 
 
 def expected(text: str) -> dict[str, float]:
@@ -41,7 +42,7 @@ def expected(text: str) -> dict[str, float]:
 
 @given(TEXTS | REPEATING)
 def test_roots_is_the_reference(texts: list[str]) -> None:
-    assert [dict(zip(roots.MEASURED, row, strict=True)) for row in measure(column(texts)).T.tolist()] == [
+    assert [dict(zip(signal_names(roots.TextSignal), row, strict=True)) for row in measure(column(texts)).T.tolist()] == [
         pytest.approx(expected(text)) for text in texts
     ]
 

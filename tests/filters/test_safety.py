@@ -126,11 +126,11 @@ def lists(tmp_path: Path) -> dict[str, str]:
 
 def test_each_document_meets_the_list_of_its_language(lists: dict[str, str]) -> None:
     text, lang = column(["a bad word", "a bad word", "坏话性", "bad", "bad"]), pa.array(["en", "fr", "zh", None, "eng_Latn"], LANG)
-    measured = safety.measure(text, lang, Safety(words=lists))
+    measured = safety.safety_signals(text, lang, Safety(words=lists))
     assert measured[0].tolist() == [1, 0, 1, 0, 1]
     assert measured[1].round(3).tolist() == [0.333, 0, 0.667, 0, 1]
     assert np.isnan(measured[2]).all()
-    with_any = safety.measure(text, lang, Safety(words={"any": lists["en"], "zh": lists["zh"]}))
+    with_any = safety.safety_signals(text, lang, Safety(words={"any": lists["en"], "zh": lists["zh"]}))
     assert with_any[0].tolist() == [1, 1, 1, 1, 1]
 
 
@@ -148,7 +148,7 @@ def test_a_list_that_cannot_be_read_names_the_key_and_the_file(tmp_path: Path) -
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
     for path in ("nowhere.txt", str(tmp_path / "latin.txt"), str(tmp_path)):
         with pytest.raises(RecipeError, match=r"filters\.safety\.words\.en = .*cannot be read as a list of words in UTF-8"):
-            safety.measure(column(["x"]), pa.array(["en"], LANG), Safety(words={"en": path}))
+            safety.safety_signals(column(["x"]), pa.array(["en"], LANG), Safety(words={"en": path}))
 
 
 @pytest.mark.skipif(not cached_path().is_file(), reason="the language model is not there; `make model` fetches it")
@@ -156,7 +156,7 @@ def test_the_score_is_any_models_probability_of_the_named_label() -> None:
     """The language model serves as a model of "toxic" = Chinese."""
     model = str(cached_path())
     text = column(["这条河发源于老采石场以北的一个浅谷。", "The river rises in a shallow valley.", "", " \n "])
-    score = safety.measure(text, pa.nulls(4, LANG), Safety(model=model, label="zh"))[2]
+    score = safety.safety_signals(text, pa.nulls(4, LANG), Safety(model=model, label="zh"))[2]
     assert score[0] > 0.9
     assert score[1] < 0.1
     assert score[2:].tolist() == [0, 0]
@@ -167,16 +167,16 @@ def test_the_score_is_any_models_probability_of_the_named_label() -> None:
 
 
 def test_a_model_that_is_missing_or_lacks_the_label_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"filters\.safety\.model = .*there is no such file"):
-        safety.measure(column(["x"]), pa.nulls(1, LANG), Safety(model=str(tmp_path / "none.bin")))
+    with pytest.raises(ModelError, match=r"filters\.safety\.model = .*none\.bin"):
+        safety.safety_signals(column(["x"]), pa.nulls(1, LANG), Safety(model=str(tmp_path / "none.bin")))
     with pytest.raises(RecipeError, match=r"filters\.safety\.max_score = 0\.5: give filters\.safety\.model"):
         Safety(max_score=0.5)
     if cached_path().is_file():
         with pytest.raises(ModelError, match=r"no label 'toxic'; set filters\.safety\.label to one of"):
-            safety.measure(column(["x"]), pa.nulls(1, LANG), Safety(model=str(cached_path())))
+            safety.safety_signals(column(["x"]), pa.nulls(1, LANG), Safety(model=str(cached_path())))
 
 
 @given(TEXTS)
 def test_nothing_listed_is_nothing_found(texts: list[str]) -> None:
-    measured = safety.measure(column(texts), pa.array(["en"] * len(texts), LANG), Safety())
+    measured = safety.safety_signals(column(texts), pa.array(["en"] * len(texts), LANG), Safety())
     assert not measured[:2].any()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.filters.sections import measure
+from pipelines.filters.sections import section_signals
 from schemas.errors import RecipeError
 from schemas.recipe import Sections
 from tests.filters.helpers import chain_of, documents, outcome
@@ -49,7 +49,7 @@ def section_of(text: str) -> str | None:
 @given(TEXTS, st.integers(0, 5))
 def test_the_section_between_headings_is_measured_whatever_the_batch(texts: list[str], cut: int) -> None:
     def of(text: pa.Array) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-        return measure(text, metas([None] * len(text)), BY_HEADING)
+        return section_signals(text, metas([None] * len(text)), BY_HEADING)
 
     whole = of(column(texts))
     sections = [section_of(text) for text in texts]
@@ -61,13 +61,13 @@ def test_the_section_between_headings_is_measured_whatever_the_batch(texts: list
 def test_a_value_of_the_metadata_goes_before_a_heading() -> None:
     config = Sections(key="facts", heading="Facts:")
     text = column(["Facts: three words here", "Facts: three words here", "none"])
-    measured = measure(text, metas([{"facts": "one"}, None, {}]), config)
+    measured = section_signals(text, metas([{"facts": "one"}, None, {}]), config)
     assert measured.tolist() == [[1, 3, 0], [1, 1, 0]]
 
 
 def test_every_character_of_chinese_japanese_and_thai_is_a_token() -> None:
     texts = ["事实：他走了。", "事实：それを見た。", "事实：เขาไป", "Facts: he went."]
-    assert measure(column(texts), metas([None] * 4), BY_HEADING)[0].tolist() == [4, 6, 5, 3]
+    assert section_signals(column(texts), metas([None] * 4), BY_HEADING)[0].tolist() == [4, 6, 5, 3]
 
 
 def test_a_short_section_drops_the_document() -> None:
@@ -81,6 +81,6 @@ def test_a_short_section_drops_the_document() -> None:
 
 def test_what_is_no_regular_expression_is_refused() -> None:
     with pytest.raises(RecipeError, match=r"filters\.sections\.heading = '\(': not a regular expression"):
-        measure(column(["x"]), metas([None]), Sections(heading="("))
+        section_signals(column(["x"]), metas([None]), Sections(heading="("))
     with pytest.raises(RecipeError, match=r"filters\.sections\.next_heading = '\['"):
-        measure(column(["x"]), metas([None]), Sections(heading="a", next_heading="["))
+        section_signals(column(["x"]), metas([None]), Sections(heading="a", next_heading="["))

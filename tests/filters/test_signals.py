@@ -14,15 +14,17 @@ from hypothesis import strategies as st
 
 from benchmarks.hostile import KINDS
 from pipelines.filters import c4, fineweb, gopher_quality, gopher_repetition
+from pipelines.filters.c4 import LineRules
 from pipelines.filters.profiles import NEUTRAL, PROFILES
-from pipelines.filters.tables import build
+from pipelines.filters.signals import QUALITY_SIGNALS, REPETITION_SIGNALS
+from pipelines.filters.tables import profile_tables
 from pipelines.text.words import split_on_space, split_words
 from schemas.recipe import C4
 from tests.filters import reference
 from tests.text.strategies import TEXTS, column, padded
 
 PROFILE_LIST = [NEUTRAL, PROFILES["en"], PROFILES["zh"]]
-TABLES = build(PROFILE_LIST)
+TABLES = profile_tables(PROFILE_LIST)
 Signals = npt.NDArray[np.float64]
 
 
@@ -33,20 +35,20 @@ def profiles_of(text: pa.Array) -> npt.NDArray[np.int32]:
 
 def quality(text: pa.Array, *, paper: bool = False) -> Signals:
     words = split_on_space(text) if paper else split_words(text)
-    return gopher_quality.measure(text, words, profiles_of(text), TABLES, count_punctuation=paper)
+    return gopher_quality.word_and_line_signals(text, words, profiles_of(text), TABLES, count_punctuation=paper)
 
 
 def repetition(text: pa.Array) -> Signals:
-    return gopher_repetition.measure(text, split_words(text))
+    return gopher_repetition.repetition_signals(text, split_words(text))
 
 
 def lines(text: pa.Array) -> Signals:
-    return fineweb.measure(text, split_words(text).counts, 12, profiles_of(text), TABLES)
+    return fineweb.line_signals(text, split_words(text).counts, 12, profiles_of(text), TABLES)
 
 
 def cleaned(text: pa.Array, config: C4 | None = None, min_words: float = 3, max_chars: float = 1000) -> tuple[pa.Array, Signals]:
     by_line = np.full(len(text), min_words, float), np.full(len(text), max_chars, float)
-    return c4.clean(text, split_on_space(text), config or C4(), *by_line, profiles_of(text), TABLES)
+    return c4.cut_lines(text, split_on_space(text), LineRules.of(config or C4(), *by_line), profiles_of(text), TABLES)
 
 
 def rows(names: tuple[str, ...], measured: Signals) -> list[dict[str, float]]:
@@ -59,19 +61,19 @@ def expected(texts: list[str], of: Callable[..., dict[str, float]], *args: Any, 
 
 @given(TEXTS, st.booleans())
 def test_gopher_quality_is_the_reference(texts: list[str], paper: bool) -> None:
-    measured = rows(gopher_quality.SIGNALS, quality(column(texts), paper=paper))
+    measured = rows(QUALITY_SIGNALS, quality(column(texts), paper=paper))
     assert measured == expected(texts, reference.gopher_quality, paper=paper)
 
 
 @given(TEXTS)
 def test_gopher_repetition_is_the_reference(texts: list[str]) -> None:
-    measured = rows(gopher_repetition.SIGNALS, repetition(column(texts)))
+    measured = rows(REPETITION_SIGNALS, repetition(column(texts)))
     assert measured == [pytest.approx(reference.gopher_repetition(text)) for text in texts]
 
 
 @given(st.lists(st.lists(st.sampled_from("abc"), max_size=60).map(" ".join), max_size=4))
 def test_gopher_repetition_is_the_reference_where_everything_repeats(texts: list[str]) -> None:
-    measured = rows(gopher_repetition.SIGNALS, repetition(column(texts)))
+    measured = rows(REPETITION_SIGNALS, repetition(column(texts)))
     assert measured == [pytest.approx(reference.gopher_repetition(text)) for text in texts]
 
 
@@ -94,8 +96,8 @@ def test_c4_is_the_reference(texts: list[str], terminal: bool, min_words: float,
 @pytest.mark.parametrize("kind", KINDS)
 def test_hostile_documents_are_measured_as_by_the_references(kind: str) -> None:
     texts = [KINDS[kind](3000)]
-    assert rows(gopher_quality.SIGNALS, quality(column(texts))) == expected(texts, reference.gopher_quality, paper=False)
-    assert rows(gopher_repetition.SIGNALS, repetition(column(texts))) == [pytest.approx(reference.gopher_repetition(texts[0]))]
+    assert rows(QUALITY_SIGNALS, quality(column(texts))) == expected(texts, reference.gopher_quality, paper=False)
+    assert rows(REPETITION_SIGNALS, repetition(column(texts))) == [pytest.approx(reference.gopher_repetition(texts[0]))]
     assert rows(fineweb.SIGNALS, lines(column(texts))) == expected(texts, reference.fineweb, 12)
 
 
@@ -135,7 +137,7 @@ def test_n_grams_beyond_the_table_are_counted_in_parts_with_the_same_result(text
 
 def test_blank_lines_are_no_duplicate_lines() -> None:
     measured = repetition(column(["one line\n\n\n\nanother line\n\n\n\na third line"]))
-    assert signal(gopher_repetition.SIGNALS, measured, "dup_line_ratio") == 0
+    assert signal(REPETITION_SIGNALS, measured, "dup_line_ratio") == 0
     assert signal(fineweb.SIGNALS, lines(column(["one\n\n\n\ntwo\n \n \nthree"])), "dup_line_char_ratio") == 0
 
 
@@ -143,7 +145,7 @@ def test_duplicate_grams_are_walked_greedily() -> None:
     """Nine times the same word: after the first 5-gram and its overlapping copies the walk jumps over the words it has counted."""
     measured = repetition(column(["x " * 9]))
     # Walk: place 0 is new, place 1 is a copy (5 words counted, on to 6), and from 6 no 5-gram is left.
-    assert signal(gopher_repetition.SIGNALS, measured, "dup_5gram_ratio") == 5 / 18
+    assert signal(REPETITION_SIGNALS, measured, "dup_5gram_ratio") == 5 / 18
 
 
 def test_a_text_shorter_than_an_n_gram_repeats_nothing() -> None:
@@ -152,8 +154,8 @@ def test_a_text_shorter_than_an_n_gram_repeats_nothing() -> None:
 
 def test_stop_words_are_distinct_and_case_counts() -> None:
     text = column(["the the the The OF and"])
-    measured = gopher_quality.measure(text, split_words(text), np.array([1], np.int32), TABLES, count_punctuation=False)
-    assert signal(gopher_quality.SIGNALS, measured, "stop_words") == 2
+    measured = gopher_quality.word_and_line_signals(text, split_words(text), np.array([1], np.int32), TABLES, count_punctuation=False)
+    assert signal(QUALITY_SIGNALS, measured, "stop_words") == 2
 
 
 def test_words_before_citations_go_decide_about_a_line() -> None:
@@ -185,8 +187,8 @@ def test_switches_of_c4_turn_its_cuts_off() -> None:
     ],
 )
 def test_sentences_are_counted_as_a_reader_would(line: str, profile: str, n: int) -> None:
-    tables = build([PROFILES[profile]])
+    tables = profile_tables([PROFILES[profile]])
     text = column([line])
     by_line = np.zeros(1), np.full(1, np.inf)
-    _, signals = c4.clean(text, split_on_space(text), C4(), *by_line, np.zeros(1, np.int32), tables)
+    _, signals = c4.cut_lines(text, split_on_space(text), LineRules.of(C4(), *by_line), np.zeros(1, np.int32), tables)
     assert signal(c4.SIGNALS, signals, "sentences") == n

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.filters.url import UrlRules, has_blocked_word, readable
-from pipelines.text.domains import Domains, covered, hosts_of, is_public_suffix, normal, read_domains
+from pipelines.text.domains import DomainList, covered, hosts_of, is_public_suffix, normal, read_domains
 from schemas.errors import RecipeError
 from schemas.recipe import Url
 from tests.filters.helpers import chain_of, documents, outcome
@@ -21,7 +21,7 @@ from tests.text.strategies import column
 LISTS = Path(__file__).parents[3] / "shared" / "data" / "lists"
 
 
-def in_blocked_domain(url: pa.Array, domains: Domains) -> npt.NDArray[np.bool_]:
+def in_blocked_domain(url: pa.Array, domains: DomainList) -> npt.NDArray[np.bool_]:
     return covered(hosts_of(url), domains) > 0
 
 
@@ -107,9 +107,9 @@ def test_a_list_that_cannot_be_read_or_meant_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="cannot be read as a list of domains in UTF-8"):
         UrlRules.of(Url(block_domains=str(tmp_path / "binary.txt")))
     (tmp_path / "urls.txt").write_text("example.com\nhttp://example.org/\n")
-    with pytest.raises(RecipeError, match="line 2: write one domain a line"):
+    with pytest.raises(RecipeError, match=r"line 2 .*one domain"):
         UrlRules.of(Url(block_domains=str(tmp_path / "urls.txt")))
-    with pytest.raises(RecipeError, match="an empty word stands in every URL"):
+    with pytest.raises(RecipeError, match=r"filters\.url\.block_words = .*empty word"):
         UrlRules.of(Url(block_words=("ok", " ")))
 
 
@@ -195,7 +195,7 @@ def test_words_of_other_scripts_are_read_through_escapes_and_punycode(tmp_path: 
 
 @pytest.mark.parametrize("line", ["two words", "word -1", "word nan", "a/b", "word 1 2"])
 def test_a_list_of_words_that_cannot_be_meant_is_refused(line: str, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"filters\.url\.soft_words: .*list\.txt, line 2: write one word a line"):
+    with pytest.raises(RecipeError, match=r"filters\.url\.soft_words: .*list\.txt, line 2: "):
         UrlRules.of(Url(soft_words=write(tmp_path / "list.txt", "fine", line)))
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipelines.filters.profiles import PROFILES
 from pipelines.filters.roots_table import LANGUAGES, MAX_PERPLEXITY, roots_limits
-from pipelines.filters.word_lists import read_word_list, shares
+from pipelines.filters.word_lists import listed_word_shares, read_word_list
 from schemas.errors import RecipeError
 from schemas.recipe import Roots
 from tests.filters.helpers import chain_of, documents, outcome
@@ -51,7 +51,7 @@ def path() -> str:
 @given(texts=st.lists(PIECES, max_size=5) | TEXTS, cut=st.integers(0, 6))
 def test_shares_are_those_of_the_walk_and_batches_can_be_cut_anywhere(path: str, texts: list[str], cut: int) -> None:
     def measure(text: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        return shares(text, pa.array(["en"] * len(text), pa.large_string()), {"en": path}, "key")
+        return listed_word_shares(text, pa.array(["en"] * len(text), pa.large_string()), {"en": path}, "key")
 
     whole = measure(column(texts))
     assert whole.tolist() == [pytest.approx(expected(text)) for text in texts]
@@ -59,7 +59,7 @@ def test_shares_are_those_of_the_walk_and_batches_can_be_cut_anywhere(path: str,
 
 
 def test_a_language_without_a_list_has_no_share_and_is_not_judged(path: str) -> None:
-    found = shares(
+    found = listed_word_shares(
         column(["the", "the", "the", "the"]), pa.array(["en", "zho_Hans", "fr", None], pa.large_string()), {"en": path, "zh": path}, "k"
     )
     assert found.tolist()[:2] == [1, 1]
@@ -88,8 +88,8 @@ def test_the_table_of_roots_is_that_of_the_profiles_and_of_the_defaults() -> Non
 @pytest.mark.parametrize("lang", ["en", "zh", "ja", "th", "ru", "ar", "de", "fr", "es"])
 def test_real_lists_find_their_own_words_in_every_script(lang: str) -> None:
     entries = [entry for entry in (LISTS / lang).read_text("utf-8").splitlines() if all(has(word, "LN") for word in words(entry.lower()))]
-    found = shares(column(entries), pa.array([lang] * len(entries), pa.large_string()), {lang: str(LISTS / lang)}, "key")
+    found = listed_word_shares(column(entries), pa.array([lang] * len(entries), pa.large_string()), {lang: str(LISTS / lang)}, "key")
     assert len(entries) > 20
     assert (found == 1).all()
     clean = column([ENGLISH, CHINESE])
-    assert shares(clean, pa.array([lang] * 2, pa.large_string()), {lang: str(LISTS / lang)}, "key").max() < 0.05
+    assert listed_word_shares(clean, pa.array([lang] * 2, pa.large_string()), {lang: str(LISTS / lang)}, "key").max() < 0.05

@@ -205,7 +205,8 @@ def test_every_key_says_what_it_means() -> None:
 
 def test_every_key_has_a_reader() -> None:
     """A key that is accepted and read nowhere would do nothing."""
-    from pipelines.filters.signals import SIGNALS
+    from pipelines.filters.registry import REGISTRY
+    from pipelines.filters.verdict import signal_of
 
     root = Path(recipes.__file__).parents[2]
     names = {"keep_lists", "drop_lists"}  # asked for as f"{name}_lists"
@@ -218,7 +219,7 @@ def test_every_key_has_a_reader() -> None:
                 names.add(node.value)
     for key in recipes.documented_keys():
         section, leaf = key.name.split(".")[-2:] if "." in key.name else ("", key.name)
-        assert leaf in names or (leaf[:4] in ("min_", "max_") and leaf[4:] in SIGNALS.get(section, ())), key.name
+        assert leaf in names or (section in REGISTRY and signal_of(leaf) in REGISTRY[section].signals), key.name
 
 
 def test_only_what_is_declared_as_a_file_counts_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,6 @@ from pipelines.dedup import pool
 from pipelines.dedup.spans import rewrite
 from pipelines.engine.decision import Decision
 from pipelines.filters import c4
-from pipelines.filters.signals import SIGNALS
 from pipelines.filters.stage import _Measure as MeasureDoFn
 from pipelines.scrub import stage
 from pipelines.scrub.column import scrub_text
@@ -119,8 +118,8 @@ def cut_within_a_character(text: pa.Array, *_: object) -> pa.Array:
 
 @pytest.mark.parametrize("keep_dropped", [True, False])
 def test_the_room_of_the_filters_proves_what_its_steps_leave(monkeypatch: pytest.MonkeyPatch, keep_dropped: bool) -> None:
-    within_limits = np.array([[9.0 if name == "sentences" else 0.0] for name in SIGNALS["c4"]])
-    monkeypatch.setattr(c4, "clean", lambda text, *_: (cut_within_a_character(text), within_limits))
+    within_limits = np.array([[9.0 if name == "sentences" else 0.0] for name in c4.SIGNALS])
+    monkeypatch.setattr(c4, "cut_lines", lambda text, *_: (cut_within_a_character(text), within_limits))
     room = MeasureDoFn(recipe_of(["c4"], **{"filters.keep_dropped": keep_dropped}))
     room.setup()
     with pytest.raises(TextError, match="filters: raw_text of document 00"):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.filters.limits import Languages
-from pipelines.text.segment import join_chinese, load
+from pipelines.text.segment import join_chinese, load_jieba
 from pipelines.text.view import text_view
 from pipelines.text.words import Words, split_words
 from schemas.errors import RecipeError
@@ -86,7 +86,7 @@ def test_limits_are_those_of_words() -> None:
 
 def test_without_jieba_the_recipe_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "jieba", None)
-    load.cache_clear()
-    with pytest.raises(RecipeError, match="jieba is not installed; pip install jieba"):
-        load()
-    load.cache_clear()
+    load_jieba.cache_clear()
+    with pytest.raises(RecipeError, match=r"filters\.language\.zh_words.*pip install jieba"):
+        load_jieba()
+    load_jieba.cache_clear()

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.text.vocabulary import Vocabulary, number_of, word_end
+from pipelines.text.vocabulary import WordNumbers, word_end, word_number
 from tests.text.strategies import column, padded
 
 WORDS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8), unique=True, max_size=40)
@@ -15,10 +15,10 @@ WORDS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, m
 @given(WORDS, WORDS)
 def test_a_word_has_its_place_in_the_list_and_others_have_none(words: list[str], asked: list[str]) -> None:
     numbers = {word: i for i, word in enumerate(words)}
-    for vocabulary in (Vocabulary.of(column(words)), Vocabulary.of(padded(words))):
+    for vocabulary in (WordNumbers.of(column(words)), WordNumbers.of(padded(words))):
         for word in [*words, *asked]:
             data = np.frombuffer(f"x{word}x".encode(), np.uint8)
-            assert number_of(data, 1, len(data) - 1, vocabulary.keys, vocabulary.numbers) == numbers.get(word, -1)
+            assert word_number(data, 1, len(data) - 1, vocabulary) == numbers.get(word, -1)
 
 
 def test_words_end_at_a_space_a_line_feed_or_the_end() -> None:

@@ -44,7 +44,7 @@ def run(context: RunContext) -> StageResult:
         seed=recipe.seed,
         tokenizer=tokenizer,
         schema=tokens_schema(encoder.vocab_size, metadata),
-        n_ranges=math.ceil(n_bytes / (4 * recipe.encode.shard_tokens)),  # about four bytes a token
+        n_partitions=math.ceil(n_bytes / (4 * recipe.encode.shard_tokens)),  # about four bytes a token
     )
     ran, files = context.graph(StageName.ENCODE, len(documents), lambda g: build(g.pipeline, job, g.run, g.work, g.report, g.progress))
     counters = ran.counters.get("encode", {})

@@ -13,8 +13,8 @@ from pipelines.driver.pool import density_rules, kept_documents, pool_schema
 from pipelines.engine.decision import kept, removed
 from pipelines.engine.execute import GraphResult
 from pipelines.engine.segments import ReportFiles, WriteSegments
+from pipelines.filters.precompile import precompile
 from pipelines.filters.stage import FAILING, FAILING_ALONE, Decide, DecideAgain, Measure
-from pipelines.filters.warm import warm
 from pipelines.read.missing_columns import advice, check_column_counts, check_sample, row_splits
 from pipelines.read.splits import describe_inputs, input_bytes, plan_sources
 from pipelines.read.stage import LOST_BYTES, PASSED_OVER, ReadSplits, counted_columns
@@ -68,7 +68,7 @@ def build_decide_again(graph: Graph, segments: list[str]) -> None:
 def run(context: RunContext) -> StageResult:
     """Read, measure and scrub every record, and decide by what was measured."""
     recipe, splits = context.recipe, context.plan.splits
-    warm(recipe)
+    precompile(recipe)
     pseudonym_key(recipe.scrub)  # a missing key or list is an error before anything is read
     OptOutLists.of(recipe.opt_out)
     check_sample(recipe.sources, splits, context.engine.on_message)

@@ -93,13 +93,13 @@ def train(context: RunContext, config: Tokenizer, sizes: Counter[Group]) -> tupl
 
 def train_bpe(context: RunContext, config: Tokenizer, taken: dict[Group, float], n_bytes: float) -> tuple[Any, dict[str, Any]]:
     """The tokenizer and how much text it saw: exact counts by all workers, then the learning."""
-    n_ranges, documents = math.ceil(n_bytes / COUNTS_RANGE_BYTES), [str(path) for path in context.documents()]
+    n_partitions, documents = math.ceil(n_bytes / COUNTS_RANGE_BYTES), [str(path) for path in context.documents()]
     ran, files = context.graph(
         StageName.TOKENIZER,
         len(documents),
         lambda graph: build(
             graph,
-            CountPretokens(config, context.recipe.seed, taken, graph.run, graph.work, n_ranges, graph.progress),
+            CountPretokens(config, context.recipe.seed, taken, graph.run, graph.work, n_partitions, graph.progress),
             documents,
         ),
     )

@@ -1,1 +1,1 @@
-"""What is mended in a text before any rule measures it: one module per step, each column -> column."""
+"""Cleaning steps before any rule measures the text: one module per step, each column -> column."""

@@ -1,4 +1,4 @@
-"""Headings and phrases that stand twice in a row, as converted documents have them: 热启动策略热启动策略 -> 热启动策略."""
+"""Headings and phrases repeated in a row, as in converted documents: 热启动策略热启动策略 -> 热启动策略."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from pipelines.text.view import text_view
 from schemas.buffers import string_column
 
 MAX_CHARS: Final = 100
-"""Longer phrases are no headings."""
+"""Longer phrases are not headings."""
 MIN_HAN_CHARS: Final = 4
 MIN_OTHER_CHARS: Final = 8
 MIN_DISTINCT: Final = 3
-"""Different characters, so that laughter and rules are no phrases."""
+"""Different characters, so that laughter and horizontal rules are not phrases."""
 
 _ENDS: Final = r"[.!?…。！？；，,;]$"
 _NUMBERING: Final = tuple(ord(char) for char in "0123456789.、 \t")
 
 
 def drop_doubled(text: pa.Array) -> pa.Array:
-    """The text with phrases that stand twice at the start of a line, and headings that fill two lines, standing once.
+    """The text with doubled phrases at the start of a line, and headings on two successive lines, written once.
 
-    A phrase of Han characters may be followed by more on the line; any other must be all of it. One that stands three times is meant.
+    More text may follow a phrase of Han characters on its line; any other must fill the line. A phrase written three times is intended.
     """
     return _drop_second_lines(_drop_second_phrases(text))
 
@@ -61,7 +61,7 @@ def _drop_second_lines(text: pa.Array) -> pa.Array:
 
 @numba.njit(cache=True, nogil=True)
 def _codes_of(data, at, end, codes, starts):  # type: ignore[no-untyped-def]
-    """Decode up to the length of the arrays: (characters, first byte behind them)."""
+    """Decode up to the length of the arrays: (characters, first byte after them)."""
     n = 0
     while at < end and n < len(codes):
         codes[n], size = decode(data, at)
@@ -73,7 +73,7 @@ def _codes_of(data, at, end, codes, starts):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _is_twice(codes, first, n, size, gap):  # type: ignore[no-untyped-def]
-    """Whether the `size` characters from `first` on stand again behind the gap, and not once more."""
+    """Whether the `size` characters from `first` on occur again after the gap, and not a third time."""
     second = first + size + gap
     if second + size > n:
         return False
@@ -105,7 +105,7 @@ def _is_phrase(codes, first, size):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _second(codes, n, whole):  # type: ignore[no-untyped-def]
-    """(first, last) character of what is left out of a line; `whole`: the characters are all of the line."""
+    """(first, last) character of the part to leave out of a line; `whole`: the characters are the whole line."""
     first = 0
     while first < n and codes[first] in _NUMBERING:
         first += 1

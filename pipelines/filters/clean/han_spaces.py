@@ -14,14 +14,14 @@ from pipelines.text.view import text_view
 from schemas.buffers import string_column
 
 MIN_SINGLE: Final = 3
-"""Characters set apart in a row. Fewer may be meant: a name of two characters, a heading."""
+"""Separated characters in a row. Fewer may be intended: a name of two characters, a heading."""
 
 
 def close_han_spaces(text: pa.Array) -> pa.Array:
-    """The text without the blanks between single Han characters, where at least MIN_SINGLE of them stand apart in a row.
+    """The text without the blanks between single Han characters, where at least MIN_SINGLE of them are separated in a row.
 
-    A character with full-width punctuation at it is still a single one. Blanks before full-width closing punctuation go with the run.
-    Example: "提 出 了 ， 模 型" -> "提出了，模型"; "张 三 Lee 等" stays. Doing it twice is doing it once.
+    A character next to full-width punctuation is still a single one. Blanks before full-width closing punctuation belong to the run.
+    Example: "提 出 了 ， 模 型" -> "提出了，模型"; "张 三 Lee 等" stays. The step is idempotent.
     """
     data, offsets = text_view(text)
     out = np.empty(int(offsets[-1] - offsets[0]), np.uint8)
@@ -37,7 +37,7 @@ def _is_blank(code: int) -> bool:
 
 @numba.njit(cache=True, nogil=True)
 def _piece(data, at, stop):  # type: ignore[no-untyped-def]
-    """(end, Han characters, whether nothing else but full-width punctuation stands in it) of what stands between blanks."""
+    """(end, Han characters, whether the rest is full-width punctuation) of the piece between blanks."""
     n_han = 0
     pure = True
     while at < stop:

@@ -24,16 +24,16 @@ _MARKS: Final = (
     r"(?i:\[(?:citation needed|clarification needed|edit|note [0-9]{1,3}|来源请求|需要引用|要出典|編集|编辑)\])",
 )
 _BLANKS: Final = r"[ \t\x{3000}]"
-# At the start of a line a mark is the label of what follows; beside brackets, colons and equals signs it is a link or code.
+# At the start of a line a mark is the label of what follows; next to brackets, colons and equals signs it is a link or code.
 _ANY: Final = f"(?:{'|'.join(_MARKS)})"
 _KEPT_MARK: Final = rf"^{_BLANKS}*{_ANY}|[\]:：=(（]{_BLANKS}*{_ANY}|{_BLANKS}*{_ANY}(?:[(:（：={{}}/]|\.[a-z_])"
 _CITATION: Final = rf"(?m)({_KEPT_MARK})|{_BLANKS}*{_ANY}"
 
 
 def resolve_entities(text: pa.Array) -> pa.Array:
-    """HTML entities that end in a semicolon as the characters that they name; one that names none, or a control character, stays.
+    """HTML entities that end in a semicolon as the characters that they name; an entity that names none, or a control character, stays.
 
-    Example: "AT&amp;T &#xff0c;&nbsp;&unknown;" -> "AT&T ，\\xa0&unknown;". Once is enough: a second time finds nothing.
+    Example: "AT&amp;T &#xff0c;&nbsp;&unknown;" -> "AT&T ，\\xa0&unknown;". The step is idempotent.
     """
     rows = np.flatnonzero(pc.match_substring_regex(text, _ENTITY).to_numpy(zero_copy_only=False))
     if not len(rows):
@@ -55,6 +55,6 @@ def _character(entity: re.Match[str]) -> str:
 def drop_citations(text: pa.Array) -> pa.Array:
     """The text without marks such as [1], [12-14], ^[3], ^{1*} and [citation needed], and the blanks before them.
 
-    At the start of a line they stay, since there they name what follows, and beside brackets, colons and equals signs.
+    At the start of a line they stay, because there they label what follows; they also stay next to brackets, colons and equals signs.
     """
     return pl.Series(pl.from_arrow(text), dtype=pl.String).str.replace_all(_CITATION, "${1}").to_arrow().cast(pa.large_string())

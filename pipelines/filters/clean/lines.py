@@ -8,7 +8,7 @@ import pyarrow as pa
 
 
 def split_lines(text: pa.Array) -> pl.DataFrame:
-    """(row, line, plain, pos): what stands between line feeds, without white space around, and how many lines with text came before it."""
+    """(row, line, plain, pos): each line, the same without white space around it, and how many lines with text precede it."""
     rows = pl.Series(pl.from_arrow(text), dtype=pl.String)
     lines = pl.DataFrame({"row": np.arange(len(text), dtype=np.int64), "line": rows.str.split("\n")}).explode("line")
     lines = lines.with_columns(plain=pl.col("line").str.strip_chars())

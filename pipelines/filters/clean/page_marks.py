@@ -1,4 +1,4 @@
-"""Page numbers and running heads, which a text taken from pages has between its lines."""
+"""Page numbers and running heads between the lines of a text that comes from pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipelines.filters.clean.lines import join_lines, split_lines
 MIN_APART: Final = 5
 """Lines with text between two page numbers; closer ones are a table or a list."""
 MIN_HEADS: Final = 3
-"""Pages on which a line must stand beside the page number to be a running head."""
+"""Pages on which a line must be next to the page number to be a running head."""
 
 _SIGNED: Final = (
     r"(?i)^[-–—·~ ]{0,6}(?:page|seite|página|pagina|p\.|s\.|стр\.|страница) ?[0-9]{1,4}"
@@ -28,10 +28,11 @@ _ENDS: Final = r"[.!?…。！？；：:;.\"”』」)）]$"
 
 
 def drop_page_marks(text: pa.Array) -> pa.Array:
-    """The text without lines that number pages, and without heads that stand beside such a line on MIN_HEADS pages or more.
+    """The text without lines that number pages, and without heads next to such a line on MIN_HEADS pages or more.
 
-    "Page 3 of 9", "- 3 -" and 第3页 are page numbers by themselves; a bare number, or one set off in a line that repeats, only in a
-    series of at least three that counts up by one or two, MIN_APART lines apart. Blank lines around them go, too, where a sentence goes on.
+    "Page 3 of 9", "- 3 -" and 第3页 are always page numbers. A bare number, or one set off in a repeated line, is one only in a
+    series of at least three that counts up by one or two, MIN_APART lines apart. Blank lines around them are removed, too, where a
+    sentence continues.
     """
     lines = split_lines(text)
     plain = pl.col("plain")
@@ -59,7 +60,7 @@ def _page_number() -> pl.Expr:
 
 
 def _key() -> pl.Expr:
-    """What else stands in a line with a number."""
+    """The rest of a line with a number."""
     return pl.col("plain").str.replace_all(r"[0-9]+", "")
 
 
@@ -68,7 +69,7 @@ def _letters() -> pl.Expr:
 
 
 def _with_series(lines: pl.DataFrame) -> pl.DataFrame:
-    """`counts`: whether a number stands in a series of three or more."""
+    """`counts`: whether a number belongs to a series of three or more."""
     numbers = lines.filter(pl.col("number").is_not_null()).sort("row", "key", "at", maintain_order=True)
     group = ["row", "key"]
     step, apart = pl.col("number").diff().over(group), pl.col("pos").diff().over(group)
@@ -81,7 +82,7 @@ def _with_series(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _blank_in_sentence(lines: pl.DataFrame) -> pl.Expr:
-    """Blank lines beside a dropped one where the text before it does not end a sentence."""
+    """Blank lines next to a dropped one where the text before it does not end a sentence."""
     blank = pl.col("plain") == ""
     after = pl.when(~blank).then(pl.col("gone")).backward_fill().over("row")
     before = pl.when(~blank).then(pl.col("gone")).forward_fill().over("row")

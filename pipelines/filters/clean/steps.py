@@ -32,10 +32,10 @@ STEPS: Final[dict[str, Callable[[pa.Array], pa.Array]]] = {
 }
 
 
-def clean(text: pa.Array, steps: Sequence[str]) -> tuple[pa.Array, npt.NDArray[np.float64]]:
-    """(large_string column, float64[step, n]): per step the characters by which a row became shorter.
+def run_steps(text: pa.Array, steps: Sequence[str]) -> tuple[pa.Array, npt.NDArray[np.float64]]:
+    """(large_string column, float64[step, n]): per step, by how many characters a row became shorter.
 
-    `unwrap` also turns line feeds into spaces, which leaves the length: there it is the line feeds that are gone.
+    `unwrap` turns line feeds into spaces, which keeps the length: for it, the count is of line feeds.
     """
     counts = np.zeros((len(steps), len(text)))
     for number, name in enumerate(steps):
@@ -44,7 +44,7 @@ def clean(text: pa.Array, steps: Sequence[str]) -> tuple[pa.Array, npt.NDArray[n
     return text, counts
 
 
-def steps_of(recipe: Recipe) -> dict[str, tuple[str, ...]]:
+def cleaning_steps(recipe: Recipe) -> dict[str, tuple[str, ...]]:
     """The cleaning steps of each source, in order."""
     return {name: recipe.clean.steps if source.clean is None else source.clean for name, source in recipe.sources.items()}
 

@@ -1,7 +1,7 @@
-"""Lines that the width of a page broke, made into paragraphs again.
+"""Joins lines that were broken at the width of a page into paragraphs.
 
-A break is the page's if the first word of the next line would not have fitted on this one. A document is unwrapped if most of its
-breaks are of that kind; verse, lists and code, whose lines end where they mean to, are not.
+A break is due to the page if the first word of the next line would not have fitted on this one. A document is unwrapped if most of its
+breaks are of that kind; verse, lists and code, with intended line ends, are not.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ MAX_WIDTH: Final = 130
 """Columns that a page may have; a Han character takes two."""
 MIN_LINES: Final = 4
 MIN_FULL: Final = 0.6
-"""Share of full lines among those that have another one behind them."""
+"""Share of full lines among those followed by another line."""
 MIN_LOWER: Final = 0.4
-"""Share of small letters among the letters with case that begin a line behind a full one; in verse nearly all are capitals."""
+"""Share of small letters among the letters with case that begin a line after a full one; in verse nearly all are capitals."""
 SLACK: Final = 10
 """A full line may be a tenth narrower than the page, since printed letters differ in width."""
 
@@ -35,7 +35,7 @@ _AFTER_NUMBER: Final = tuple(ord(char) for char in ".)、）．")
 _SENTENCE_ENDS: Final = tuple(ord(char) for char in ".!?…。！？：:；")
 _HYPHENS: Final = (0x2D, 0x2010, 0xAD)
 
-# What is known of a line.
+# Columns of the description of a line.
 _START, _END, _WIDTH, _INDENT, _FIRST_WORD, _FLAGS = range(6)
 _BLANK: Final = 1
 _ITEM: Final = 2
@@ -47,10 +47,11 @@ _ALONE: Final = 64
 
 
 def unwrap(text: pa.Array) -> pa.Array:
-    """The text with its paragraphs on one line each, where it comes from pages; other rows as they are.
+    """The text with its paragraphs on one line each, where it comes from pages; other rows unchanged.
 
-    Blank lines part paragraphs, unless one stands behind nearly every line. Nothing is put between characters of scripts without spaces,
-    a hyphen between small letters goes, and elsewhere a space stands for the break. List items, indented lines and table rows begin anew.
+    Blank lines separate paragraphs, unless one follows nearly every line. A break becomes nothing between characters of scripts without
+    spaces or after a hyphen between small letters, which is removed, and a space elsewhere. List
+    items, indented lines and table rows start new lines.
     """
     data, offsets = text_view(text)
     n_bytes = int(offsets[-1] - offsets[0])
@@ -67,7 +68,7 @@ def _width(code, table):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _describe(data, at, end, classes, table, line):  # type: ignore[no-untyped-def]
-    """Write what is known of the line from `at` to `end`."""
+    """Describe the line from `at` to `end`."""
     while end > at and class_of(code_before(data, end), classes) & SPACE:
         end = previous(data, end)
     indent = 0
@@ -151,7 +152,7 @@ def _is_full(lines, k, j, width):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _is_wrapped(lines, n, width, step):  # type: ignore[no-untyped-def]
-    """Whether lines end where the page does. `step` is how far a line of the same paragraph is away."""
+    """Whether lines end where the page does. `step` is the distance to the next line of the same paragraph."""
     n_breaks = n_full = n_lower = n_capital = 0
     k = _next_filled(lines, -1, n)
     while k < n:
@@ -168,7 +169,7 @@ def _is_wrapped(lines, n, width, step):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _step(lines, n):  # type: ignore[no-untyped-def]
-    """2 where a blank line stands behind nearly every line, else 1."""
+    """2 where a blank line follows nearly every line, else 1."""
     n_next = n_apart = 0
     k = _next_filled(lines, -1, n)
     while k < n:
@@ -182,7 +183,7 @@ def _step(lines, n):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _joins(lines, k, j, width, step):  # type: ignore[no-untyped-def]
-    """Whether line j goes on where line k ends."""
+    """Whether line j continues line k."""
     if j - k > step or not _is_full(lines, k, j, width) or lines[j, _INDENT] > lines[k, _INDENT] + 1:
         return False
     if lines[j, _FLAGS] & _ITEM or (lines[k, _FLAGS] | lines[j, _FLAGS]) & _ALONE:
@@ -192,7 +193,7 @@ def _joins(lines, k, j, width, step):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _joint(data, end, start, classes):  # type: ignore[no-untyped-def]
-    """(bytes to take back, whether a space is put) between a line's end and the next one's start."""
+    """(bytes to remove, whether to write a space) between a line's end and the next one's start."""
     last, first = code_before(data, end), decode(data, start)[0]
     before, after = class_of(last, classes), class_of(first, classes)
     if last in _HYPHENS:

@@ -1,4 +1,4 @@
-"""How wide characters stand on a page, and which of them are written without spaces between."""
+"""The width of characters on a page, and which of them are written without spaces."""
 
 from __future__ import annotations
 

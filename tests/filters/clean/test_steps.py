@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.filters.clean.steps import STEPS, clean
+from pipelines.filters.clean.steps import STEPS, run_steps
 from schemas import recipe as recipes
 from schemas.errors import RecipeError
 from schemas.recipe import CLEANING_STEPS, Clean
@@ -105,7 +105,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_texts_pass_every_step(name: str) -> None:
-    text, counts = clean(column([HOSTILE[name], "", "x"]), CLEANING_STEPS)
+    text, counts = run_steps(column([HOSTILE[name], "", "x"]), CLEANING_STEPS)
     assert text[1:].to_pylist() == ["", "x"]
     assert not counts[:, 1:].any()
     expected = {"mojibake": "é" * 200_000, "Han apart": "研" * 300_000 + " ", "ampersands in ampersands": "&"}
@@ -152,5 +152,5 @@ def test_no_step_is_the_default() -> None:
     assert Clean().steps == ()
     assert recipes.load("fineweb").clean.steps == ()
     text = column(["a [1]"])
-    assert clean(text, ())[0] is text
-    assert np.array_equal(clean(text, ())[1], np.zeros((0, 1)))
+    assert run_steps(text, ())[0] is text
+    assert np.array_equal(run_steps(text, ())[1], np.zeros((0, 1)))

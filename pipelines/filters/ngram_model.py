@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import mmap
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numba
 import numpy as np
@@ -19,28 +18,21 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.filters.ngram_counts import MARKS
-from pipelines.filters.normal import normalise
 from pipelines.text.hashing import append_hash, hash_bytes, slot_of, table_size
-from pipelines.text.labels import code_of
 from pipelines.text.view import text_view
 from pipelines.text.vocabulary import word_end
 from schemas.errors import ModelError
 from schemas.files import cached_by_file
-from schemas.recipe import Perplexity
-
-SIGNALS: Final = ("perplexity", "bucket")
-HEAD, MIDDLE, TAIL = 0, 1, 2
 
 _NO_UNK: Final = -100.0  # log10 of the probability of <unk> where a model gives none, as in KenLM
 _ZERO: Final = np.uint64(0)
-_REMEDY: Final = "`python run_pipeline.py train-ngrams` makes such a file"
+REMEDY: Final = "`python run_pipeline.py train-ngrams` makes such a file"
 
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class NgramModel:
-    """N-grams of all orders in one open-addressing table."""
+class NgramModel(NamedTuple):
+    """N-grams of all orders in one open-addressing table, for kernels."""
 
     order: int
     keys: npt.NDArray[np.uint64]
@@ -51,60 +43,26 @@ class NgramModel:
     """Hashes of <unk>, <s> and </s>."""
 
 
-def measure(text: pa.Array, lang: pa.Array, config: Perplexity) -> Floats:
-    """SIGNALS of every row, float64[2, n].
-
-    NaN: no perplexity without a model or a word; no bucket without cut-offs.
-    """
-    models = models_of(config)
-    encoded = lang.dictionary_encode()
-    rows_of = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    signals = np.full((len(SIGNALS), len(text)), np.nan)
-    for number, label in enumerate(encoded.dictionary.to_pylist()):
-        key = label if label in models else code_of(label)
-        if key not in models:
-            continue
-        rows = np.flatnonzero(rows_of == number)
-        signals[0, rows] = perplexity(normalise(text.take(pa.array(rows)), zero_digits=config.zero_digits), models[key])
-        if key in config.cutoffs:
-            signals[1, rows] = buckets(signals[0, rows], config.cutoffs[key])
-    return signals
-
-
-def buckets(perplexities: Floats, cutoffs: tuple[float, float]) -> Floats:
-    """HEAD below the first cut-off, MIDDLE below the second, TAIL from there on; NaN of NaN."""
-    found = np.searchsorted(np.array(cutoffs), perplexities, side="right").astype(np.float64)
-    found[np.isnan(perplexities)] = np.nan
-    return found
-
-
 def perplexity(lines: pa.Array, model: NgramModel) -> Floats:
-    """float64 per row of a column as `normalise` writes it; NaN where there is no word."""
+    """float64 per row of a column as `normalise` writes it; NaN for a row without words."""
     data, offsets = text_view(lines)
     out = np.full(len(lines), np.nan)
-    _perplexity(data, offsets, model.order, model.keys, model.log_p, model.backoff, model.marks, out)
+    _perplexity(data, offsets, model, out)
     return out
 
 
 # --- Loading ---------------------------------------------------------------------------------------------------------
 
 
-def models_of(config: Perplexity) -> dict[str, NgramModel]:
-    """The models that the recipe names, by language."""
-    if not config.models:
-        raise ModelError(f'the rule set `perplexity` needs a model: set filters.perplexity.models.en = "en.arpa"; {_REMEDY}')
-    return {lang: load(path) for lang, path in config.models.items()}
-
-
 @cached_by_file
-def load(path: str) -> NgramModel:
-    """The model in an ARPA file, loaded once per process; ModelError if it holds none."""
+def load_ngram_model(path: str) -> NgramModel:
+    """The model in an ARPA file, loaded once per process; ModelError if it is not one."""
     if not Path(path).is_file() or Path(path).stat().st_size == 0:
-        raise ModelError(f"filters.perplexity.models: there is no n-gram model at {path}; {_REMEDY}")
+        raise ModelError(f"filters.perplexity.models: {path} does not exist or is empty; {REMEDY}")
     with Path(path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         head = re.match(rb"\s*\\data\\\s+((?:ngram \d+=\d+\s+)+)", content)
         if head is None:
-            raise ModelError(f"{path} is no ARPA file: it does not begin with \\data\\ and its counts; {_REMEDY}")
+            raise ModelError(f"{path} is not an ARPA file: it does not begin with \\data\\ and the counts; {REMEDY}")
         counts = [int(count) for count in re.findall(rb"=(\d+)", head[1])]
         del head
         size = table_size(sum(counts) + 1)
@@ -118,7 +76,7 @@ def load(path: str) -> NgramModel:
         for n, count in enumerate(counts, 1):
             section = _section(content, n)
             if section is None or section.height != count:
-                raise ModelError(f"{path}: damaged: its {n}-grams are not the {count} that it announces")
+                raise ModelError(f"{path} is damaged: its header announces {count} {n}-grams, its section has others; replace it")
             log_p, backoff = (section[name].to_numpy() for name in ("log_p", "backoff"))
             _insert(log_p, backoff, _hashes(section["ngram"].to_arrow()), model)
     if model.keys[slot_of(model.keys, model.marks[0])] == _ZERO:
@@ -127,7 +85,7 @@ def load(path: str) -> NgramModel:
 
 
 def _section(content: mmap.mmap, n: int) -> pl.DataFrame | None:
-    """(log_p, ngram, backoff) of the n-grams of one length, back-off 0 where none is given; None where they cannot be read."""
+    """(log_p, ngram, backoff) of the n-grams of one length, back-off 0 if missing; None if they cannot be read."""
     start = content.find(b"\\%d-grams:" % n)
     end = content.find(b"\n\\", start + 1)
     if start < 0 or end < 0:
@@ -149,11 +107,11 @@ def _section(content: mmap.mmap, n: int) -> pl.DataFrame | None:
 
 
 def _insert(log_p: Floats, backoff: Floats, hashes: npt.NDArray[np.uint64], model: NgramModel) -> None:
-    _fill(hashes, log_p, backoff, model.keys, model.log_p, model.backoff)
+    _fill(hashes, log_p, backoff, model)
 
 
 def _hashes(ngrams: pa.Array) -> npt.NDArray[np.uint64]:
-    """uint64 per n-gram, whose words one space sets apart."""
+    """uint64 per n-gram; one space separates its words."""
     data, offsets = text_view(ngrams)
     out = np.empty(len(ngrams), np.uint64)
     _hash_ngrams(data, offsets, out)
@@ -173,12 +131,12 @@ def _hash_ngrams(data, offsets, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill(hashes, log_p, backoff, keys, all_log_p, all_backoff):  # type: ignore[no-untyped-def]
+def _fill(hashes, log_p, backoff, model):  # type: ignore[no-untyped-def]
     for i in range(len(hashes)):
-        slot = slot_of(keys, hashes[i])
-        keys[slot] = hashes[i]
-        all_log_p[slot] = log_p[i]
-        all_backoff[slot] = backoff[i]
+        slot = slot_of(model.keys, hashes[i])
+        model.keys[slot] = hashes[i]
+        model.log_p[slot] = log_p[i]
+        model.backoff[slot] = backoff[i]
 
 
 # --- Scoring ---------------------------------------------------------------------------------------------------------
@@ -194,24 +152,24 @@ def _hash_last(words, n_words, n):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _log_p(words, n_words, keys, log_p, backoff):  # type: ignore[no-untyped-def]
-    """log10 p of the last word behind the others: that of the longest n-gram there is, and the back-off of each longer context."""
+def _log_p(words, n_words, model):  # type: ignore[no-untyped-def]
+    """log10 p of the last word after the others: that of the longest known n-gram plus the back-offs of all longer contexts."""
     found = 0.0
     for n in range(n_words, 0, -1):
         key = _hash_last(words, n_words, n)
-        slot = slot_of(keys, key)
-        if keys[slot] == key:
-            return found + log_p[slot]
+        slot = slot_of(model.keys, key)
+        if model.keys[slot] == key:
+            return found + model.log_p[slot]
         context = _hash_last(words, n_words - 1, n - 1)
-        slot = slot_of(keys, context)
-        if keys[slot] == context:
-            found += backoff[slot]
+        slot = slot_of(model.keys, context)
+        if model.keys[slot] == context:
+            found += model.backoff[slot]
     return found
 
 
 @numba.njit(cache=True, nogil=True)
 def _append(words, n_words, order, word):  # type: ignore[no-untyped-def]
-    """Add a word and forget the first one if that makes more than `order`; how many there are."""
+    """Append a word, and drop the first one if there are already `order`; how many there are."""
     if n_words == order:
         words[:-1] = words[1:]
         n_words -= 1
@@ -220,7 +178,9 @@ def _append(words, n_words, order, word):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _perplexity(data, offsets, order, keys, log_p, backoff, marks, out):  # type: ignore[no-untyped-def]
+def _perplexity(data, offsets, model, out):  # type: ignore[no-untyped-def]
+    """data uint8[m], offsets int64[n + 1], out float64[n]."""
+    order, keys, marks = model.order, model.keys, model.marks
     words = np.empty(order, np.uint64)
     for row in range(len(offsets) - 1):
         at, stop = offsets[row], offsets[row + 1]
@@ -230,13 +190,13 @@ def _perplexity(data, offsets, order, keys, log_p, backoff, marks, out):  # type
             if n_words == 0:
                 n_words = _append(words, 0, order, marks[1])
             end = word_end(data, at, stop)
-            word = hash_bytes(data, at, end)  # which is the hash of the 1-gram, too
+            word = hash_bytes(data, at, end)  # also the hash of the 1-gram
             n_words = _append(words, n_words, order, word if keys[slot_of(keys, word)] == word else marks[0])
-            total += _log_p(words, n_words, keys, log_p, backoff)
+            total += _log_p(words, n_words, model)
             n_total += 1
             if end == stop or data[end] == 0x0A:
                 n_words = _append(words, n_words, order, marks[2])
-                total += _log_p(words, n_words, keys, log_p, backoff)
+                total += _log_p(words, n_words, model)
                 n_total += 1
                 n_words = 0
             at = end + 1
