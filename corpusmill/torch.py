@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch.utils.data import Dataset
 
-from pipelines.pretrain.data import Line, Windows
+from pipelines.pretrain.data import TokenRing, WindowBatches
 from pipelines.pretrain.shards import open_shards
 
 
@@ -23,8 +23,8 @@ class TokenWindows(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     ) -> None:
         """`folder` is that of a run. Raises CorpusmillError if its shards are not as their index says."""
         opened = open_shards(Path(folder))
-        line = Line(opened.batches[split], opened.index.end_of_text)
-        self.windows = Windows(line, seq_len=seq_len, batch_size=1, seed=seed)
+        ring = TokenRing(opened.batches[split], opened.index.end_of_text)
+        self.windows = WindowBatches(ring, seq_len=seq_len, batch_size=1, seed=seed)
         self.first = epoch * self.windows.n_windows
 
     def __len__(self) -> int:

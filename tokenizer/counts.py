@@ -118,10 +118,10 @@ def merge_pretoken_counts(batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
 
 
 def pretoken_partitions(counts: pa.RecordBatch, n_partitions: int) -> pa.Array:
-    """uint32[n]: which of n_ranges parts each pre-token of COUNTS belongs to; the same wherever it was counted."""
+    """uint32[n]: which of `n_partitions` parts each pre-token of COUNTS belongs to; the same wherever it was counted."""
     data, offsets = readonly_view(counts.column("pretoken"))
     found = np.zeros(counts.num_rows, np.uint32)
-    _assign_ranges(data, offsets, np.uint64(n_partitions), found)
+    _assign_partitions(data, offsets, np.uint64(n_partitions), found)
     return pa.array(found)
 
 
@@ -220,7 +220,7 @@ def _hash_slots(bounds: Offsets, data: Bytes, n: int, size: int) -> npt.NDArray[
 
 
 @kernel
-def _assign_ranges(data: Bytes, offsets: Offsets, n_partitions: int, found: npt.NDArray[np.uint32]) -> None:
+def _assign_partitions(data: Bytes, offsets: Offsets, n_partitions: int, found: npt.NDArray[np.uint32]) -> None:
     for row in range(len(found)):
         found[row] = (hash_span(data, offsets[row], offsets[row + 1]) >> np.uint64(32)) * n_partitions >> np.uint64(32)
 

@@ -75,7 +75,7 @@ def encode_files(
         seed=seed,
         tokenizer=kept,
         schema=tokens_schema(encoder.vocab_size, {"tokenizer": sha256_of(kept), "scrub": "taken as given"}),
-        n_ranges=max(1, math.ceil(n_bytes / BYTES_PER_RANGE)),
+        n_partitions=max(1, math.ceil(n_bytes / BYTES_PER_RANGE)),
     )
     ran, reported = run_job(job, out, workers, on_progress)
     counted = ran.counters.get("encode", {})

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.dedup.pool import Mask, RowFilter
+from pipelines.dedup.arrays import Mask
+from pipelines.dedup.pool import RowFilter
 from pipelines.engine.segments import batches_of
 from pipelines.filters import domain_share
 from pipelines.scrub import density

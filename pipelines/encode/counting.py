@@ -10,7 +10,14 @@ from typing import Final
 import pyarrow as pa
 
 from schemas.recipe import Tokenizer
-from tokenizer.bpe import PretokenCounter, column_counter, max_count_bytes, merge_pretoken_counts, most_frequent_pretokens, pretoken_partitions
+from tokenizer.bpe import (
+    PretokenCounter,
+    column_counter,
+    max_count_bytes,
+    merge_pretoken_counts,
+    most_frequent_pretokens,
+    pretoken_partitions,
+)
 
 N_PARTITIONS: Final = 64
 """Spilled counts are added up in this many parts, one after the other."""

@@ -135,6 +135,6 @@ def write_shard_index(path: Path, index: Mapping[str, object]) -> None:
 
 
 def shard_partitions(order: npt.NDArray[np.uint64], valid: npt.NDArray[np.bool_], n_partitions: int) -> pa.Array:
-    """uint32[n]: each document's range of the shuffled order, or `n_ranges` for the validation split."""
+    """uint32[n]: each document's range of the shuffled order, or `n_partitions` for the validation split."""
     part = ((order >> np.uint64(32)) * np.uint64(n_partitions) >> np.uint64(32)).astype(np.uint32)
     return pa.array(np.where(valid, np.uint32(n_partitions), part))

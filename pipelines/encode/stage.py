@@ -114,7 +114,8 @@ class EncodeShards(beam.PTransform):
 
 class _Encode(beam.DoFn):
     def __init__(self, job: ShardJob, progress: Progress) -> None:
-        self.read, self.encode, self.seed, self.tokenizer, self.n_partitions = job.read, job.config, job.seed, job.tokenizer, job.n_partitions
+        self.read, self.encode, self.seed = job.read, job.config, job.seed
+        self.tokenizer, self.n_partitions = job.tokenizer, job.n_partitions
         self.held_out, self.progress = pa.array(job.held_out, pa.large_string()), progress
 
     def setup(self) -> None:

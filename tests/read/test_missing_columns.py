@@ -100,7 +100,7 @@ def test_files_that_a_command_names_are_checked_too(tmp_path: Path) -> None:
 
 def test_a_column_that_only_a_later_file_has_is_no_error_before_all_are_read(tmp_path: Path) -> None:
     """The sample is of the first files; whether the others have it is known when they have been read."""
-    for number in range(missing._SAMPLE_FILES):
+    for number in range(missing_columns._SAMPLE_FILES):
         write(tmp_path, f"{number:02d}.jsonl", [{"text": "words"}])
     with pytest.raises(InputError, match="no record has it"):
         check(tmp_path, url_column="link")

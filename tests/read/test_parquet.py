@@ -178,7 +178,7 @@ def test_damage_costs_the_rows_of_its_group_or_a_column_that_nobody_asked_for(
     content = bytearray(path.read_bytes())
     content[stored.data_page_offset + stored.total_compressed_size // 2] ^= 0xFF
     path.write_bytes(content)
-    seen = ColumnCounts()
+    counts = ColumnCounts()
     items = list(read_parquet(path, Columns("text", None), counts))
     assert [address.offset for address, _ in items] == list(range(n))
     failed = [address.offset for address, item in items if not isinstance(item, Document)]
