@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import apache_beam as beam
 import numpy as np
@@ -34,6 +34,7 @@ from schemas.recipe import Dedup
 
 NumberedPath = tuple[int, str]
 """(segment number, path)."""
+Batches: TypeAlias = "beam.PCollection[pa.RecordBatch]"
 
 
 class DedupState(NamedTuple):
@@ -61,8 +62,8 @@ class Deduplicate(beam.PTransform):
     def expand(self, segments: beam.PCollection[NumberedPath]) -> PCollections:
         """Run one kind after the other, each on what the kinds before it left. Texts that were cut are signed again."""
         state = DedupState(segments, self.job.segments, self.job.eligibility)
-        signatures: beam.PCollection[pa.RecordBatch] | None = None
-        merges: beam.PCollection[pa.RecordBatch] | None = None
+        signatures: Batches | None = None
+        merges: Batches | None = None
         for kind in self.dedup.kinds:
             if kind in self.dedup.cut_kinds:
                 state, new = self.cut(kind, state, merges)
@@ -77,9 +78,7 @@ class Deduplicate(beam.PTransform):
             merges = segments | "no kinds" >> beam.ParDo(no_merges)
         return state.segments, merges
 
-    def cut(
-        self, kind: str, state: DedupState, merges: beam.PCollection[pa.RecordBatch] | None
-    ) -> tuple[DedupState, beam.PCollection[pa.RecordBatch]]:
+    def cut(self, kind: str, state: DedupState, merges: Batches | None) -> tuple[DedupState, Batches]:
         """(what a kind that cuts spans leaves, MERGE batches of the documents that it removes)."""
         job = SpanJob(
             kind,
@@ -95,9 +94,7 @@ class Deduplicate(beam.PTransform):
         segments, new = before | kind >> CutSpans(job)
         return DedupState(segments, job.outputs(), self.job.eligibility.after_cuts(self.dedup)), new
 
-    def merge(
-        self, kind: str, signatures: beam.PCollection[pa.RecordBatch], state: DedupState
-    ) -> tuple[beam.PCollection[pa.RecordBatch], beam.PCollection[pa.RecordBatch]]:
+    def merge(self, kind: str, signatures: Batches, state: DedupState) -> tuple[Batches, Batches]:
         """(SIGNATURE batches of the documents that stay, MERGE batches) of a kind that compares whole documents."""
         folder, comparer = self.folder / kind, self.comparer(state)
         if kind == "minhash":
@@ -111,9 +108,7 @@ class Deduplicate(beam.PTransform):
         decided = keyed | kind >> Shuffle(folder, reduce, Decision)
         return decided | f"{kind}: stay" >> beam.Map(kept), decided | f"{kind}: merge" >> beam.Map(removed)
 
-    def without_merged(
-        self, kind: str, signatures: beam.PCollection[pa.RecordBatch], merges: beam.PCollection[pa.RecordBatch]
-    ) -> beam.PCollection[pa.RecordBatch]:
+    def without_merged(self, kind: str, signatures: Batches, merges: Batches) -> Batches:
         """The SIGNATURE batches without merged documents, if another kind that compares whole documents follows; else as they are."""
         following = self.dedup.kinds[self.dedup.kinds.index(kind) + 1 :][:1]
         if not following or following[0] in self.dedup.cut_kinds:
@@ -128,9 +123,7 @@ class Deduplicate(beam.PTransform):
         """What measures the similarity of documents, by the texts that the kinds so far have left."""
         return PairComparer(self.dedup, state.paths, self.job.earlier, state.eligibility.clean_text)
 
-    def compose(
-        self, kind: str, merges: beam.PCollection[pa.RecordBatch], new: beam.PCollection[pa.RecordBatch], state: DedupState
-    ) -> beam.PCollection[pa.RecordBatch]:
+    def compose(self, kind: str, merges: Batches, new: Batches, state: DedupState) -> Batches:
         """All merges so far. Those of earlier kinds point at survivors that stay and that are similar enough."""
         n_partitions = self.n_partitions
         before = merges | f"{kind}: before" >> beam.Map(partition_merges, column="survivor_ref", n_partitions=n_partitions)

@@ -1,6 +1,6 @@
 """Lines, sentences and substrings: of equal units the first one stays."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 import apache_beam as beam
@@ -81,7 +81,7 @@ class _FindUnits(beam.DoFn):
             units = units.set_column(0, UNIT.field("key"), pa.array(units.column("key").to_numpy() ^ salts))
             yield Decision(partition_by_key(units, "key", job.n_partitions), partition_by_segment(cuts))
 
-    def windows(self, pieces: list[str]) -> FindUnits:
+    def windows(self, pieces: Iterable[str]) -> FindUnits:
         """What finds the windows whose anchors are repeated; `pieces` name the segment's repeated anchors."""
         table = read_pieces(self.job.folder / "repeated", pieces)
         keys = np.zeros(0, np.uint64) if table is None else table.column("key").to_numpy()
