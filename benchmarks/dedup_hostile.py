@@ -29,11 +29,11 @@ import pyarrow.compute as pc
 import typer
 
 from benchmarks.dedup_scale import write_segments
-from benchmarks.deduplicate import deduplicate
 from benchmarks.measure import Cost, finish, measured, print_costs
 from schemas.buffers import fixed_column
 from schemas.hops import MAX_BATCH_ROWS, SCRUBBED
 from schemas.recipe import Dedup
+from testkit.deduplicate import deduplicate
 
 TEMPLATED: Final = 10_000
 COPIED_EVERY: Final = 50

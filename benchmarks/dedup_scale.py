@@ -23,11 +23,11 @@ import numpy as np
 import pyarrow as pa
 import typer
 
-from benchmarks.deduplicate import deduplicate
 from benchmarks.measure import Cost, finish, measured, print_costs
 from schemas.buffers import Bytes, Offsets, fixed_column, string_column
 from schemas.hops import MAX_BATCH_ROWS, SCRUBBED
 from schemas.recipe import Dedup
+from testkit.deduplicate import deduplicate
 
 WORD_BYTES: Final = 7  # six letters and a space
 LEAST_WORDS: Final = 40

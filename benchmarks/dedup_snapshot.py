@@ -18,10 +18,10 @@ import pyarrow.compute as pc
 import typer
 
 from benchmarks.dedup_scale import write_segments
-from benchmarks.deduplicate import deduplicate
 from benchmarks.measure import finish, measured, print_costs
 from pipelines.engine.segments import open_segment
 from schemas.recipe import Dedup
+from testkit.deduplicate import deduplicate
 
 
 def main(

@@ -14,9 +14,9 @@ from typing import Annotated, Final
 
 import typer
 
-from tests.fuzz.reading import Tally, batch_of, check_slice
-from tests.fuzz.rooms import check_rooms
-from tests.fuzz.whole_run import check_run
+from testkit.fuzz.reading import Tally, batch_of, check_slice
+from testkit.fuzz.rooms import check_rooms
+from testkit.fuzz.whole_run import check_run
 
 SLICE: Final = 500
 

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.corpus import documents
-from benchmarks.deduplicate import deduplicate
 from pipelines.engine.segments import open_segment
 from schemas.hops import SCRUBBED
 from schemas.recipe import Dedup, MinHash
+from testkit.deduplicate import deduplicate
 
 
 def write_segments(files: list[Path], folder: Path) -> list[Path]:

@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.corpus import batch_of
-from benchmarks.prose import is_prose, paragraphs
 from pipelines.filters.chain import FilterChain
 from schemas import recipe as recipes
+from testkit.prose import is_prose, paragraphs
 
 RULE_SETS: Final = ("gopher_repetition", "gopher_quality", "c4", "fineweb", "refinedweb", "roots")
 BY_PAPER: Final = "gopher_quality:paper"

@@ -24,7 +24,6 @@ import pyarrow.compute as pc
 import typer
 
 from benchmarks.corpus import documents, texts_of
-from benchmarks.deduplicate import deduplicate
 from benchmarks.measure import finish, measured, print_costs
 from pipelines.dedup.minhash import ranks
 from pipelines.dedup.spans.cut import resolve_cuts
@@ -32,6 +31,7 @@ from pipelines.engine.segments import open_segment
 from pipelines.text.words import Places, split_on_space
 from schemas.hops import CUT, SCRUBBED
 from schemas.recipe import Dedup, Substring
+from testkit.deduplicate import deduplicate
 
 Ints = npt.NDArray[np.int64]
 _BLOCK: Final = 256

@@ -31,7 +31,7 @@ import zstandard
 
 from benchmarks.measure import Cost, finish, measured, print_costs
 from schemas.recipe import Tokenizer as TokenizerConfig
-from tests.tokenizer.random_text import random_texts
+from testkit.random_text import random_texts
 from tokenizer import bpe
 from tokenizer.encode import Encoder
 from tokenizer.patterns import OF_CHARACTERS, PATTERNS

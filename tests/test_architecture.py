@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ DRIVER_MODULES = ("pipelines.driver", "pipelines.takedown", "pipelines.commands"
 BEAM = ("pipelines/driver/", "pipelines/engine/")
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Dotted names of everything that the file imports, wherever it does so."""
     found = set()
@@ -75,3 +77,14 @@ def test_a_room_does_not_reach_into_another() -> None:
 def test_beam_sees_real_annotations(path: Path) -> None:
     """Beam chooses the coder by annotation and does not resolve strings: the Arrow coder would silently not be used."""
     assert "__future__.annotations" not in imported(path)
+
+
+@pytest.mark.parametrize(
+    ("folder", "foreign"), [("tests", {"benchmarks"}), ("benchmarks", {"tests"}), ("testkit", {"tests", "benchmarks"})]
+)
+def test_tests_and_benchmarks_share_only_the_testkit(folder: str, foreign: set[str]) -> None:
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        reached = {module.split(".")[0] for module in imported(path)} & foreign
+        assert not reached, f"{path} imports {reached}; move what is shared to testkit/"
+    for path in FILES:
+        assert folder not in {module.split(".")[0] for module in imported(path)}, f"{path} imports {folder}"

@@ -20,7 +20,7 @@ from schemas import recipe as recipes
 from schemas.errors import ConservationError, EmptyCorpusError, GuardError, InputError, OutputError, TokenizerError
 from schemas.recipe import Recipe
 from schemas.stages import StageName
-from tests.read.archives import record
+from testkit.archives import record
 from tests.site import CONTACT, PAGES, write_warc
 
 SECRETS = ("jane.doe@bakery-school.org", "253 0000")

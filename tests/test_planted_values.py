@@ -18,7 +18,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from schemas.recipe import DEFAULT_KINDS
-from tests.planted import PLANTED
+from testkit.planted import PLANTED
 from tests.site import BREAD, CLOCKS, RIVER, Page, write_warc
 
 ROOT = Path(__file__).parents[1]

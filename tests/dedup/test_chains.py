@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pytest
 
-from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.arrays import UInt64s
 from pipelines.dedup.chains import compose
 from pipelines.dedup.simhash import simhashes
 from schemas.hops import MERGE
 from schemas.recipe import Dedup, MinHash, SameAddress
+from testkit.deduplicate import deduplicate
 from tests.dedup.reference import jaccard, shingles
 from tests.dedup.spans.test_stage import with_urls
 from tests.dedup.test_stage import near, row_ref, words, write_segments

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.apply.stage import _ApplyMerges
 from pipelines.dedup.evals.sets import contamination_report, load_evals
 from pipelines.dedup.job import DedupJob
@@ -17,6 +16,7 @@ from pipelines.dedup.pool import Eligibility
 from pipelines.engine.progress import Progress
 from schemas.hops import MERGE
 from schemas.recipe import Decontaminate, Dedup
+from testkit.deduplicate import deduplicate
 from tests.dedup.test_stage import row_ref, words, write_segments
 
 QUESTION = "A farmer has 17 sheep and buys 5 more on every market day; how many sheep does he own after 3 market days?"

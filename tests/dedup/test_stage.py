@@ -11,10 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.memory import split_by_quantile
 from schemas.hops import SCRUBBED
 from schemas.recipe import Dedup, MinHash
+from testkit.deduplicate import deduplicate
 from tests.dedup.reference import jaccard, shingles
 
 RNG = random.Random(5)

@@ -8,7 +8,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.job import n_progress_steps
 from pipelines.dedup.pool import Eligibility
 from pipelines.dedup.snapshots.catalogue import read_snapshots
@@ -17,6 +16,7 @@ from pipelines.driver.run import Run
 from schemas import recipe as recipes
 from schemas.errors import RecipeError
 from schemas.recipe import Decontaminate, Dedup, Templates
+from testkit.deduplicate import deduplicate
 from tests.dedup.spans.test_stage import texts_left, with_urls
 from tests.dedup.test_pool import QUESTION, evals
 from tests.dedup.test_stage import merges_of, near, row_ref, words, write_segments

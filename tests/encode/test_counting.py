@@ -10,7 +10,7 @@ import pytest
 from pipelines.encode import counting
 from pipelines.encode.counting import count_columns
 from schemas.recipe import Tokenizer
-from tests.tokenizer.random_text import random_texts
+from testkit.random_text import random_texts
 from tokenizer.counts import BYTES_PER_ROW, count_pretokens, merge_pretoken_counts, most_frequent_pretokens, pretoken_partitions
 from tokenizer.patterns import SCANNERS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.hostile import KINDS
+from testkit.hostile_texts import KINDS
 from tests.filters.helpers import chain_of, documents, outcome
 from tests.filters.test_chain import all_off
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from benchmarks.prose import is_prose, paragraphs
 from pipelines.filters.limits import looser
 from pipelines.filters.profile_limits import CLEAN_PROSE
 from pipelines.filters.profiles import NEUTRAL, PROFILES
@@ -19,6 +18,7 @@ from pipelines.filters.tables import profile_tables
 from pipelines.filters.verdict import signal_of
 from pipelines.text.words import split_words
 from schemas.recipe import RULE_SETS
+from testkit.prose import is_prose, paragraphs
 from tests.filters.helpers import chain_of, documents
 from tests.text.strategies import column
 

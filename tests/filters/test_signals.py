@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.hostile import KINDS
 from pipelines.filters import c4, fineweb, gopher_quality, gopher_repetition
 from pipelines.filters.c4 import LineRules
 from pipelines.filters.profiles import NEUTRAL, PROFILES
@@ -20,6 +19,7 @@ from pipelines.filters.signals import QUALITY_SIGNALS, REPETITION_SIGNALS
 from pipelines.filters.tables import profile_tables
 from pipelines.text.words import split_on_space, split_words
 from schemas.recipe import C4
+from testkit.hostile_texts import KINDS
 from tests.filters import reference
 from tests.text.strategies import TEXTS, column, padded
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.reading import batch_of, check_slice
-from tests.fuzz.rooms import check_rooms
+from testkit.fuzz.reading import batch_of, check_slice
+from testkit.fuzz.rooms import check_rooms
 
 SEED = 4
 

@@ -26,7 +26,7 @@ from schemas.errors import InputError
 from schemas.hops import DOCUMENT, LEDGER
 from schemas.recipe import Read, Source
 from schemas.splits import Split
-from tests.read.archives import PARAGRAPH, http, members, page, read_file, reasons, record
+from testkit.archives import PARAGRAPH, http, members, page, read_file, reasons, record
 
 
 @pytest.mark.parametrize(

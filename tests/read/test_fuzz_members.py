@@ -19,7 +19,7 @@ from pipelines.read.columns import ColumnCounts, Columns
 from pipelines.read.formats.jsonl import read_jsonl
 from pipelines.read.records import Unread
 from pipelines.read.warc_records import WarcRecord, read_records
-from tests.read.archives import http, record
+from testkit.archives import http, record
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": lambda content: gzip.compress(content, 6, mtime=0),

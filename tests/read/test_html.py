@@ -12,7 +12,7 @@ from resiliparse.parse.html import HTMLTree, traverse_dom
 from pipelines.read.attributes import most_attributes
 from pipelines.read.html import MAX_ATTRIBUTES, extract_page, tidy_text
 from pipelines.read.records import Rejected
-from tests.read.archives import PARAGRAPH
+from testkit.archives import PARAGRAPH
 
 NAVIGATION = "<nav><a href=/>Home page</a> <a href=/shop>The shop</a></nav>"
 FOOTER = "<footer>All rights reserved by somebody</footer>"

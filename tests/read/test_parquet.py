@@ -19,7 +19,7 @@ from pipelines.read.columns import ColumnCounts, Columns
 from pipelines.read.formats import parquet
 from pipelines.read.formats.parquet import read_parquet
 from pipelines.read.records import FILE_REASONS, Document
-from tests.read.archives import read_file, reasons
+from testkit.archives import read_file, reasons
 
 BROKEN_UTF8 = pa.StringArray.from_buffers(2, pa.array([0, 2, 3], pa.int32()).buffers()[1], pa.py_buffer(b"a\xffb"))
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipelines.read.payload import content_kind, parse_http, stated_charset, unchunk
 from pipelines.read.records import Rejected
 from pipelines.text.http_codings import DecodedBody
-from tests.read.archives import http
+from testkit.archives import http
 
 brotli = pytest.importorskip("brotli")  # a requirement of FastWARC
 

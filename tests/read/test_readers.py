@@ -23,7 +23,7 @@ from pipelines.text.nested import Row
 from schemas.errors import InputError
 from schemas.ledger import Outcome
 from schemas.recipe import Read, Source
-from tests.read.archives import read_file, reasons
+from testkit.archives import read_file, reasons
 
 # --- What the module of a made-up format holds: records of `key=value` lines, with an empty line between two ---
 

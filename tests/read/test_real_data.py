@@ -13,7 +13,7 @@ from warcio.archiveiterator import ArchiveIterator
 
 from pipelines.read.records import Address
 from pipelines.read.warc_records import WarcRecord, read_records
-from tests.read.archives import read_file
+from testkit.archives import read_file
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 DAMAGED = DATA / "warc-damaged"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.read.html import extract_page
-from tests.read.archives import PARAGRAPH
+from testkit.archives import PARAGRAPH
 
 BODY = "".join(f"<p>{PARAGRAPH}Paragraph {i}.</p>" for i in range(30))
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pipelines.read.batches import read_split
 from schemas.recipe import Read, Source
 from schemas.splits import Split
-from tests.read.archives import read_file, reasons
+from testkit.archives import read_file, reasons
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,

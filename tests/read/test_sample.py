@@ -15,7 +15,7 @@ from pipelines.read import sample as sampling
 from pipelines.read.sample import Sample, sample_source
 from pipelines.read.splits import plan
 from schemas.recipe import Read, Source
-from tests.read.archives import members, pages
+from testkit.archives import members, pages
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.read.html import extract_page
-from tests.read.archives import PARAGRAPH
+from testkit.archives import PARAGRAPH
 
 INLINE = (
     "b",

@@ -20,7 +20,7 @@ from warcio.archiveiterator import ArchiveIterator
 
 from pipelines.read.records import FILE_REASONS
 from pipelines.read.warc_records import WarcRecord, read_records
-from tests.read.archives import http, members, page, pages, read_file, record
+from testkit.archives import http, members, page, pages, read_file, record
 
 LIMIT = 1 << 20
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import TokenizerError
-from tests.tokenizer.random_text import random_texts
+from testkit.random_text import random_texts
 from tests.tokenizer.test_encode import CORPUS, column, made
 from tokenizer.decode import TokenDecoder
 from tokenizer.encode import Encoder

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from schemas.errors import TokenizerError
-from tests.tokenizer.random_text import random_texts
+from testkit.random_text import random_texts
 from tokenizer.encode import Encoder
 from tokenizer.patterns import OF_CHARACTERS, PATTERNS
 

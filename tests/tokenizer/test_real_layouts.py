@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.tokenizer.random_text import random_texts
+from testkit.random_text import random_texts
 from tests.tokenizer.test_encode import CORPUS, column, expected, made
 from tokenizer.encode import Encoder
 from tokenizer.patterns import PATTERNS

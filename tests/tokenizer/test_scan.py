@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Regex, pre_tokenizers
 
-from tests.tokenizer.random_text import random_texts
+from testkit.random_text import random_texts
 from tokenizer.classes import N_CODES, PATTERN_OF_BIT, code_classes
 from tokenizer.patterns import DIGITS_ALONE, DIGITS_APART, GPT2, PATTERNS, SCANNERS, Scanner, scanner_of
 from tokenizer.scan import pretoken_ends

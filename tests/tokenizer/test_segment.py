@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.errors import TokenizerError
 from schemas.recipe import Tokenizer
-from tests.tokenizer.random_text import random_texts
+from testkit.random_text import random_texts
 from tokenizer import bpe, segment
 from tokenizer.decode import TokenDecoder
 from tokenizer.encode import Encoder

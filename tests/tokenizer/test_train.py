@@ -18,7 +18,7 @@ from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from schemas.errors import TokenizerError, UnfilledError
 from schemas.recipe import Tokenizer
-from tests.tokenizer.random_text import random_texts
+from testkit.random_text import random_texts
 from tests.tokenizer.test_encode import CORPUS, DATA, column
 from tokenizer.counts import count_pretokens, merge_pretoken_counts
 from tokenizer.encode import Encoder

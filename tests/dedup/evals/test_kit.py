@@ -12,11 +12,11 @@ import pyarrow as pa
 import pytest
 import zstandard
 
-from benchmarks.contamination import CHOICES, COPIES, NEAR_MISSES, evals_of, is_chinese, planted, taken
 from pipelines.dedup.evals.decontaminate import decontaminate
 from pipelines.dedup.evals.options import question_of
 from pipelines.dedup.evals.sets import EvalSets, load_evals
 from schemas.recipe import Decontaminate
+from testkit.guises import CHOICES, COPIES, NEAR_MISSES, evals_of, is_chinese, planted, taken
 
 KIT = Path(__file__).parents[3].parent / "shared" / "data"
 

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.snapshots.catalogue import FORMAT, OldManifest, Settings, index_settings, read_snapshots
 from pipelines.dedup.snapshots.index import add_snapshot, describe_index, open_index
 from schemas.errors import IndexFolderError, RecipeError
 from schemas.files import entry, sha256_of
 from schemas.recipe import Dedup, MinHash
+from testkit.deduplicate import deduplicate
 from tests.dedup.reference import jaccard, shingles
 from tests.dedup.test_stage import near, row_ref, words, write_segments
 

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from benchmarks.deduplicate import deduplicate
 from pipelines.dedup.minhash import ranks
 from pipelines.dedup.spans.rewrite import ELIGIBLE, CutKind, rewrite_batch
 from pipelines.engine.segments import open_segment
 from schemas.hops import CUT
 from schemas.recipe import Dedup, Lines, Sentences, Substring, Templates
+from testkit.deduplicate import deduplicate
 from tests.dedup.spans import reference
 from tests.dedup.test_stage import row_ref, write_segments
 

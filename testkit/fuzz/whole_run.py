@@ -14,8 +14,8 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
-from tests.fuzz.files import file_of
-from tests.fuzz.reading import lines_of
+from testkit.fuzz.files import file_of
+from testkit.fuzz.reading import lines_of
 from tokenizer.decode import TokenDecoder
 from tokenizer.encode import Encoder
 

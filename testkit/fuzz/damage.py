@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from tests.fuzz.files import File
+from testkit.fuzz.files import File
 
 HOWS: Final = ("flip", "cut", "junk", "zeros", "swap", "move", "length")
 _BESIDE: Final = 40

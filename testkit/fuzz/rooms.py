@@ -15,12 +15,13 @@ from pipelines.dedup.spans.cut import apply_cuts, resolve_cuts
 from pipelines.dedup.spans.lines import line_units
 from pipelines.dedup.spans.sentences import sentence_units
 from pipelines.dedup.spans.units import Units
+from pipelines.filters.chain import FilterChain
 from pipelines.filters.clean.steps import STEPS
 from pipelines.scrub.column import scrub_text
+from schemas import recipe as recipes
 from schemas.recipe import Lines, Scrub, Sentences, Tokenizer
-from tests.filters.helpers import chain_of
-from tests.fuzz.reading import lines_of
-from tests.fuzz.texts import Text
+from testkit.fuzz.reading import lines_of
+from testkit.fuzz.texts import Text
 from tokenizer.decode import TokenDecoder
 from tokenizer.encode import Encoder
 from tokenizer.files import save_tokenizer
@@ -65,7 +66,7 @@ def check_rooms(batch: pa.RecordBatch, known: dict[str, Text], folder: Path, see
 def check_filters(batch: pa.RecordBatch) -> Iterator[str]:
     """Every row has its signals, and rules that cut only take away."""
     sources = batch.set_column(batch.schema.get_field_index("source"), "source", pa.array(["web"] * batch.num_rows, pa.large_string()))
-    chain = chain_of(RULES)
+    chain = FilterChain.of(recipes.parse({"name": "fuzz", "sources": {"web": {"path": ["x"]}}, "filters": {"rules": RULES}}))
     measured = chain.measure(sources)
     if not measured.column("doc_id").equals(batch.column("doc_id")):
         yield "filters: rows are not those that came in"

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import Final
 
-from tests.planted import PLANTED
+from testkit.planted import PLANTED
 
 
 @dataclass(frozen=True, slots=True)

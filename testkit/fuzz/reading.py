@@ -15,9 +15,9 @@ from pipelines.read.splits import plan_sources
 from schemas.hops import DOCUMENT
 from schemas.recipe import Read, Source
 from schemas.splits import Split
-from tests.fuzz.damage import Damaged, damaged
-from tests.fuzz.files import File, file_of
-from tests.fuzz.texts import Text
+from testkit.fuzz.damage import Damaged, damaged
+from testkit.fuzz.files import File, file_of
+from testkit.fuzz.texts import Text
 
 
 @dataclass(frozen=True, slots=True)

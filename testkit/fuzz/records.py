@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import zstandard
 
-from tests.fuzz.texts import SCRIPTS, Text, name_of, paragraphs, text
-from tests.read.archives import http, record
+from testkit.archives import http, record
+from testkit.fuzz.texts import SCRIPTS, Text, name_of, paragraphs, text
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
-from tests.fuzz.records import Record, json_line, warc_record, wet_record
-from tests.fuzz.texts import Text, paragraphs, text
+from testkit.fuzz.records import Record, json_line, warc_record, wet_record
+from testkit.fuzz.texts import Text, paragraphs, text
 
 Framing = Literal["plain", "each", "groups", "one", "anywhere"]
 """How records lie in members: without any, one each, some each, all in one, or cut anywhere."""
