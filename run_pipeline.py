@@ -27,7 +27,7 @@ from pipelines.commands.screen import (
     stopped,
 )
 from schemas import recipe as recipes
-from schemas.errors import MENDABLE, CorpusmillError, InputError, RecipeError
+from schemas.errors import MENDABLE, CorpusmillError, InputError, OutputError, RecipeError
 from schemas.file_names import check_folder_name, printable
 from schemas.lock import locked
 from schemas.stages import StageName, stage_of
@@ -215,7 +215,8 @@ def validate(folder: Folder, settings: Settings = None) -> None:
     recipe = recipes.parse(data)
     if changed := [key for key in keys_that_differ(before, recipe.as_dict()) if not reads(stage_of(StageName.VALIDATE), key)]:
         raise RecipeError(
-            f"validate does not read {', '.join(changed)}; `run {folder} --resume --set KEY=VALUE` does again what a setting changes"
+            "CM-COMMAND-014",
+            f"validate does not read {', '.join(changed)}; `run {folder} --resume --set KEY=VALUE` does again what a setting changes",
         )
     with locked(folder), stage_bars() as bars:
         metrics = validate_shards(
@@ -274,7 +275,7 @@ def train_tokenizer(
     """Train a tokenizer from files and measure it, beside others if asked to."""
     given = [*(inputs or ()), *(paths or ())]
     if not given:
-        raise InputError("train-tokenizer has nothing to learn from; name files, folders or globs with --input")
+        raise InputError("CM-COMMAND-015", "train-tokenizer has nothing to learn from; name files, folders or globs with --input")
     chosen = {"vocab_size": vocab_size, "pattern": pattern}
     short = [f"{key}={value}" for key, value in chosen.items() if value is not None]
     config = recipes.section(recipes.Tokenizer, [*short, *(settings or ())])
@@ -306,7 +307,7 @@ def encode(
     check_workers(workers)
     given = [*(inputs or ()), *(paths or ())]
     if not given:
-        raise InputError("encode has nothing to read; name files, folders or globs with --input")
+        raise InputError("CM-COMMAND-016", "encode has nothing to read; name files, folders or globs with --input")
     config = recipes.section(recipes.Encode, settings or ())
     from pipelines.commands.encode_files import encode_files
 
@@ -351,7 +352,7 @@ def train_ngrams(
     if percentiles_of:
         found = perplexities(percentiles_of, out, zero_digits=config.zero_digits)
         if not len(found):
-            raise InputError(f"no word stands in {', '.join(percentiles_of)}; name other files")
+            raise InputError("CM-COMMAND-017", f"no word stands in {', '.join(percentiles_of)}; name other files")
         import numpy as np
 
         middle, tail = np.percentile(found, [30, 60])
@@ -467,12 +468,12 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except CorpusmillError as error:
-        fail(str(error))
+        fail(error)
     except OSError as error:
         if error.errno not in MENDABLE:
             raise
         name = printable(str(error.filename)) if error.filename else "a file"
-        fail(f"{name}: {error.strerror}; mend that and give the same command again (a run goes on with --resume)")
+        fail(OutputError("CM-COMMAND-018", f"{name}: {error.strerror}; fix that and repeat the command (a run goes on with --resume)"))
 
 
 if __name__ == "__main__":

@@ -105,6 +105,7 @@ class RunFolder:
         paths = sorted((self.path / folder).glob("*.arrow"))
         if not paths:
             raise OutputError(
-                f"{self.path / folder} has no files: the run has not come so far, or keeps none (filters.keep_dropped = false)"
+                "CM-LIBRARY-001",
+                f"{self.path / folder} has no files: the run has not come so far, or keeps none (filters.keep_dropped = false)",
             )
         return pl.scan_ipc(paths)

@@ -106,7 +106,7 @@ def staging(run: Path) -> Path:
 def check_none_pending(run: Path) -> None:
     """Raise OutputError if a takedown was stopped half way."""
     if pending_path(run).is_file():
-        raise OutputError(f"{run}: a takedown was stopped half way; `takedown {run}` finishes it")
+        raise OutputError("CM-RECORD-001", f"{run}: a takedown was stopped half way; `takedown {run}` finishes it")
 
 
 def write_certificate(path: Path, certificate: Certificate) -> None:
@@ -120,4 +120,4 @@ def read_certificate(path: Path) -> Certificate:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Certificate)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise OutputError(f"{path} is damaged ({error}); restore it from a copy of the run") from error
+        raise OutputError("CM-RECORD-002", f"{path} is damaged ({error}); restore it from a copy of the run") from error

@@ -47,10 +47,20 @@ _HANDED_OVER: Final = "corpusmill-error:"
 
 
 class CorpusmillError(Exception):
-    """The root of all errors that are the user's to mend."""
+    """The root of all errors that a user can fix.
+
+    `code` is stable ("CM-READ-014"); docs/errors.md lists every code. `message` may change its wording.
+    """
 
     _tagged_with_step = True
     """Beam raises such an error as it is; any other it makes anew, with the name of the step in its message."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code, self.message = code, message
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
 
     @property
     def __notes__(self) -> list[str]:  # type: ignore[override] # made when it is printed, not before
@@ -98,12 +108,10 @@ class TokenizerError(CorpusmillError):
 class UnfilledError(TokenizerError):
     """Text that fills `n_filled` tokens, fewer than the recipe promises; `n_fits` is the largest size that it fills, 0 where none does."""
 
-    def __init__(self, message: str, n_filled: int, n_fits: int) -> None:
-        super().__init__(message, n_filled, n_fits)
+    def __init__(self, code: str, message: str, n_filled: int, n_fits: int) -> None:
+        super().__init__(code, message)
+        self.args = (code, message, n_filled, n_fits)
         self.n_filled, self.n_fits = n_filled, n_fits
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class PrivacyError(CorpusmillError):

@@ -38,7 +38,9 @@ def check_folder_name(folder: Path) -> None:
     """OutputError for the name of a folder to write into that is not UTF-8, which the libraries that write there do not take."""
     name = str(folder.absolute())
     if well_formed(name) != name:
-        raise OutputError(f"{well_formed(str(folder))}: files are written only into folders with names in UTF-8; give another with --out")
+        raise OutputError(
+            "CM-RECORD-003", f"{well_formed(str(folder))}: files are written only into folders with names in UTF-8; give another with --out"
+        )
 
 
 def _printable(character: str) -> str:

@@ -84,8 +84,9 @@ def check_step(step: str, n_in: int, n_out: int, n_ended: int) -> None:
     """Raise unless every record that entered `step` either left it or ended in the ledger there."""
     if n_in != n_out + n_ended:
         raise ConservationError(
+            "CM-RECORD-004",
             f"step {step!r} took in {n_in} records but passed on {n_out} and ended {n_ended}: "
-            f"{n_in - n_out - n_ended:+d} are unaccounted for. This is a bug; the run's output is not to be trusted."
+            f"{n_in - n_out - n_ended:+d} are unaccounted for. This is a bug; the run's output is not to be trusted.",
         )
 
 
@@ -97,7 +98,7 @@ def check_run(folder: Path, n_records: int) -> pl.DataFrame:
     ledger = scan_ledger(folder)
     n_rows, n_distinct = ledger.select(pl.len(), pl.struct(ADDRESS_NAMES).n_unique().alias("distinct")).collect().row(0)
     if n_rows != n_distinct:
-        raise ConservationError(f"{folder}: {n_rows - n_distinct} records stand in the ledger more than once")
+        raise ConservationError("CM-RECORD-005", f"{folder}: {n_rows - n_distinct} records stand in the ledger more than once")
     if n_rows != n_records:
-        raise ConservationError(f"{folder}: {n_records} records were read but {n_rows} stand in the ledger")
+        raise ConservationError("CM-RECORD-006", f"{folder}: {n_records} records were read but {n_rows} stand in the ledger")
     return ledger.group_by("step", "outcome", "reason").len("n").sort("n", "step", "reason", descending=[True, False, False]).collect()

@@ -54,11 +54,13 @@ def _acquired(path: Path, until: float) -> IO[bytes]:
                 time.sleep(0.2)
                 continue
             raise OutputError(
-                f"{path.parent} is in use by {holder}; wait until that command has ended, stop it, or give another folder"
+                "CM-RECORD-007", f"{path.parent} is in use by {holder}; wait until that command has ended, stop it, or give another folder"
             ) from None
         except OSError as error:
             file.close()
-            raise OutputError(f"{path.parent} cannot be locked ({error.strerror}); put the run on a file system that has locks") from error
+            raise OutputError(
+                "CM-RECORD-008", f"{path.parent} cannot be locked ({error.strerror}); put the run on a file system that has locks"
+            ) from error
         with suppress(FileNotFoundError):
             if os.fstat(file.fileno()).st_ino == path.stat().st_ino:
                 return file

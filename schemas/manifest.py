@@ -85,7 +85,7 @@ def read_marker(run: Path, stage: str) -> StageRecord | None:
     try:
         return dataclasses.replace(msgspec.json.decode(path.read_bytes(), type=StageRecord), stage=stage)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise OutputError(f"{path} is damaged ({error}); delete it to run stage {stage!r} again") from error
+        raise OutputError("CM-RECORD-009", f"{path} is damaged ({error}); delete it to run stage {stage!r} again") from error
 
 
 def changed_settings(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
@@ -179,17 +179,20 @@ def read_run(run: Path) -> dict[str, Any]:
     """DIR/run.json as plain data."""
     path = run / "run.json"
     if not path.is_file():
-        raise OutputError(f"{path} does not exist: {run} is not the folder of a run")
+        raise OutputError("CM-RECORD-010", f"{path} does not exist: {run} is not the folder of a run")
     try:
         state = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise OutputError(f"{path} is damaged ({error}); run the recipe with --out {run} --resume to have it written again") from error
+        raise OutputError(
+            "CM-RECORD-011", f"{path} is damaged ({error}); run the recipe with --out {run} --resume to have it written again"
+        ) from error
     if "recipe" not in state:
-        raise OutputError(f"{path} states no recipe: {run} is not the folder of a run")
+        raise OutputError("CM-RECORD-012", f"{path} states no recipe: {run} is not the folder of a run")
     if state.get("format", 1) > FORMAT:
         raise OutputError(
+            "CM-RECORD-013",
             f"{path} has format {state['format']}, and this version of corpusmill reads formats up to {FORMAT}; "
-            "use the version that made the run"
+            "use the version that made the run",
         )
     now = {before: name for name, before in NAMES_OF_FORMAT_1.items()}
     stages = [{**record, "stage": now.get(record["stage"], record["stage"])} for record in state.get("stages", ())]

@@ -27,7 +27,7 @@ class TokenDecoder:
 
     def __init__(self, encoder: Encoder) -> None:
         if encoder.path != "fast":
-            raise TokenizerError(f"only the tokenizers library can decode with this tokenizer: {encoder.reason}")
+            raise TokenizerError("CM-TOKENIZER-001", f"only the tokenizers library can decode with this tokenizer: {encoder.reason}")
         vocabulary = encoder.vocabulary
         data = vocabulary.data.tobytes()
         strings = [data[start:end] for start, end in pairwise(vocabulary.offsets.tolist())]
@@ -49,7 +49,9 @@ class TokenDecoder:
         ids = tokens.values.to_numpy()
         n_known = len(self._offsets) - 1
         if len(ids) and (last := int(ids.max())) >= n_known:
-            raise TokenizerError(f"the column has token id {last}, the tokenizer only {n_known} ids; pass the tokenizer of the shards")
+            raise TokenizerError(
+                "CM-TOKENIZER-002", f"the column has token id {last}, the tokenizer only {n_known} ids; pass the tokenizer of the shards"
+            )
         ends = np.zeros(len(bounds), np.int64)
         _measure(ids, bounds, self._data, self._offsets, self._starts_with_space, ends)
         out = np.empty(ends[-1], np.uint8)

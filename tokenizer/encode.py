@@ -116,14 +116,18 @@ class Encoder:
         try:
             ids = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
         except Exception as error:  # the library raises bare Exception where a vocabulary cannot spell a text
-            raise TokenizerError(f"{self.file}: {error}; the vocabulary has no token for characters that it does not know") from error
+            raise TokenizerError(
+                "CM-TOKENIZER-003", f"{self.file}: {error}; the vocabulary has no token for characters that it does not know"
+            ) from error
         offsets = np.zeros(len(ids) + 1, np.int64)
         np.cumsum([len(row) for row in ids], out=offsets[1:])
         return self._narrowed(np.fromiter((i for row in ids for i in row), np.int64, offsets[-1])), offsets
 
     def _narrowed(self, ids: npt.NDArray[np.int64]) -> TokenIds:
         if len(ids) and (highest := int(ids.max())) >= self.vocab_size:
-            raise TokenizerError(f"{self.file}: the token id {highest} is outside the vocabulary of {self.vocab_size} ids")
+            raise TokenizerError(
+                "CM-TOKENIZER-004", f"{self.file}: the token id {highest} is outside the vocabulary of {self.vocab_size} ids"
+            )
         return ids.astype(self.id_type.to_pandas_dtype())
 
 

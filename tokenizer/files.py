@@ -36,17 +36,20 @@ def load_tokenizer(path: Path) -> HuggingFaceTokenizer:
     """The tokenizer of a tokenizer.json; TokenizerError names a file that is missing, of another kind, or ambiguous."""
     if path.is_dir():
         inside = path / "tokenizer.json"
-        raise TokenizerError(f"tokenizer file {path} is a folder; pass {inside if inside.is_file() else 'the path of a tokenizer.json'}")
+        raise TokenizerError(
+            "CM-TOKENIZER-005", f"tokenizer file {path} is a folder; pass {inside if inside.is_file() else 'the path of a tokenizer.json'}"
+        )
     if not path.is_file():
         raise TokenizerError(
-            f"tokenizer file {path} does not exist; pass the path of a tokenizer.json, or leave tokenizer.path out to train one"
+            "CM-TOKENIZER-006",
+            f"tokenizer file {path} does not exist; pass the path of a tokenizer.json, or leave tokenizer.path out to train one",
         )
     content = path.read_bytes()
     try:
         tokenizer = HuggingFaceTokenizer.from_buffer(content)
     except Exception as error:  # the library raises bare Exception, for a bad file only
         raise TokenizerError(
-            f"{path} is not a tokenizer.json that the `tokenizers` library can read: {_kind_of(path, content, error)}"
+            "CM-TOKENIZER-007", f"{path} is not a tokenizer.json that the `tokenizers` library can read: {_kind_of(path, content, error)}"
         ) from error
     _check(tokenizer, path)
     return tokenizer
@@ -76,17 +79,20 @@ def _check(tokenizer: HuggingFaceTokenizer, path: Path) -> None:
     """TokenizerError if ids are random, ambiguous or too high."""
     for option in _RANDOM:
         if value := getattr(tokenizer.model, option, None):
-            raise TokenizerError(f"{path} has model.{option} = {value:g}, so the same text encodes differently each time; set it to null")
+            raise TokenizerError(
+                "CM-TOKENIZER-008", f"{path} has model.{option} = {value:g}, so the same text encodes differently each time; set it to null"
+            )
     counts = Counter(tokenizer.get_vocab().values())
     if not counts:
-        raise TokenizerError(f"{path} has no tokens; pass a tokenizer.json with a vocabulary")
+        raise TokenizerError("CM-TOKENIZER-009", f"{path} has no tokens; pass a tokenizer.json with a vocabulary")
     if (highest := max(counts)) >= MOST_IDS:
-        raise TokenizerError(f"{path} has the id {highest}; ids must be below {MOST_IDS}; renumber its tokens")
+        raise TokenizerError("CM-TOKENIZER-010", f"{path} has the id {highest}; ids must be below {MOST_IDS}; renumber its tokens")
     for index, token in tokenizer.get_added_tokens_decoder().items():
         if counts[index] > 1:
             raise TokenizerError(
+                "CM-TOKENIZER-011",
                 f"{path}: the added token {token.content!r} gets id {index} from the `tokenizers` library, but another token has it; "
-                "add it to model.vocab with an id of its own"
+                "add it to model.vocab with an id of its own",
             )
 
 

@@ -39,12 +39,15 @@ def train_with_the_library(columns: Iterable[pa.Array], config: TokenizerConfig)
     try:
         tokenizer.train_from_iterator(_texts(columns), trainer)
     except Exception as error:  # the library raises bare Exception where there is nothing to learn from
-        raise TokenizerError(f"tokenizer.model = {config.model!r}: the library cannot train it on this sample: {error}") from error
+        raise TokenizerError(
+            "CM-TOKENIZER-012", f"tokenizer.model = {config.model!r}: the library cannot train it on this sample: {error}"
+        ) from error
     n_found = tokenizer.get_vocab_size()
     fits = n_found < n_tokens and config.vocab_size is None and n_found % config.pad_to_multiple == 0
     if n_found != n_tokens and not fits:
         n_fits = n_found if n_found % config.pad_to_multiple == 0 else 0
         raise UnfilledError(
+            "CM-TOKENIZER-013",
             f"tokenizer.vocab_size = {n_tokens}: the sample fills only {n_found} tokens of a {config.model} vocabulary; "
             "ask for that many, leave the size out, or pass other text",
             n_found,

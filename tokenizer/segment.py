@@ -38,7 +38,9 @@ def _jieba() -> Any:
     try:
         import jieba  # noqa: PLC0415 - a tokenizer that does not ask for it does not need it
     except ImportError:
-        raise TokenizerError("jieba is not installed, and this tokenizer needs it to split text into words: pip install jieba") from None
+        raise TokenizerError(
+            "CM-TOKENIZER-014", "jieba is not installed, and this tokenizer needs it to split text into words: pip install jieba"
+        ) from None
     jieba.setLogLevel(logging.WARNING)
     jieba.initialize()
     return jieba

@@ -50,7 +50,7 @@ def column_counter(config: TokenizerConfig) -> Callable[[PretokenCounter, pa.Arr
         return lambda counter, column: counter.add_text(_prepared(column, config), SCANNERS[config.pattern])
     encoder = Encoder(Path(config.extend))
     if encoder.path != "fast":
-        raise TokenizerError(f"{config.extend} cannot be extended: {encoder.reason}")
+        raise TokenizerError("CM-TOKENIZER-015", f"{config.extend} cannot be extended: {encoder.reason}")
     scanner = learnable(encoder.vocabulary.scanner)
     return lambda counter, column: counter.add_text(encoder.prepared(column), scanner)
 
@@ -87,8 +87,9 @@ def train_from_counts(counts: pa.RecordBatch, config: TokenizerConfig) -> Huggin
         names += [METASPACE if char == " " and config.pattern == JIEBA else char for char in chars]
         if len(names) > n_tokens:
             raise TokenizerError(
+                "CM-TOKENIZER-016",
                 f"tokenizer.vocab_size = {n_tokens}: the special tokens, the bytes and the {len(chars)} characters that cover "
-                f"{config.character_coverage} of the text need {len(names)}; raise it, or lower tokenizer.character_coverage"
+                f"{config.character_coverage} of the text need {len(names)}; raise it, or lower tokenizer.character_coverage",
             )
         learned = _learn(lambda: character_words(counts, id_of_code, n_tokens), tokens, n_tokens, config)
     else:
@@ -123,8 +124,9 @@ def extend(path: Path, counts: pa.RecordBatch, config: TokenizerConfig) -> Huggi
                 vocab[char], n = n, n + 1
     if n_tokens <= n_old or n_tokens < n:
         raise TokenizerError(
+            "CM-TOKENIZER-017",
             f"tokenizer.vocab_size = {n_tokens}: {path} has {n_old} tokens already, and lacks {n - n_old} characters; "
-            f"ask for more than {n} tokens, or lower tokenizer.character_coverage"
+            f"ask for more than {n} tokens, or lower tokenizer.character_coverage",
         )
     with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
         with_characters = Path(folder) / "tokenizer.json"
@@ -167,6 +169,7 @@ def _learn(words: Callable[[], CountedWords], tokens: InitialTokens, n_tokens: i
     if n_fits < n_first or config.vocab_size is not None:
         fits = f"set it to {n_fits} or less" if n_fits >= n_first else "set tokenizer.pad_to_multiple lower"
         raise UnfilledError(
+            "CM-TOKENIZER-018",
             f"tokenizer.vocab_size = {n_tokens}: the sample fills only {n_found} tokens (pairs seen at least {config.min_frequency} "
             f"times); {fits}, leave it out to learn as many as the text fills, or pass more text",
             n_found,

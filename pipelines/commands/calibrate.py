@@ -28,10 +28,10 @@ def calibrate_files(paths: Sequence[str], lang: str, rules: Sequence[str], keep:
     document is found.
     """
     if not 0 < keep < 1:
-        raise RecipeError(f"keep = {keep}: must lie in (0, 1), such as 0.99")
+        raise RecipeError("CM-COMMAND-001", f"keep = {keep}: must lie in (0, 1), such as 0.99")
     check_rules(tuple(rules), "rules")
     if without := [name for name in rules if not REGISTRY[name].signals]:
-        raise RecipeError(f"rules: {without[0]!r} measures nothing that a limit could be proposed for")
+        raise RecipeError("CM-COMMAND-002", f"rules: {without[0]!r} measures nothing that a limit could be proposed for")
     chain = FilterChain.of(without_limits(paths, lang, rules))
     columns: dict[str, list[Floats]] = {field.name: [] for field in chain.fields() if pa.types.is_floating(field.type)}
     for batch in documents(paths):
@@ -40,7 +40,7 @@ def calibrate_files(paths: Sequence[str], lang: str, rules: Sequence[str], keep:
             parts.append(measured.column(name).to_numpy(zero_copy_only=False))
     signals = {name: np.concatenate([np.zeros(0), *parts]) for name, parts in columns.items()}
     if not len(next(iter(signals.values()))):
-        raise InputError(f"no document stands in {', '.join(paths)}; name other files")
+        raise InputError("CM-COMMAND-003", f"no document stands in {', '.join(paths)}; name other files")
     return propose_limits(signals, todays_limits(lang, rules), lang, keep)
 
 

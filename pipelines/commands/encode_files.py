@@ -58,11 +58,11 @@ def encode_files(
     the parts done and all parts.
     """
     if (out / "shards").exists():
-        raise OutputError(f"{out / 'shards'} is there already; name another folder with --out, or delete it")
+        raise OutputError("CM-COMMAND-004", f"{out / 'shards'} is there already; name another folder with --out, or delete it")
     encoder = bpe.Encoder(tokenizer)
     end = encoder.tokenizer.token_to_id(end_of_text or "<|endoftext|>")
     if end_of_text and end is None:
-        raise TokenizerError(f"{tokenizer} has no token {end_of_text!r} to end documents with")
+        raise TokenizerError("CM-COMMAND-005", f"{tokenizer} has no token {end_of_text!r} to end documents with")
     files = Files(paths)
     kept = out / layout.TOKENIZER_FILE
     with whole_file(kept) as temporary:
@@ -81,7 +81,7 @@ def encode_files(
     counted = ran.counters.get("encode", {})
     check_step("encode", counted.get("n_in", 0), sum(file.n_rows or 0 for file in reported), 0)
     if not reported:
-        raise EmptyCorpusError(f"no document stands in {', '.join(paths)}; name other files")
+        raise EmptyCorpusError("CM-COMMAND-006", f"no document stands in {', '.join(paths)}; name other files")
     named = {"path": layout.TOKENIZER_FILE, "sha256": sha256_of(kept), "vocab_size": encoder.vocab_size, "end_of_text": end}
     index = shard_index(named_shards(reported, out), out, named, str(encoder.id_type))
     write_shard_index(out / "shards" / "index.json", index)

@@ -44,10 +44,10 @@ class Files:
         try:
             splits = plan(self.sources, Path())
         except InputError as error:
-            message = str(error)
+            message = error.message
             for name in self.sources:
                 message = message.removeprefix(f"sources.{name}.path = ")
-            raise InputError(message) from None
+            raise InputError(error.code, message) from None
         for name, source in self.sources.items():
             check_named_files(source, [split for split in splits if split.source == name])
         self.parts += splits
@@ -57,7 +57,7 @@ class Files:
         if isinstance(part, Path):
             reader = open_segment(part)
             if missing := set(COLUMNS) - set(reader.schema.names):
-                raise InputError(f"{part} lacks the columns {', '.join(sorted(missing))} of curated documents")
+                raise InputError("CM-COMMAND-007", f"{part} lacks the columns {', '.join(sorted(missing))} of curated documents")
             for index in range(reader.num_record_batches):
                 yield reader.get_batch(index).select(COLUMNS)
             return

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from schemas.errors import InputError, RequestError
+from schemas.errors import CorpusmillError, InputError, RequestError
 from schemas.file_names import well_formed
 from schemas.stages import STAGES
 
@@ -63,14 +63,17 @@ def agree(found: Preview, max_documents: int, *, yes: bool) -> None:
     if n > max_documents:
         remedy = f"if all of them are meant, give --max-documents {n} --yes"
         if not asks:
-            raise RequestError(f"the request names {n} documents, more than --max-documents {max_documents}; nothing was changed; {remedy}")
+            raise RequestError(
+                "CM-COMMAND-008",
+                f"the request names {n} documents, more than --max-documents {max_documents}; nothing was changed; {remedy}",
+            )
         if typer.prompt(f"That is more than {max_documents}. Type the number of documents to remove them").strip() != str(n):
-            raise RequestError(f"not confirmed; nothing was changed; {remedy}")
+            raise RequestError("CM-COMMAND-009", f"not confirmed; nothing was changed; {remedy}")
     elif not yes:
         if not asks:
-            raise RequestError("nothing was changed; add --yes to remove these documents")
+            raise RequestError("CM-COMMAND-010", "nothing was changed; add --yes to remove these documents")
         if not typer.confirm(f"Remove {n} document(s)?"):
-            raise RequestError("not confirmed; nothing was changed")
+            raise RequestError("CM-COMMAND-011", "not confirmed; nothing was changed")
 
 
 def check_workers(workers: int) -> None:
@@ -78,8 +81,9 @@ def check_workers(workers: int) -> None:
     most = max(MOST_WORKERS, WORKERS_PER_CORE * (os.cpu_count() or 1))
     if workers > most:
         raise InputError(
+            "CM-COMMAND-012",
             f"--workers {workers} is more than this machine can start: give at most {most}; a process for each of its "
-            f"{os.cpu_count()} cores is the fastest, and the result is the same for any number"
+            f"{os.cpu_count()} cores is the fastest, and the result is the same for any number",
         )
 
 
@@ -131,10 +135,10 @@ def stage_bars() -> Iterator[StageBars]:
         yield StageBars(progress)
 
 
-def fail(message: str) -> None:
-    """End with one message."""
+def fail(error: CorpusmillError) -> None:
+    """Print one message, and end with status WRONG."""
     console = Console(stderr=True)
-    console.print(Text.assemble(("error:", "bold red"), f" {well_formed(message)}"), soft_wrap=True)
+    console.print(Text.assemble((f"error {error.code}:", "bold red"), f" {well_formed(error.message)}"), soft_wrap=True)
     sys.exit(WRONG)
 
 

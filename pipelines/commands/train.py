@@ -64,7 +64,7 @@ def train_tokenizer(paths: Sequence[str], config: Tokenizer, seed: int, out: Pat
     """The tokenizer of these files as OUT/tokenizer.json, and what it and those to compare it with make of a part of them."""
     sizes = group_sizes(texts(paths))
     if not sizes:
-        raise EmptyCorpusError(f"no document stands in {', '.join(paths)}; name other files")
+        raise EmptyCorpusError("CM-COMMAND-013", f"no document stands in {', '.join(paths)}; name other files")
     path = out / "tokenizer.json"
     taken = sampling_shares(sizes, config.sample_bytes, config.alpha)
     columns = (sample_batch(batch, taken, seed, "tokenizer").column("text") for batch in texts(paths))
@@ -89,7 +89,7 @@ def documents(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
     try:
         splits = plan({SOURCE: source}, Path())
     except InputError as error:
-        raise InputError(str(error).removeprefix(f"sources.{SOURCE}.path = ")) from None
+        raise InputError(error.code, error.message.removeprefix(f"sources.{SOURCE}.path = ")) from None
     check_named_files(source, splits)
     for split in splits:
         for found in read_whole_split(split, source, Read()):

@@ -82,9 +82,9 @@ def crawl_sites(
         shutil.rmtree(folder / STATE_FOLDER, ignore_errors=True)
         return CrawlReport(files=[folder / name for name in done.files], counts=done.counts)
     if state.is_file() and not resume:
-        raise OutputError(f"{folder} has a stopped crawl; add --resume to continue it, or use another folder")
+        raise OutputError("CM-CRAWL-001", f"{folder} has a stopped crawl; add --resume to continue it, or use another folder")
     if account.is_file() or (any(folder.glob("crawl-*.warc.gz")) and not state.is_file()):
-        raise OutputError(f"{folder} already has a crawl; use another folder, or delete its crawl-*.warc.gz and {ACCOUNT}")
+        raise OutputError("CM-CRAWL-002", f"{folder} already has a crawl; use another folder, or delete its crawl-*.warc.gz and {ACCOUNT}")
     rules = CrawlRules(config)
     product_token(config.user_agent)  # an invalid user agent is an error before anything is written
     with CrawlState(state) as opened:
@@ -97,10 +97,12 @@ def crawl_sites(
         except BaseExceptionGroup as group:  # of concurrent visits; the first error is enough
             raise _first_error(group) from None
         except sqlite3.OperationalError as error:
-            raise OutputError(f"{folder}: the state of the crawl cannot be written ({error}); fix the cause, and add --resume") from error
+            raise OutputError(
+                "CM-CRAWL-003", f"{folder}: the state of the crawl cannot be written ({error}); fix the cause, and add --resume"
+            ) from error
     shutil.rmtree(state.parent, ignore_errors=True)
     if not report.files:
-        raise InputError(_no_page_message(failed_seeds))
+        raise _no_page(failed_seeds)
     return report
 
 
@@ -138,7 +140,8 @@ def _check_same(folder: Path, before: Settings, config: Crawl, but_for: Sequence
     for key, value in _settings(config).items():
         if key not in but_for and before.get(key) != value:
             raise OutputError(
-                f"{folder} has a crawl with crawl.{key} = {before.get(key)!r}, not {value!r}; continue with the same, or use another folder"
+                "CM-CRAWL-004",
+                f"{folder} has a crawl with crawl.{key} = {before.get(key)!r}, not {value!r}; use the same, or another folder",
             )
 
 
@@ -159,11 +162,11 @@ def _finish(config: Crawl, folder: Path, state: CrawlState, spool: Spool, crawl_
     return CrawlReport(files=files.finished, counts=counts)
 
 
-def _no_page_message(failed_seeds: list[FailedSeed]) -> str:
+def _no_page(failed_seeds: list[FailedSeed]) -> InputError:
     """Why no page was fetched, and what to do."""
     shown = [f"{url}: {failure.detail} ({REMEDIES.get(failure.reason, 'open it in a browser')})" for url, failure in failed_seeds]
     more = f"; and {len(shown) - 3} more" if len(shown) > 3 else ""
-    return f"the crawl fetched no page: {'; '.join(shown[:3]) or 'the seeds redirect in circles'}{more}"
+    return InputError("CM-CRAWL-005", f"the crawl fetched no page: {'; '.join(shown[:3]) or 'the seeds redirect in circles'}{more}")
 
 
 def _first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -121,4 +121,4 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(pattern)
     except re.error as error:
-        raise RecipeError(f"crawl.exclude: {pattern!r} is not a regular expression: {error}") from error
+        raise RecipeError("CM-CRAWL-006", f"crawl.exclude: {pattern!r} is not a regular expression: {error}") from error

@@ -133,5 +133,8 @@ def product_token(user_agent: str) -> str:
     """
     found = _COMPATIBLE_PRODUCT.search(user_agent) or _LEADING_PRODUCT.match(user_agent)
     if not found or not (user_agent.isascii() and user_agent.isprintable()):
-        raise RecipeError(f'crawl.user_agent = {user_agent!r}: begin it with a product name in ASCII, e.g. "corpusmill/0.1 (+https://...)"')
+        raise RecipeError(
+            "CM-CRAWL-007",
+            f'crawl.user_agent = {user_agent!r}: begin it with a product name in ASCII, e.g. "corpusmill/0.1 (+https://...)"',
+        )
     return found[1] if found.re is _COMPATIBLE_PRODUCT else found[0]

@@ -80,9 +80,11 @@ class CrawlState:
         except sqlite3.DatabaseError as error:
             self.db.close()
             if "locked" in str(error):
-                raise OutputError(f"{path.parent.parent}: another process is crawling into this folder; wait for it, or stop it") from error
+                raise OutputError(
+                    "CM-CRAWL-008", f"{path.parent.parent}: another process is crawling into this folder; wait for it, or stop it"
+                ) from error
             raise OutputError(
-                f"{path}: the state of the crawl is damaged ({error}); use another folder, or delete {path.parent}"
+                "CM-CRAWL-009", f"{path}: the state of the crawl is damaged ({error}); use another folder, or delete {path.parent}"
             ) from error
         ((self.next_discovery,),) = self.db.execute("SELECT coalesce(max(turn), 0) + 1 FROM urls")
 

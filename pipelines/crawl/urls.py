@@ -106,7 +106,7 @@ def check_seeds(seeds: tuple[str, ...]) -> list[str]:
     for seed in seeds:
         url = canonical(seed)
         if url is None:
-            raise RecipeError(f"crawl.seeds: {seed!r} is not a valid http(s) URL; expected e.g. https://example.org/path")
+            raise RecipeError("CM-CRAWL-010", f"crawl.seeds: {seed!r} is not a valid http(s) URL; expected e.g. https://example.org/path")
         found.append(url)
     return found
 

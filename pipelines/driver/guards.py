@@ -32,12 +32,15 @@ def check_files(failed_ones: pl.DataFrame, n_files: dict[str, int], guards: Guar
             f"Files: {'; '.join(f'{file} {reason}' for _, file, reason, _ in failed.head(N_EXAMPLES).iter_rows())}"
         )
         if failed.height == n:
-            raise InputError(f"sources.{source}: none of its {n} files can be read. {found}. Replace them, or check its path and format")
+            raise InputError(
+                "CM-RUN-001", f"sources.{source}: none of its {n} files can be read. {found}. Replace them, or check its path and format"
+            )
         if guards.max_failed_files is not None and failed.height > guards.max_failed_files * n:
             raise GuardError(
+                "CM-RUN-002",
                 f"{failed.height} of {n} files of source={source} could not be read ({failed.height / n:.1%}), more than "
                 f"guards.max_failed_files = {guards.max_failed_files}. {found}. Replace or exclude them; raise guards.max_failed_files "
-                '(or set it to "off") to go on without them.'
+                '(or set it to "off") to go on without them.',
             )
 
 
@@ -58,10 +61,11 @@ def check_lost(ledger: Path, lost: dict[str, int], sizes: dict[str, int], limit:
     rows = _rows(ledger, "read").filter(failed).sort("value", "origin_file", descending=[True, False], nulls_last=True)
     reasons = rows.group_by("reason").len("n").sort("n", "reason", descending=[True, False]).head(N_EXAMPLES)
     raise GuardError(
+        "CM-RUN-003",
         f"{lost[worst]} of {sizes[worst]} bytes of source={worst} ({shares[worst]:.1%}) could not be read, more than "
         f"guards.max_lost_bytes = {limit}. Reasons: {', '.join(f'{reason} {n}' for reason, n in reasons.iter_rows())}. Examples: "
         + "; ".join(_example(row) for row in rows.head(N_EXAMPLES).iter_rows(named=True))
-        + '. Replace or exclude the files; raise guards.max_lost_bytes (or set it to "off") if the rest is enough.'
+        + '. Replace or exclude the files; raise guards.max_lost_bytes (or set it to "off") if the rest is enough.',
     )
 
 
@@ -91,11 +95,12 @@ def _check_cluster(merged: pl.DataFrame, n_documents: int, limit: float) -> None
     reasons = rows.group_by("reason").len("n").sort("n", "reason", descending=[True, False])
     examples = rows.head(N_EXAMPLES).iter_rows(named=True)
     raise GuardError(
+        "CM-RUN-004",
         f"dedup put {n + 1} of {n_documents} documents ({(n + 1) / n_documents:.1%}) into one cluster, more than "
         f"guards.max_cluster = {limit}: they end in {survivor.hex()}. "
         f"Reasons: {', '.join(f'{reason} {count}' for reason, count in reasons.iter_rows())}. "
         f"The least similar: {'; '.join(_example(row) for row in examples)}. "
-        'Look at these documents; raise guards.max_cluster (or set it to "off") if they are copies.'
+        'Look at these documents; raise guards.max_cluster (or set it to "off") if they are copies.',
     )
 
 
@@ -105,9 +110,10 @@ def check_addresses(n_apart: int, n_documents: int, guards: Guards) -> None:
     if limit is None or n_documents < guards.min_documents or n_apart <= limit * n_documents:
         return
     raise GuardError(
+        "CM-RUN-005",
         f"{n_apart} of {n_documents} documents ({n_apart / n_documents:.1%}) share an address with a better one but not its text, "
         f"more than guards.max_same_address = {limit}. They stayed; addresses may name no documents here. "
-        'Take "url" out of dedup.kinds, or raise guards.max_same_address (or set it to "off").'
+        'Take "url" out of dedup.kinds, or raise guards.max_same_address (or set it to "off").',
     )
 
 
@@ -145,8 +151,9 @@ def _check(
     reasons = rows.group_by("reason").len("n").sort("n", "reason", descending=[True, False]).head(N_EXAMPLES)
     examples = rows.sort("origin_file", "origin_offset").head(N_EXAMPLES)
     raise GuardError(
+        "CM-RUN-006",
         f"{stage} removed {worst['removed']} of {worst['n']} documents of {group} ({worst['share']:.1%}), more than {key} = {limit}. "
         f"Reasons: {', '.join(f'{r} {n}' for r, n in reasons.iter_rows())}. Examples: "
         + "; ".join(_example(row) for row in examples.iter_rows(named=True))
-        + f'. Look at the ledger in the run folder; raise {key} (or set it to "off") if the removal is meant.'
+        + f'. Look at the ledger in the run folder; raise {key} (or set it to "off") if the removal is meant.',
     )

@@ -58,15 +58,16 @@ def check_same_measurements(old: Recipe, new: Recipe) -> None:
     """Raise RecipeError, naming the settings, if the new recipe reads, measures, cuts or scrubs otherwise."""
     if changed := measured_otherwise(old, new):
         raise RecipeError(
+            "CM-RUN-007",
             f"refilter cannot change {', '.join(changed)}: that changes what is read, measured, cut or scrubbed, not only what is decided. "
-            "Run the recipe with these settings into a new folder"
+            "Run the recipe with these settings into a new folder",
         )
 
 
 def _marker(folder: Path, stage: StageName) -> StageRecord:
     marker = read_marker(folder, stage)
     if marker is None:
-        raise OutputError(f"{folder}: the stage {str(stage)!r} has not been finished; finish the run with --resume first")
+        raise OutputError("CM-RUN-008", f"{folder}: the stage {str(stage)!r} has not been finished; finish the run with --resume first")
     return marker
 
 
@@ -74,9 +75,10 @@ def _check_pool(context: RunContext) -> None:
     """Every file of the pool is there as it was written."""
     if not context.recipe.filters.keep_dropped:
         raise OutputError(
-            f"{context.folder} was made with filters.keep_dropped = false: nothing is left to decide about; run the recipe again"
+            "CM-RUN-009",
+            f"{context.folder} was made with filters.keep_dropped = false: nothing is left to decide about; run the recipe again",
         )
     for file in context.pool():
         path = context.folder / file.path
         if not path.is_file() or sha256_of(path) != file.sha256:
-            raise OutputError(f"{path} is missing or not as the run wrote it; run the recipe again into a new folder")
+            raise OutputError("CM-RUN-010", f"{path} is missing or not as the run wrote it; run the recipe again into a new folder")

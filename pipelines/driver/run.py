@@ -134,11 +134,12 @@ class Run:
     def check_may_begin(self, stage: Stage, changes: list[str], gone: InputError | None) -> None:
         """Refuse to read sources that are gone, and to read anything again after a takedown."""
         if gone:
-            raise InputError(f"{listed(changes)}: so the sources must be read again, but {gone}")
+            raise InputError("CM-RUN-011", f"{listed(changes)}: so the sources must be read again, but {gone}")
         if stage.name in (StageName.CRAWL, StageName.INGEST) and certificates(self.context.folder):
             raise OutputError(
+                "CM-RUN-012",
                 f"{self.context.folder}: documents were taken down from this run, and {listed(changes)}; reading again would bring those "
-                "documents back. Put what the certificates in takedown/ name on opt_out lists and run into a new folder"
+                "documents back. Put what the certificates in takedown/ name on opt_out lists and run into a new folder",
             )
 
     def do(self, stage: Stage, inputs: tuple[str, ...]) -> StageRecord:
@@ -200,7 +201,9 @@ def check_tokenizer(recipe: Recipe) -> None:
     if given is None:
         return
     if bpe.load_tokenizer(Path(given)).token_to_id(end := config.special_tokens[0]) is None:
-        raise TokenizerError(f"{given} has no token {end!r} to separate documents; name the one it has in tokenizer.special_tokens")
+        raise TokenizerError(
+            "CM-RUN-013", f"{given} has no token {end!r} to separate documents; name the one it has in tokenizer.special_tokens"
+        )
     if config.extend:
         bpe.column_counter(config)
 
@@ -210,18 +213,21 @@ def check_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:
     check_folder_name(folder)
     check_none_pending(folder)
     if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder} is a file; give --out a new or empty folder")
+        raise OutputError("CM-RUN-014", f"{folder} is a file; give --out a new or empty folder")
     if not folder.is_dir() or all(path.name == LOCK_FILE for path in folder.iterdir()):
         return
     if not resume:
-        raise OutputError(f"{folder} is not empty; give --out a new folder, or add --resume to go on with that run")
+        raise OutputError("CM-RUN-015", f"{folder} is not empty; give --out a new folder, or add --resume to go on with that run")
     if not (folder / "run.json").is_file():
         if not (folder / "stages").is_dir():
-            raise OutputError(f"{folder} is not empty, and not the folder of a run: there is nothing to resume; give --out a new folder")
+            raise OutputError(
+                "CM-RUN-016", f"{folder} is not empty, and not the folder of a run: there is nothing to resume; give --out a new folder"
+            )
         return
     before = read_run(folder)["recipe"]
     if before.get("name") != recipe.name and before.get("sources") != recipe.as_dict()["sources"]:
         raise OutputError(
+            "CM-RUN-017",
             f"{folder} holds the run of another recipe, {before.get('name')!r}, with other sources; give --out a new folder, "
-            "or the recipe that its run.json states"
+            "or the recipe that its run.json states",
         )

@@ -37,6 +37,8 @@ def foresee_vocabulary(context: RunContext) -> None:
         bpe.train_from_columns(columns, config)
     except UnfilledError as error:
         if error.n_filled < CLEARLY_UNFILLED * config.asked_size:
-            raise TokenizerError(f"{with_remedy(error, context.folder)}. This was found before dedup, which may leave less text") from None
+            raise TokenizerError(
+                "CM-RUN-021", f"{with_remedy(error, context.folder)}. This was found before dedup, which may leave less text"
+            ) from None
     except TokenizerError:  # the stage says so when the corpus is known
         return

@@ -32,13 +32,13 @@ def describe(path: Path) -> dict[str, Any]:
 def open_shard(path: Path) -> pa.Table:
     """The shard, memory-mapped; InputError if the file is not a token shard."""
     if not path.is_file():
-        raise InputError(f"{path} is not a file; pass a token shard, such as DIR/shards/train-00000-of-00001.arrow")
+        raise InputError("CM-ENCODE-001", f"{path} is not a file; pass a token shard, such as DIR/shards/train-00000-of-00001.arrow")
     try:
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
     except pa.ArrowInvalid as error:
-        raise InputError(f"{path} is not an Arrow IPC file: {error}") from error
+        raise InputError("CM-ENCODE-002", f"{path} is not an Arrow IPC file: {error}") from error
     if missing := {"source", "lang", "tokens", "n_tokens"} - set(table.column_names):
-        raise InputError(f"{path} is not a token shard: it lacks the columns {', '.join(sorted(missing))}")
+        raise InputError("CM-ENCODE-003", f"{path} is not a token shard: it lacks the columns {', '.join(sorted(missing))}")
     return table
 
 

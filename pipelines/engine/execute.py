@@ -74,5 +74,7 @@ def _raised_on_purpose(error: BaseException) -> CorpusmillError | None:
     if refused := re.search(r"\[Errno (\d+)\]", str(error)):
         number = int(refused[1])
         if number in MENDABLE:
-            return OutputError(f"a file could not be read or written: {os.strerror(number)}; mend that and go on with --resume")
+            return OutputError(
+                "CM-ENGINE-001", f"a file could not be read or written: {os.strerror(number)}; mend that and go on with --resume"
+            )
     return None

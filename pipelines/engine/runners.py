@@ -25,19 +25,22 @@ _JOB_SERVER: Final = "name one that runs behind --, as in: -- --job_endpoint=HOS
 def check_runner(runner: str, beam_options: tuple[str, ...]) -> None:
     """Raise RunnerError, naming what is missing and the remedy, where the runner cannot run here."""
     if runner not in RUNNERS:
-        raise RunnerError(f"--runner {runner!r}: use one of {', '.join(RUNNERS)}")
+        raise RunnerError("CM-ENGINE-002", f"--runner {runner!r}: use one of {', '.join(RUNNERS)}")
     endpoint = _value_of("--job_endpoint", beam_options)
     if runner != "local" and endpoint and endpoint != "embed":
         _check_endpoint(runner, endpoint)
     elif runner in ("flink", "spark") and shutil.which("java") is None:
         raise RunnerError(
-            f"--runner {runner} needs Java for Beam's job server, and `java` is not on the PATH; install it, or {_JOB_SERVER}"
+            "CM-ENGINE-003",
+            f"--runner {runner} needs Java for Beam's job server, and `java` is not on the PATH; install it, or {_JOB_SERVER}",
         )
     elif runner == "dataflow":
         if importlib.util.find_spec("apitools") is None:
-            raise RunnerError("--runner dataflow needs Beam's parts for Google Cloud: pip install 'apache-beam[gcp]'")
+            raise RunnerError("CM-ENGINE-004", "--runner dataflow needs Beam's parts for Google Cloud: pip install 'apache-beam[gcp]'")
         if missing := [name for name in ("project", "region", "temp_location") if not _value_of(f"--{name}", beam_options)]:
-            raise RunnerError(f"--runner dataflow lacks {', '.join(missing)}; give them behind --, as in: -- --{missing[0]}=...")
+            raise RunnerError(
+                "CM-ENGINE-005", f"--runner dataflow lacks {', '.join(missing)}; give them behind --, as in: -- --{missing[0]}=..."
+            )
 
 
 def runner_of(name: str, workers: int) -> Any:
@@ -59,13 +62,18 @@ def refused(name: str, error: Exception) -> RunnerError | None:
     text = str(error)
     if "job server jar" in text:
         return RunnerError(
+            "CM-ENGINE-006",
             f"--runner {name}: Beam's job server is not on this machine and could not be downloaded; "
-            f"{text.rpartition('. ')[2] or 'go online once'}, or {_JOB_SERVER}"
+            f"{text.rpartition('. ')[2] or 'go online once'}, or {_JOB_SERVER}",
         )
     if text.startswith("Pipeline has validations errors"):
-        return RunnerError(f"--runner {name}: {' '.join(text.split()[4:])} Give options behind --, as in: -- --project=NAME")
+        return RunnerError(
+            "CM-ENGINE-007", f"--runner {name}: {' '.join(text.split()[4:])} Give options behind --, as in: -- --project=NAME"
+        )
     if isinstance(error, grpc.RpcError | grpc.FutureTimeoutError):
-        return RunnerError(f"--runner {name}: the connection to its job server broke; see whether it runs, and go on with --resume")
+        return RunnerError(
+            "CM-ENGINE-008", f"--runner {name}: the connection to its job server broke; see whether it runs, and go on with --resume"
+        )
     return None
 
 
@@ -85,5 +93,6 @@ def _check_endpoint(runner: str, endpoint: str) -> None:
             grpc.channel_ready_future(channel).result(timeout=_CONNECT_S)
     except (grpc.FutureTimeoutError, ValueError):
         raise RunnerError(
-            f"--runner {runner}: no job server answers at {endpoint} within {_CONNECT_S} s; start it, or name another with --job_endpoint"
+            "CM-ENGINE-009",
+            f"--runner {runner}: no job server answers at {endpoint} within {_CONNECT_S} s; start it, or name another with --job_endpoint",
         ) from None

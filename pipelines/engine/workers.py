@@ -77,7 +77,7 @@ class _WorkerProcess(SubprocessSdkWorkerHandler):
             super().close()
         except grpc.RpcError:  # the connection broke when its process was ended
             self.stop_worker()
-        self.control_conn.abort(WorkerError("the graph ended before this worker process had answered"))
+        self.control_conn.abort(WorkerError("CM-ENGINE-010", "the graph ended before this worker process had answered"))
 
 
 _failures: list[BaseException] = []
@@ -93,8 +93,9 @@ def _failed(error: Exception) -> None:
 
 def _ended_early(how: str) -> WorkerError:
     return WorkerError(
+        "CM-ENGINE-011",
         f"a worker process ended before its work did ({how}): it was killed, or the machine ran out of memory. "
-        "Run again with --resume, and with fewer --workers if memory was short"
+        "Run again with --resume, and with fewer --workers if memory was short",
     )
 
 
@@ -134,7 +135,7 @@ def _watch_stopped(pids: Path, over: threading.Event, on_message: Callable[[str]
                 )
             if seconds >= END_AFTER_S:
                 why = f"worker process {pid} was stopped for {seconds} s, so it was ended"
-                _failed(WorkerError(f"{why}; find out what stops it, and go on with --resume"))
+                _failed(WorkerError("CM-ENGINE-012", f"{why}; find out what stops it, and go on with --resume"))
 
 
 @contextmanager

@@ -46,13 +46,13 @@ def probability(text: pa.Array, model: str | None, label: str, reads: str, where
 def load_classifier(model: str | None, label: str, where: str = "filters.quality") -> FasttextClassifier:
     """The fastText classifier at that path, loaded once per process; ModelError if it does not exist or lacks the label."""
     if model is None:
-        raise ModelError(f"{where}.model is not set, and its rule set needs a model: {_REMEDY}")
+        raise ModelError("CM-FILTER-001", f"{where}.model is not set, and its rule set needs a model: {_REMEDY}")
     if not Path(model).is_file():
-        raise ModelError(f"{where}.model = {model!r}: the file does not exist; {_REMEDY}")
+        raise ModelError("CM-FILTER-002", f"{where}.model = {model!r}: the file does not exist; {_REMEDY}")
     loaded = open_classifier(Path(model), _REMEDY)
     labels = [name.removeprefix(_PREFIX) for name in loaded.get_labels()]
     if label not in labels:
-        raise ModelError(f"{model} has no label {label!r}; set {where}.label to one of {', '.join(labels[:20])}")
+        raise ModelError("CM-FILTER-003", f"{model} has no label {label!r}; set {where}.label to one of {', '.join(labels[:20])}")
     return loaded
 
 
@@ -125,7 +125,10 @@ def fit_classifier(documents: pl.DataFrame, config: ClassifierTraining, path: Pa
     for label, wanted in (("positive", True), ("negative", False)):
         for part, name in ((training, "to train on"), (held_out, "held out")):
             if not (part["positive"] == wanted).any():
-                raise InputError(f"no {label} document is {name}, of {usable.height} given; pass more --{label} files, or change held_out")
+                raise InputError(
+                    "CM-FILTER-004",
+                    f"no {label} document is {name}, of {usable.height} given; pass more --{label} files, or change held_out",
+                )
     model = _fit(training, config)
     with whole_file(path) as temporary:
         model.save_model(str(temporary))
@@ -150,7 +153,7 @@ def _fit(documents: pl.DataFrame, config: ClassifierTraining) -> FasttextClassif
         documents.select(label + pl.col("line")).write_csv(path, include_header=False, quote_style="never")
         model = fit(path, lines.to_arrow().cast(pa.large_string()), positive.astype(np.int64), config)
     if not np.isfinite(model.get_output_matrix()).all():
-        raise ModelError(f"the weights diverged at lr = {config.lr}; lower it")
+        raise ModelError("CM-FILTER-005", f"the weights diverged at lr = {config.lr}; lower it")
     return model
 
 

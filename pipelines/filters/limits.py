@@ -113,7 +113,9 @@ def _by_code(filters: Filters) -> dict[str, dict[str, dict[str, float | str | No
         code, script = split_label(label)
         key = label if script else code
         if key in named:
-            raise RecipeError(f"filters.profiles.{label}: is the same language as {named[key]!r}; write its limits in one place")
+            raise RecipeError(
+                "CM-FILTER-011", f"filters.profiles.{label}: is the same language as {named[key]!r}; write its limits in one place"
+            )
         named[key] = label
     return {key: filters.profiles[label] for key, label in named.items()}
 
@@ -149,7 +151,9 @@ def _limits(
 def _with_stop_words(where: str, name: str, limit: object, profile: LanguageProfile) -> object:
     """The limit; RecipeError for one on stop words in a language whose stop words are not known."""
     if name == "min_stop_words" and limit and not profile.stop_words:
-        raise RecipeError(f"{where} = {limit!r}: no stop words of this language are known, so it would drop every document; remove it")
+        raise RecipeError(
+            "CM-FILTER-012", f"{where} = {limit!r}: no stop words of this language are known, so it would drop every document; remove it"
+        )
     return limit
 
 
@@ -176,5 +180,5 @@ def _number(where: str, name: str, limit: object) -> float:
     if limit is None:
         return -math.inf if name.startswith("min_") else math.inf
     if not isinstance(limit, int | float) or math.isnan(limit):
-        raise RecipeError(f'{where} = {limit!r}: must be a number or "off"')
+        raise RecipeError("CM-FILTER-013", f'{where} = {limit!r}: must be a number or "off"')
     return float(limit)

@@ -61,13 +61,13 @@ def find(model: str | None) -> Path:
     """The model file at that path, or the cached default, whose digest is checked; ModelError if it does not exist."""
     if model is not None:
         if not Path(model).is_file():
-            raise ModelError(f"filters.language.model = {model!r}: the file does not exist")
+            raise ModelError("CM-FILTER-014", f"filters.language.model = {model!r}: the file does not exist")
         return Path(model)
     path = cached_path()
     if not path.is_file():
-        raise ModelError(f"the language model {path} does not exist; {REMEDY}")
+        raise ModelError("CM-FILTER-015", f"the language model {path} does not exist; {REMEDY}")
     if not is_default(path):
-        raise ModelError(f"{path} is not {FILE_NAME}: its sha256 is not {SHA256}; delete it and {REMEDY}")
+        raise ModelError("CM-FILTER-016", f"{path} is not {FILE_NAME}: its sha256 is not {SHA256}; delete it and {REMEDY}")
     return path
 
 
@@ -88,8 +88,8 @@ def open_classifier(path: Path, remedy: str) -> FasttextClassifier:
     try:
         loaded = fasttext.load_model(str(path))
     except ValueError as error:
-        raise ModelError(f"{path} cannot be loaded as a fastText model: {error}") from error
+        raise ModelError("CM-FILTER-017", f"{path} cannot be loaded as a fastText model: {error}") from error
     if loaded.f.getArgs().model.name != "supervised":
-        raise ModelError(f"{path} contains word vectors, not a classifier; {remedy}")
+        raise ModelError("CM-FILTER-018", f"{path} contains word vectors, not a classifier; {remedy}")
     classifier: FasttextClassifier = loaded
     return classifier

@@ -58,11 +58,11 @@ def perplexity(lines: pa.Array, model: NgramModel) -> Floats:
 def load_ngram_model(path: str) -> NgramModel:
     """The model in an ARPA file, loaded once per process; ModelError if it is not one."""
     if not Path(path).is_file() or Path(path).stat().st_size == 0:
-        raise ModelError(f"filters.perplexity.models: {path} does not exist or is empty; {REMEDY}")
+        raise ModelError("CM-FILTER-019", f"filters.perplexity.models: {path} does not exist or is empty; {REMEDY}")
     with Path(path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         head = re.match(rb"\s*\\data\\\s+((?:ngram \d+=\d+\s+)+)", content)
         if head is None:
-            raise ModelError(f"{path} is not an ARPA file: it does not begin with \\data\\ and the counts; {REMEDY}")
+            raise ModelError("CM-FILTER-020", f"{path} is not an ARPA file: it does not begin with \\data\\ and the counts; {REMEDY}")
         counts = [int(count) for count in re.findall(rb"=(\d+)", head[1])]
         del head
         size = table_size(sum(counts) + 1)
@@ -76,7 +76,9 @@ def load_ngram_model(path: str) -> NgramModel:
         for n, count in enumerate(counts, 1):
             section = _section(content, n)
             if section is None or section.height != count:
-                raise ModelError(f"{path} is damaged: its header announces {count} {n}-grams, its section has others; replace it")
+                raise ModelError(
+                    "CM-FILTER-021", f"{path} is damaged: its header announces {count} {n}-grams, its section has others; replace it"
+                )
             log_p, backoff = (section[name].to_numpy() for name in ("log_p", "backoff"))
             _insert(log_p, backoff, _hashes(section["ngram"].to_arrow()), model)
     if model.keys[slot_of(model.keys, model.marks[0])] == _ZERO:

@@ -80,7 +80,7 @@ def train_ngram_model(columns: Callable[[], Iterable[pa.Array]], config: NgramTr
     """Write the ARPA file of a corpus to `path`; each call of `columns` gives its text as `normalise` writes it."""
     words = _words(columns())
     if words.height == len(MARKS):
-        raise InputError("the files contain no words; pass other files")
+        raise InputError("CM-FILTER-022", "the files contain no words; pass other files")
     n_windows = int(words["n"].sum())
     n_parts = -(-n_windows * _WINDOW_BYTES * config.order // (5 * config.memory_mb << 20))
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:

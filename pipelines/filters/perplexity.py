@@ -59,7 +59,9 @@ def buckets(perplexities: Floats, cutoffs: tuple[float, float]) -> Floats:
 def models_of(config: Perplexity) -> dict[str, NgramModel]:
     """The models that the recipe names, by language. ModelError if it names none or one cannot be loaded."""
     if not config.models:
-        raise ModelError(f'the rule set `perplexity` needs a model: set filters.perplexity.models.en = "en.arpa"; {REMEDY}')
+        raise ModelError(
+            "CM-FILTER-023", f'the rule set `perplexity` needs a model: set filters.perplexity.models.en = "en.arpa"; {REMEDY}'
+        )
     return {lang: load_ngram_model(path) for lang, path in config.models.items()}
 
 

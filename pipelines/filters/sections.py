@@ -45,7 +45,7 @@ def pattern(heading: str, next_heading: str | None) -> str:
         try:
             pl.Series([""]).str.contains(part or "")
         except pl.exceptions.ComputeError as error:
-            raise RecipeError(f"filters.sections.{key} = {part!r}: not a regular expression: {error}") from error
+            raise RecipeError("CM-FILTER-024", f"filters.sections.{key} = {part!r}: not a regular expression: {error}") from error
     return whole
 
 

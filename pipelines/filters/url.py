@@ -175,7 +175,7 @@ def _weighted(path: str, key: str, *, weights: bool) -> list[tuple[str, float]]:
             wanted = (
                 "one word per line, optionally followed by a space and its weight" if weights else "one word of letters and digits per line"
             )
-            raise RecipeError(f"filters.url.{key}: {path}, line {number}: write {wanted}")
+            raise RecipeError("CM-FILTER-025", f"filters.url.{key}: {path}, line {number}: write {wanted}")
         found.append((word, value))
     return found
 
@@ -188,7 +188,7 @@ def _any_word(words: tuple[str, ...]) -> str | None:
     if not words:
         return None
     if not all(word.strip() for word in words):
-        raise RecipeError(f"filters.url.block_words = {list(words)!r}: every URL contains the empty word; remove it")
+        raise RecipeError("CM-FILTER-026", f"filters.url.block_words = {list(words)!r}: every URL contains the empty word; remove it")
     return rf"(?i)(?:^|\P{{L}})(?:{'|'.join(map(re.escape, words))})(?:\P{{L}}|$)"
 
 

@@ -72,8 +72,9 @@ class WindowBatches:
     def __init__(self, ring: TokenRing, *, seq_len: int, batch_size: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
         if ring.n_tokens <= seq_len:
             raise EmptyCorpusError(
+                "CM-PRETRAIN-001",
                 f"the train split holds {ring.n_tokens} tokens, too few for one window of pretrain.seq_len + 1 = {seq_len + 1}; "
-                "lower pretrain.seq_len, add text, or set pretrain.enabled = false"
+                "lower pretrain.seq_len, add text, or set pretrain.enabled = false",
             )
         self.ring, self.seq_len, self.batch_size, self.seed, self.rank, self.world_size = ring, seq_len, batch_size, seed, rank, world_size
         self.n_windows = -(-ring.n_tokens // seq_len)

@@ -43,7 +43,9 @@ def validate_shards(folder: Path, config: Pretrain, seed: int, on_step: Callable
     windows = WindowBatches(TokenRing(train_batches, index.end_of_text), seq_len=config.seq_len, batch_size=config.batch_size, seed=seed)
     held_out = hold_out(valid_batches, end_of_text=index.end_of_text, seq_len=config.seq_len, most_tokens=config.valid_tokens)
     if not held_out:
-        raise EmptyCorpusError("there is no text to validate on; raise pretrain.valid_tokens, or set pretrain.enabled = false")
+        raise EmptyCorpusError(
+            "CM-PRETRAIN-002", "there is no text to validate on; raise pretrain.valid_tokens, or set pretrain.enabled = false"
+        )
     path = folder / METRICS_FILE
     if path.exists():
         path.unlink()
@@ -74,8 +76,9 @@ def split_off_validation(opened: OpenedShards) -> tuple[list[pa.RecordBatch], li
     n_documents = sum(batch.num_rows for batch in train)
     if n_documents < 2:
         raise EmptyCorpusError(
+            "CM-PRETRAIN-003",
             f"the shards hold {n_documents} documents, too few to train on some and validate on others; "
-            "add documents, or set pretrain.enabled = false"
+            "add documents, or set pretrain.enabled = false",
         )
     return *split_tail(train, math.ceil(n_documents * TAIL_RATIO)), "train tail"
 
@@ -95,5 +98,7 @@ def _import_train() -> Any:
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        raise CorpusmillError("training needs torch: pip install 'corpusmill[train]', or set pretrain.enabled = false") from error
+        raise CorpusmillError(
+            "CM-PRETRAIN-004", "training needs torch: pip install 'corpusmill[train]', or set pretrain.enabled = false"
+        ) from error
     return train

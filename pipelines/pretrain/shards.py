@@ -73,7 +73,9 @@ class Index:
     def end_of_text(self) -> int:
         """The token that separates documents."""
         if self.tokenizer.end_of_text is None:
-            raise RecipeError("tokenizer.special_tokens: the first one is not in the tokenizer, so nothing can separate documents")
+            raise RecipeError(
+                "CM-PRETRAIN-005", "tokenizer.special_tokens: the first one is not in the tokenizer, so nothing can separate documents"
+            )
         return self.tokenizer.end_of_text
 
 
@@ -128,7 +130,7 @@ def read_index(folder: Path) -> Index:
     """The index of the run's shards."""
     path = folder / INDEX_FILE
     if not path.is_file():
-        raise OutputError(f"{path} does not exist: {folder} holds no shards; run a recipe into it first")
+        raise OutputError("CM-PRETRAIN-006", f"{path} does not exist: {folder} holds no shards; run a recipe into it first")
     try:
         index = msgspec.json.decode(path.read_bytes(), type=Index)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
@@ -191,4 +193,4 @@ def _check_digest(path: Path, sha256: str) -> None:
 
 
 def _damaged(path: Path, what: str) -> NoReturn:
-    raise OutputError(f"{path} is damaged: {what}; run the recipe again with --resume, which rewrites damaged files")
+    raise OutputError("CM-PRETRAIN-007", f"{path} is damaged: {what}; run the recipe again with --resume, which rewrites damaged files")

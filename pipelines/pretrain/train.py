@@ -74,7 +74,7 @@ class Checkpoint:
         try:
             state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-            raise OutputError(f"{self.path} is damaged; delete it to train from the start") from error
+            raise OutputError("CM-PRETRAIN-008", f"{self.path} is damaged; delete it to train from the start") from error
         if state["fingerprint"] != self.fingerprint:
             return TrainingProgress()
         model.load_state_dict(state["model"])
@@ -106,8 +106,9 @@ def train_decoder(
         progress.train_s += time.perf_counter() - start
         if not math.isfinite(loss):
             raise RecipeError(
+                "CM-PRETRAIN-009",
                 f"pretrain.learning_rate = {config.learning_rate}: the loss became {loss} at step {progress.step}; "
-                "lower it, or raise pretrain.warmup_steps"
+                "lower it, or raise pretrain.warmup_steps",
             )
         progress.losses.append(loss)
         progress.step += 1

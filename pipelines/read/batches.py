@@ -79,7 +79,7 @@ def read_whole_split(split: Split, source: Source, read: Read) -> Iterator[ReadB
     for batch in read_split(split, source, read):
         for row in batch.failures.select(["origin_file", "reason"]).to_pylist():
             if row["reason"] in FILE_REASONS:
-                raise InputError(f"{row['origin_file']}: cannot be read ({row['reason']}); repair it or leave it out")
+                raise InputError("CM-READ-001", f"{row['origin_file']}: cannot be read ({row['reason']}); repair it or leave it out")
         yield batch
 
 

@@ -41,7 +41,7 @@ def check_column_counts(sources: Mapping[str, Source], splits: Sequence[Split], 
     """InputError if no record of a source has a column that its recipe names; `counts` covers all records, by source."""
     for name, source in sources.items():
         if setting := _missing(name, source, splits, counts.get(name, ColumnCounts())):
-            raise InputError(f"{_shown(name, source, setting)}: no record has it; {advice(name, setting, splits)}")
+            raise InputError("CM-READ-002", f"{_shown(name, source, setting)}: no record has it; {advice(name, setting, splits)}")
 
 
 def check_named_files(source: Source, splits: Sequence[Split]) -> None:
@@ -49,8 +49,9 @@ def check_named_files(source: Source, splits: Sequence[Split]) -> None:
     sample = _sample(splits, Columns(source.text_column, source.url_column))
     if sample.is_whole and sample.counts.rows and not sample.counts.text and all(map(_has_columns, splits)):
         raise InputError(
+            "CM-READ-003",
             f"{', '.join(source.path)}: no record has a column {source.text_column!r}; columns found: {_columns_found(splits)}. "
-            f"Rename the one with the text to {source.text_column!r}"
+            f"Rename the one with the text to {source.text_column!r}",
         )
 
 

@@ -62,18 +62,20 @@ class SourceFiles:
 def source_files(name: str, source: Source) -> SourceFiles:
     """The files that the source's paths name, sorted by name; InputError if a path names nothing that can be read."""
     if not all(source.path or [""]):
-        raise InputError(f"sources.{name}: nothing to read; set sources.{name}.path to files, folders or globs, or add a crawl")
+        raise InputError(
+            "CM-READ-004", f"sources.{name}: nothing to read; set sources.{name}.path to files, folders or globs, or add a crawl"
+        )
     files = SourceFiles()
     for path in source.path:
         where = f"sources.{name}.path = {printable(path)!r}"
         if "://" in path:
-            raise InputError(f"{where}: only files on this machine can be read; mount it or copy it here")
+            raise InputError("CM-READ-005", f"{where}: only files on this machine can be read; mount it or copy it here")
         here = SourceFiles()
         _add(path if os.path.exists(path) else path_of(path), source, here, where)  # noqa: PTH110
         if not here.formats:
             passed_over = f" (passed over: {describe_passed_over(here.counts())})" if here.passed_over else ""
             remedy = f"use {known_formats()}" + (", or narrow exclude, which may cover every file" if source.exclude else "")
-            raise InputError(f"{where}: no readable file there{passed_over}; {remedy}")
+            raise InputError("CM-READ-006", f"{where}: no readable file there{passed_over}; {remedy}")
         files.formats |= here.formats
         files.passed_over |= here.passed_over
     _keep_one_name_each(files)
@@ -125,9 +127,9 @@ def _add(path: str, source: Source, files: SourceFiles, where: str) -> None:
     elif _MAGIC.search(path):
         _add_matching(re.sub("//+", "/", path), source, files)
     elif os.path.exists(path):  # noqa: PTH110
-        raise InputError(f"{where}: neither a file nor a folder; save its output to a file first")
+        raise InputError("CM-READ-007", f"{where}: neither a file nor a folder; save its output to a file first")
     else:
-        raise InputError(f"{where}: no such file or folder; check the path (relative to {printable(str(Path.cwd()))})")
+        raise InputError("CM-READ-008", f"{where}: no such file or folder; check the path (relative to {printable(str(Path.cwd()))})")
 
 
 def _reader_of_named(path: str, where: str) -> Reader:
@@ -141,8 +143,10 @@ def _reader_of_named(path: str, where: str) -> Reader:
     if content.reader:
         return content.reader
     if content.near_miss:
-        raise InputError(f"{where}: {content.near_miss.remedy}")
-    raise InputError(f"{where}: unknown format, by name and by first bytes; set sources.NAME.format, or use {known_formats()}")
+        raise InputError("CM-READ-009", f"{where}: {content.near_miss.remedy}")
+    raise InputError(
+        "CM-READ-010", f"{where}: unknown format, by name and by first bytes; set sources.NAME.format, or use {known_formats()}"
+    )
 
 
 def _add_found(path: str, stated: Reader | None, files: SourceFiles, *, by_glob: bool) -> None:
@@ -261,7 +265,9 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         with os.scandir(folder or ".") as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        raise InputError(f"{printable(folder)}: the folder cannot be listed: {error.strerror}; repair or exclude it") from error
+        raise InputError(
+            "CM-READ-011", f"{printable(folder)}: the folder cannot be listed: {error.strerror}; repair or exclude it"
+        ) from error
 
 
 class _Exclusion:

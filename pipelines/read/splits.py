@@ -59,7 +59,8 @@ class _Owners:
         ):
             if owner != source:
                 raise InputError(
-                    f"sources {owner!r} and {source!r} both read {printable(file)}; leave it to one of them, e.g. with a glob in exclude"
+                    "CM-READ-012",
+                    f"sources {owner!r} and {source!r} both read {printable(file)}; leave it to one of them, e.g. with a glob in exclude",
                 )
 
 
@@ -109,5 +110,7 @@ def _crawled_files(name: str, run_folder: Path) -> SourceFiles:
     folder = run_folder / "crawl" / name
     files = sorted(folder.glob("*.warc.gz"))
     if not files:
-        raise InputError(f"sources.{name}.crawl: no WARC file in {folder}, since no page could be fetched; see the counts of the crawl")
+        raise InputError(
+            "CM-READ-013", f"sources.{name}.crawl: no WARC file in {folder}, since no page could be fetched; see the counts of the crawl"
+        )
     return SourceFiles({file.relative_to(run_folder).as_posix(): warc.READER.format for file in files})

@@ -71,7 +71,9 @@ class Facts:
         try:
             self.recipe: Recipe = recipes.parse(self.run["recipe"])
         except RecipeError as error:
-            raise OutputError(f"{folder / 'run.json'}: {error} (the run was made by another version of corpusmill)") from error
+            raise OutputError(
+                "CM-REPORT-001", f"{folder / 'run.json'}: {error} (the run was made by another version of corpusmill)"
+            ) from error
         self.stages: dict[str, dict[str, Any]] = {
             stage["stage"]: stage for stage in self.run["stages"] if stage["stage"] in REPORTED_STAGES
         }
@@ -511,4 +513,4 @@ def _json(path: Path) -> dict[str, Any] | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise OutputError(f"{path} is damaged ({error}); run the stage that made it again with --resume") from error
+        raise OutputError("CM-REPORT-002", f"{path} is damaged ({error}); run the stage that made it again with --resume") from error

@@ -127,7 +127,7 @@ def _read_hashes(path: str, key: str) -> frozenset[bytes]:
     found = set()
     for number, line in read_lines(path, key, "hashes"):
         if not is_sha256(line):
-            raise RecipeError(f"{key}: {path}, line {number} is not a sha256; write one hash of 64 hex digits per line")
+            raise RecipeError("CM-SCRUB-001", f"{key}: {path}, line {number} is not a sha256; write one hash of 64 hex digits per line")
         found.add(bytes.fromhex(line))
     return frozenset(found)
 

@@ -51,10 +51,11 @@ def _key(path: str | None) -> bytes:
     try:
         key = Path(path).read_bytes().strip() if path else os.environ.get(KEY_VARIABLE, "").encode()
     except OSError as error:
-        raise RecipeError(f"{where}: cannot be read ({error.strerror}); pass a file with the key") from error
+        raise RecipeError("CM-SCRUB-002", f"{where}: cannot be read ({error.strerror}); pass a file with the key") from error
     if len(key) < _MIN_KEY_BYTES:
         raise RecipeError(
-            f"{where} has {len(key)} bytes; the key of pseudonyms needs at least {_MIN_KEY_BYTES}, for example 32 random ones"
+            "CM-SCRUB-003",
+            f"{where} has {len(key)} bytes; the key of pseudonyms needs at least {_MIN_KEY_BYTES}, for example 32 random ones",
         )
     return key
 

@@ -72,9 +72,10 @@ def prove_clean(batch: pa.RecordBatch, scrub: Scrub) -> None:
     if left.num_rows:
         first = left.slice(0, 1).to_pylist()[0]
         raise PrivacyError(
+            "CM-SCRUB-004",
             f"{left.num_rows} private values are left after scrubbing, the first of kind {first['kind']} in document "
             f"{first['doc_id'].hex()} at bytes {first['start_byte']} to {first['end_byte']} of its text. This is a bug in the finder of "
-            "that kind; remove the kind from scrub.kinds to go on without it"
+            "that kind; remove the kind from scrub.kinds to go on without it",
         )
 
 

@@ -40,7 +40,9 @@ def write_blanked(source: Path, target: Path, offsets: Collection[int]) -> int:
     places = _places(source)
     named = [place for place in places if place.start in offsets]
     if len(named) < len(set(offsets)):
-        raise OutputError(f"{source} has no record at some of the addresses that the ledger states; delete the file, and crawl again")
+        raise OutputError(
+            "CM-TAKEDOWN-001", f"{source} has no record at some of the addresses that the ledger states; delete the file, and crawl again"
+        )
     urls = {place.headers.get(b"warc-target-uri") for place in named}
     gone = [place for place in places if place.headers.get(b"warc-target-uri") in urls]
     with whole_file(target) as temporary:
@@ -73,5 +75,7 @@ def _blank(place: _Place) -> bytes:
     packed = packer.compress(record) + packer.flush() + zlib.crc32(record).to_bytes(4, "little") + len(record).to_bytes(4, "little")
     n_missing = place.end - place.start - len(_GZIP_WITH_COMMENT) - len(packed) - 1
     if n_missing < 0:
-        raise OutputError(f"the crawled record at byte {place.start} is too short to be made blank in place; delete its WARC file")
+        raise OutputError(
+            "CM-TAKEDOWN-002", f"the crawled record at byte {place.start} is too short to be made blank in place; delete its WARC file"
+        )
     return _GZIP_WITH_COMMENT + b" " * n_missing + b"\0" + packed

@@ -60,9 +60,14 @@ class NewState:
         records: dict[str, StageRecord] = {stage: record for stage, record in found.items() if record is not None}
         for stage in (StageName.INGEST, StageName.CURATE):
             if stage not in records:
-                raise OutputError(f"{folder}: the stage {str(stage)!r} has not been finished; finish the run with --resume first")
+                raise OutputError(
+                    "CM-TAKEDOWN-003", f"{folder}: the stage {str(stage)!r} has not been finished; finish the run with --resume first"
+                )
         if not any(file.path.startswith(f"{layout.INDEX}/") for file in records[StageName.INGEST].outputs):
-            raise OutputError(f"{folder} has no index of its documents, since an older version made it; run the recipe into a new folder")
+            raise OutputError(
+                "CM-TAKEDOWN-004",
+                f"{folder} has no index of its documents, since an older version made it; run the recipe into a new folder",
+            )
         return cls(folder, state, recipes.parse(state["recipe"]), dict(records), records, {})
 
     @property
@@ -77,7 +82,9 @@ class NewState:
     def find(self, asked: TakedownRequest, *, with_copies: bool = False) -> Preview:
         """Everything that is to go: what is asked for, the copies that were merged into it, and `with_copies` what it was merged into."""
         if (asked.email_hashes or asked.phone_hashes) and not self.recipe.opt_out.index_values:
-            raise RequestError(f"{self.folder} keeps no hashes of values (opt_out.index_values = false); give --url or --doc-id")
+            raise RequestError(
+                "CM-TAKEDOWN-005", f"{self.folder} keeps no hashes of values (opt_out.index_values = false); give --url or --doc-id"
+            )
         if asked.urls:
             archives = [self.folder / file.path for file in self.files(layout.CRAWL)]
             asked = dataclasses.replace(asked, urls=(*asked.urls, *led_to(archives, asked.urls)))
@@ -115,7 +122,7 @@ class NewState:
     def check_as_written(self, file: FileEntry) -> None:
         """OutputError where a file is not what the run wrote."""
         if sha256_of(self.folder / file.path) != file.sha256:
-            raise OutputError(f"{self.folder / file.path} is not as the run wrote it; mend the run with --resume first")
+            raise OutputError("CM-TAKEDOWN-006", f"{self.folder / file.path} is not as the run wrote it; mend the run with --resume first")
 
     def blank_crawled(self, ledger: pl.DataFrame) -> None:
         """Make every WARC file of the run's own crawls anew that one of the records came from."""

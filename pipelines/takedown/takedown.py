@@ -46,15 +46,19 @@ def asked_for(
     """The request as it is looked for; RequestError, which shows no value, where an entry has not its form."""
     for number, host in enumerate(hosts, 1):
         if not is_domain(host):
-            raise RequestError(f"--host number {number} is no domain; write one such as example.com, or give an address with --url")
+            raise RequestError(
+                "CM-TAKEDOWN-007", f"--host number {number} is no domain; write one such as example.com, or give an address with --url"
+            )
     given = (("--email-hash", "address in lower case", email_hashes), ("--phone-hash", "number in E.164", phone_hashes))
     for option, value, hashes in given:
         for number, one in enumerate(hashes, 1):
             if not is_sha256(one):
-                raise RequestError(f"{option} number {number} is no sha256 (64 hex digits); hash the {value}, so that it is in no log")
+                raise RequestError(
+                    "CM-TAKEDOWN-008", f"{option} number {number} is no sha256 (64 hex digits); hash the {value}, so that it is in no log"
+                )
     for number, doc_id in enumerate(doc_ids, 1):
         if len(doc_id) != 32 or not set(doc_id.lower()) <= set("0123456789abcdef"):
-            raise RequestError(f"--doc-id number {number} is no id of 32 hex digits, as the ledger has them")
+            raise RequestError("CM-TAKEDOWN-009", f"--doc-id number {number} is no id of 32 hex digits, as the ledger has them")
     to_bytes = bytes.fromhex
     return TakedownRequest(
         urls=tuple(urls),

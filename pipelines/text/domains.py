@@ -51,7 +51,9 @@ def read_domains(path: str, key: str = "filters.url.block_domains") -> DomainLis
     names = read_lines(path, key, "domains")
     for number, name in names:
         if not is_domain(name):
-            raise RecipeError(f"{key}: {path}, line {number} is not a domain; write one domain per line, such as example.com")
+            raise RecipeError(
+                "CM-TEXT-001", f"{key}: {path}, line {number} is not a domain; write one domain per line, such as example.com"
+            )
     return domains_of([name for _, name in names])
 
 

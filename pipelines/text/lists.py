@@ -26,6 +26,6 @@ def all_lines(path: str, key: str, what: str) -> list[str]:
         encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), "utf-8")
         return content.decode(encoding).splitlines()
     except Rejected as rejected:
-        raise RecipeError(f"{key} = {path!r}: the file is damaged ({rejected.unread.reason}); replace it") from None
+        raise RecipeError("CM-TEXT-002", f"{key} = {path!r}: the file is damaged ({rejected.unread.reason}); replace it") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{key} = {path!r}: cannot be read as a list of {what} in UTF-8: {error}") from error
+        raise RecipeError("CM-TEXT-003", f"{key} = {path!r}: cannot be read as a list of {what} in UTF-8: {error}") from error

@@ -129,8 +129,9 @@ def _table_rows(path: Path, name: str, query: RowQuery) -> Iterator[tuple[int, R
     names = {each: known.get(each.strip().lower(), each) for each in table.columns}
     if not set(query.columns) & set(names.values()):
         raise InputError(
+            "CM-TEXT-004",
             f"{path}: the first line has none of the columns {', '.join(query.columns)}; it is {', '.join(table.columns)[:500]!r}. "
-            f"Name the column with the text in {query.key}, or put the column names into the first line"
+            f"Name the column with the text in {query.key}, or put the column names into the first line",
         )
     yield from ((number, {names[each]: cell for each, cell in row.items()}) for number, row in enumerate(table.iter_rows(named=True)))
 

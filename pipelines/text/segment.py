@@ -64,7 +64,7 @@ def load_jieba() -> Segmenter:
             warnings.simplefilter("ignore")  # about how it finds its own files
             import jieba  # noqa: PLC0415 - only recipes that ask for it need it
     except ImportError:
-        raise RecipeError('filters.language.zh_words = "jieba" needs jieba; pip install jieba') from None
+        raise RecipeError("CM-TEXT-005", 'filters.language.zh_words = "jieba" needs jieba; pip install jieba') from None
     jieba.setLogLevel(logging.WARNING)
     jieba.initialize()
     segmenter: Segmenter = jieba

@@ -14,17 +14,18 @@ def prove_utf8(batch: pa.RecordBatch, room: str) -> pa.RecordBatch:
             try:
                 column.validate(full=True)
             except pa.ArrowInvalid:
-                raise TextError(_complaint(batch, field.name, room)) from None  # Arrow's message may show text
+                raise _not_utf8(batch, field.name, room) from None  # Arrow's message may show text
     return batch
 
 
-def _complaint(batch: pa.RecordBatch, name: str, room: str) -> str:
+def _not_utf8(batch: pa.RecordBatch, name: str, room: str) -> TextError:
     values = batch.column(name).cast(pa.large_binary() if pa.types.is_large_string(batch.schema.field(name).type) else pa.binary())
     row = next((row for row, value in enumerate(values) if not _is_utf8(value.as_py())), 0)
     where = f"document {batch.column('doc_id')[row].as_py().hex()}" if "doc_id" in batch.schema.names else f"row {row}"
-    return (
+    return TextError(
+        "CM-TEXT-006",
         f"{room}: {name} of {where} is not valid UTF-8 after it was rewritten. This is a bug in {room}; "
-        "take the step that changes this text out of the recipe to go on without it"
+        "take the step that changes this text out of the recipe to go on without it",
     )
 
 

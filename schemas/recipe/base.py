@@ -25,7 +25,7 @@ def config(cls: type[_T]) -> type[_T]:
 def require(condition: bool, key: str, value: object, remedy: str) -> None:
     """Raise RecipeError with the key, its value and the remedy unless `condition` holds."""
     if not condition:
-        raise RecipeError(f"{key} = {value!r}: {remedy}")
+        raise RecipeError("CM-RECIPE-001", f"{key} = {value!r}: {remedy}")
 
 
 MAX_NAME_CHARS: Final = 60
@@ -42,9 +42,9 @@ def require_name(name: str, where: str) -> None:
     require(name.partition(".")[0].lower() not in _RESERVED, where, name, "some systems keep this name for a device; choose another")
 
 
-def unknown_key(where: str, key: str, known: typing.Iterable[str]) -> str:
-    """A message that names the nearest valid key."""
+def unknown_key(where: str, key: str, known: typing.Iterable[str]) -> RecipeError:
+    """The error to raise for a key that is not valid; it names the nearest valid one."""
     names = sorted(known)
     near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
     advice = f"did you mean {near[0]!r}?" if near else f"valid are: {', '.join(names)}"
-    return f"{where + ': ' if where else ''}unknown key {key!r}; {advice}"
+    return RecipeError("CM-RECIPE-002", f"{where + ': ' if where else ''}unknown key {key!r}; {advice}")

@@ -26,6 +26,6 @@ def check_steps(steps: tuple[str, ...], where: str) -> None:
     """Raise unless every name is a cleaning step, and none stands twice."""
     for name in steps:
         if name not in CLEANING_STEPS:
-            raise RecipeError(unknown_key(where, name, CLEANING_STEPS))
+            raise unknown_key(where, name, CLEANING_STEPS)
     if len(set(steps)) < len(steps):
-        raise RecipeError(f"{where} = {list(steps)!r}: name each step once; its count could not tell two apart")
+        raise RecipeError("CM-RECIPE-003", f"{where} = {list(steps)!r}: name each step once; its count could not tell two apart")

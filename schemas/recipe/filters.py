@@ -458,11 +458,11 @@ class Filters:
             for name, limits in sets.items():
                 where = f"filters.profiles.{lang}"
                 if name not in RULE_SETS:
-                    raise RecipeError(unknown_key(where, name, RULE_SETS))
+                    raise unknown_key(where, name, RULE_SETS)
                 known = [f.name for f in dataclasses.fields(RULE_SETS[name]) if f.name.startswith(("min_", "max_"))]
                 for key in limits:
                     if key not in known:
-                        raise RecipeError(unknown_key(f"{where}.{name}", key, known))
+                        raise unknown_key(f"{where}.{name}", key, known)
 
 
 RULE_SETS: Final[dict[str, type]] = {
@@ -476,11 +476,11 @@ def check_rules(rules: tuple[str, ...], where: str) -> None:
     for rule in rules:
         name, colon, variant = rule.partition(":")
         if name not in RULE_SETS:
-            raise RecipeError(unknown_key(where, name, RULE_SETS))
+            raise unknown_key(where, name, RULE_SETS)
         known = variants_of(name)
         if colon and variant not in known:
             advice = f"its variants are: {', '.join(known)}" if known else f"it has no variants; write {name!r}"
-            raise RecipeError(f"{where}: {rule!r} is no variant of {name}; {advice}")
+            raise RecipeError("CM-RECIPE-004", f"{where}: {rule!r} is no variant of {name}; {advice}")
 
 
 def variants_of(rule_set: str) -> tuple[str, ...]:
@@ -505,7 +505,9 @@ def with_variants(filters: Filters, rules: tuple[str, ...]) -> Filters:
         stated = getattr(filters, name).variant
         other = chosen.get(name, stated if stated != variants_of(name)[0] else variant)
         if other != variant:
-            raise RecipeError(f"{rule!r}: {name} runs in one variant, and {other!r} is asked for, too; make it a run of its own")
+            raise RecipeError(
+                "CM-RECIPE-005", f"{rule!r}: {name} runs in one variant, and {other!r} is asked for, too; make it a run of its own"
+            )
         chosen[name] = variant
     sections = {name: dataclasses.replace(getattr(filters, name), variant=variant) for name, variant in chosen.items()}
     return dataclasses.replace(filters, rules=without_variants(filters.rules), **sections)

@@ -42,49 +42,51 @@ def load(recipe: str, settings: typing.Sequence[str] = ()) -> Recipe:
     else:
         near = difflib.get_close_matches(recipe, list_recipes(), n=1)
         advice = f"did you mean {near[0]!r}?" if near else f"built in are: {', '.join(list_recipes())}"
-        raise RecipeError(f"{recipe!r} is neither a built-in recipe nor a file nor the folder of a run; {advice}")
+        raise RecipeError("CM-RECIPE-006", f"{recipe!r} is neither a built-in recipe nor a file nor the folder of a run; {advice}")
     for setting in settings:
         apply_setting(data, setting)
     try:
         return parse(data)
     except RecipeError as error:
-        raise RecipeError(f"recipe {recipe!r}: {error}") from None
+        raise RecipeError(error.code, f"recipe {recipe!r}: {error.message}") from None
 
 
 def _read_run(path: Path) -> dict[str, Any]:
     try:
         recipe: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])["recipe"]
     except (msgspec.DecodeError, msgspec.ValidationError, KeyError) as error:
-        raise RecipeError(f"{path} is damaged ({error}); name the recipe itself") from error
+        raise RecipeError("CM-RECIPE-007", f"{path} is damaged ({error}); name the recipe itself") from error
     return recipe
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
     if (n_bytes := path.stat().st_size) > MAX_RECIPE_BYTES:
-        raise RecipeError(f"{path} has {n_bytes} bytes and cannot be a recipe; inputs are named by --set sources.NAME.path=FILE")
+        raise RecipeError(
+            "CM-RECIPE-008", f"{path} has {n_bytes} bytes and cannot be a recipe; inputs are named by --set sources.NAME.path=FILE"
+        )
     try:
         return tomllib.loads(path.read_text("utf-8-sig"))  # some editors begin a file with a byte order mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RecipeError(f"{path}: not valid TOML: {error}") from error
+        raise RecipeError("CM-RECIPE-009", f"{path}: not valid TOML: {error}") from error
 
 
 def apply_setting(data: dict[str, Any], setting: str) -> None:
     """Write one `section.key=value` into `data`; the value is read as TOML, or else taken as a string."""
     key, equals, text = setting.partition("=")
     if not equals or not key.strip():
-        raise RecipeError(f"--set {setting!r}: write it as section.key=value")
+        raise RecipeError("CM-RECIPE-010", f"--set {setting!r}: write it as section.key=value")
     try:
         read = tomllib.loads(f"value = {text}")
     except (tomllib.TOMLDecodeError, RecursionError):
         read = {"value": text.strip()}
     if len(read) > 1:
-        raise RecipeError(f"--set {setting!r}: states several values; give each a --set of its own")
+        raise RecipeError("CM-RECIPE-011", f"--set {setting!r}: states several values; give each a --set of its own")
     value = read["value"]
     *parents, leaf = (part.strip() for part in key.split("."))
     for parent in parents:
         data = data.setdefault(parent, {})
         if not isinstance(data, dict):
-            raise RecipeError(f"--set {setting!r}: {parent!r} is a value, not a section")
+            raise RecipeError("CM-RECIPE-012", f"--set {setting!r}: {parent!r} is a value, not a section")
     data[leaf] = _as_text(value)
 
 
@@ -119,7 +121,7 @@ def _convert(kind: type[_T], data: dict[str, Any]) -> _T:
         if isinstance(cause, RecipeError):
             raise cause from None
         message, _, where = str(error).partition(" - at `$.")
-        raise RecipeError(f"{where.rstrip('`') or 'recipe'}: {message}") from None
+        raise RecipeError("CM-RECIPE-013", f"{where.rstrip('`') or 'recipe'}: {message}") from None
 
 
 def _prepare(kind: Any, data: Any, where: str) -> Any:
@@ -137,7 +139,7 @@ def _prepare(kind: Any, data: Any, where: str) -> Any:
             hints = typing.get_type_hints(alternative)
             for key in data:
                 if key not in hints:
-                    raise RecipeError(unknown_key(where, key, hints))
+                    raise unknown_key(where, key, hints)
             return {key: _prepare(hints[key], value, f"{where}.{key}".lstrip(".")) for key, value in data.items()}
         if origin is dict and isinstance(data, dict):
             inner = typing.get_args(alternative)[1]
@@ -146,5 +148,5 @@ def _prepare(kind: Any, data: Any, where: str) -> Any:
             inner = typing.get_args(alternative)[0]
             return [_prepare(inner, value, where) for value in ([data] if isinstance(data, str) else data)]
         if origin is typing.Literal and isinstance(data, str) and data not in (valid := typing.get_args(alternative)):
-            raise RecipeError(f"{where} = {data!r}: valid are {', '.join(valid)}")
+            raise RecipeError("CM-RECIPE-014", f"{where} = {data!r}: valid are {', '.join(valid)}")
     return data

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import field
 from typing import Final
 
-from schemas.errors import RecipeError
 from schemas.recipe.base import FilePath, Threshold, config, require, unknown_key
 
 DEFAULT_KINDS: Final = (
@@ -66,10 +65,10 @@ class Scrub:
     def __post_init__(self) -> None:
         for kind in self.kinds:
             if kind not in PII_KINDS:
-                raise RecipeError(unknown_key("scrub.kinds", kind, PII_KINDS))
+                raise unknown_key("scrub.kinds", kind, PII_KINDS)
         for kind, mode in self.modes.items():
             if kind not in PII_KINDS:
-                raise RecipeError(unknown_key("scrub.modes", kind, PII_KINDS))
+                raise unknown_key("scrub.modes", kind, PII_KINDS)
             require(mode in MODES, f"scrub.modes.{kind}", mode, f"choose one of {', '.join(MODES)}")
             require(kind in self.kinds, f"scrub.modes.{kind}", mode, "add the kind to scrub.kinds, which does not name it")
         for name in ("max_values", "max_values_per_1000_chars", "max_host_values_per_1000_chars"):

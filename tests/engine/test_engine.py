@@ -94,12 +94,12 @@ def test_a_shuffle_gives_each_partition_all_its_rows_once(tmp_path: Path, worker
 
 
 def raise_input_error(number: int) -> int:
-    raise InputError("a.parquet is no Parquet file (really); give another path")
+    raise InputError("CM-READ-001", "a.parquet is no Parquet file (really); give another path")
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_raised_on_purpose_comes_out_as_itself(workers: int) -> None:
-    with pytest.raises(InputError, match=r"^a\.parquet is no Parquet file \(really\); give another path$"):
+    with pytest.raises(InputError, match=r"^CM-READ-001: a\.parquet is no Parquet file \(really\); give another path"):
         run_graph(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(raise_input_error), runner="local", workers=workers)
 
 
@@ -107,8 +107,8 @@ def test_an_error_raised_on_purpose_comes_out_as_itself(workers: int) -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        OutputError("two\nlines, a literal \\n, [while running 'this'] and schemas.errors.Foo: this"),
-        UnfilledError("only 3 tokens", 3, 257),
+        OutputError("CM-ENGINE-001", "two\nlines, a literal \\n, [while running 'this'] and schemas.errors.Foo: this"),
+        UnfilledError("CM-TOKENIZER-001", "only 3 tokens", 3, 257),
     ],
     ids=["any text", "more than a message"],
 )

@@ -478,7 +478,7 @@ def test_nothing_is_made_before_somebody_agrees(done: Path) -> None:
 
     def refuse(found: Preview) -> None:
         shown.append(found)
-        raise RequestError("no")
+        raise RequestError("CM-COMMAND-009", "no")
 
     with pytest.raises(RequestError, match="no"):
         takedown(done, asked_for(hosts=["third.example.org"], doc_ids=[survivor_and_merged[1]]), agree=refuse)

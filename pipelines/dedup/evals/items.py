@@ -68,12 +68,15 @@ def read_eval_file(path: Path, columns: Sequence[str]) -> EvalFile:
                 read.without_text["no text"] += 1
                 rows.append(row)
     except UnreadableError as error:
-        raise InputError(f"{path} cannot be read as an evaluation set ({error}); pass JSONL, Parquet or UTF-8 text") from None
+        raise InputError(
+            "CM-DEDUP-001", f"{path} cannot be read as an evaluation set ({error}); pass JSONL, Parquet or UTF-8 text"
+        ) from None
     if not read.items:
         names = column_names(rows[:100])
         raise InputError(
+            "CM-DEDUP-002",
             f"{path}: no row has text in one of the columns {', '.join(columns)}; columns found: "
-            f"{', '.join(names[:_NAMED_FIELDS]) or 'none'}. Name the column with the text in decontaminate.columns"
+            f"{', '.join(names[:_NAMED_FIELDS]) or 'none'}. Name the column with the text in decontaminate.columns",
         )
     return read
 

@@ -77,7 +77,7 @@ def eval_files(config: Decontaminate) -> list[Path]:
         named = [pattern] if Path(pattern).is_file() else glob.glob(pattern, recursive=True)  # noqa: PTH207 - absolute patterns
         files = sorted(path for path in map(Path, named) if path.is_file())
         if not files:
-            raise InputError(f"decontaminate.paths: {pattern} matches no file; pass files or patterns of evaluation sets")
+            raise InputError("CM-DEDUP-003", f"decontaminate.paths: {pattern} matches no file; pass files or patterns of evaluation sets")
         found += files
     return sorted(set(found))
 
@@ -111,8 +111,9 @@ def _load(config: Decontaminate, files: tuple[_State, ...], without: tuple[_Stat
     evals = EvalSets.of([item for found in read.values() for item in found.items], config, ignored)
     if files and not without and evals.n_too_short == len(evals.sets):
         raise InputError(
+            "CM-DEDUP-004",
             f"decontaminate.paths: none of {len(evals.sets)} items has decontaminate.min_words = {config.min_words} words, so nothing "
-            "can be found; name other files, or lower it"
+            "can be found; name other files, or lower it",
         )
     evals.without_text.update({(str(path), reason): n for path, found in read.items() for reason, n in found.without_text.items()})
     return evals

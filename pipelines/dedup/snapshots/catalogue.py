@@ -90,7 +90,9 @@ def check_settings(folder: Path, dedup: Dedup) -> None:
     if path.is_file():
         found = _read(path, Settings)
         if found.format != FORMAT:
-            raise IndexFolderError(f"{path} has format {found.format}, but this version reads {FORMAT}; make it again in a new folder")
+            raise IndexFolderError(
+                "CM-DEDUP-005", f"{path} has format {found.format}, but this version reads {FORMAT}; make it again in a new folder"
+            )
         _check_equal(folder, found.settings, dedup)
 
 
@@ -159,8 +161,9 @@ def _read_old(folder: Path) -> OldManifest | None:
     manifest = _read(path, OldManifest)
     if manifest.format != 1 or manifest.settings.get("kinds") != ["exact"]:
         raise IndexFolderError(
+            "CM-DEDUP-006",
             f"{path} has format {manifest.format}, whose shingles read every number as 0 and skip operators, but this version reads "
-            f"format {FORMAT}; make the index again in a new folder, from the same runs"
+            f"format {FORMAT}; make the index again in a new folder, from the same runs",
         )
     return manifest
 
@@ -170,7 +173,8 @@ def _check_equal(folder: Path, settings: dict[str, Any], dedup: Dedup) -> None:
     for name, value in settings.items():
         if value != wanted.get(name):
             raise IndexFolderError(
-                f"{folder} was made with dedup {name} = {value!r}, not {wanted.get(name)!r}; use the same setting or another index"
+                "CM-DEDUP-007",
+                f"{folder} was made with dedup {name} = {value!r}, not {wanted.get(name)!r}; use the same setting or another index",
             )
 
 
@@ -178,7 +182,9 @@ def _read(path: Path, kind: type[_T]) -> _T:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise IndexFolderError(f"{path} is damaged ({error}); restore it, or make the index again in a new folder") from error
+        raise IndexFolderError(
+            "CM-DEDUP-008", f"{path} is damaged ({error}); restore it, or make the index again in a new folder"
+        ) from error
 
 
 def _encoded(value: Settings | Snapshot) -> bytes:

@@ -70,7 +70,9 @@ def earlier_snapshots(dedup: Dedup) -> tuple[Snapshot, ...]:
     folder = Path(dedup.index)
     if not is_index(folder):
         if not dedup.snapshot:
-            raise IndexFolderError(f"dedup.index: {folder} has no index; pass another folder, or set dedup.snapshot = NAME to create it")
+            raise IndexFolderError(
+                "CM-DEDUP-009", f"dedup.index: {folder} has no index; pass another folder, or set dedup.snapshot = NAME to create it"
+            )
         return ()
     check_settings(folder, dedup)
     return tuple(snapshot for snapshot in read_snapshots(folder) if snapshot.name != dedup.snapshot)
@@ -87,14 +89,15 @@ def check_snapshot_files(folder: Path, snapshots: tuple[Snapshot, ...]) -> None:
         for file in snapshot.files():
             path = folder / snapshot.folder / file.path
             if not path.is_file():
-                raise IndexFolderError(f"{path} is missing; restore it, or remove {snapshot_entry(folder, snapshot)}")
+                raise IndexFolderError("CM-DEDUP-010", f"{path} is missing; restore it, or remove {snapshot_entry(folder, snapshot)}")
             n_bytes, written_ns = path.stat().st_size, path.stat().st_mtime_ns
             if n_bytes == file.n_bytes and written_ns == snapshot.written_ns.get(file.path):
                 continue
             if n_bytes != file.n_bytes or sha256_of(path) != file.sha256:
                 raise IndexFolderError(
+                    "CM-DEDUP-011",
                     f"{path} is not the file that was written ({n_bytes} bytes, {file.n_bytes} expected; its sha256 differs); "
-                    f"restore it, or remove {snapshot_entry(folder, snapshot)}"
+                    f"restore it, or remove {snapshot_entry(folder, snapshot)}",
                 )
 
 
@@ -206,7 +209,8 @@ def add_snapshot(dedup: Dedup, staged: Path, files: list[FileEntry]) -> Snapshot
     counting = {other.name: other.folder for other in read_snapshots(folder)}
     if counting.get(snapshot.name) != target.name:
         raise IndexFolderError(
-            f"{folder}: another run replaced snapshot {snapshot.name!r} while this run added it; set another dedup.snapshot for one of them"
+            "CM-DEDUP-012",
+            f"{folder}: another run replaced snapshot {snapshot.name!r} while this run added it; give each its own dedup.snapshot",
         )
     if replaced is not None and replaced.folder not in counting.values():
         shutil.rmtree(folder / replaced.folder, ignore_errors=True)

@@ -138,7 +138,7 @@ def check_kept(context: RunContext, pool: list[FileEntry], counts: dict[str, Cou
     """Raise if the rules keep nothing, or less of a source or language than the guards allow."""
     recipe, ledger = context.recipe, context.ledger
     if not counts["read"].n_in:
-        raise EmptyCorpusError(f"no record stands in the files of {', '.join(recipe.sources)}; check the sources")
+        raise EmptyCorpusError("CM-RUN-018", f"no record stands in the files of {', '.join(recipe.sources)}; check the sources")
     check_files(failed_files(ledger), context.plan.n_files(), recipe.guards)
     kept = kept_documents(recipe, [context.folder / file.path for file in pool])
     check_reading(ledger, kept, recipe.guards)
@@ -146,9 +146,10 @@ def check_kept(context: RunContext, pool: list[FileEntry], counts: dict[str, Cou
     if kept.is_empty():
         reasons = scan_ledger(ledger).group_by("reason").len("n").sort("n", descending=True).head(5).collect()
         raise EmptyCorpusError(
+            "CM-RUN-019",
             f"no document is left of {counts['read'].n_in} records after reading and filtering; most frequent reasons: "
             + ", ".join(f"{reason} ({n})" for reason, n in reasons.iter_rows())
-            + f". See {ledger}; loosen those rules or check the sources"
+            + f". See {ledger}; loosen those rules or check the sources",
         )
 
 

@@ -40,14 +40,14 @@ def run(context: RunContext) -> StageResult:
     try:
         return make(context)
     except UnfilledError as error:
-        raise TokenizerError(with_remedy(error, context.folder)) from None
+        raise TokenizerError(error.code, with_remedy(error, context.folder)) from None
 
 
 def with_remedy(error: UnfilledError, folder: Path) -> str:
     """The message with the command that goes on with fewer tokens; what was read and merged is kept."""
     if not error.n_fits:
-        return str(error)
-    return f"{error}. To go on with what was done: run {folder} --resume --set tokenizer.vocab_size={error.n_fits}"
+        return error.message
+    return f"{error.message}. To go on with what was done: run {folder} --resume --set tokenizer.vocab_size={error.n_fits}"
 
 
 def make(context: RunContext) -> StageResult:
@@ -81,7 +81,8 @@ def train(context: RunContext, config: Tokenizer, sizes: Counter[Group]) -> tupl
     learned_from = Counter({group: size for group, size in sizes.items() if group[0] not in context.recipe.dedup.protected})
     if sizes.total() and not learned_from.total() and config.vocab_size is None:
         raise EmptyCorpusError(
-            "no text is left to train a tokenizer on: every document is of a source in dedup.protected; name a tokenizer in tokenizer.path"
+            "CM-RUN-020",
+            "no text is left to train a tokenizer on: every document is of a source in dedup.protected; name a tokenizer in tokenizer.path",
         )
     taken = sampling_shares(learned_from, config.sample_bytes, config.alpha)
     if config.model == "bpe":
