@@ -259,7 +259,7 @@ def test_a_dry_run_of_a_resume_says_what_would_be_done_again(
 
 def test_every_key_is_printed_with_its_meaning(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of(monkeypatch, "recipes", "--keys") == 0
-    assert "tokenizer.min_frequency = 2 A pair of tokens is merged if it occurs at least so often." in " ".join(
+    assert "tokenizer.min_frequency = 2 A pair of tokens is merged if it occurs at least this often." in " ".join(
         capsys.readouterr().out.split()
     )
 
@@ -370,7 +370,7 @@ def test_an_n_gram_model_is_trained_and_buckets_proposed(
     assert "below: cutoffs.LANG = [" in shown
     assert (tmp_path / "en.arpa").read_text("utf-8").startswith("\\data\\\nngram 1=10\n")
     assert status_of(monkeypatch, "train-ngrams", str(path), "--out", str(tmp_path / "en.arpa"), "--set", "order=1") == 2
-    assert "order = 1: must lie in [2, 8]" in message(capsys)
+    assert "order = 1: must be in [2, 8]" in message(capsys)
     (tmp_path / "empty.jsonl").write_text("")
     assert status_of(monkeypatch, "train-ngrams", str(tmp_path / "empty.jsonl"), "--out", str(tmp_path / "en.arpa")) == 2
     assert "contain no words" in message(capsys)
@@ -409,7 +409,7 @@ def test_a_tokenizer_is_trained_from_files_and_compared(
     ("arguments", "expected"),
     [
         (("--pattern", "gpt3"), "pattern = 'gpt3': valid are gpt2, cl100k, qwen2, o200k, llama, baichuan, jieba, code"),
-        (("--vocab-size", "100"), "the byte alphabet and the special tokens alone need 257"),
+        (("--vocab-size", "100"), "tokenizer.vocab_size = 100: must be at least 257"),
         (("--vocab-size", "9000"), "tokenizer.vocab_size = 9000: the sample fills only"),
         (("--set", "extend=none.json", "--vocab-size", "400"), "tokenizer file none.json does not exist"),
         (("--input", "nowhere.jsonl"), "nowhere.jsonl"),

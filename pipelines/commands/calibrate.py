@@ -28,7 +28,7 @@ def calibrate_files(paths: Sequence[str], lang: str, rules: Sequence[str], keep:
     document is found.
     """
     if not 0 < keep < 1:
-        raise RecipeError("CM-COMMAND-001", f"keep = {keep}: must lie in (0, 1), such as 0.99")
+        raise RecipeError("CM-COMMAND-001", f"keep = {keep}: must be in (0, 1), such as 0.99")
     check_rules(tuple(rules), "rules")
     if without := [name for name in rules if not REGISTRY[name].signals]:
         raise RecipeError("CM-COMMAND-002", f"rules: {without[0]!r} measures nothing that a limit could be proposed for")

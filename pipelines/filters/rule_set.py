@@ -1,7 +1,7 @@
 """What a rule set is: a name, its section of the recipe, the signals that it measures and the rules by which it judges.
 
 To add one, write three things:
-1. its config class in schemas/recipe/filters.py, and a field of that class in `Filters`;
+1. its config class in schemas/recipe/published_rules.py, model_rules.py or document_rules.py, and a field of that class in `Filters`;
 2. a module in this folder that ends with `RULE_SET = RuleSet(...)`;
 3. a line in registry.py.
 """

@@ -1,8 +1,7 @@
-"""A recipe says what a run is asked to do: frozen dataclasses, read from TOML, refused early.
+"""A recipe describes a run: frozen dataclasses, read from TOML and checked before anything runs.
 
-Every number that decides about a document stands here. A threshold named `min_X` or `max_X` of a rule set acts on
-the signal `X` of that rule set, bounds included; "off" (None) turns it off, and 0 is a real value.
-Unknown keys are errors that name the nearest valid key.
+Every number that decides about a document is here. A threshold named `min_X` or `max_X` of a rule set limits the signal `X` of that rule
+set, bounds included; "off" (None) turns it off, and 0 is a real value. Unknown keys are errors that name the nearest valid key.
 """
 
 from __future__ import annotations
@@ -11,35 +10,15 @@ from schemas.recipe.base import Threshold
 from schemas.recipe.clean import CLEANING_STEPS, Clean
 from schemas.recipe.decontaminate import Decontaminate
 from schemas.recipe.dedup import Cuts, Dedup, Lines, MinHash, SameAddress, Sentences, SimHash, Substring, Templates, best_banding
+from schemas.recipe.document_rules import Code, Integrity, Length, Metadata, Sections, Url
 from schemas.recipe.domains import Domains
-from schemas.recipe.filters import (
-    ANY_LANGUAGE,
-    C4,
-    RULE_SETS,
-    Code,
-    Filters,
-    FineWeb,
-    GopherQuality,
-    GopherRepetition,
-    Integrity,
-    Language,
-    Length,
-    Metadata,
-    Perplexity,
-    Quality,
-    RefinedWeb,
-    Roots,
-    Safety,
-    Sections,
-    Url,
-    check_rules,
-    shown,
-    variants_of,
-)
+from schemas.recipe.filters import ANY_LANGUAGE, RULE_SETS, Filters, check_rules, shown, variants_of
 from schemas.recipe.keys import Key, documented_keys, meanings_of
 from schemas.recipe.loading import RECIPES_DIR, apply_setting, list_recipes, load, parse, section
+from schemas.recipe.model_rules import Language, Perplexity, Quality, Safety
 from schemas.recipe.opt_out import OptOut
 from schemas.recipe.pretrain import Pretrain
+from schemas.recipe.published_rules import C4, FineWeb, GopherQuality, GopherRepetition, RefinedWeb, Roots
 from schemas.recipe.scrub import DEFAULT_KINDS, PII_KINDS, Scrub, redaction_column, redaction_columns
 from schemas.recipe.sources import Crawl, Read, Source
 from schemas.recipe.tokens import Encode, Tokenizer

@@ -1,4 +1,4 @@
-"""The model that proves the shards."""
+"""The model that tests the shards."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from schemas.recipe.base import config, require
 
 @config
 class Pretrain:
-    """The small decoder that proves the shards by training on them."""
+    """The small decoder that tests the shards by training on them."""
 
     enabled: bool = True
-    """Whether the model is trained at all."""
+    """Whether to train the model."""
     n_layers: int = 4
     """Transformer blocks."""
     d_model: int = 256
@@ -18,7 +18,7 @@ class Pretrain:
     n_heads: int = 4
     """Attention heads."""
     n_kv_heads: int | None = None
-    """Fewer than n_heads means grouped-query attention; None means n_heads."""
+    """Key and value heads; fewer than n_heads means grouped-query attention, None means n_heads."""
     seq_len: int = 256
     """Tokens per training sequence."""
     batch_size: int = 16
@@ -32,11 +32,11 @@ class Pretrain:
     weight_decay: float = 0.1
     """AdamW's weight decay."""
     clip_norm: float = 1.0
-    """Gradients are scaled down to this norm."""
+    """Larger gradients are scaled down to this norm."""
     valid_every: int = 50
     """Steps between two evaluations."""
     valid_tokens: int = 65_536
-    """Validation tokens per source and evaluation, at most."""
+    """Maximum number of validation tokens per source and evaluation."""
     checkpoint_every: int = 100
     """Steps between two checkpoints."""
 

@@ -1,4 +1,4 @@
-"""What the commands that train models for filters are asked for."""
+"""Settings of the commands that train models for filters."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from schemas.recipe.base import config, require
 
 @config
 class ClassifierTraining:
-    """What `train-classifier` is asked for. One thread, so that the same documents give the same model."""
+    """Settings of `train-classifier`. It uses one thread, so that the same documents give the same model."""
 
     dim: int = 100
     """Length of word vectors."""
     epoch: int = 5
-    """Passes over the documents."""
+    """Number of passes over the documents."""
     lr: float = 0.1
     """Learning rate at the start."""
     word_ngrams: int = 2
-    """Longest n-gram of words that has a vector."""
+    """Longest word n-gram that gets a vector."""
     min_count: int = 1
-    """A rarer word has no vector."""
+    """Rarer words get no vector."""
     bucket: int = 200_000
-    """Rows that word n-grams share by hash; fastText's own default, 2,000,000, makes a model of 4 x dim times as many bytes."""
+    """Rows of vectors that word n-grams share by hash; a model has 4 x dim bytes per row. fastText's own default is 2,000,000."""
     held_out: float = 0.1
-    """Share of the documents, by hash(seed, doc_id), that is kept from training and measured on."""
+    """Share of the documents, by hash(seed, doc_id), that is held out from training to measure the model."""
     max_documents: int = 200_000
-    """Documents of either label at most, sampled by hash(seed, doc_id); they are held in memory."""
+    """Maximum number of documents per label, sampled by hash(seed, doc_id); they are held in memory."""
     seed: int = 0
-    """Seed of the draw and of the order."""
+    """Seed of the sample and of the order."""
 
     def __post_init__(self) -> None:
         for name in ("dim", "epoch", "lr", "word_ngrams", "min_count", "bucket", "max_documents"):
             require(getattr(self, name) > 0, name, getattr(self, name), "must be above 0")
-        require(0 < self.held_out < 1, "held_out", self.held_out, "must lie in (0, 1)")
+        require(0 < self.held_out < 1, "held_out", self.held_out, "must be in (0, 1)")
 
 
 @config
 class NgramTraining:
-    """What `train-ngrams` is asked for."""
+    """Settings of `train-ngrams`."""
 
     order: int = 5
-    """Longest n-gram, 2 to 8. CCNet took 5."""
+    """Longest n-gram, 2 to 8. CCNet used 5."""
     zero_digits: bool = True
     """Read every digit as 0, as CCNet does; filters.perplexity.zero_digits must be the same."""
     memory_mb: int = 1024
-    """What counting and estimating may hold; more is worked through in parts, from disk. The model is the same for any value."""
+    """Memory for counting and estimating, in MB; larger data is processed in parts, from disk. Any value gives the same model."""
 
     def __post_init__(self) -> None:
-        require(2 <= self.order <= 8, "order", self.order, "must lie in [2, 8]")
+        require(2 <= self.order <= 8, "order", self.order, "must be in [2, 8]")
         require(self.memory_mb >= 1, "memory_mb", self.memory_mb, "must be at least 1")

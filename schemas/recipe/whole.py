@@ -29,40 +29,40 @@ from schemas.recipe.tokens import Encode, Tokenizer
 
 @config
 class Guards:
-    """Ceilings on loss: the share of a source or language that a stage may remove before the run stops."""
+    """Ceilings on loss: a run stops if a stage removes a larger share of a source or language. "off" turns a ceiling off."""
 
     max_filtered: Threshold = 0.98
-    """Documents in a kept language that the filters removed, by source and by language."""
+    """Maximum share of documents in a kept language that the filters remove, by source and by language."""
     max_merged: Threshold = 0.90
-    """Documents that dedup merged or dropped, by source and by language."""
+    """Maximum share of documents that dedup merges or drops, by source and by language."""
     max_cluster: Threshold = 0.25
-    """Documents that dedup may merge into one, of all that it saw."""
+    """Maximum share of all documents that dedup may merge into one."""
     max_same_address: Threshold = None
-    """Documents that share an address with a better one and are not like it, of all that kind `url` of dedup compared. They stay, but many
-    of them say that addresses name something else than documents here. Off by default.
+    """Maximum share of documents, of all that dedup's kind `url` compared, that share a URL with a preferred document but are not
+    similar. They stay, but if there are many, the URLs of this input do not identify documents. Off by default.
     """
     max_failed: Threshold = 0.90
-    """Records that could not be read, by source."""
+    """Maximum share of records that cannot be read, by source."""
     max_lost_bytes: Threshold = 0.50
-    """Bytes of the input files, as stored, that cannot be read so that it is not known how many records they held, by source."""
+    """Maximum share of unreadable bytes of the input files, as stored, whose number of records is unknown, by source."""
     max_failed_files: Threshold = 0.5
-    """Files of which nothing could be read, by source, however few it has."""
+    """Maximum share of files of which nothing can be read, by source; even a source with few files is judged."""
     min_documents: int = 100
-    """Groups smaller than this are not judged."""
+    """Sources and languages with fewer documents or records are not judged."""
 
 
 @config
 class Recipe:
-    """Everything a run is asked to do."""
+    """Everything that a run does."""
 
     name: str
-    """A name for the run, in its report; runs/NAME is the folder where --out is not given."""
+    """Name of the run, for its report; the run folder is runs/NAME unless --out is given."""
     description: str = ""
     """A sentence for the report and the dataset card."""
     seed: int = 0
-    """Seed of every draw: samples, splits, shuffles."""
+    """Seed of all random choices: samples, splits, shuffles."""
     sources: dict[str, Source]
-    """Inputs by name; a name also names the folder of a crawl."""
+    """Inputs by name; a crawl's folder has the name of its source."""
     read: Read = field(default_factory=Read)
     clean: Clean = field(default_factory=Clean)
     filters: Filters = field(default_factory=Filters)
@@ -77,15 +77,17 @@ class Recipe:
     guards: Guards = field(default_factory=Guards)
 
     def __post_init__(self) -> None:
-        require(bool(self.sources), "sources", {}, "name at least one source, such as [sources.web]")
+        require(bool(self.sources), "sources", {}, "name at least one source, for example [sources.web]")
         require_name(self.name, "name")
         for name in self.sources:
-            require_name(name, "sources")
-            require("." not in name, "sources", name, "use '_' or '-' for '.', which separates the parts of a key, as in sources.NAME.path")
+            require_name(name, "sources", may_have_dots=False)
         for key, kind in (("email_hashes", "email"), ("phone_hashes", "phone")):
             path = getattr(self.opt_out, key)
             require(
-                path is None or kind in self.scrub.kinds, f"opt_out.{key}", path, f"add {kind!r} to scrub.kinds, or it is not looked for"
+                path is None or kind in self.scrub.kinds,
+                f"opt_out.{key}",
+                path,
+                f"add {kind!r} to scrub.kinds; other kinds are not searched for",
             )
         own = {name: source.rules for name, source in self.sources.items() if source.rules is not None}
         for name, rules in own.items():
@@ -103,22 +105,22 @@ class Recipe:
             require(not unknown, f"dedup.{key}", unknown, f"name sources of the recipe: {', '.join(sorted(self.sources))}")
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain lists, dicts and scalars, as they stand in run.json."""
+        """The recipe as plain lists, dicts and scalars, as in run.json."""
         plain: dict[str, Any] = _with_whole_numbers(msgspec.to_builtins(self))
         return plain
 
     def files_named_in(self, *sections: str) -> tuple[str, ...]:
-        """One line per file that a value of these sections names, such as a model or a list: key, path, bytes, modification time in ns."""
+        """One line for each file that these sections name, such as a model or a list: key, path, bytes, modification time in ns."""
         hints = typing.get_type_hints(Recipe)
         return tuple(line for section in sections for line in _files_in(getattr(self, section), hints[section], section))
 
     def digest(self) -> str:
-        """sha256 of the resolved recipe, independent of key order and layout of the file it came from."""
+        """sha256 of the resolved recipe, independent of the key order and layout of its file."""
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
 
 
 def _files_in(value: Any, kind: Any, key: str) -> Iterator[str]:
-    """What `files_named_in` says of a value of this type: only what is declared as a FilePath is taken for a file."""
+    """The lines of `files_named_in` for a value of this type: only values declared as FilePath are files."""
     if value is None:
         return
     if kind == FilePath:
@@ -137,7 +139,7 @@ def _files_in(value: Any, kind: Any, key: str) -> Iterator[str]:
 
 
 def _with_whole_numbers(value: Any) -> Any:
-    """5.0 as 5: the default of a limit is written as one, and read back as the other."""
+    """5.0 as 5, so that a default is written as it is read back."""
     if isinstance(value, dict):
         return {key: _with_whole_numbers(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

@@ -97,5 +97,5 @@ def test_the_draw_keeps_about_the_fraction_whatever_the_order() -> None:
 
 @pytest.mark.parametrize("share", [0, -0.1, 1.5])
 def test_a_share_that_cannot_be_meant_is_refused(share: float) -> None:
-    with pytest.raises(RecipeError, match=r"domains\.max_share = .*: must lie in \(0, 1\]"):
+    with pytest.raises(RecipeError, match=r"domains\.max_share = .*: must be in \(0, 1\]"):
         Domains(max_share=share)

@@ -29,15 +29,15 @@ def parse(**sections: Any) -> recipes.Recipe:
         ({"encode": {"shard_tokens": "many"}}, "encode.shard_tokens: Expected `int`, got `str`"),
         ({"dedup": {"kinds": ["exact", "minhsh"]}}, "dedup.kinds = 'minhsh': valid are url, exact, minhash, simhash"),
         ({"dedup": {"scope": "al"}}, "dedup.scope = 'al': valid are all, within_source, local_then_global"),
-        ({"dedup": {"minhash": {"min_jaccard": 2}}}, "dedup.minhash.min_jaccard = 2.0: must lie in (0, 1]"),
-        ({"encode": {"valid_ratio": 1}}, "encode.valid_ratio = 1.0: must lie in [0, 1)"),
+        ({"dedup": {"minhash": {"min_jaccard": 2}}}, "dedup.minhash.min_jaccard = 2.0: must be in (0, 1]"),
+        ({"encode": {"valid_ratio": 1}}, "encode.valid_ratio = 1.0: must be in [0, 1)"),
         ({"filters": {"rules": ["gofer_quality"]}}, "filters.rules: unknown key 'gofer_quality'; did you mean 'gopher_quality'?"),
         ({"filters": {"profiles": {"zh": {"c4": {"min_sentence": 1}}}}}, "did you mean 'min_sentences'?"),
         ({"filters": {"rules": ["gopher_repetition:dolmo"]}}, "its variants are: datatrove, dolma, nemo"),
         ({"filters": {"rules": ["length:dolma"]}}, "it has no variants; write 'length'"),
         ({"filters": {"rules": ["gopher_quality:nemo", "gopher_quality:dolma"]}}, "gopher_quality runs in one variant"),
-        ({"filters": {"rules": ["c4", "gopher_quality:nemo"], "gopher_quality": {"variant": "paper"}}}, "and 'paper' is asked for, too"),
-        ({"tokenizer": {"vocab_size": 100}}, "the byte alphabet and the special tokens alone need 257"),
+        ({"filters": {"rules": ["c4", "gopher_quality:nemo"], "gopher_quality": {"variant": "paper"}}}, "names 'paper'"),
+        ({"tokenizer": {"vocab_size": 100}}, "tokenizer.vocab_size = 100: must be at least 257"),
         ({"scrub": {"kinds": ["e-mail"]}}, "did you mean 'email'?"),
         ({"scrub": {"modes": {"email": "hide"}}}, "scrub.modes.email = 'hide': choose one of placeholder"),
         ({"scrub": {"modes": {"user": "pseudonym"}}}, "scrub.modes.user = 'pseudonym': add the kind to scrub.kinds"),
@@ -160,6 +160,14 @@ def test_a_name_is_never_a_path(name: str, where: str) -> None:
         parse(**(changes if where != "sources" else {"sources": {name: {"path": "a.txt"}}}))
 
 
+def test_a_source_has_no_dot_in_its_name_and_the_message_says_what_it_may_have() -> None:
+    with pytest.raises(RecipeError, match=r"^CM-RECIPE-001: sources = 'a\.b': .* letters .*, digits, '-' and '_';"):
+        parse(sources={"a.b": {"path": "a.txt"}})
+    with pytest.raises(RecipeError, match=r"^CM-RECIPE-001: name = 'a b': .* letters .*, digits, '-', '_' and '\.';"):
+        parse(name="a b")
+    assert parse(name="a.b").name == "a.b"
+
+
 @pytest.mark.parametrize(
     "setting", ["guards.max_merged=nan", "guards.max_merged=-inf", "filters.metadata.min.score=nan", "seed=9223372036854775808"]
 )
@@ -198,7 +206,7 @@ def test_every_key_says_what_it_means() -> None:
     assert not [key.name for key in keys if not key.meaning]
     assert len({key.name for key in keys}) == len(keys) > 250
     shown = {key.name: (key.default, key.meaning) for key in keys}
-    assert shown["dedup.lines.min_left"] == ("1", "A document that was cut and has fewer characters left than this ends.")
+    assert shown["dedup.lines.min_left"] == ("1", "Drop a document that was cut and has fewer characters left.")
     for kind in (recipes.ClassifierTraining, recipes.NgramTraining):
         assert recipes.meanings_of(kind).keys() == {field.name for field in dataclasses.fields(kind)}
 
