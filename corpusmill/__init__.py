@@ -1,17 +1,17 @@
-"""corpusmill as a library: resolve and run recipes, open runs, and use its kernels on Arrow tables.
+"""corpusmill as a library: load and run recipes, open runs, and apply the kernels to Arrow tables.
 
     import corpusmill as cm
     recipe = cm.load_recipe("fineweb", {"sources.web.path": "crawl/*.warc.gz"})
     run = cm.run(recipe, "out", workers=8)
     run.ledger().group_by("outcome").len().collect()
 
-Everything that is listed in `__all__` is public; `docs/library.md` shows it at work.
+All names in `__all__` are public; `docs/library.md` has examples.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from corpusmill.runs import RunFolder, load_recipe, open_run, run
 from corpusmill.tables import encode, measure, scrub
@@ -38,8 +38,8 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import torch only for those who ask for the dataset."""
+def __getattr__(name: str) -> object:
+    """Import torch only when the dataset is used."""
     if name == "TokenWindows":
         from corpusmill.torch import TokenWindows  # noqa: PLC0415 - takes seconds
 

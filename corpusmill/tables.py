@@ -1,10 +1,9 @@
-"""The kernels of a run on tables and columns of one's own."""
+"""The kernels of a run, for the caller's own tables and columns."""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -16,10 +15,10 @@ from tokenizer.encode import Encoder
 
 
 def measure(table: pa.Table, recipe: Recipe) -> pa.Table:
-    """The table with the signals of the recipe's rules: `lang`, `lang_score` and a float64 column `rule_set.signal` each.
+    """The table with a column for each signal of the recipe's rules: `lang`, `lang_score`, and `rule_set.signal` as float64.
 
-    The table has a column `text` (string) and perhaps `url` and `meta` (a JSON object). Rules that cut text leave what remains
-    of it in `text`. No row is dropped. Raises KeyError if there is no column `text`.
+    The table must have a column `text` (string) and may have `url` and `meta` (a JSON object). `text` in the result is what remains after
+    rules that cut text. No row is dropped. Raises KeyError if there is no column `text`.
     """
     name = "table"
     alone = dataclasses.replace(
@@ -37,9 +36,9 @@ def measure(table: pa.Table, recipe: Recipe) -> pa.Table:
 def scrub(
     text: pa.Array | pa.ChunkedArray, config: Scrub | None = None, *, lang: pa.Array | None = None, url: pa.Array | None = None
 ) -> tuple[pa.Array, pa.Table]:
-    """(the texts without private values, a uint32 column for each kind that says how many there were).
+    """(the texts without private values, a table with the uint32 count of each kind's values).
 
-    Language and URL of each text, where given, tell whose telephone numbers and identity numbers are looked for.
+    If the language and URL of each text are given, they decide which countries' telephone and identity numbers are searched for.
     """
     config = config or Scrub()
     column = _column(text)
@@ -50,7 +49,7 @@ def scrub(
 
 
 def encode(text: pa.Array | pa.ChunkedArray, tokenizer: str | Path) -> pa.Array:
-    """list<uint16> or list<uint32> of token ids, one list a text, equal to those of the `tokenizers` library without special tokens."""
+    """Token ids as list<uint16> or list<uint32>, one list per text; equal to the `tokenizers` library's without special tokens."""
     return Encoder(Path(tokenizer))(_column(text))
 
 
@@ -61,7 +60,7 @@ def _column(values: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 def _documents(table: pa.Table, source: str) -> pa.RecordBatch:
     n = table.num_rows
-    given: dict[str, Any] = {
+    given: dict[str, pa.Array] = {
         "doc_id": pa.array([row.to_bytes(16, "big") for row in range(n)], pa.binary(16)),
         "source": pa.repeat(pa.scalar(source, pa.large_string()), n),
         "source_class": pa.repeat(pa.scalar("other", pa.large_string()), n),

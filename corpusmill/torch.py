@@ -13,15 +13,16 @@ from pipelines.pretrain.shards import open_shards
 
 
 class TokenWindows(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Windows of `seq_len` tokens and their targets, int64[seq_len] each, in an order that `seed` decides.
+    """Windows of `seq_len` tokens and their targets, int64[seq_len] each, in an order that depends on `seed`.
 
-    Documents follow each other, separated by the end-of-text token. The shards are memory-mapped. `epoch` gives another order.
+    Documents follow each other, separated by the end-of-text token. The shards are memory-mapped. Each `epoch` has another
+    order.
     """
 
     def __init__(
         self, folder: str | Path, seq_len: int, *, split: Literal["train", "valid"] = "train", seed: int = 0, epoch: int = 0
     ) -> None:
-        """`folder` is that of a run. Raises CorpusmillError if its shards are not as their index says."""
+        """`folder` is a run folder. Raises CorpusmillError if its shards do not match their index."""
         opened = open_shards(Path(folder))
         ring = TokenRing(opened.batches[split], opened.index.end_of_text)
         self.windows = WindowBatches(ring, seq_len=seq_len, batch_size=1, seed=seed)

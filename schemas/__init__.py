@@ -1,1 +1,1 @@
-"""What flows through corpusmill and what is asked of it: hops, recipes, ledger, manifest, errors."""
+"""The data that flows through corpusmill and the files that describe a run: hops, recipes, ledger, manifest, errors."""

@@ -1,6 +1,6 @@
-"""Arrow string columns as the NumPy views that compiled kernels loop over, and back.
+"""Arrow string columns as NumPy views for compiled kernels, and back.
 
-A view costs nothing: `data[offsets[i]:offsets[i + 1]]` are the UTF-8 bytes of row i, slices with an offset included.
+A view copies nothing: `data[offsets[i]:offsets[i + 1]]` are the UTF-8 bytes of row i, also in a slice with an offset.
 Nulls read as empty.
 """
 
@@ -26,12 +26,12 @@ def string_view(column: pa.Array) -> tuple[Bytes, Offsets]:
     if n == 0 or offsets is None:
         return np.zeros(0, np.uint8), np.zeros(n + 1, np.int64)
     starts = np.frombuffer(offsets, np.int64, count=n + 1, offset=8 * column.offset)
-    # A NumPy view of a zero-length buffer is refused, so give an empty array instead.
+    # NumPy refuses a view of a zero-length buffer, so give an empty array instead.
     return (np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)), starts
 
 
 def string_column(data: Bytes, offsets: Offsets) -> pa.Array:
-    """The large_string array whose row i is `data[offsets[i]:offsets[i + 1]]`; the bytes must be valid UTF-8."""
+    """The large_string array with row i = `data[offsets[i]:offsets[i + 1]]`; the bytes must be valid UTF-8."""
     return pa.LargeStringArray.from_buffers(
         len(offsets) - 1, pa.py_buffer(np.ascontiguousarray(offsets)), pa.py_buffer(np.ascontiguousarray(data))
     )
@@ -50,7 +50,7 @@ def fixed_column(values: npt.NDArray[np.uint8]) -> pa.Array:
 
 
 def take_rows(table: pa.Table, order: npt.NDArray[np.int64]) -> pa.Table:
-    """The table's rows in this order, each column in one piece. Arrow's own `take` needs eight bytes for each value of a list."""
+    """The table's rows in this order, each column in one chunk. Arrow's own `take` needs eight bytes for each value of a list."""
     columns = [_take_lists(column, order) if pa.types.is_large_list(column.type) else column.take(order) for column in table.columns]
     return pa.Table.from_arrays(columns, schema=table.schema).combine_chunks()
 

@@ -1,7 +1,7 @@
-"""What a takedown removed: DIR/takedown/NNNN.json, written last.
+"""The certificate of a takedown: DIR/takedown/NNNN.json, written last.
 
-While one is being carried out, its certificate stands in `pending.json`, whole, and the new files lie under `pending/`. Until that file is
-there nothing has been changed; from then on the takedown can only be finished, by doing again what is left of it.
+During a takedown the complete certificate is in `pending.json`, and the new files are in `pending/`. Before `pending.json` exists nothing
+has changed; afterwards the takedown can only be finished, by repeating the steps that are left.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FOLDER: Final = "takedown"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What was asked for, without a private value: addresses of pages are scrubbed, values are hashes."""
+    """The request, without private values: URLs are scrubbed, values are hashes."""
 
     urls: tuple[str, ...]
     hosts: tuple[str, ...]
@@ -29,7 +29,7 @@ class Request:
     doc_ids: tuple[str, ...]
     reason: str | None
     with_copies: bool = False
-    """Whether documents into which others had been merged go with them."""
+    """Whether the survivors and copies of the requested documents are removed, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +38,14 @@ class RemovedDocument:
 
     doc_id: str
     reason: str
-    """What it was found by: takedown.url, .host, .email, .phone, .doc_id, or .copy of one that was."""
+    """How it was found: takedown.url, .host, .email, .phone, .doc_id, or .copy for a copy of a document that was found."""
     was: str
-    """Its outcome before."""
+    """Its outcome before the takedown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewrittenFile:
-    """A file before and after; without digest or rows where it was not there, or has none."""
+    """A file before and after the takedown; digest or rows are None where the file did not exist or has none."""
 
     path: str
     sha256_before: str | None
@@ -54,69 +54,69 @@ class RewrittenFile:
     n_rows_after: int | None = None
 
     def __post_init__(self) -> None:
-        """ValueError for a path that leads out of the run."""
+        """Raise ValueError for a path outside the run folder."""
         check_within(self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """One takedown."""
+    """The account of one takedown."""
 
     number: int
     time: str
-    """When it was decided on, ISO 8601 in UTC."""
+    """Time of the decision, ISO 8601 in UTC."""
     request: Request
     n_records: int
-    """Records whose end changed; several may be of one document."""
+    """Records whose outcome changed; one document may have several."""
     n_tokens: int
-    """Removed from the shards."""
+    """Tokens removed from the shards."""
     documents: tuple[RemovedDocument, ...]
     survivors_left: tuple[str, ...]
-    """Documents into which removed ones had been merged, and which nothing named: they hold nearly the same text and are still there."""
+    """Survivors of removed documents that the request did not name: they contain nearly the same text and are still in the run."""
     files: tuple[RewrittenFile, ...]
     not_touched: dict[str, str]
-    """What may still hold something of the documents, and why."""
+    """Files and folders that may still contain parts of the documents, each with the reason."""
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Documents removed, by `reason`, by `source`, and by their outcome before (`was`); empty in certificates of earlier versions."""
+    """Removed documents by `reason`, by `source`, and by earlier outcome (`was`); empty in certificates of earlier versions."""
     copies: str = (
         "Copies that dedup had merged into a removed document were in no documents or shards; they are gone from pool and index, too."
     )
 
 
 def certificate_path(run: Path, number: int) -> Path:
-    """Where a certificate lies."""
+    """The path of a certificate."""
     return run / FOLDER / f"{number:04d}.json"
 
 
 def certificates(run: Path) -> list[Path]:
-    """Those of finished takedowns, in order."""
+    """The certificates of finished takedowns, in order."""
     return sorted((run / FOLDER).glob("[0-9]*.json"))
 
 
 def pending_path(run: Path) -> Path:
-    """Where the certificate of a takedown lies that is being carried out."""
+    """The path of an unfinished takedown's certificate."""
     return run / FOLDER / "pending.json"
 
 
 def staging(run: Path) -> Path:
-    """Where its new files lie, by their paths in the run."""
+    """The folder with an unfinished takedown's new files, by their paths in the run."""
     return run / FOLDER / "pending"
 
 
 def check_none_pending(run: Path) -> None:
-    """Raise OutputError if a takedown was stopped half way."""
+    """Raise OutputError if there is an unfinished takedown."""
     if pending_path(run).is_file():
-        raise OutputError("CM-RECORD-001", f"{run}: a takedown was stopped half way; `takedown {run}` finishes it")
+        raise OutputError("CM-RECORD-001", f"{run} has an unfinished takedown; finish it with `takedown {run}`")
 
 
 def write_certificate(path: Path, certificate: Certificate) -> None:
-    """Write it, whole or not at all."""
+    """Write the certificate as a whole file."""
     with whole_file(path) as temporary:
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(certificate), indent=2) + b"\n")
 
 
 def read_certificate(path: Path) -> Certificate:
-    """Read it back; OutputError if it is damaged."""
+    """Read a certificate. Raises OutputError if it is damaged."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Certificate)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:

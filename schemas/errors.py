@@ -1,24 +1,24 @@
-"""Every error that a user can meet, in one tree.
+"""Every error that a user can see, in one tree.
 
 CorpusmillError             shown as one message without a traceback, exit status 2
 ├── RecipeError             a wrong key, type or value in a recipe or in --set
-├── InputError              a source that is missing or of which no file can be read
-├── RequestError            a takedown that asks in a form in which nothing can be looked for, or that nobody confirmed
-├── OutputError             a run folder that is in the way, or damaged
+├── InputError              a source that is missing or has no readable file
+├── RequestError            a takedown request that cannot be searched for, or that nobody confirmed
+├── OutputError             an output folder that is in the way, or a run that is damaged
 ├── IndexFolderError        a dedup index that is missing, damaged, or made with other settings
-├── ModelError              a model file that is missing or not what its digest says
-├── EmptyCorpusError        nothing is left to go on with
+├── ModelError              a model file that is missing or has another digest
+├── EmptyCorpusError        no document is left to continue with
 ├── TokenizerError          a tokenizer that cannot be trained or loaded
 │   └── UnfilledError       text that fills fewer tokens than the recipe promises
-├── PrivacyError            a private value is left in text that was scrubbed
-├── TextError               a text that is not valid UTF-8 after a step has rewritten it
+├── PrivacyError            scrubbed text still contains a private value
+├── TextError               a step wrote text that is not valid UTF-8
 ├── ConservationError       the ledger does not balance: records were lost or counted twice
-├── WorkerError             a worker process that ended before its work did
-├── RunnerError             a Beam runner that is not known, or lacks something outside of this program
-└── GuardError              more was removed than the recipe allows
+├── WorkerError             a worker process ended before its work was done
+├── RunnerError             an unknown Beam runner, or one that lacks something outside this program
+└── GuardError              a stage removed more than the recipe allows
 
-A message names what was found, where, and what to do about it; never document text.
-Anything else that is raised is a bug and ends the run with its traceback.
+A message says what was found, where, and what to do about it. It never contains document text.
+Any other exception is a bug and ends the run with its traceback.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import base64
 import errno
 import json
 import re
-from typing import Any, Final
+from typing import Final
 
 MENDABLE: Final = (
     errno.EACCES,
@@ -40,7 +40,7 @@ MENDABLE: Final = (
     errno.EISDIR,
     errno.ENAMETOOLONG,
 )
-"""What a file system may refuse through no fault of the program; shown as one message, too."""
+"""Errors of the file system that are not the program's fault; they are also shown as one message."""
 
 
 _HANDED_OVER: Final = "corpusmill-error:"
@@ -53,7 +53,7 @@ class CorpusmillError(Exception):
     """
 
     _tagged_with_step = True
-    """Beam raises such an error as it is; any other it makes anew, with the name of the step in its message."""
+    """Makes Beam raise the error unchanged. Beam replaces other errors by new ones with the name of the step in their message."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)
@@ -63,13 +63,13 @@ class CorpusmillError(Exception):
         return f"{self.code}: {self.message}"
 
     @property
-    def __notes__(self) -> list[str]:  # type: ignore[override] # made when it is printed, not before
-        """The error as data, in the one place where a printed traceback has room for it: so a worker process hands it to the driver."""
+    def __notes__(self) -> list[str]:  # type: ignore[override] # computed when the error is printed
+        """The error as data. A printed traceback includes the notes, and so the error crosses from a worker process to the driver."""
         data = json.dumps([type(self).__name__, *self.as_arguments()])
         return [_HANDED_OVER + base64.b64encode(data.encode()).decode()]
 
-    def as_arguments(self) -> tuple[Any, ...]:
-        """What makes the error again; plain values."""
+    def as_arguments(self) -> tuple[object, ...]:
+        """The arguments that make the same error again; plain values."""
         return self.args
 
 
@@ -78,15 +78,15 @@ class RecipeError(CorpusmillError):
 
 
 class InputError(CorpusmillError):
-    """A source that is missing or of which no file can be read."""
+    """A source that is missing or has no readable file."""
 
 
 class RequestError(CorpusmillError):
-    """A takedown that asks in a form in which nothing can be looked for, or that nobody confirmed."""
+    """A takedown request that cannot be searched for, or that nobody confirmed."""
 
 
 class OutputError(CorpusmillError):
-    """A run folder that is in the way, or damaged."""
+    """An output folder that is in the way, or a run that is damaged."""
 
 
 class IndexFolderError(CorpusmillError):
@@ -94,11 +94,11 @@ class IndexFolderError(CorpusmillError):
 
 
 class ModelError(CorpusmillError):
-    """A model file that is missing, or that is not what its digest says."""
+    """A model file that is missing or has another digest."""
 
 
 class EmptyCorpusError(CorpusmillError):
-    """No document is left to go on with."""
+    """No document is left to continue with."""
 
 
 class TokenizerError(CorpusmillError):
@@ -106,7 +106,7 @@ class TokenizerError(CorpusmillError):
 
 
 class UnfilledError(TokenizerError):
-    """Text that fills `n_filled` tokens, fewer than the recipe promises; `n_fits` is the largest size that it fills, 0 where none does."""
+    """Text that fills only `n_filled` tokens, fewer than the recipe promises; `n_fits` is the largest size that it fills, 0 if none."""
 
     def __init__(self, code: str, message: str, n_filled: int, n_fits: int) -> None:
         super().__init__(code, message)
@@ -115,11 +115,11 @@ class UnfilledError(TokenizerError):
 
 
 class PrivacyError(CorpusmillError):
-    """A private value is left in text that was scrubbed."""
+    """Scrubbed text still contains a private value."""
 
 
 class TextError(CorpusmillError):
-    """A text that is not valid UTF-8 after a step has rewritten it."""
+    """A step wrote text that is not valid UTF-8."""
 
 
 class ConservationError(CorpusmillError):
@@ -127,11 +127,11 @@ class ConservationError(CorpusmillError):
 
 
 class WorkerError(CorpusmillError):
-    """A worker process ended before its work did: killed, or out of memory."""
+    """A worker process ended before its work was done: killed, or out of memory."""
 
 
 class RunnerError(CorpusmillError):
-    """A Beam runner that is not known, or lacks something outside of this program."""
+    """An unknown Beam runner, or one that lacks something outside this program."""
 
 
 class GuardError(CorpusmillError):
@@ -139,7 +139,7 @@ class GuardError(CorpusmillError):
 
 
 def handed_over(trace: str) -> CorpusmillError | None:
-    """The error in the traceback that a worker process printed: the last one, from which the others followed; None if it is a bug."""
+    """The error in the printed traceback of a worker process: the last one, which caused the others; None if it is a bug."""
     found = re.findall(re.escape(_HANDED_OVER) + r"([A-Za-z0-9+/=]+)", trace)
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and their digests."""
+"""Files that are either whole or absent, and their digests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 TEMPORARY_SUFFIX = ".partial"
 
@@ -28,21 +28,21 @@ class FileEntry:
     n_rows: int | None = None
 
     def __post_init__(self) -> None:
-        """ValueError for a path that leads out of the folder: a manifest may come from elsewhere."""
+        """Raise ValueError for a path outside the folder: a manifest may come from elsewhere."""
         check_within(self.path)
 
 
 def check_within(path: str) -> None:
-    """ValueError unless the path, put behind a folder's, stays within it."""
+    """Raise ValueError unless the path, relative to a folder, stays within the folder."""
     if Path(path).is_absolute() or ".." in Path(path).parts:
-        raise ValueError(f"{path!r} is no path within the folder")
+        raise ValueError(f"{path!r} is not a path within the folder")
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, synced and renamed to it when the block ends, removed when it raises.
+    """A temporary path beside `path`: synced and renamed to `path` when the block ends, deleted when it raises.
 
-    The temporary name holds the process id, so that a retry in another process never writes into the same file.
+    The temporary name contains the process id, so that a retry in another process never writes into the same file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
@@ -56,9 +56,9 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def put_if_absent(path: Path, content: bytes) -> bool:
-    """Write a whole file where there is none of its name; False, and nothing done, where there is one.
+    """Write a whole file if there is none of its name; otherwise do nothing and return False.
 
-    Of several processes that try at once exactly one succeeds. The file system must know hard links.
+    If several processes try at once, exactly one succeeds. The file system must support hard links.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}")
@@ -82,28 +82,30 @@ def sha256_of(path: Path) -> str:
 
 
 def entry(path: Path, root: Path, n_rows: int | None = None) -> FileEntry:
-    """The manifest's entry of a finished file below `root`."""
+    """The manifest's entry for a finished file below `root`."""
     return FileEntry(path=str(path.relative_to(root)), n_bytes=path.stat().st_size, sha256=sha256_of(path), n_rows=n_rows)
 
 
 def cached_by_file(read: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Remember what `read(path, ...)` returns, as long as the file keeps its size and modification time."""
-
-    @functools.cache
-    def remembered(stamp: tuple[int, int] | None, call: tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]) -> _R:
-        args, more = call
-        return read(*args, **dict(more))
+    """Cache the results of `read(path, ...)` for as long as the file keeps its size and modification time."""
+    results: dict[object, _R] = {}
 
     @functools.wraps(read)
     def current(*args: _P.args, **more: _P.kwargs) -> _R:
-        return remembered(_stamp(args[0]), (args, tuple(more.items())))
+        call = (_stamp(args[0]), args, tuple(more.items()))
+        if call not in results:
+            results[call] = read(*args, **more)
+        return results[call]
 
     return current
 
 
-def _stamp(path: Any) -> tuple[int, int] | None:
+def _stamp(path: object) -> tuple[int, int] | None:
+    """(bytes, modification time in ns); None if there is no such file, which `read` reports."""
+    if not isinstance(path, str | os.PathLike):
+        return None
     try:
         stat = Path(path).stat()
-    except (OSError, TypeError, ValueError):  # what reads it says so
+    except (OSError, ValueError):
         return None
     return stat.st_size, stat.st_mtime_ns

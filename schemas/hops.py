@@ -1,4 +1,4 @@
-"""The Arrow schema of every hop between rooms, and the one function that holds a batch to it.
+"""The Arrow schema of every hop between rooms, and the function that makes a batch conform to it.
 
 One Beam element is one `pa.RecordBatch` of at most MAX_BATCH_ROWS rows or MAX_BATCH_BYTES of text.
 String columns are `large_string` and counts unsigned because polars returns them so.
@@ -19,7 +19,7 @@ ADDRESS: Final = (
     pa.field("origin_file", pa.large_string(), nullable=False),
     # WARC: byte offset of the record (of its gzip member) in the file as stored; row formats: row number.
     pa.field("origin_offset", pa.uint64(), nullable=False),
-    # Counts up from 0 where one record yields several documents.
+    # Counts up from 0 if one record yields several documents.
     pa.field("part", pa.uint32(), nullable=False),
 )
 """Where a record was read: unique within a run, and the key of the ledger."""
@@ -34,15 +34,15 @@ _HEAD: Final = (
     pa.field("licence", pa.large_string()),
     # Rights signals as found: robots meta and X-Robots-Tag directives, lower-cased, joined with ", ".
     pa.field("rights", pa.large_string()),
-    # A JSON object with whatever else the reader knows (title, content type, other columns of the row).
+    # A JSON object with everything else that the reader knows (title, content type, other columns of the row).
     pa.field("meta", pa.large_string()),
 )
 
 DOCUMENT: Final = pa.schema([*_HEAD, pa.field("raw_text", pa.large_string(), nullable=False)])
-"""read/ -> filters/. `raw_text` may hold private data; only scrub/ turns it into `text`, and it is never written to disk."""
+"""read/ -> filters/. `raw_text` may contain private data and is never written to disk; only scrub/ turns it into `text`."""
 
 SCRUBBED: Final = pa.schema([*_HEAD, pa.field("text", pa.large_string(), nullable=False)])
-"""scrub/ -> dedup/ -> encode/, besides the signals and counts that a recipe adds: `text` is free of private values."""
+"""scrub/ -> dedup/ -> encode/, plus the signals and counts that a recipe adds. `text` contains no private values."""
 
 LEDGER: Final = pa.schema(
     [
@@ -58,7 +58,7 @@ LEDGER: Final = pa.schema(
         pa.field("survivor_id", pa.binary(16)),
     ]
 )
-"""One row per input record: what became of it and why. Never text, never a private value."""
+"""One row per input record: its outcome and the reason. It contains neither text nor private values."""
 
 TOKENS_COLUMNS: Final = ("doc_id", "source", "lang", "tokens", "n_tokens")
 
@@ -84,7 +84,7 @@ def tokens_schema(vocab_size: int, metadata: dict[str, str] | None = None) -> pa
 
 
 def signature_schema(n_permutations: int) -> pa.Schema:
-    """SIGNATURE: what dedup/ keeps of a document: where it lies, its keys and its MinHash signature.
+    """SIGNATURE: what dedup/ keeps of a document: its position, its keys and its MinHash signature.
 
     `row_ref` is (segment number << 32) | row among the run's segment files (`pipelines/dedup/row_refs.py`).
     """
@@ -109,7 +109,7 @@ def signature_schema(n_permutations: int) -> pa.Schema:
 MERGE: Final = pa.schema(
     [
         pa.field("row_ref", pa.uint64(), nullable=False),
-        # Null if the document is dropped: a kind that cuts left too little of it, and no copy of what it cut stays.
+        # Null if the document is dropped because a kind that cuts left too little of it, and no copy of the cut spans stays.
         pa.field("survivor_ref", pa.uint64()),
         pa.field("survivor_id", pa.binary(16)),
         pa.field("reason", pa.large_string(), nullable=False),
@@ -117,7 +117,7 @@ MERGE: Final = pa.schema(
         pa.field("limit", pa.float64(), nullable=False),
     ]
 )
-"""dedup/ -> the segments: a document that is merged into another one, or dropped."""
+"""dedup/ -> the segments: a document that is merged into another, or dropped."""
 
 CUT: Final = pa.schema(
     [
@@ -130,13 +130,13 @@ CUT: Final = pa.schema(
         pa.field("kept", pa.bool_(), nullable=False),
     ]
 )
-"""dedup/ -> the segments: a span of a text that occurs elsewhere, too. It is cut or, if `kept`, it is the copy that stays."""
+"""dedup/ -> the segments: a span of text that also occurs elsewhere. It is cut or, if `kept`, it is the copy that stays."""
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """The columns of `schema` in its order and types; a missing column or null where none may be raises.
+    """The columns of `schema` in its order and types. Raises TypeError for a missing column, or a null that the schema forbids.
 
-    Columns that the schema does not name are dropped, so a room can only pass on what its hop allows.
+    Columns that the schema does not name are dropped, so a room passes on only what its hop allows.
     """
     columns = []
     for field in schema:
@@ -147,6 +147,6 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         if column.type != field.type:
             column = column.cast(field.type)
         if not field.nullable and column.null_count:
-            raise TypeError(f"column {field.name!r} holds {column.null_count} nulls where none may be")
+            raise TypeError(f"column {field.name!r} has {column.null_count} nulls, but must have none")
         columns.append(column)
     return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -1,4 +1,4 @@
-"""Where a run folder keeps what, relative to the folder."""
+"""The files and folders of a run, relative to the run folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 POOL: Final = "pool"
 WORK: Final = "work"
 WORK_POOL: Final = "work/pool"
-"""Where the pool is if what the rules drop is not kept: it is gone after the stage that reads it."""
+"""The pool if dropped documents are not kept: it is deleted after the stage that reads it."""
 LEDGER: Final = "ledger"
 SCRUB_AUDIT: Final = "scrub_audit"
 INDEX: Final = "index"

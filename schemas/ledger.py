@@ -1,7 +1,7 @@
-"""The ledger: what became of every input record, and the sums that must hold.
+"""The ledger: the outcome of every input record, and the sums that must hold.
 
-Rows are made by `entries`, written by the runtime's sink as Parquet under DIR/ledger, and checked by `check_step`
-after every step and by `check_run` at the end of the run.
+`entries` makes the rows, the engine's sink writes them as Parquet into DIR/ledger, and they are checked by `check_step` after every step
+and by `check_run` at the end of the run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Outcome(StrEnum):
 
 
 _NAME_OF_FORMAT_1: Final = "stage"
-"""What a ledger of format 1 calls the column `step`."""
+"""The name of the column `step` in ledgers of format 1."""
 ADDRESS_NAMES: Final = tuple(field.name for field in ADDRESS)
 
 
@@ -41,7 +41,7 @@ def entries(
     limit: pa.Array | None = None,
     survivor_id: pa.Array | None = None,
 ) -> pa.RecordBatch:
-    """Ledger rows for the rows of `batch`, which has the address columns, doc_id, source and perhaps lang."""
+    """LEDGER rows for the rows of `batch`, which has the address columns, doc_id, source and perhaps lang."""
     n = batch.num_rows
     given = {
         "step": pa.repeat(pa.scalar(step, pa.large_string()), n),
@@ -63,7 +63,7 @@ def entries(
 
 
 def scan_ledger(ledger: Path) -> pl.LazyFrame:
-    """The rows of a ledger folder; a ledger of format 1 called the column `step` `stage`."""
+    """The rows of a ledger folder, also of one of format 1, where the column `step` was called `stage`."""
     paths = sorted(ledger.glob("*.parquet"))
     if not paths:
         return pl.DataFrame(LEDGER.empty_table()).lazy()
@@ -74,7 +74,7 @@ def scan_ledger(ledger: Path) -> pl.LazyFrame:
 
 
 def as_now(schema: pa.Schema) -> pa.Schema:
-    """The schema of a ledger file with the names that its columns have now; any other schema as it is."""
+    """The schema of a ledger file with today's column names; any other schema unchanged."""
     if "survivor_id" not in schema.names or _NAME_OF_FORMAT_1 not in schema.names:
         return schema
     return pa.schema([field.with_name("step" if field.name == _NAME_OF_FORMAT_1 else field.name) for field in schema], schema.metadata)
@@ -86,7 +86,7 @@ def check_step(step: str, n_in: int, n_out: int, n_ended: int) -> None:
         raise ConservationError(
             "CM-RECORD-004",
             f"step {step!r} took in {n_in} records but passed on {n_out} and ended {n_ended}: "
-            f"{n_in - n_out - n_ended:+d} are unaccounted for. This is a bug; the run's output is not to be trusted.",
+            f"{n_in - n_out - n_ended:+d} are unaccounted for. This is a bug; do not use the run's output.",
         )
 
 
@@ -98,7 +98,13 @@ def check_run(folder: Path, n_records: int) -> pl.DataFrame:
     ledger = scan_ledger(folder)
     n_rows, n_distinct = ledger.select(pl.len(), pl.struct(ADDRESS_NAMES).n_unique().alias("distinct")).collect().row(0)
     if n_rows != n_distinct:
-        raise ConservationError("CM-RECORD-005", f"{folder}: {n_rows - n_distinct} records stand in the ledger more than once")
+        raise ConservationError(
+            "CM-RECORD-005",
+            f"{folder}: {n_rows - n_distinct} records are in the ledger more than once. This is a bug; do not use the run's output.",
+        )
     if n_rows != n_records:
-        raise ConservationError("CM-RECORD-006", f"{folder}: {n_records} records were read but {n_rows} stand in the ledger")
+        raise ConservationError(
+            "CM-RECORD-006",
+            f"{folder}: {n_records} records were read, but {n_rows} are in the ledger. This is a bug; do not use the run's output.",
+        )
     return ledger.group_by("step", "outcome", "reason").len("n").sort("n", "step", "reason", descending=[True, False, False]).collect()

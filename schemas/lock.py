@@ -1,4 +1,4 @@
-"""One process at a time in a run folder, by a lock of the operating system that ends with the process."""
+"""One process at a time in a run folder, by a lock that the operating system releases when the process ends."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ LOCK_FILE: Final = ".lock"
 
 @contextmanager
 def locked(folder: Path, wait_s: float = 0) -> Iterator[None]:
-    """Hold `folder` for the block, and delete what writers of an earlier, killed process left unfinished in it.
+    """Lock `folder` for the block, and delete the unfinished files of an earlier, killed process in it.
 
-    OutputError, after `wait_s` seconds, names the process and the machine that hold it. A folder that does not exist is not locked.
+    Raises OutputError after `wait_s` seconds; it names the process and machine that hold the lock. A folder that does not exist is not
+    locked.
     """
     if not folder.is_dir():
         yield
@@ -41,7 +42,7 @@ def locked(folder: Path, wait_s: float = 0) -> Iterator[None]:
 
 
 def _acquired(path: Path, until: float) -> IO[bytes]:
-    """The lock file, open and locked. One that its holder deleted meanwhile is no lock: then the new one is tried."""
+    """The lock file, open and locked. If the holder deleted the file meanwhile, try the new one."""
     while True:
         file = path.open("a+b")
         try:
@@ -54,12 +55,12 @@ def _acquired(path: Path, until: float) -> IO[bytes]:
                 time.sleep(0.2)
                 continue
             raise OutputError(
-                "CM-RECORD-007", f"{path.parent} is in use by {holder}; wait until that command has ended, stop it, or give another folder"
+                "CM-RECORD-007", f"{path.parent} is in use by {holder}; wait until that command ends, stop it, or use another folder"
             ) from None
         except OSError as error:
             file.close()
             raise OutputError(
-                "CM-RECORD-008", f"{path.parent} cannot be locked ({error.strerror}); put the run on a file system that has locks"
+                "CM-RECORD-008", f"{path.parent} cannot be locked ({error.strerror}); use a file system that supports locks"
             ) from error
         with suppress(FileNotFoundError):
             if os.fstat(file.fileno()).st_ino == path.stat().st_ino:

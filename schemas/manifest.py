@@ -1,7 +1,7 @@
-"""What a run has done so far: one marker per finished stage, and DIR/run.json which gathers them.
+"""The state of a run: one marker per finished stage, and DIR/run.json, which collects them.
 
-A marker carries everything that a resume may trust: the settings and the versions that shaped the stage's outputs, its inputs
-and the digests of its outputs. A stage is taken as done only if all of them still hold.
+A marker states everything that a resume may rely on: the settings and versions that shaped the stage's outputs, its inputs and the digests
+of its outputs. A stage counts as done only if all of these still hold.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 import msgspec
 
@@ -21,12 +21,12 @@ from schemas.shaping import corpus_digest
 from schemas.stages import NAMES_OF_FORMAT_1, StageName
 
 FORMAT: Final = 2
-"""Of a run folder: run.json, markers and ledger. Format 1 had no number; it is read, too."""
+"""Format of a run folder: run.json, markers and ledger. Format 1 did not state its number; it can still be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """Records that entered a room and how they left it; `n_in == n_out + dropped + merged + failed`."""
+    """How many records entered a room and how they left it; `n_in == n_out + dropped + merged + failed`."""
 
     n_in: int = 0
     n_out: int = 0
@@ -37,35 +37,35 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRecord:
-    """What one finished stage states about itself."""
+    """The marker of a finished stage."""
 
     stage: str
     recipe_digest: str
     """sha256 of `settings`."""
     inputs: tuple[str, ...]
-    """One line per input: path, bytes and either modification time (sources) or sha256 (files of the run)."""
+    """One line per input: path, bytes, and modification time (sources) or sha256 (files of the run)."""
     outputs: tuple[FileEntry, ...]
     intermediates: tuple[FileEntry, ...] = ()
-    """Files that only the next stage reads; they are deleted when it is done."""
+    """Files that only the next stage reads; they are deleted when that stage is done."""
     settings: dict[str, Any] = field(default_factory=dict)
-    """What the stage reads of the recipe (`schemas.shaping.READS`)."""
+    """The settings that the stage reads (`schemas.shaping.settings_of`)."""
     versions: dict[str, str] = field(default_factory=dict)
-    """What it ran on (`schemas.shaping.versions_of`)."""
+    """The versions that it ran on (`schemas.shaping.versions_of`)."""
     counts: dict[str, Counts] = field(default_factory=dict)
-    """By room, in the order in which records pass them."""
+    """Counts by room, in the order in which records pass the rooms."""
     details: dict[str, Any] = field(default_factory=dict)
-    """Whatever else the summary and the report show of this stage: numbers, names and curves, never text."""
+    """Other facts of this stage for the summary and the report: numbers, names and curves, never text."""
     wall_s: float = 0.0
     cpu_s: float = 0.0
 
 
 def marker_path(run: Path, stage: str) -> Path:
-    """Where the marker of `stage` lies in the run folder."""
+    """The path of the marker of `stage`."""
     return run / "stages" / f"{stage}.json"
 
 
 def remove_marker(run: Path, stage: StageName) -> None:
-    """Withdraw that a stage is done, whatever its name was."""
+    """Delete the marker of a stage, also under its name in format 1."""
     for name in (stage, NAMES_OF_FORMAT_1.get(stage, stage)):
         marker_path(run, name).unlink(missing_ok=True)
 
@@ -76,7 +76,7 @@ def write_marker(run: Path, record: StageRecord) -> None:
 
 
 def read_marker(run: Path, stage: str) -> StageRecord | None:
-    """The marker of `stage`, or None where there is none."""
+    """The marker of `stage`, or None if there is none. Raises OutputError if it is damaged."""
     path = marker_path(run, stage)
     if not path.is_file():
         path = marker_path(run, NAMES_OF_FORMAT_1.get(StageName(stage), stage))
@@ -88,15 +88,15 @@ def read_marker(run: Path, stage: str) -> StageRecord | None:
         raise OutputError("CM-RECORD-009", f"{path} is damaged ({error}); delete it to run stage {stage!r} again") from error
 
 
-def changed_settings(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
-    """The settings whose values differ, each with both values."""
+def changed_settings(before: dict[str, object], after: dict[str, object]) -> Iterator[str]:
+    """One line per setting whose value differs, with both values."""
     for key, (old, new) in keys_that_differ(before, after).items():
         yield f"{key} changed from {_shown(old)} to {_shown(new)}"
 
 
-def keys_that_differ(before: dict[str, Any], after: dict[str, Any], under: str = "") -> dict[str, tuple[Any, Any]]:
-    """By dotted key both values of each setting that differs."""
-    found: dict[str, tuple[Any, Any]] = {}
+def keys_that_differ(before: dict[str, object], after: dict[str, object], under: str = "") -> dict[str, tuple[object, object]]:
+    """Both values of each setting that differs, by dotted key."""
+    found: dict[str, tuple[object, object]] = {}
     for key in dict.fromkeys((*before, *after)):
         old, new = before.get(key), after.get(key)
         if isinstance(old, dict) and isinstance(new, dict):
@@ -107,16 +107,16 @@ def keys_that_differ(before: dict[str, Any], after: dict[str, Any], under: str =
 
 
 def changed_versions(before: dict[str, str], after: dict[str, str]) -> Iterator[str]:
-    """What differs of the versions that both state; a library that one of them lacks was, or is, not used."""
+    """One line per version that differs. A library that only one of them states is ignored: the other does not use it."""
     if "code" not in before:
         yield "an earlier version of corpusmill made it"
-    both = after.keys() & before.keys() - {"corpusmill"}  # its number says nothing that its code does not say
+    both = after.keys() & before.keys() - {"corpusmill"}  # the digest of the code says more than the version number
     for name in (name for name in after if name in both and before[name] != after[name]):
         yield "corpusmill's own code changed" if name == "code" else f"{name} changed from {before[name]} to {after[name]}"
 
 
 def changed_files(run: Path, record: StageRecord, *, used_up: bool) -> Iterator[str]:
-    """Outputs that are not as the stage wrote them; `used_up` intermediates need not be there."""
+    """One line per output that is not as the stage wrote it. `used_up` intermediates may be missing."""
     for file in record.outputs if used_up else record.outputs + record.intermediates:
         path = run / file.path
         if not path.is_file():
@@ -125,7 +125,7 @@ def changed_files(run: Path, record: StageRecord, *, used_up: bool) -> Iterator[
             yield f"{file.path} is not as it was written"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if value is None:
         return "off"
     text = msgspec.json.encode(value).decode()
@@ -133,15 +133,36 @@ def _shown(value: Any) -> str:
 
 
 def lines_of(files: Iterable[FileEntry]) -> tuple[str, ...]:
-    """Files of the run as a stage's inputs: path, bytes, sha256."""
+    """Files of the run as input lines of a stage: path, bytes, sha256."""
     return tuple(f"{file.path} {file.n_bytes} {file.sha256}" for file in files)
+
+
+class RunState(TypedDict, total=False):
+    """DIR/run.json. Only `recipe` is certain to be there: earlier versions wrote fewer keys."""
+
+    format: int
+    recipe: dict[str, object]
+    recipe_digest: str
+    corpus_digest: str
+    complete: bool
+    stopped: str | None
+    """The stage in which the run was stopped, if it was."""
+    workers: int
+    runner: str
+    versions: dict[str, str]
+    stages: list[dict[str, Any]]
+    """The markers of the finished stages without their settings."""
+    wall_s: float
+    cpu_s: float
+    files: list[dict[str, object]]
+    """The outputs of all stages: path, n_bytes, sha256, n_rows."""
 
 
 def write_run(
     run: Path, recipe: Recipe, records: list[StageRecord], *, workers: int, runner: str, complete: bool, stopped: str | None
 ) -> None:
     """Write DIR/run.json from the stages done so far."""
-    state = {
+    state: RunState = {
         "format": FORMAT,
         "recipe": recipe.as_dict(),
         "recipe_digest": recipe.digest(),
@@ -160,34 +181,34 @@ def write_run(
 
 
 def withdraw(run: Path, stages: tuple[str, ...]) -> None:
-    """Take stages out of DIR/run.json, whose files are about to be deleted; the recipe stays until a stage has been done with another."""
+    """Remove stages whose files are about to be deleted from DIR/run.json. The recipe stays until a stage has run with another one."""
     if not (run / "run.json").is_file():
         return
     state = read_run(run)
-    kept = [record for record in state.get("stages", ()) if record["stage"] not in stages]
+    kept = [record for record in state["stages"] if record["stage"] not in stages]
     files = [file for record in kept for file in record["outputs"]]
     _write_json(run / "run.json", {**state, "complete": False, "stages": kept, "files": files})
 
 
-def _without_settings(record: StageRecord) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(record)
+def _without_settings(record: StageRecord) -> dict[str, object]:
+    plain: dict[str, object] = msgspec.to_builtins(record)
     del plain["settings"]  # run.json states the recipe once
     return plain
 
 
-def read_run(run: Path) -> dict[str, Any]:
-    """DIR/run.json as plain data."""
+def read_run(run: Path) -> RunState:
+    """DIR/run.json, with today's names of stages. Raises OutputError if it is missing, damaged, or of a later format."""
     path = run / "run.json"
     if not path.is_file():
-        raise OutputError("CM-RECORD-010", f"{path} does not exist: {run} is not the folder of a run")
+        raise OutputError("CM-RECORD-010", f"{path} does not exist, so {run} is not the folder of a run; pass another folder")
     try:
-        state = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        state = msgspec.json.decode(path.read_bytes(), type=RunState)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise OutputError(
-            "CM-RECORD-011", f"{path} is damaged ({error}); run the recipe with --out {run} --resume to have it written again"
+            "CM-RECORD-011", f"{path} is damaged ({error}); run the recipe with --out {run} --resume to write it again"
         ) from error
     if "recipe" not in state:
-        raise OutputError("CM-RECORD-012", f"{path} states no recipe: {run} is not the folder of a run")
+        raise OutputError("CM-RECORD-012", f"{path} has no recipe, so {run} is not the folder of a run; pass another folder")
     if state.get("format", 1) > FORMAT:
         raise OutputError(
             "CM-RECORD-013",
@@ -200,7 +221,7 @@ def read_run(run: Path) -> dict[str, Any]:
 
 
 def _versions(records: list[StageRecord]) -> dict[str, str]:
-    """By package, its version; where stages ran on different ones, each with its stages."""
+    """The version of each package; if stages ran on different versions, each version with its stages."""
     found: dict[str, dict[str, list[str]]] = {}
     for record in records:
         for name, version in record.versions.items():
@@ -212,6 +233,6 @@ def _versions(records: list[StageRecord]) -> dict[str, str]:
     }
 
 
-def _write_json(path: Path, value: Any) -> None:
+def _write_json(path: Path, value: object) -> None:
     with whole_file(path) as temporary:
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")

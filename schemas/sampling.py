@@ -1,4 +1,4 @@
-"""Chance that a document's id and the seed decide: its place in a shuffle, its split, whether it is in a sample, a draw of a rule."""
+"""Random numbers from a document's id and the seed: its position in a shuffle, its split, samples, draws of rules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from schemas.buffers import fixed_view
 
 
 def hash_ids(doc_id: pa.Array, seed: int, purpose: str) -> npt.NDArray[np.uint64]:
-    """uint64 per binary[16] id: uniform on the whole range, independent between seeds and between purposes."""
+    """uint64[n] for n ids of binary[16]: uniform over the whole range, independent between seeds and purposes."""
     halves = fixed_view(doc_id).copy().view(np.uint64)
     salt = np.frombuffer(hashlib.blake2b(f"{purpose}:{seed}".encode(), digest_size=16).digest(), np.uint64)
     value = _mix(halves[:, 0] ^ salt[0])
@@ -20,12 +20,12 @@ def hash_ids(doc_id: pa.Array, seed: int, purpose: str) -> npt.NDArray[np.uint64
 
 
 def in_share(hashes: npt.NDArray[np.uint64], share: float | npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """bool per hash: whether it lies in the first `share` (0 to 1) of the uint64 line; one share for all, or one for each."""
+    """bool[n] for n hashes: whether each is in the first `share` (0 to 1) of the uint64 range; one share for all, or one for each."""
     return hashes.astype(np.float64) < share * 2.0**64
 
 
 def draws(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
-    """Uniform float64 in (0, 1) per hash: its upper 52 bits, and never a border."""
+    """float64[n] for n hashes, uniform in (0, 1) without the bounds, from the upper 52 bits."""
     return ((hashes >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
 

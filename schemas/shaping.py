@@ -1,6 +1,6 @@
-"""What shapes the output of a stage besides the files that it reads: settings, code and libraries.
+"""What shapes the output of a stage besides its input files: settings, code and libraries.
 
-A marker states both, so that a resume can tell which stages a changed setting or another version affects.
+A marker states them, so that a resume knows which stages a changed setting or another version affects.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from schemas.files import sha256_of
 from schemas.recipe import Recipe
 from schemas.stages import STAGES, Stage, StageName
 
 _DRIVER: Final = ("pipelines.driver.run", "pipelines.driver.markers")
-"""What all stages are made of, besides their own module and what it imports."""
+"""Modules that shape all stages, besides their own module and its imports."""
 _ROOT: Final = Path(__file__).resolve().parents[1]
 NOT_OF_THE_CORPUS: Final = (StageName.VALIDATE, StageName.REPORT)
 _OWN: Final = ("pipelines", "schemas", "tokenizer")
 _DISTRIBUTIONS: Final = {"grpc": "grpcio", "stdnum": "python-stdnum"}
-"""Libraries whose distribution has another name than their module."""
+"""Libraries whose distribution has another name than the module."""
 
 
-def settings_of(recipe: Recipe, *stages: Stage) -> dict[str, Any]:
-    """What the stages read of the recipe, as nested plain values; all keys of a section in its order."""
+def settings_of(recipe: Recipe, *stages: Stage) -> dict[str, object]:
+    """The settings that the stages read, as nested plain values; the keys of a section are in its order."""
     plain = recipe.as_dict()
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for pattern in (pattern for stage in stages for pattern in stage.settings if not pattern.startswith("-")):
         _copy(plain, found, pattern.split("."))
     for stage in stages:
         for pattern in (pattern[1:] for pattern in stage.settings if pattern.startswith("-")):
             if not any(reads(other, pattern) for other in stages):
                 section, _, key = pattern.partition(".")
-                found[section].pop(key, None)
+                _section(found, section).pop(key, None)
     return found
 
 
@@ -55,28 +55,36 @@ def _begins(pattern: list[str], parts: list[str]) -> bool:
     return len(pattern) <= len(parts) and all(one in ("*", part) for one, part in zip(pattern, parts, strict=False))
 
 
-def _copy(value: dict[str, Any], into: dict[str, Any], pattern: list[str]) -> None:
+def _copy(value: dict[str, object], into: dict[str, object], pattern: list[str]) -> None:
     first, *rest = pattern
     for key in value if first == "*" else (first,):
-        if not rest:
-            one = value[key]
-            into[key] = dict(one) if isinstance(one, dict) else one
+        one = value[key]
+        if rest:
+            _copy(_section(value, key), _section(into, key), rest)
         else:
-            _copy(value[key], into.setdefault(key, {}), rest)
+            into[key] = dict(one) if isinstance(one, dict) else one
 
 
-def digest_of(settings: dict[str, Any]) -> str:
-    """sha256 of settings, independent of the order of keys."""
+def _section(settings: dict[str, object], key: str) -> dict[str, object]:
+    """The section of that key, added if it is missing."""
+    section = settings.setdefault(key, {})
+    if not isinstance(section, dict):
+        raise TypeError(f"{key!r} is a value, not a section")
+    return section
+
+
+def digest_of(settings: dict[str, object]) -> str:
+    """sha256 of settings, independent of the key order."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 def corpus_digest(recipe: Recipe) -> str:
-    """sha256 of the settings that shape the shards; a setting of the model or a description is none of them."""
+    """sha256 of the settings that shape the shards, without those of the model, the report and descriptions."""
     return digest_of(settings_of(recipe, *(stage for stage in STAGES if stage.name not in NOT_OF_THE_CORPUS)))
 
 
 def versions_of(stage: Stage) -> dict[str, str]:
-    """What the stage runs on: the digest of its own code, Python, Python's Unicode tables, and each library that the code imports."""
+    """The versions that a stage runs on: the digest of its code, Python, Python's Unicode tables, each imported library."""
     modules = sorted(_closure(stage.module))
     code = hashlib.sha256()
     for path in sorted({*(_file(module) for module in (*modules, *_DRIVER)), *_data_beside(modules)}):
@@ -91,7 +99,7 @@ def versions_of(stage: Stage) -> dict[str, str]:
 
 
 def _closure(entry: str) -> frozenset[str]:
-    """The module and every own one that it imports, directly or through others, wherever it does so."""
+    """The module and all of corpusmill's modules that it imports, directly or through others, anywhere in their text."""
     seen: set[str] = set()
     waiting = [entry]
     while waiting:
@@ -104,7 +112,7 @@ def _closure(entry: str) -> frozenset[str]:
 
 @functools.cache
 def _imports(module: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(own modules, libraries) that the module imports anywhere in its text."""
+    """(corpusmill's modules, libraries) that the module imports anywhere in its text."""
     named: set[str] = set()
     for statement in _statements(ast.parse(_file(module).read_bytes()).body):
         if isinstance(statement, ast.Import):
@@ -131,7 +139,7 @@ def _file(module: str) -> Path:
 
 
 def _data_beside(modules: list[str]) -> Iterator[Path]:
-    """Files in the modules' folders that are no code: tables, templates, lists."""
+    """Data files in the modules' folders: tables, templates, lists."""
     for folder in sorted({_file(module).parent for module in modules}):
         yield from (path for path in folder.iterdir() if path.is_file() and path.suffix in (".txt", ".html", ".css", ".json", ".toml"))
 

@@ -1,4 +1,4 @@
-"""What is read as one piece of work."""
+"""The pieces of work that reading is divided into."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import NamedTuple
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Files that are read one after the other by one worker."""
+    """Files that one worker reads one after the other."""
 
     index: int
     source: str
     format: str
     files: tuple[str, ...]
-    """As the user wrote them, or as found below what they wrote; the ledger has them as `printable` writes them."""
+    """As the user wrote them, or as found below a folder or glob; the ledger has their `printable` form."""
     root: str = ""
-    """What `files` are relative to: the run folder for what it crawled itself, else the working folder."""
+    """The folder that `files` are relative to: the run folder for files that the run crawled, else the working folder."""
 
 
 class Plan(NamedTuple):
-    """The splits of all sources, and by source how many files were named and are not read, by ending or reason."""
+    """The splits of all sources, and for each source how many of its files are not read, by suffix or reason."""
 
     splits: list[Split]
     passed_over: dict[str, dict[str, int]]
 
     def n_files(self) -> dict[str, int]:
-        """How many files of each source are read."""
+        """Number of files read from each source."""
         n_files = dict.fromkeys(self.passed_over, 0)
         for split in self.splits:
             n_files[split.source] += len(split.files)

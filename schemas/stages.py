@@ -1,4 +1,4 @@
-"""The one table of a run's stages: what each is called, reads and owns. What a stage does is in `pipelines/driver/stages/NAME.py`."""
+"""The table of a run's stages: names, settings and files. `pipelines/driver/stages/NAME.py` does the work of a stage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 
 class StageName(StrEnum):
-    """The names of stages, in markers, run.json, progress and messages."""
+    """The names of the stages in markers, run.json, progress and messages."""
 
     CRAWL = "crawl"
     INGEST = "ingest"
@@ -20,7 +20,7 @@ class StageName(StrEnum):
 
 
 NAMES_OF_FORMAT_1: Final = {StageName.INGEST: "collect", StageName.CURATE: "refine"}
-"""What runs of format 1 called stages that have another name now."""
+"""The names in format 1 of stages that were renamed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,23 +29,23 @@ class Stage:
 
     name: StageName
     title: str
-    """What a progress bar calls it."""
+    """Its title in progress bars."""
     settings: tuple[str, ...]
-    """The settings that it reads; "*" stands for any one key, and "-" takes settings out again."""
+    """The settings that it reads; "*" matches any one key, and a leading "-" excludes settings."""
     after: tuple[StageName, ...] = ()
-    """The stages whose files it reads."""
+    """Stages whose files it reads."""
     files_named_in: tuple[str, ...] = ()
-    """Sections of the recipe that may name further files which it reads."""
+    """Sections of the recipe that may name more files for it to read."""
     adds_inputs: bool = False
-    """Whether its module has a function `inputs` that says what else it reads."""
+    """Whether its module has a function `inputs` that lists its other inputs."""
     owns: tuple[str, ...] = ()
-    """What is deleted before the stage starts, so that nothing of an earlier try is taken for its own."""
+    """Files and folders to delete before the stage starts, so that nothing of an earlier attempt remains."""
     leaves_work: bool = False
-    """Whether DIR/work serves the next stage, and is not deleted when this one is done."""
+    """Whether the next stage needs DIR/work; otherwise it is deleted after this stage."""
 
     @property
     def module(self) -> str:
-        """The module that does the work; it and what it imports are the code whose digest the stage's marker states."""
+        """The module that does the work. The marker states the digest of its code and of everything it imports."""
         return f"pipelines.driver.stages.{self.name}"
 
 
@@ -114,7 +114,7 @@ STAGES: Final = (
         after=(StageName.CURATE, StageName.TOKENIZER),
         owns=("work/encode", "shards"),
     ),
-    # It owns nothing: a checkpoint in validation/ may be gone on with.
+    # It owns nothing: a checkpoint in validation/ may be continued.
     Stage(name=StageName.VALIDATE, title="train the model", settings=("seed", "pretrain"), after=(StageName.ENCODE,), leaves_work=True),
     Stage(
         name=StageName.REPORT,
@@ -128,11 +128,11 @@ STAGES: Final = (
 
 
 def stage_of(name: StageName) -> Stage:
-    """The table's row of a stage."""
+    """The row of a stage in `STAGES`."""
     return STAGES[list(StageName).index(name)]
 
 
 def following(name: StageName) -> tuple[StageName, ...]:
-    """The stages that come after this one, in order."""
+    """The stages after this one, in order."""
     names = tuple(StageName)
     return names[names.index(name) + 1 :]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -29,7 +29,7 @@ from schemas.errors import OutputError, RequestError
 from schemas.files import FileEntry, entry, sha256_of
 from schemas.hops import LEDGER
 from schemas.ledger import Outcome, check_step
-from schemas.manifest import Counts, StageRecord, lines_of, marker_path, read_marker, read_run, write_marker, write_run
+from schemas.manifest import Counts, RunState, StageRecord, lines_of, marker_path, read_marker, read_run, write_marker, write_run
 from schemas.recipe import Recipe, redaction_column
 from schemas.stages import StageName
 
@@ -45,7 +45,7 @@ class NewState:
     """A run's state, and the new state that is being made in its staging folder."""
 
     folder: Path
-    state: dict[str, Any]
+    state: RunState
     recipe: Recipe
     before: dict[str, StageRecord]
     records: dict[str, StageRecord]
@@ -268,10 +268,10 @@ def _survivors_of(ledger: pl.DataFrame, named: dict[bytes, str]) -> list[bytes]:
     return ledger.filter(pl.col("doc_id").is_in(survivors.implode())).get_column("doc_id").to_list()
 
 
-def write_state_file(folder: Path, state: dict[str, Any], records: list[StageRecord]) -> None:
+def write_state_file(folder: Path, state: RunState, records: list[StageRecord]) -> None:
     """run.json with these records; all else as `state` has it."""
-    kept = {name: state[name] for name in ("workers", "runner", "complete", "stopped")}
-    write_run(folder, recipes.parse(state["recipe"]), records, **kept)
+    workers, runner, complete, stopped = state["workers"], state["runner"], state["complete"], state["stopped"]
+    write_run(folder, recipes.parse(state["recipe"]), records, workers=workers, runner=runner, complete=complete, stopped=stopped)
 
 
 def _same_files(old: StageRecord, new: StageRecord) -> list[FileEntry]:

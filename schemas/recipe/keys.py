@@ -1,4 +1,4 @@
-"""Every key of a recipe with its meaning: the docstring below its field."""
+"""Every key of a recipe with its meaning, which is the docstring below its field."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import types
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from schemas.recipe.whole import Recipe
 
@@ -21,13 +20,13 @@ class Key:
     """One key of a recipe."""
 
     name: str
-    """Dotted, with NAME for a name that the recipe chooses."""
+    """Dotted, with NAME for names that the recipe chooses."""
     default: str
     meaning: str
 
 
 def documented_keys() -> list[Key]:
-    """All keys of a recipe, section by section."""
+    """All keys of a recipe, by section."""
     return list(_keys(Recipe, ""))
 
 
@@ -43,8 +42,8 @@ def _keys(kind: type, where: str) -> Iterator[Key]:
             yield from _keys(inner, f"{name}.NAME" if chosen else name)
 
 
-def _section_in(hint: Any) -> tuple[type | None, bool]:
-    """(the section that a field holds, whether it holds several by name)."""
+def _section_in(hint: object) -> tuple[type | None, bool]:
+    """(the section in a field or None, whether the field has several of them by name)."""
     for kind in typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,):
         if typing.get_origin(kind) is dict:
             inner = typing.get_args(kind)[1]
@@ -54,7 +53,7 @@ def _section_in(hint: Any) -> tuple[type | None, bool]:
     return None, False
 
 
-def _default(one: dataclasses.Field[Any]) -> str:
+def _default(one: dataclasses.Field[object]) -> str:
     if one.default is not dataclasses.MISSING:
         value = one.default
     elif one.default_factory is not dataclasses.MISSING:
@@ -66,7 +65,7 @@ def _default(one: dataclasses.Field[Any]) -> str:
 
 
 def meanings_of(kind: type) -> dict[str, str]:
-    """By field of a section, inherited ones included, the docstring below it, as one line."""
+    """The docstring below each field of a section, inherited fields included, as one line, by field."""
     found: dict[str, str] = {}
     for base in reversed(kind.__mro__[:-1]):
         found |= _docstrings(base.__module__).get(base.__name__, {})

@@ -1,4 +1,4 @@
-"""TOML and `--set` -> Recipe; a wrong key, type or value raises RecipeError."""
+"""Recipes from TOML files and `--set`. A wrong key, type or value raises RecipeError."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import math
 import tomllib
 import types
 import typing
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypedDict
 
 import msgspec
 
@@ -30,7 +31,10 @@ def list_recipes() -> list[str]:
 
 
 def load(recipe: str, settings: typing.Sequence[str] = ()) -> Recipe:
-    """The built-in recipe of that name, the TOML file at that path, or that of the run in that folder, with settings applied."""
+    """A built-in recipe by name, a TOML file by path, or the recipe of a run by its folder, with settings applied.
+
+    Raises RecipeError if there is none, or for a wrong key, type or value.
+    """
     path = RECIPES_DIR / f"{recipe}.toml"
     if not path.is_file():
         path = Path(recipe)
@@ -41,8 +45,8 @@ def load(recipe: str, settings: typing.Sequence[str] = ()) -> Recipe:
         data.setdefault("name", path.stem)
     else:
         near = difflib.get_close_matches(recipe, list_recipes(), n=1)
-        advice = f"did you mean {near[0]!r}?" if near else f"built in are: {', '.join(list_recipes())}"
-        raise RecipeError("CM-RECIPE-006", f"{recipe!r} is neither a built-in recipe nor a file nor the folder of a run; {advice}")
+        advice = f"did you mean {near[0]!r}?" if near else f"the built-in recipes are: {', '.join(list_recipes())}"
+        raise RecipeError("CM-RECIPE-006", f"{recipe!r} is not a built-in recipe, a file or the folder of a run; {advice}")
     for setting in settings:
         apply_setting(data, setting)
     try:
@@ -51,27 +55,32 @@ def load(recipe: str, settings: typing.Sequence[str] = ()) -> Recipe:
         raise RecipeError(error.code, f"recipe {recipe!r}: {error.message}") from None
 
 
-def _read_run(path: Path) -> dict[str, Any]:
+class _StatedRecipe(TypedDict):
+    """The part of run.json that is read here."""
+
+    recipe: dict[str, object]
+
+
+def _read_run(path: Path) -> dict[str, object]:
     try:
-        recipe: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])["recipe"]
-    except (msgspec.DecodeError, msgspec.ValidationError, KeyError) as error:
-        raise RecipeError("CM-RECIPE-007", f"{path} is damaged ({error}); name the recipe itself") from error
-    return recipe
+        return msgspec.json.decode(path.read_bytes(), type=_StatedRecipe)["recipe"]
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise RecipeError("CM-RECIPE-007", f"{path} is damaged ({error}); pass the recipe itself instead of the run folder") from error
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, object]:
     if (n_bytes := path.stat().st_size) > MAX_RECIPE_BYTES:
         raise RecipeError(
-            "CM-RECIPE-008", f"{path} has {n_bytes} bytes and cannot be a recipe; inputs are named by --set sources.NAME.path=FILE"
+            "CM-RECIPE-008", f"{path} has {n_bytes} bytes, too many for a recipe; pass inputs with --set sources.NAME.path=FILE"
         )
     try:
         return tomllib.loads(path.read_text("utf-8-sig"))  # some editors begin a file with a byte order mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RecipeError("CM-RECIPE-009", f"{path}: not valid TOML: {error}") from error
+        raise RecipeError("CM-RECIPE-009", f"{path} is not valid TOML: {error}; fix it") from error
 
 
-def apply_setting(data: dict[str, Any], setting: str) -> None:
-    """Write one `section.key=value` into `data`; the value is read as TOML, or else taken as a string."""
+def apply_setting(data: dict[str, object], setting: str) -> None:
+    """Write one `section.key=value` into `data`. The value is read as TOML or, if it is not TOML, as a string."""
     key, equals, text = setting.partition("=")
     if not equals or not key.strip():
         raise RecipeError("CM-RECIPE-010", f"--set {setting!r}: write it as section.key=value")
@@ -80,18 +89,19 @@ def apply_setting(data: dict[str, Any], setting: str) -> None:
     except (tomllib.TOMLDecodeError, RecursionError):
         read = {"value": text.strip()}
     if len(read) > 1:
-        raise RecipeError("CM-RECIPE-011", f"--set {setting!r}: states several values; give each a --set of its own")
+        raise RecipeError("CM-RECIPE-011", f"--set {setting!r}: contains several values; use one --set for each")
     value = read["value"]
     *parents, leaf = (part.strip() for part in key.split("."))
     for parent in parents:
-        data = data.setdefault(parent, {})
-        if not isinstance(data, dict):
+        inner = data.setdefault(parent, {})
+        if not isinstance(inner, dict):
             raise RecipeError("CM-RECIPE-012", f"--set {setting!r}: {parent!r} is a value, not a section")
+        data = inner
     data[leaf] = _as_text(value)
 
 
-def _as_text(value: Any) -> Any:
-    """The value with file names that are not UTF-8 as text, so that a recipe can be written down."""
+def _as_text(value: object) -> object:
+    """The value with file names that are not UTF-8 as text, so that the recipe can be written as JSON."""
     if isinstance(value, list):
         return [_as_text(one) for one in value]
     if isinstance(value, dict):
@@ -99,23 +109,23 @@ def _as_text(value: Any) -> Any:
     return well_formed(value) if isinstance(value, str) else value
 
 
-def parse(data: dict[str, Any]) -> Recipe:
-    """The recipe that `data` (as read from TOML) states; a wrong key, type or value raises RecipeError."""
+def parse(data: Mapping[str, object]) -> Recipe:
+    """The recipe in `data`, as read from TOML. Raises RecipeError for a wrong key, type or value."""
     return _convert(Recipe, data)
 
 
 def section(kind: type[_T], settings: typing.Sequence[str]) -> _T:
-    """A section that stands alone, with `key=value` settings over its defaults."""
-    data: dict[str, Any] = {}
+    """A section on its own, with `key=value` settings over its defaults."""
+    data: dict[str, object] = {}
     for setting in settings:
         apply_setting(data, setting)
     return _convert(kind, data)
 
 
-def _convert(kind: type[_T], data: dict[str, Any]) -> _T:
-    data = _prepare(kind, data, "")
+def _convert(kind: type[_T], data: Mapping[str, object]) -> _T:
+    prepared = _prepare(kind, dict(data), "")
     try:
-        return msgspec.convert(data, kind)
+        return msgspec.convert(prepared, kind)
     except msgspec.ValidationError as error:
         cause = error.__cause__
         if isinstance(cause, RecipeError):
@@ -124,10 +134,10 @@ def _convert(kind: type[_T], data: dict[str, Any]) -> _T:
         raise RecipeError("CM-RECIPE-013", f"{where.rstrip('`') or 'recipe'}: {message}") from None
 
 
-def _prepare(kind: Any, data: Any, where: str) -> Any:
-    """`data` with "off" made None and single strings made lists; unknown keys and numbers that are none raise."""
+def _prepare(kind: object, data: object, where: str) -> object:
+    """`data` with None for "off" and lists for single strings. Raises RecipeError for unknown keys, nan, inf and too large numbers."""
     if isinstance(data, float):
-        require(math.isfinite(data), where, data, 'give a number, or "off" for a limit that does not act')
+        require(math.isfinite(data), where, data, 'give a number, or "off" for no limit')
     if isinstance(data, int):
         require(abs(data) < MAX_WHOLE, where, data, "give a number below 2^63")
     alternatives = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)

@@ -106,8 +106,7 @@ class Recipe:
 
     def as_dict(self) -> dict[str, Any]:
         """The recipe as plain lists, dicts and scalars, as in run.json."""
-        plain: dict[str, Any] = _with_whole_numbers(msgspec.to_builtins(self))
-        return plain
+        return {key: _with_whole_numbers(value) for key, value in msgspec.to_builtins(self).items()}
 
     def files_named_in(self, *sections: str) -> tuple[str, ...]:
         """One line for each file that these sections name, such as a model or a list: key, path, bytes, modification time in ns."""
@@ -119,11 +118,9 @@ class Recipe:
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
 
 
-def _files_in(value: Any, kind: Any, key: str) -> Iterator[str]:
+def _files_in(value: object, kind: object, key: str) -> Iterator[str]:
     """The lines of `files_named_in` for a value of this type: only values declared as FilePath are files."""
-    if value is None:
-        return
-    if kind == FilePath:
+    if kind == FilePath and isinstance(value, str):
         stat = Path(value).stat() if Path(value).is_file() else None
         if stat:
             yield f"{key} {value} {stat.st_size} {stat.st_mtime_ns}"
@@ -133,12 +130,12 @@ def _files_in(value: Any, kind: Any, key: str) -> Iterator[str]:
     elif typing.get_origin(kind) in (types.UnionType, typing.Union):
         for one in typing.get_args(kind):
             yield from _files_in(value, one, key)
-    elif typing.get_origin(kind) is dict:
+    elif typing.get_origin(kind) is dict and isinstance(value, dict):
         for name, one in value.items():
             yield from _files_in(one, typing.get_args(kind)[1], f"{key}.{name}")
 
 
-def _with_whole_numbers(value: Any) -> Any:
+def _with_whole_numbers(value: object) -> object:
     """5.0 as 5, so that a default is written as it is read back."""
     if isinstance(value, dict):
         return {key: _with_whole_numbers(one) for key, one in value.items()}

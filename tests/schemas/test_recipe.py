@@ -185,16 +185,16 @@ def test_a_rule_on_what_is_no_metadata_is_refused_since_it_would_do_nothing(rule
 
 
 def test_a_setting_states_one_value() -> None:
-    with pytest.raises(RecipeError, match="states several values"):
+    with pytest.raises(RecipeError, match=r"CM-RECIPE-011: .*seed=1"):
         recipes.apply_setting({}, 'seed=1\nname="x"')
 
 
 def test_what_cannot_be_a_recipe_is_refused(tmp_path: Path) -> None:
     for name, content, message in (
-        ("large", b"#" * (5 << 20), "bytes and cannot be a recipe"),
-        ("deep", b"a=" + b"[" * 100_000, "not valid TOML"),
-        ("latin", b'a = "\xff"', "not valid TOML"),
-        ("twice", b"[read]\n[read]\n", "not valid TOML"),
+        ("large", b"#" * (5 << 20), r"CM-RECIPE-008: .*large has 5242880 bytes"),
+        ("deep", b"a=" + b"[" * 100_000, "CM-RECIPE-009: .*deep"),
+        ("latin", b'a = "\xff"', "CM-RECIPE-009: .*latin"),
+        ("twice", b"[read]\n[read]\n", "CM-RECIPE-009: .*twice"),
     ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(RecipeError, match=message):
