@@ -420,12 +420,12 @@ def inspect(
 ) -> None:
     """Show what a token shard holds: counts, schema, metadata, lengths; tokens only on request."""
     from pipelines.encode.inspect import describe, open_shard
-    from pipelines.report.formats import count, number_of
+    from pipelines.report.formats import number_of, with_commas
 
     found = describe(shard)
     table = Table(title=str(shard), show_header=False)
     for name in ("documents", "tokens", "bytes"):
-        table.add_row(name, count(found[name]))
+        table.add_row(name, with_commas(found[name]))
     for name in ("columns", "metadata"):
         table.add_row(name, "\n".join(f"{key}: {value}" for key, value in found[name].items()))
     for name in ("sources", "languages"):
