@@ -98,7 +98,7 @@ def test_a_shard_at_odds_with_itself_is_an_error(tmp_path: Path, change: Callabl
 
 
 def test_a_folder_without_shards_says_so(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"index\.json does not exist: .* holds no shards"):
+    with pytest.raises(OutputError, match=r"CM-PRETRAIN-006: .*index\.json"):
         read_index(tmp_path)
 
 
