@@ -124,6 +124,7 @@ def _svg(draw: Callable[[Axes], None], size_in: tuple[float, float], label: str)
             spine.set_visible(side == "bottom")
             spine.set_color(LINE)
         axes.tick_params(length=0, labelcolor=MUTED)
+        axes.tick_params(axis="x", pad=7)  # below the lowest label of the y axis
         axes.grid(axis="y", color=LINE, linewidth=0.6)
         axes.set_axisbelow(True)
         written = StringIO()
