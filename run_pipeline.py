@@ -420,18 +420,18 @@ def inspect(
 ) -> None:
     """Show what a token shard holds: counts, schema, metadata, lengths; tokens only on request."""
     from pipelines.encode.inspect import describe, open_shard
-    from pipelines.report.formats import count, number_of
+    from pipelines.report.formats import number_of, with_commas
 
     found = describe(shard)
     table = Table(title=str(shard), show_header=False)
-    for name in ("documents", "tokens", "bytes"):
-        table.add_row(name, count(found[name]))
-    for name in ("columns", "metadata"):
-        table.add_row(name, "\n".join(f"{key}: {value}" for key, value in found[name].items()))
-    for name in ("sources", "languages"):
-        lines = (f"{key}: {number_of(n['documents'], 'document')}, {number_of(n['tokens'], 'token')}" for key, n in found[name].items())
+    for name, n in (("documents", found["documents"]), ("tokens", found["tokens"]), ("bytes", found["bytes"])):
+        table.add_row(name, with_commas(n))
+    for name, texts in (("columns", found["columns"]), ("metadata", found["metadata"])):
+        table.add_row(name, "\n".join(f"{key}: {value}" for key, value in texts.items()))
+    for name, totals in (("sources", found["sources"]), ("languages", found["languages"])):
+        lines = (f"{key}: {number_of(one['documents'], 'document')}, {number_of(one['tokens'], 'token')}" for key, one in totals.items())
         table.add_row(name, "\n".join(lines))
-    names = {0: "the shortest", 1: "the longest"}
+    names: dict[float, str] = {0: "the shortest", 1: "the longest"}
     lengths = (f"{names.get(q, f'{q:.0%} at most')}: {number_of(n, 'token')}" for q, n in found["lengths"].items())
     table.add_row("lengths", "\n".join(lengths))
     if tokens:

@@ -24,9 +24,12 @@ Any other exception is a bug and ends the run with its traceback.
 from __future__ import annotations
 
 import base64
+import contextlib
 import errno
 import json
 import re
+import sys
+from collections.abc import Iterator
 from typing import Final
 
 MENDABLE: Final = (
@@ -44,6 +47,9 @@ MENDABLE: Final = (
 
 
 _HANDED_OVER: Final = "corpusmill-error:"
+_WORKERS: Final = ("pipelines.engine.worker", "apache_beam.runners.worker.sdk_worker_main")
+_graphs: Final[list[None]] = []
+"""One entry for each graph that runs in this process."""
 
 
 class CorpusmillError(Exception):
@@ -64,7 +70,9 @@ class CorpusmillError(Exception):
 
     @property
     def __notes__(self) -> list[str]:  # type: ignore[override] # computed when the error is printed
-        """The error as data. A printed traceback includes the notes, and so the error crosses from a worker process to the driver."""
+        """Within a Beam graph, the error as data. A printed traceback includes the notes, and the driver gets only that traceback."""
+        if not _is_in_graph():
+            return []
         data = json.dumps([type(self).__name__, *self.as_arguments()])
         return [_HANDED_OVER + base64.b64encode(data.encode()).decode()]
 
@@ -145,6 +153,21 @@ def handed_over(trace: str) -> CorpusmillError | None:
         return None
     name, *arguments = json.loads(base64.b64decode(found[-1]))
     return _kinds()[name](*arguments)
+
+
+@contextlib.contextmanager
+def in_graph() -> Iterator[None]:
+    """While the block runs, errors of this process are handed over."""
+    _graphs.append(None)
+    try:
+        yield
+    finally:
+        _graphs.pop()
+
+
+def _is_in_graph() -> bool:
+    started = getattr(sys.modules["__main__"], "__spec__", None)
+    return bool(_graphs) or (started is not None and started.name in _WORKERS)
 
 
 def _kinds() -> dict[str, type[CorpusmillError]]:

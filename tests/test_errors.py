@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from pipelines.commands import screen
-from schemas.errors import CorpusmillError, InputError, UnfilledError, handed_over
+from schemas.errors import CorpusmillError, InputError, UnfilledError, handed_over, in_graph
 from testkit import error_codes
 
 
@@ -29,7 +29,9 @@ def test_the_page_of_codes_is_that_of_the_code() -> None:
 
 @pytest.mark.parametrize("error", [InputError("CM-READ-001", "a\nb: CM-READ-002"), UnfilledError("CM-TOKENIZER-001", "few", 3, 2)])
 def test_an_error_crosses_processes_whole(error: CorpusmillError) -> None:
-    printed = "".join(traceback.format_exception(error))
+    assert "".join(traceback.format_exception_only(error)) == f"schemas.errors.{type(error).__name__}: {error}\n", "nothing else is shown"
+    with in_graph():
+        printed = "".join(traceback.format_exception(error))
     found = handed_over(printed)
     assert found is not None
     assert (type(found), found.args, str(found)) == (type(error), error.args, f"{error.code}: {error.message}")

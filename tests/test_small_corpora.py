@@ -12,7 +12,7 @@ import pytest
 from pipelines.commands.train import train_tokenizer
 from pipelines.driver.context import Engine
 from pipelines.driver.run import Run
-from pipelines.encode.shards import FORMAT
+from pipelines.encode.shards import SHARDS_FORMAT
 from schemas import recipe as recipes
 from schemas.errors import EmptyCorpusError, TokenizerError
 from schemas.recipe import Tokenizer
@@ -66,7 +66,7 @@ def test_what_is_left_of_a_small_corpus_is_written_whole(name: str, tmp_path: Pa
     sources, n_kept = CORPORA[name]
     execute(recipe_of(tmp_path, sources), tmp_path / "out")
     index = json.loads((tmp_path / "out" / "shards" / "index.json").read_text())
-    assert index["format"] == FORMAT
+    assert index["format"] == SHARDS_FORMAT
     assert sum(shard["n_documents"] for shard in index["shards"]) == n_kept
     ledger = pl.read_parquet(tmp_path / "out" / "ledger" / "*.parquet")
     assert ledger.height == sum(len(rows) for files in sources.values() for rows in files.values())

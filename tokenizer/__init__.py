@@ -1,1 +1,1 @@
-"""Byte-level BPE: training, loading, encoding. It knows no corpus and no Beam."""
+"""Byte-level BPE: training, loading, encoding. It depends on neither a corpus nor Beam."""

@@ -1,7 +1,7 @@
-"""Where a pre-token can be split without changing its encoding: between two characters that no token has side by side.
+"""Where a pre-token can be split without changing its encoding: between two characters that are not adjacent in any token.
 
 No merge crosses such a border, so the parts encode as they do within the whole. In scripts without spaces the short parts recur and can be
-cached, while whole clauses do not. Only borders before characters from U+3000 up are considered; elsewhere splitting does not pay.
+cached, while whole clauses do not. Only borders before characters from U+3000 up are considered; splitting elsewhere gains nothing.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _FIRST_LEAD: Final = 0xE3  # first byte of U+3000
 
 
 class Borders(NamedTuple):
-    """Which characters some token has side by side."""
+    """Which characters are adjacent in some token."""
 
     characters: npt.NDArray[np.uint8]
     """A bit per hash of two characters, see `merge.pair_filter`."""
     fragments: npt.NDArray[np.bool_]
-    """bool[1 << 16] by last byte << 8 | first byte, for tokens that have only a part of one of the two characters."""
+    """bool[1 << 16] by last byte << 8 | first byte, for tokens with only a part of one of the two characters."""
 
 
 def borders(data: Bytes, offsets: Offsets, alive: npt.NDArray[np.bool_]) -> Borders:
@@ -75,7 +75,7 @@ def _collect(data, offsets, alive, characters, fragments):  # type: ignore[no-un
 
 @kernel
 def _size(first):  # type: ignore[no-untyped-def]
-    """Length in bytes of the character that begins with this byte; 0 if no character does."""
+    """Length in bytes of the character that begins with this byte; 0 if none does."""
     if first < 0x80:
         return 1
     if first < 0xC0 or first >= 0xF8:

@@ -1,4 +1,4 @@
-"""What the pipeline needs of a tokenizer: counting, training, reading and writing its file, encoding."""
+"""The tokenizer functions that the pipeline uses: counting, training, reading and writing its file, encoding."""
 
 from __future__ import annotations
 

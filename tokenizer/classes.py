@@ -1,7 +1,7 @@
 """The class bits of every code point, as the `tokenizers` library itself reports them.
 
-Its regular expressions and its digit splitter each use a Unicode version of their own, and neither is Python's. A scanner that must
-split text where the library does needs the same letters.
+Its regular expressions and its digit splitter use different Unicode versions, and neither is Python's. A scanner needs the same
+letters as the library to split text at the same positions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LETTER: Final = 1  # \p{L}
 NUMBER: Final = 2  # \p{N}
 SPACE: Final = 4  # \s
 UPPER: Final = 8  # [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]: may begin a capitalised word
-LOWER: Final = 16  # [\p{Ll}\p{Lm}\p{Lo}\p{M}]: may go on in one
+LOWER: Final = 16  # [\p{Ll}\p{Lm}\p{Lo}\p{M}]: may continue one
 MARK: Final = 32  # \p{M}
 NEWLINE: Final = 64  # [\r\n]
 DIGIT: Final = 128  # split off by the pre-tokenizer `Digits`

@@ -1,4 +1,4 @@
-"""Text columns -> how often each pre-token occurs, which is all that training needs to know of a corpus.
+"""Text columns -> how often each pre-token occurs. Training needs nothing else of a corpus.
 
 Counting is a map-reduce: the counts of parts, from any number of workers, add up to the counts of the whole.
 """
@@ -21,7 +21,7 @@ from tokenizer.scan import CompiledScanner, compiled_scanner, part_end, pretoken
 
 COUNTS: Final = pa.schema([pa.field("pretoken", pa.large_binary(), nullable=False), pa.field("count", pa.uint64(), nullable=False)])
 BYTES_PER_ROW: Final = 32
-"""Bytes that a pre-token costs besides its own: count, offset, and its share of the table."""
+"""Bytes that a pre-token needs in addition to its own: count, offset, and its share of the table."""
 
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX_B: Final = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -33,7 +33,7 @@ class _CountTable(NamedTuple):
     """Pre-tokens with their counts and an open-addressing table over them."""
 
     slots: npt.NDArray[np.uint64]
-    """The upper half of a hash, and the number of a row, from 1, in the lower half; 0 for a free slot."""
+    """The upper half of a hash, and in the lower half the number of a row, from 1; 0 for a free slot."""
     counts: npt.NDArray[np.uint64]
     bounds: Offsets
     """Row i has the bytes data[bounds[i]:bounds[i + 1]]."""
@@ -41,12 +41,12 @@ class _CountTable(NamedTuple):
 
 
 N_ROWS, ROW, AT, PART, MISSING = range(5)
-"""Where a kernel stopped and goes on from, int64[5]: rows of the table so far; the input's row; the byte in it; where the part ends that
-the splitter of digits made; and the bytes of the pre-token that the table had no room for."""
+"""Where a kernel stopped and will continue, int64[5]: rows of the table so far; the input's row; the byte in it; the end of the part that
+the digit splitter made; and the bytes of the pre-token that did not fit in the table."""
 
 
 class PretokenCounter:
-    """Counts that grow: memory follows the distinct pre-tokens seen, not the text."""
+    """Counts that grow: memory depends on the distinct pre-tokens seen, not on the text."""
 
     def __init__(self) -> None:
         self._slots = np.zeros(1 << 12, np.uint64)
@@ -57,7 +57,7 @@ class PretokenCounter:
 
     @property
     def nbytes(self) -> int:
-        """About what the counter holds in memory, in bytes."""
+        """Approximate size of the counter in memory, in bytes."""
         return int(self._bounds[self._n]) + BYTES_PER_ROW * self._n
 
     def add_text(self, text: pa.Array, scanner: Scanner) -> None:
@@ -78,7 +78,7 @@ class PretokenCounter:
             self._make_room(resume)
 
     def counts(self) -> pa.RecordBatch:
-        """COUNTS so far, in the order of the pre-tokens' bytes, so that no order of arrival shows."""
+        """COUNTS so far, in the order of the pre-tokens' bytes, whatever the order of arrival."""
         n = self._n
         offsets, data = pa.py_buffer(self._bounds[: n + 1]), pa.py_buffer(self._data[: self._bounds[n]])
         pretokens = pa.LargeBinaryArray.from_buffers(pa.large_binary(), n, [None, offsets, data])
@@ -89,7 +89,7 @@ class PretokenCounter:
         return _CountTable(self._slots, self._counts, self._bounds, self._data)
 
     def _make_room(self, resume: Offsets) -> None:
-        """Make room for one more row of the missing bytes; an array that grows is moved by the system, not copied."""
+        """Make room for one more row of the missing bytes; the system moves an array that grows instead of copying it."""
         self._n = int(resume[N_ROWS])
         needed = int(self._bounds[self._n]) + int(resume[MISSING])
         if needed > len(self._data):
@@ -118,7 +118,7 @@ def merge_pretoken_counts(batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
 
 
 def pretoken_partitions(counts: pa.RecordBatch, n_partitions: int) -> pa.Array:
-    """uint32[n]: which of `n_partitions` parts each pre-token of COUNTS belongs to; the same wherever it was counted."""
+    """uint32[n]: the partition, of `n_partitions`, of each pre-token of COUNTS; the same for every worker."""
     data, offsets = readonly_view(counts.column("pretoken"))
     found = np.zeros(counts.num_rows, np.uint32)
     _assign_partitions(data, offsets, np.uint64(n_partitions), found)
@@ -150,7 +150,7 @@ def most_frequent_pretokens(parts: Sequence[pa.RecordBatch], most_bytes: int) ->
 
 @kernel
 def _count_text(table: _CountTable, data: Bytes, offsets: Offsets, scanner: CompiledScanner, resume: Offsets) -> None:
-    """Count on from where `resume` says, until all rows are counted or the table has no room; `resume` then says where."""
+    """Continue counting at `resume` until all rows are counted or the table is full; then set `resume` to the position."""
     n, row, at, part = resume[N_ROWS], resume[ROW], resume[AT], resume[PART]
     missing = np.int64(0)
     while row < len(offsets) - 1 and missing == 0:
@@ -172,7 +172,7 @@ def _count_text(table: _CountTable, data: Bytes, offsets: Offsets, scanner: Comp
 
 @kernel
 def _add_counts(table: _CountTable, data: Bytes, offsets: Offsets, added: npt.NDArray[np.uint64], resume: Offsets) -> None:
-    """Add counts from the row that `resume` says, until all are added or the table has no room; `resume` then says where."""
+    """Add counts from the row in `resume` on until all are added or the table is full; then set `resume` to the position."""
     n, row = resume[N_ROWS], resume[ROW]
     has_room = True
     while row < len(added) and has_room:
@@ -184,7 +184,7 @@ def _add_counts(table: _CountTable, data: Bytes, offsets: Offsets, added: npt.ND
 
 @kernel
 def _add(table: _CountTable, n: int, data: Bytes, at: int, end: int, number: int) -> tuple[int, bool]:
-    """Add `number` to the count of data[at:end]; returns (rows of the table, whether it had room)."""
+    """Add `number` to the count of data[at:end]; returns (rows of the table, whether the pre-token fitted)."""
     slots, counts, bounds, kept = table
     key = hash_span(data, at, end)
     slot = np.int64(key >> np.uint64(20)) & (len(slots) - 1)

@@ -21,13 +21,13 @@ _SPACE: Final = 0x20
 class TokenDecoder:
     """Token columns -> the bytes or text that were encoded, for vocabularies of bytes and of characters with byte fallback.
 
-    Some vocabularies write a space before text that has none; that first space is removed, also where the text had one. Characters
-    that `segment` loses stay lost.
+    Some vocabularies write a space before text that has none. The first space is always removed, even if the text had one.
+    Characters that `segment` loses stay lost.
     """
 
     def __init__(self, encoder: Encoder) -> None:
         if encoder.path != "fast":
-            raise TokenizerError("CM-TOKENIZER-001", f"only the tokenizers library can decode with this tokenizer: {encoder.reason}")
+            raise TokenizerError("CM-TOKENIZER-001", f"only the `tokenizers` library can decode with this tokenizer: {encoder.reason}")
         vocabulary = encoder.vocabulary
         data = vocabulary.data.tobytes()
         strings = [data[start:end] for start, end in pairwise(vocabulary.offsets.tolist())]
@@ -50,7 +50,8 @@ class TokenDecoder:
         n_known = len(self._offsets) - 1
         if len(ids) and (last := int(ids.max())) >= n_known:
             raise TokenizerError(
-                "CM-TOKENIZER-002", f"the column has token id {last}, the tokenizer only {n_known} ids; pass the tokenizer of the shards"
+                "CM-TOKENIZER-002",
+                f"the column contains token id {last}, but the tokenizer has only {n_known} ids; pass the tokenizer of the shards",
             )
         ends = np.zeros(len(bounds), np.int64)
         _measure(ids, bounds, self._data, self._offsets, self._starts_with_space, ends)
@@ -63,7 +64,7 @@ class TokenDecoder:
         return column
 
     def to_text(self, tokens: pa.Array) -> pa.Array:
-        """large_string[n]; invalid UTF-8, as where a document was cut between tokens, becomes U+FFFD."""
+        """large_string[n]; invalid UTF-8, as in a document that was cut between tokens, becomes U+FFFD."""
         column = self.to_bytes(tokens)
         try:
             return column.cast(pa.large_string())
@@ -85,7 +86,7 @@ def _measure(ids, bounds, data, offsets, starts_with_space, ends):  # type: igno
 
 @kernel
 def _write(ids, bounds, data, offsets, ends, out):  # type: ignore[no-untyped-def]
-    """Each row from its end, so that an unwanted first space does not fit and is left out."""
+    """Write each row from its end, so that an unwanted first space does not fit and is omitted."""
     for row in range(len(bounds) - 1):
         n = ends[row + 1]
         for i in range(bounds[row + 1] - 1, bounds[row] - 1, -1):

@@ -10,7 +10,7 @@ Step = dict[str, Any]
 
 
 class AddedToken(TypedDict):
-    """A token beside the vocabulary."""
+    """A token outside the vocabulary."""
 
     id: int
     content: str

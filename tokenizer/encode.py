@@ -1,4 +1,4 @@
-"""Text columns -> token columns: compiled code where it supports the vocabulary, else the `tokenizers` library.
+"""Text columns -> token columns: compiled code if it supports the vocabulary, otherwise the `tokenizers` library.
 
 Text never becomes a special token: a document that spells out "<|endoftext|>" is encoded as those characters.
 """
@@ -44,7 +44,7 @@ class Encoder:
     """1 + the highest id."""
 
     def __init__(self, path: Path) -> None:
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # workers are the parallelism
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the workers run in parallel already
         self.file, self.tokenizer = path, load_tokenizer(path)
         document = parsed(path, self.tokenizer)
         self.expects_words = expects_words(document)
@@ -73,7 +73,7 @@ class Encoder:
     def encode_with(self, scanner: Scanner, text: pa.Array) -> tuple[TokenIds, Offsets]:
         """(ids, row offsets int64[n + 1]) of text that is already normalized, cut by this scanner; only if `path` is "fast"."""
         data, offsets = readonly_view(text)
-        # A token has at least one byte. Pages of this array that stay unused cost nothing.
+        # A token has at least one byte. Unused pages of this array need no memory.
         output = Output(
             np.empty(int(offsets[-1] - offsets[0]) + SLACK, self.id_type.to_pandas_dtype()),
             np.zeros(len(offsets), np.int64),
@@ -97,7 +97,7 @@ class Encoder:
         return sizes
 
     def prepared(self, text: pa.Array) -> pa.Array:
-        """The column as the scanner gets it: in the vocabulary's Unicode form, with its spaces; only if `path` is "fast"."""
+        """The column as input of the scanner: in the vocabulary's Unicode form, with its spaces; only if `path` is "fast"."""
         vocabulary = self.vocabulary
         if self.expects_words:
             text = segment_words(text)
@@ -115,10 +115,8 @@ class Encoder:
         texts = (segment_words(text) if self.expects_words else text).fill_null("").to_pylist()
         try:
             ids = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-        except Exception as error:  # the library raises bare Exception where a vocabulary cannot spell a text
-            raise TokenizerError(
-                "CM-TOKENIZER-003", f"{self.file}: {error}; the vocabulary has no token for characters that it does not know"
-            ) from error
+        except Exception as error:  # the library raises a bare Exception if a vocabulary cannot spell a text
+            raise TokenizerError("CM-TOKENIZER-003", f"{self.file}: {error}; the vocabulary has no token for unknown characters") from error
         offsets = np.zeros(len(ids) + 1, np.int64)
         np.cumsum([len(row) for row in ids], out=offsets[1:])
         return self._narrowed(np.fromiter((i for row in ids for i in row), np.int64, offsets[-1])), offsets

@@ -1,4 +1,4 @@
-"""tokenizer.json files: written whole or not at all; what cannot be read is reported with what it is instead."""
+"""tokenizer.json files: written whole or not at all. The error for an unreadable file names its actual format."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def load_tokenizer(path: Path) -> HuggingFaceTokenizer:
     if not path.is_file():
         raise TokenizerError(
             "CM-TOKENIZER-006",
-            f"tokenizer file {path} does not exist; pass the path of a tokenizer.json, or leave tokenizer.path out to train one",
+            f"tokenizer file {path} does not exist; pass the path of a tokenizer.json, or omit tokenizer.path to train one",
         )
     content = path.read_bytes()
     try:
         tokenizer = HuggingFaceTokenizer.from_buffer(content)
-    except Exception as error:  # the library raises bare Exception, for a bad file only
+    except Exception as error:  # the library raises a bare Exception, only for a bad file
         raise TokenizerError(
             "CM-TOKENIZER-007", f"{path} is not a tokenizer.json that the `tokenizers` library can read: {_kind_of(path, content, error)}"
         ) from error
@@ -61,7 +61,7 @@ def n_ids(tokenizer: HuggingFaceTokenizer) -> int:
 
 
 def parsed(path: Path, tokenizer: HuggingFaceTokenizer) -> TokenizerDocument:
-    """The JSON that `tokenizer` was loaded from; what older files leave out is filled in as the library does."""
+    """The JSON that `tokenizer` was loaded from; fields that older files omit are filled in by the library."""
     document: TokenizerDocument = json.loads(path.read_bytes())
     document["model"]["type"] = type(tokenizer.model).__name__
     document["normalizer"] = _step(tokenizer.normalizer)
@@ -92,12 +92,12 @@ def _check(tokenizer: HuggingFaceTokenizer, path: Path) -> None:
             raise TokenizerError(
                 "CM-TOKENIZER-011",
                 f"{path}: the added token {token.content!r} gets id {index} from the `tokenizers` library, but another token has it; "
-                "add it to model.vocab with an id of its own",
+                "add it to model.vocab with its own id",
             )
 
 
 def _kind_of(path: Path, content: bytes, error: Exception) -> str:
-    """What kind of file it is instead, or where the library stopped."""
+    """The format of the file, or the library's own message."""
     if path.suffix == ".model":
         return "it looks like a SentencePiece model; convert it, as `transformers` does when it saves a fast tokenizer"
     if content.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

@@ -1,4 +1,4 @@
-"""A heap of token pairs, the most frequent on top. Each row also says where the pair's positions are listed."""
+"""A heap of token pairs, the most frequent on top. Each row also locates the list of the pair's positions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BRANCHES: Final = 4
 
 @kernel
 def sift_up(heap: Heap, node: int, count: int, key: int, pair: int, start: int, size: int) -> None:
-    """Put a new entry into the hole at the end of the heap, row `node`, and move it up to where it belongs."""
+    """Put a new entry into row `node` at the end of the heap and move it up to its place."""
     while node > 0:
         parent = (node - 1) // _BRANCHES
         if not _is_before(count, key, heap[parent, COUNT], heap[parent, KEY]):
@@ -34,7 +34,7 @@ def sift_up(heap: Heap, node: int, count: int, key: int, pair: int, start: int, 
 
 @kernel
 def sift_down(heap: Heap, n_heap: int, entry: int, count: int) -> None:
-    """Put the entry of row `entry`, with this count, into the hole at the top of n_heap entries and move it down to where it belongs."""
+    """Put the entry of row `entry`, with this count, at the top of n_heap entries and move it down to its place."""
     key, pair, start, size = heap[entry, KEY], heap[entry, PAIR], heap[entry, START], heap[entry, SIZE]
     node = 0
     while _BRANCHES * node + 1 < n_heap:
@@ -52,7 +52,7 @@ def sift_down(heap: Heap, n_heap: int, entry: int, count: int) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def compact_positions(heap: Heap, n_heap: int, positions: npt.NDArray[np.int32]) -> np.int64:
-    """Move the positions of the entries that are still in the heap to the front; returns where they end."""
+    """Move the positions of the entries that are still in the heap to the front; returns their end."""
     order = np.argsort(heap[:n_heap, START])
     end = np.int64(0)
     for entry in order:
@@ -66,5 +66,5 @@ def compact_positions(heap: Heap, n_heap: int, positions: npt.NDArray[np.int32])
 
 @kernel
 def _is_before(count: int, key: int, other_count: int, other_key: int) -> bool:
-    """The larger count comes first; of equal ones, the smaller ids."""
+    """The larger count comes first; of equal counts, the smaller ids."""
     return count > other_count or (count == other_count and key < other_key)

@@ -1,4 +1,4 @@
-"""The words that training merges in, with what finds the word of a position."""
+"""The words of training, with an index from positions to words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BLOCK_BITS: Final = 4
 
 
 class IndexedWords(NamedTuple):
-    """The words, and what finds the word of a position."""
+    """The words, with an index from positions to words."""
 
     words: CountedWords
     word_of_block: npt.NDArray[np.int32]
@@ -30,7 +30,7 @@ class IndexedWords(NamedTuple):
 
 @kernel
 def prefetch_ahead(indexed: IndexedWords, positions: Positions, turn: int) -> None:
-    """Ask memory for what a later turn reads: its block and symbol first, then its word."""
+    """Prefetch the data of a later turn: its block and symbol first, then its word."""
     if turn + _AHEAD < len(positions):
         ahead = np.int64(positions[turn + _AHEAD])
         prefetch(indexed.word_of_block, ahead >> _BLOCK_BITS)

@@ -1,6 +1,6 @@
 """Counted words -> merges: the training loop of BPE as a kernel.
 
-The most frequent pair is merged, again and again; of equally frequent pairs, the one with the smaller left id, then right id. A token
+The most frequent pair is merged repeatedly; of equally frequent pairs, the one with the smaller left id, then the smaller right id. A token
 fills as many positions of its word as it has bytes and writes its id into the first and the last of them, so its neighbours are found
 without lists, and a merge costs the same in a word of any length.
 
@@ -8,10 +8,10 @@ without lists, and a merge costs the same in a word of any length.
     after the merge of ow and er                         l | ower . . ower
 
 A pair is never more frequent than when its newer token was made. So only pairs that reach a threshold then are tracked, with their
-positions; once none is left, the threshold is lowered and the words are looked through again (see `pairs`). Most pairs never cost anything.
+positions; once none is left, the threshold is lowered and the words are searched again (see `pairs`). Most pairs are never tracked.
 
 The result is that of the `tokenizers` library's trainer, including one oddity: a merge that spells an existing token takes that token's
-id, and what this adds to an old pair is queued apart from it. Where that happens, training starts over and tracks all pairs.
+id, and the occurrences that this adds to an old pair are queued separately. If that happens, training starts over and tracks all pairs.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class _Merge(NamedTuple):
 
 
 DELTA, OCCURRENCES, CURSOR = range(3)
-"""Last axis of `_NewPairs.by_neighbour`. The cursor is 0 for a pair that was not seen, 1 for one that was; once counts are known, where its
-next position is written, or NONE where it is not tracked."""
+"""Last axis of `_NewPairs.by_neighbour`. The cursor is 0 for a pair that was not seen and 1 for one that was. Once counts are
+known, it is the place of the pair's next position, or NONE if the pair is not tracked."""
 BEFORE, AFTER = range(2)
 """Side of the merged token that a neighbour is on."""
 
@@ -82,7 +82,7 @@ class _NewPairs(NamedTuple):
 
 
 def symbol_type(n_tokens: int) -> type[np.uint16] | type[np.uint32]:
-    """The dtype that holds the ids of n_tokens tokens; its largest value is no token."""
+    """The dtype that holds the ids of n_tokens tokens; its largest value is not a token."""
     return np.uint16 if n_tokens < 1 << 16 else np.uint32
 
 
@@ -91,8 +91,8 @@ def learn_merges(
 ) -> LearnedMerges | None:
     """Merge until there are n_tokens tokens, or no pair occurs min_frequency times.
 
-    No pair of lengths that add up to max_token_length or more is formed. `words.symbols` is overwritten. Returns None where a merge
-    spells an existing token, unless `all_pairs`: call again with it and the same words.
+    No pair of lengths that add up to max_token_length or more is formed. `words.symbols` is overwritten. Returns None if a merge
+    spells an existing token, unless `all_pairs` is set: then call again with it and the same words.
     """
     max_length = np.iinfo(np.int64).max if max_token_length is None else max_token_length
     limits = MergeLimits(n_tokens, len(tokens.offsets) - 1, max(min_frequency, 1), max_length, all_pairs)
@@ -145,9 +145,9 @@ def _learn(words, filler, initial, limits):  # type: ignore[no-untyped-def]
 
 @kernel
 def _has_frequent_top(tracked: TrackedPairs, limits: MergeLimits) -> bool:
-    """Bring the most frequent pair to the top of the heap, and whether it is frequent enough to be merged.
+    """Bring the most frequent pair to the top of the heap; returns whether it is frequent enough to be merged.
 
-    Counts in the heap may be out of date, but never too small: an entry is sorted anew when it comes to the top.
+    Counts in the heap may be out of date, but never too small: an entry is sorted again when it reaches the top.
     """
     heap, pairs, n_heap = tracked.heap, tracked.table.pairs, tracked.state[N_HEAP]
     while n_heap > 0 and heap[0, COUNT] != pairs[heap[0, PAIR], PAIR_COUNT]:
@@ -191,7 +191,7 @@ def _merge_at(
             continue
         word = word_at(indexed, at)
         first, stop, count = offsets[word], offsets[word + 1], counts[word]
-        if limits.all_pairs:  # the library merges throughout a word, whatever pair led to it
+        if limits.all_pairs:  # the library merges everywhere in a word, whichever pair led to it
             if word == last_word:
                 continue
             last_word, at = word, first

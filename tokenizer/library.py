@@ -1,4 +1,4 @@
-"""Vocabularies that the `tokenizers` library trains: BERT's WordPiece and T5's Unigram. The words of the sample are held in memory."""
+"""Vocabularies that the `tokenizers` library trains: BERT's WordPiece and T5's Unigram. The words of the sample are kept in memory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def train_with_the_library(columns: Iterable[pa.Array], config: TokenizerConfig)
         trainer = trainers.UnigramTrainer(vocab_size=n_tokens, special_tokens=specials, unk_token=unknown, show_progress=False)
     try:
         tokenizer.train_from_iterator(_texts(columns), trainer)
-    except Exception as error:  # the library raises bare Exception where there is nothing to learn from
+    except Exception as error:  # the library raises a bare Exception if there is nothing to learn from
         raise TokenizerError(
             "CM-TOKENIZER-012", f"tokenizer.model = {config.model!r}: the library cannot train it on this sample: {error}"
         ) from error

@@ -2,8 +2,8 @@
 
 Matching does not merge. A sequence of tokens is the BPE encoding of its bytes exactly if each token is the encoding of its own bytes and
 each two neighbours are the encoding of theirs (van Antwerpen and Neubeck, github/rust-gems, 2024). So the longest token that fits is
-looked up in a trie and checked against the token before it; where the two cannot be neighbours, the next shorter one is tried, and where
-none can follow, the token before is taken back. A position found impossible is remembered, so the work is linear in the bytes.
+looked up in a trie and checked against the token before it. If the two cannot be neighbours, the next shorter one is tried; if none
+can follow, the token before is removed. A position found impossible is remembered, so the work is linear in the bytes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Matcher(NamedTuple):
     """A vocabulary as the matching kernel reads it."""
 
     trie: Trie
-    """All tokens; those are marked that text can become. Only `whole_words` asks for the others."""
+    """All tokens; tokens that text can become are marked. Only `whole_words` looks up the others."""
     tokens: Ids
     """int32[n, 5] per token: the longest shorter token that it begins with, or -1; its bytes; its origin (see `Origins`)."""
     byte_ids: Ids
@@ -55,9 +55,9 @@ class Matcher(NamedTuple):
     joins: npt.NDArray[np.uint8]
     """`pair_filter` of the pairs."""
     borders: Borders
-    """Of the tokens that text can become."""
+    """Borders of the tokens that text can become."""
     whole_words: bool
-    """A pre-token that is in the vocabulary is that token, whatever the merges make of it."""
+    """A pre-token that is in the vocabulary becomes that token, whatever its merges are."""
 
 
 def build_matcher(data: Bytes, offsets: Offsets, trie: Trie, byte_ids: Ids, pairs: Pairs, found: Origins, *, whole_words: bool) -> Matcher:
@@ -101,9 +101,9 @@ class Output(NamedTuple):
     ids: TokenIds
     """The ids of all rows; as many elements as bytes are enough, and SLACK more."""
     bounds: Offsets
-    """int64[rows + 1]: where the ids of each row end; the first element is 0."""
+    """int64[rows + 1]: the end of the ids of each row; the first element is 0."""
     impossible: npt.NDArray[np.bool_]
-    """bool[longest row + 1], all false before and after: positions of a pre-token where no token can begin."""
+    """bool[longest row + 1], all false before and after: positions of a pre-token at which no token can begin."""
 
 
 @kernel
@@ -138,7 +138,7 @@ def _cut_ahead(data, stop, scanner, matcher, scratch, scanned, part, word):  # t
             word = pretoken_end(data, scanned, part, scanner)
         end = word
         low, high = _key(data, scanned, min(word, scanned + _CACHED_BYTES))
-        # A part of a word is no whole word, even where it is a token.
+        # A part of a word is not a whole word, even if it is a token.
         if not matcher.whole_words and (word - scanned > _CACHED_BYTES or (low | high) & _NOT_ASCII):
             end = part_of_word_end(data, scanned, word, characters, fragments)
             if end - scanned <= _CACHED_BYTES:
@@ -199,7 +199,7 @@ def _slot(low, high, words):  # type: ignore[no-untyped-def]
 
 @kernel
 def _recall(words, slot, low, high, ids, n):  # type: ignore[no-untyped-def]
-    """Write the ids cached for a pre-token to ids[n:]; returns how many, 0 if this slot holds another pre-token."""
+    """Write the ids cached for a pre-token to ids[n:]; returns how many, 0 if this slot contains another pre-token."""
     if words[slot] != low or words[slot + 1] & _KEY_MASK != high:
         return 0
     first = words[slot + 2]
@@ -217,7 +217,7 @@ def _recall(words, slot, low, high, ids, n):  # type: ignore[no-untyped-def]
 
 @kernel
 def _remember(words, slot, low, high, ids, n, filled):  # type: ignore[no-untyped-def]
-    """Cache ids[n:filled] for a pre-token; what the slot held moves to the second slot."""
+    """Cache ids[n:filled] for a pre-token; the old content of the slot moves to the second slot."""
     first, second = np.uint64(0), np.uint64(0)
     for i in range(n, min(n + 3, filled)):
         first |= np.uint64(ids[i]) << np.uint64(21 * (i - n))

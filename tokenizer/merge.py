@@ -39,7 +39,7 @@ class Origins(NamedTuple):
     right: Ids
     """The two tokens merged last, or -1."""
     alive: npt.NDArray[np.bool_]
-    """False where the bytes encode to something else, so that the token never appears."""
+    """False if the bytes encode to something else, so that the token never appears."""
 
 
 def pair_table(left: Ids, right: Ids) -> Pairs:

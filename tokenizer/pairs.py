@@ -34,7 +34,7 @@ class MergeLimits(NamedTuple):
     """What training may merge."""
 
     n_tokens: int
-    """Tokens in all, the initial ones included."""
+    """All tokens, including the initial ones."""
     n_initial: int
     min_frequency: int
     max_length: int
@@ -79,14 +79,14 @@ class _Filter(NamedTuple):
 
 
 _RESUME_PAIRS, _RESUME_WORD, _RESUME_AT = range(3)
-"""Rows of what `_count_pairs` goes on from: pairs so far, the word, and the position in it (0 for its first)."""
+"""Fields of the state from which `_count_pairs` continues: pairs so far, the word, and the position in it (0 for its first)."""
 
 
 @numba.njit(cache=True, nogil=True)
 def track_pairs(words: CountedWords, tokens: TokenTable, limits: MergeLimits, threshold: int) -> TrackedPairs:
-    """Look through all words for the pairs that reach a threshold lower than the given one, which is 0 the first time.
+    """Search all words for the pairs that reach a lower threshold than the given one, which is 0 the first time.
 
-    Three passes: counts by hash tell which pairs may reach it; those are counted; the positions of those that do are listed.
+    Three passes: counts by hash exclude pairs that cannot reach it; the others are counted; positions of pairs that reach it are listed.
     """
     buckets = np.zeros(power_of_two(min(len(words.symbols) // 8, 1 << 20)), np.int64)
     _count_buckets(words, tokens, limits, buckets)
@@ -160,7 +160,7 @@ def _counted_pairs(words: CountedWords, tokens: TokenTable, limits: MergeLimits,
 def _count_pairs(
     words: CountedWords, tokens: TokenTable, limits: MergeLimits, candidates: _Filter, table: PairTable, sizes: Int64s, resume: Int64s
 ) -> None:
-    """Count on from where `resume` says, until all words are counted or there is no room for one more pair; `resume` then says where."""
+    """Continue counting at `resume` until all words are counted or one more pair does not fit; then set `resume` to the position."""
     symbols, offsets, counts = words
     spans, lengths = tokens.spans, tokens.lengths
     slots, pairs = table
@@ -221,7 +221,7 @@ def _is_candidate(candidates: _Filter, key: int) -> bool:
 
 @numba.njit(cache=True, nogil=True)
 def with_room(tracked: TrackedPairs, n_pairs: int, n_positions: int) -> TrackedPairs:
-    """The same with room for so many more pairs, in the table and the heap, and positions; dead positions are dropped on the way."""
+    """The same with room for so many more pairs, in the table and the heap, and positions; dead positions are dropped."""
     table, heap, positions, state = tracked
     if 2 * (state[N_PAIRS] + n_pairs) > len(table.slots):
         table = _with_slots(table, state[N_PAIRS], power_of_two(2 * (state[N_PAIRS] + n_pairs)))
@@ -246,7 +246,7 @@ def _with_slots(table: PairTable, n_pairs: int, n_slots: int) -> PairTable:
 
 @kernel
 def lower_count(table: PairTable, key: int, count: int) -> None:
-    """Take `count` off a pair, if it is in the table."""
+    """Subtract `count` from a pair if it is in the table."""
     pair = np.int64(table.slots[pair_slot(table, key)])
     if pair != NONE:
         table.pairs[pair, PAIR_COUNT] -= count
@@ -254,7 +254,7 @@ def lower_count(table: PairTable, key: int, count: int) -> None:
 
 @kernel
 def pair_slot(table: PairTable, key: int) -> int:
-    """The slot of a pair, or the free one where it belongs."""
+    """The slot of a pair, or the free slot for it."""
     slots, pairs = table
     slot = _home(slots, key)
     while slots[slot] != NONE and pairs[slots[slot], PAIR_KEY] != key:

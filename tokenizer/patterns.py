@@ -24,16 +24,16 @@ PATTERNS: Final = {
     # tiktoken's o200k_base: words are also cut before a capital, and keep their contraction.
     "o200k": rf"[^\r\n\p{{L}}\p{{N}}]?{_BIG}*{_SMALL}+(?i:{_CONTRACTIONS})?|[^\r\n\p{{L}}\p{{N}}]?{_BIG}+{_SMALL}*(?i:{_CONTRACTIONS})?"
     r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-    # LLaMA: every digit alone, words with their marks, runs of white space of their own; for byte fallback.
+    # LLaMA: every digit alone, words with their marks, separate runs of white space; for byte fallback.
     "llama": r" ?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+",
     # Baichuan: the same, and Chinese apart from other letters, as SentencePiece keeps scripts apart (with kana for Chinese).
     "baichuan": rf" ?{IN_HAN}+| ?{NOT_IN_HAN}+|\p{{N}}| ?[^\s\p{{L}}\p{{M}}\p{{N}}]+|\s+(?!\S)|\s+",
-    # Source code: every line break alone, so that an indentation is one token whatever precedes it.
+    # Source code: every line break alone, so that an indentation is one token regardless of the text before it.
     "code": r" ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\r?\n|[^\S\r\n]+(?!\S)|[^\S\r\n]+|\s",
 }
 
 JIEBA: Final = "jieba"
-"""CPM's: not an expression, but the words that jieba finds (see `segment`)."""
+"""CPM's pattern: not an expression, but the words that jieba finds (see `segment`)."""
 
 GPT2: Final = 0
 CL100K: Final = 1
@@ -64,7 +64,7 @@ class Scanner:
     max_digits: int = 0
     """The most digits in one pre-token, for patterns like cl100k's."""
     split_digits: int = DIGITS_JOINED
-    """What is done before the pattern is applied: DIGITS_JOINED does nothing, DIGITS_ALONE splits off each digit, DIGITS_APART each run."""
+    """The step before the pattern is applied: DIGITS_JOINED does nothing, DIGITS_ALONE splits off each digit, DIGITS_APART each run."""
 
 
 SCANNERS: Final = {

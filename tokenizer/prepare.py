@@ -1,4 +1,4 @@
-"""What happens to text before it is split into pre-tokens: Unicode normalization, and the spaces of SentencePiece."""
+"""Preparing text before it is split into pre-tokens: Unicode normalization, and the spaces of SentencePiece."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def with_spaces(text: pa.Array, first_space: int) -> pa.Array:
 
 @functools.cache
 def _may_change(form: Form) -> npt.NDArray[np.bool_]:
-    """bool[N_CODES]: false for characters that the form never changes, whatever is next to them.
+    """bool[N_CODES]: false for characters that the form never changes, whichever characters are next to them.
 
-    A character may change if it does so alone, if it moves or joins the one before it, or if Python's Unicode tables lack it.
+    A character may change if it changes alone, if it moves or joins the one before it, or if Python's Unicode tables lack it.
     """
     flags = np.zeros(N_CODES, bool)
     normalizer = getattr(normalizers, form)()

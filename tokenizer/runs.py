@@ -1,4 +1,4 @@
-"""UTF-8 bytes -> where a run of characters of some classes ends: the building blocks of the scanners.
+"""UTF-8 bytes -> the end of a run of characters of some classes: the building blocks of the scanners.
 
 A run never leaves [at, stop).
 """

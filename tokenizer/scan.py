@@ -1,7 +1,7 @@
-"""UTF-8 bytes -> where the next pre-token ends: the patterns as hand-written scanners.
+"""UTF-8 bytes -> the end of the next pre-token: the patterns as hand-written scanners.
 
 Each scanner follows its regular expression alternative by alternative, in order; comments quote the alternative. A match never
-leaves [at, stop), and the expression takes `stop` for the end of the text.
+leaves [at, stop), and the expression treats `stop` as the end of the text.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def compiled_scanner(scanner: Scanner) -> CompiledScanner:
 
 
 def pretoken_ends(text: pa.Array, scanner: Scanner) -> tuple[Offsets, Offsets]:
-    """(ends int64[m], row offsets int64[n + 1] into them): where each pre-token ends, as positions in the column's buffer."""
+    """(ends int64[m], row offsets int64[n + 1] into them): the end of each pre-token, as a position in the column's buffer."""
     data, offsets = readonly_view(text)
     return _pretoken_ends(data, offsets, compiled_scanner(scanner))
 
@@ -83,7 +83,7 @@ def _pretoken_ends(data: Bytes, offsets: Offsets, scanner: CompiledScanner) -> t
 
 @kernel
 def part_end(data: Bytes, at: int, stop: int, scanner: CompiledScanner) -> int:
-    """Where the part ends that the splitter of digits makes before the pattern is applied."""
+    """The end of the part that the digit splitter makes before the pattern is applied."""
     if scanner.split_digits == DIGITS_JOINED:
         return stop
     classes = scanner.classes
@@ -102,7 +102,7 @@ def part_end(data: Bytes, at: int, stop: int, scanner: CompiledScanner) -> int:
 
 @kernel
 def pretoken_end(data: Bytes, at: int, stop: int, scanner: CompiledScanner) -> int:
-    """Where the pre-token that begins at `at` ends; `stop` is what the pattern takes for the end of the text."""
+    """The end of the pre-token that begins at `at`; the pattern treats `stop` as the end of the text."""
     kind, max_digits, _, classes = scanner
     if kind == GPT2:
         return _gpt2(data, at, stop, classes)
@@ -181,7 +181,7 @@ def _o200k(data, at, stop, max_digits, classes):  # type: ignore[no-untyped-def]
 
 @kernel
 def _cased_word(data, at, stop, classes, needs_lower):  # type: ignore[no-untyped-def]
-    """The end of [upper]*[lower]+ from `at`, else (unless `needs_lower`) of [upper]+; `at` itself where neither matches.
+    """The end of [upper]*[lower]+ from `at`, else (unless `needs_lower`) of [upper]+; `at` itself if neither matches.
 
     If no lower-case letter follows the run of upper-case ones, the run is shortened to its last character that is both (a letter without
     case, or a mark), which then counts as the lower-case letter.
@@ -246,7 +246,7 @@ def _code(data, at, stop, classes):  # type: ignore[no-untyped-def]
             break
         last = end
         end += size
-    # '[^\S\r\n]+(?!\S)' leaves its last character to what follows, unless that is white space.
+    # '[^\S\r\n]+(?!\S)' leaves its last character to the next pre-token, unless white space follows.
     return end if end == stop or last == at or bits & SPACE else last
 
 

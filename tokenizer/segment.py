@@ -1,6 +1,6 @@
-"""Text as CPM's tokenizer gets it (arXiv 2012.00413): the words that jieba finds, separated by spaces, so that no token crosses a word.
+"""Text as input of CPM's tokenizer (arXiv 2012.00413): the words that jieba finds, separated by spaces, so that no token crosses a word.
 
-The text's own spaces and line breaks become U+2582 and U+2583, each a word of its own. Text that contains these two characters decodes
+The text's own spaces and line breaks become U+2582 and U+2583, each a separate word. Text that contains these two characters decodes
 to a space and a line break, and U+2581 is lost. A tokenizer.json for such text has a decoder that turns U+2582 into a space.
 """
 

@@ -1,4 +1,4 @@
-"""The tokens that training has so far, and a hash table that finds a token by its bytes."""
+"""The tokens of a training so far, and a hash table that finds a token by its bytes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tokenizer.counts import hash_span, same_bytes
 from tokenizer.memory import kernel
 
 NONE: Final = -1
-"""No token, no pair, no position."""
+"""Marks the absence of a token, pair or position."""
 
 Int64s = npt.NDArray[np.int64]
 
 
 class InitialTokens(NamedTuple):
-    """The tokens that training starts from: token j has the bytes data[offsets[j]:offsets[j + 1]] and fills spans[j] positions."""
+    """The initial tokens of a training: token j has the bytes data[offsets[j]:offsets[j + 1]] and fills spans[j] positions."""
 
     data: Bytes
     offsets: Offsets
@@ -41,7 +41,7 @@ class TokenTable(NamedTuple):
 
 @numba.njit(cache=True, nogil=True)
 def token_table(initial: InitialTokens, n_tokens: int) -> TokenTable:
-    """The initial tokens, with room for n_tokens in all; their bytes may still outgrow `data`, see `with_room_for_bytes`."""
+    """The initial tokens, with room for n_tokens altogether; their bytes may still outgrow `data`, see `with_room_for_bytes`."""
     n = len(initial.offsets) - 1
     room = max(n, n_tokens) + 1
     data = np.empty(max(2 * len(initial.data), 1024), np.uint8)
@@ -87,7 +87,7 @@ def merged_token(tokens: TokenTable, n: int, left: int, right: int) -> int:
 
 @kernel
 def _slot(tokens: TokenTable, start: int, end: int) -> np.int64:
-    """The slot of the token with the bytes data[start:end], or the free one where it belongs."""
+    """The slot of the token with the bytes data[start:end], or the free slot for it."""
     data, offsets, slots = tokens.data, tokens.offsets, tokens.slots
     slot = np.int64(hash_span(data, start, end) >> np.uint64(20)) & (len(slots) - 1)
     while slots[slot] != NONE:
@@ -100,7 +100,7 @@ def _slot(tokens: TokenTable, start: int, end: int) -> np.int64:
 
 @numba.njit(cache=True, nogil=True)
 def power_of_two(least: int) -> int:
-    """The smallest power of two from 16 on that is not below `least`."""
+    """The smallest power of two that is at least 16 and at least `least`."""
     size = 16
     while size < least:
         size *= 2

@@ -1,6 +1,6 @@
-"""Text columns -> a trained tokenizer, by way of pre-token counts; memory follows the distinct pre-tokens, not the text.
+"""Text columns -> a trained tokenizer, by way of pre-token counts; memory depends on the distinct pre-tokens, not on the text.
 
-There are two kinds of vocabulary: of bytes, and (`OF_CHARACTERS`) of characters with byte fallback. Both keep spaces as they are, so that
+There are two kinds of vocabulary: bytes, and characters with byte fallback (`OF_CHARACTERS`). Both keep spaces unchanged, so that
 U+2581 in text stays itself. SentencePiece's metaspace is read, but written only for words that jieba finds.
 """
 
@@ -45,7 +45,7 @@ def train_from_columns(columns: Iterable[pa.Array], config: TokenizerConfig) -> 
 
 
 def column_counter(config: TokenizerConfig) -> Callable[[PretokenCounter, pa.Array], None]:
-    """A function that counts a column's pre-tokens for training: split by the pattern, or as the tokenizer to extend splits them."""
+    """A function that counts a column's pre-tokens for training: split by the pattern, or by the tokenizer to extend."""
     if config.extend is None:
         return lambda counter, column: counter.add_text(_prepared(column, config), SCANNERS[config.pattern])
     encoder = Encoder(Path(config.extend))
@@ -65,7 +65,7 @@ def _prepared(column: pa.Array, config: TokenizerConfig) -> pa.Array:
 
 
 def max_count_bytes(config: TokenizerConfig) -> int:
-    """Bytes that the counts may take so that training stays within config.memory_mb; learning needs about four times as much."""
+    """Bytes that the counts may need if training is to stay within config.memory_mb; learning needs about four times as much."""
     return config.memory_mb * 1_000_000 // 5
 
 
@@ -89,7 +89,7 @@ def train_from_counts(counts: pa.RecordBatch, config: TokenizerConfig) -> Huggin
             raise TokenizerError(
                 "CM-TOKENIZER-016",
                 f"tokenizer.vocab_size = {n_tokens}: the special tokens, the bytes and the {len(chars)} characters that cover "
-                f"{config.character_coverage} of the text need {len(names)}; raise it, or lower tokenizer.character_coverage",
+                f"{config.character_coverage} of the text need {len(names)} tokens; raise it, or lower tokenizer.character_coverage",
             )
         learned = _learn(lambda: character_words(counts, id_of_code, n_tokens), tokens, n_tokens, config)
     else:
@@ -125,8 +125,8 @@ def extend(path: Path, counts: pa.RecordBatch, config: TokenizerConfig) -> Huggi
     if n_tokens <= n_old or n_tokens < n:
         raise TokenizerError(
             "CM-TOKENIZER-017",
-            f"tokenizer.vocab_size = {n_tokens}: {path} has {n_old} tokens already, and lacks {n - n_old} characters; "
-            f"ask for more than {n} tokens, or lower tokenizer.character_coverage",
+            f"tokenizer.vocab_size = {n_tokens}: {path} has {n_old} tokens already and lacks {n - n_old} characters; "
+            f"set it above {n}, or lower tokenizer.character_coverage",
         )
     with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
         with_characters = Path(folder) / "tokenizer.json"
@@ -148,7 +148,7 @@ def extend(path: Path, counts: pa.RecordBatch, config: TokenizerConfig) -> Huggi
 
 
 def learnable(scanner: Scanner) -> Scanner:
-    """The scanner to count pre-tokens with: text that the tokenizer takes as one word is split at its spaces."""
+    """The scanner to count pre-tokens with: text that the tokenizer treats as one word is split at its spaces."""
     return Scanner(SPACES_AND_WORD) if scanner.kind == WHOLE_ROW else scanner
 
 

@@ -36,7 +36,7 @@ class Trie(NamedTuple):
 def build_trie(data: Bytes, offsets: Offsets, marked: npt.NDArray[np.bool_]) -> Trie | None:
     """The trie of the strings `data[offsets[i]:offsets[i + 1]]`; None if they need more than MAX_UNITS nodes.
 
-    Empty strings are left out. `longest` finds only the marked strings, `exact` finds all.
+    Empty strings are omitted. `longest` finds only the marked strings, `exact` finds all.
     """
     buffer = data.tobytes()
     strings = [buffer[start:end] for start, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)]
@@ -83,7 +83,7 @@ class _Nodes(NamedTuple):
     units: npt.NDArray[np.uint32]
     tokens: npt.NDArray[np.int32]
     is_base: npt.NDArray[np.bool_]
-    """Bases that some node has."""
+    """Bases that are in use."""
 
 
 class _Children(NamedTuple):
@@ -100,7 +100,7 @@ def _build(
     """(units, tokens, number of units). A node is a range of the sorted strings with a common beginning; nodes are placed one by one."""
     capacity = 4 * _BLOCK
     nodes = _Nodes(np.full(capacity, _NO_LABEL, np.uint32), np.full(capacity, -1, np.int32), np.zeros(capacity, np.bool_))
-    nodes.is_base[0] = True  # that of nodes without children
+    nodes.is_base[0] = True  # the base of nodes without children
     n_units = _BLOCK
     first_free = 1
     # A stack of ranges: node, first string, string after the last, bytes in common.
@@ -116,7 +116,7 @@ def _build(
             continue
         while first_free < n_units and nodes.units[first_free] & _LABEL_MASK != _NO_LABEL:
             first_free += 1
-        # Free places long before the last ones fit no node: do not try them again.
+        # Free places far before the last ones do not fit any node: do not try them again.
         base = _free_base(nodes, children, n, max(first_free, n_units - _LAST_UNITS), n_units)
         if base < 0:
             base = n_units
@@ -169,7 +169,7 @@ def _doubled(nodes: _Nodes) -> _Nodes:
 
 @kernel
 def _free_base(nodes: _Nodes, children: _Children, n: int, first_free: int, n_units: int) -> np.int64:
-    """A base that no node has and whose n children's places are all free; -1 after a few tries."""
+    """An unused base with free places for all n children; -1 after a few tries."""
     units, _, is_base = nodes
     labels = children.labels
     tries = 0

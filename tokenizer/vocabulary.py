@@ -1,6 +1,6 @@
 """A tokenizer.json as arrays: the bytes of every token, its merges, and how text is prepared and split.
 
-A feature that the compiled encoder lacks raises UnsupportedTokenizerError, which names it; the `tokenizers` library then encodes.
+A feature that the compiled encoder lacks raises UnsupportedTokenizerError, which names it; then the `tokenizers` library encodes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class BpeVocabulary:
 
     data: Bytes
     offsets: Offsets
-    """Token i has the bytes `data[offsets[i]:offsets[i + 1]]`; none for a token that text never becomes."""
+    """Token i has the bytes `data[offsets[i]:offsets[i + 1]]`; no bytes for a token that text never becomes."""
     pieces: Ids
     piece_offsets: Offsets
     """Token i as ids of the alphabet, bytes or characters: `pieces[piece_offsets[i]:piece_offsets[i + 1]]`."""
@@ -59,9 +59,9 @@ class BpeVocabulary:
     """A pre-token that is a token becomes that token, without merging."""
     normalizer: Form | None
     metaspace: bool
-    """The file writes spaces as U+2581. Here they are spaces, and U+2581 in text counts as a space, too."""
+    """The file writes spaces as U+2581. Here they are spaces, and U+2581 in text also counts as a space."""
     first_space: int
-    """What is put before the text: NO_SPACE, ALWAYS_A_SPACE, or ONE_SPACE, a space if the text does not begin with one."""
+    """Put before the text: NO_SPACE, ALWAYS_A_SPACE, or ONE_SPACE, a space if the text does not begin with one."""
 
 
 def read_vocabulary(document: TokenizerDocument) -> BpeVocabulary:

@@ -1,4 +1,4 @@
-"""Pre-token counts -> the words that the learning kernel merges in: one position per byte, with the ids of the initial tokens.
+"""Pre-token counts -> the words of the learning kernel: one position per byte, with the ids of the initial tokens.
 
 The initial tokens are the bytes, the characters, or the tokens of a vocabulary that is extended.
 """
@@ -30,13 +30,13 @@ def byte_words(counts: pa.RecordBatch, id_of_byte: Ids, n_tokens: int) -> Counte
 
 
 def character_words(counts: pa.RecordBatch, id_of_code: Ids, n_tokens: int) -> CountedWords:
-    """Words whose initial tokens are characters: as many positions as bytes. A character without an id (-1) ends a word and is left out."""
+    """Words whose initial tokens are characters: as many positions as bytes. A character without an id (-1) ends a word and is omitted."""
     data, offsets, numbers = _view(counts)
     return _counted_words(*_split_at_unknown_characters(data, offsets, numbers, id_of_code, np.empty(0, symbol_type(n_tokens))))
 
 
 def token_words(counts: pa.RecordBatch, encoder: Encoder, n_tokens: int) -> CountedWords:
-    """Words whose initial tokens are those of an encoder. A byte that only a byte token spells ends a word and is left out."""
+    """Words whose initial tokens are an encoder's. A byte that only a byte token spells ends a word and is omitted."""
     _, _, numbers = _view(counts)
     ids, bounds = encoder.encode_with(Scanner(WHOLE_ROW), counts.column("pretoken").cast(pa.large_string()))
     spans = np.diff(encoder.vocabulary.offsets)

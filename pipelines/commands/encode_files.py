@@ -22,6 +22,7 @@ from schemas.files import FileEntry, sha256_of, whole_file
 from schemas.hops import tokens_schema
 from schemas.ledger import check_step
 from schemas.recipe import Encode
+from schemas.splits import Split
 from tokenizer import bpe
 
 BYTES_PER_RANGE: Final = 200_000_000
@@ -89,7 +90,9 @@ def encode_files(
     return Encoded(index=index, n_failed=n_failed, encoder=encoder.path, encoder_reason=encoder.reason)
 
 
-def run_job(job: ShardJob, out: Path, workers: int, on_progress: Callable[[int, int], None]) -> tuple[GraphResult, list[FileEntry]]:
+def run_job(
+    job: ShardJob[Path | Split], out: Path, workers: int, on_progress: Callable[[int, int], None]
+) -> tuple[GraphResult, list[FileEntry]]:
     """Run the graph; what it counted and the shards that it wrote."""
     work = out / layout.WORK
     report, progress = work / "encode.json", Progress(work / "encode.progress")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipelines.commands.files import Files
 from pipelines.encode.counting import count_columns
-from pipelines.encode.evaluate import EVALUATED_BYTES, evaluate_tokenizers
+from pipelines.encode.evaluate import EVALUATED_BYTES, TokenizerEvaluation, evaluate_tokenizers
 from pipelines.encode.sample import group_sizes, sample_batch, sampling_shares
 from pipelines.filters import classifier, ngram_train
 from pipelines.filters.classifier import TrainedClassifier, labelled, sampled
@@ -60,7 +60,7 @@ def perplexities(paths: Sequence[str], model: Path, *, zero_digits: bool) -> npt
     return found[~np.isnan(found)]
 
 
-def train_tokenizer(paths: Sequence[str], config: Tokenizer, seed: int, out: Path, compare: Sequence[Path]) -> list[dict[str, Any]]:
+def train_tokenizer(paths: Sequence[str], config: Tokenizer, seed: int, out: Path, compare: Sequence[Path]) -> list[TokenizerEvaluation]:
     """The tokenizer of these files as OUT/tokenizer.json, and what it and those to compare it with make of a part of them."""
     sizes = group_sizes(texts(paths))
     if not sizes:

@@ -34,7 +34,7 @@ from schemas.recipe import Dedup
 
 NumberedPath = tuple[int, str]
 """(segment number, path)."""
-Batches: TypeAlias = "beam.PCollection[pa.RecordBatch]"
+Batches: TypeAlias = beam.PCollection[pa.RecordBatch]
 
 
 class DedupState(NamedTuple):

@@ -1,4 +1,4 @@
-"""Exact pre-token counts of streamed text within a memory limit: counts that do not fit are spilled to files."""
+"""Exact pre-token counts of streamed text within a memory limit: counts that do not fit are written to files."""
 
 from __future__ import annotations
 

@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Final, TypedDict
 
 import numpy as np
 import pyarrow as pa
 
 from schemas.errors import InputError
 
-QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
+LENGTH_QUANTILES: Final = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
 
 
-def describe(path: Path) -> dict[str, Any]:
+class GroupTotals(TypedDict):
+    """The documents of one source or language."""
+
+    documents: int
+    tokens: int
+
+
+class ShardDescription(TypedDict):
+    """Everything that `inspect` prints of a shard, except tokens."""
+
+    documents: int
+    tokens: int
+    bytes: int
+    columns: dict[str, str]
+    """Types by name."""
+    metadata: dict[str, str]
+    sources: dict[str, GroupTotals]
+    languages: dict[str, GroupTotals]
+    lengths: dict[float, int]
+    """LENGTH_QUANTILES of the documents' tokens; empty if there are no documents."""
+
+
+def describe(path: Path) -> ShardDescription:
     """Counts, schema, metadata, tokens by source and language, and quantiles of document lengths."""
     table = open_shard(path)
     lengths = table.column("n_tokens").to_numpy()
+    quantiles = np.quantile(lengths, LENGTH_QUANTILES) if len(lengths) else None
     return {
         "documents": table.num_rows,
         "tokens": int(lengths.sum()),
@@ -25,7 +48,7 @@ def describe(path: Path) -> dict[str, Any]:
         "metadata": {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()},
         "sources": _totals(table, "source"),
         "languages": _totals(table, "lang"),
-        "lengths": dict(zip(QUANTILES, np.quantile(lengths, QUANTILES).astype(int).tolist(), strict=True)) if len(lengths) else {},
+        "lengths": {} if quantiles is None else dict(zip(LENGTH_QUANTILES, quantiles.astype(int).tolist(), strict=True)),
     }
 
 
@@ -42,6 +65,6 @@ def open_shard(path: Path) -> pa.Table:
     return table
 
 
-def _totals(table: pa.Table, by: str) -> dict[str, dict[str, int]]:
+def _totals(table: pa.Table, by: str) -> dict[str, GroupTotals]:
     rows = table.group_by(by).aggregate([("n_tokens", "sum"), ("n_tokens", "count")]).sort_by(by).to_pylist()
     return {row[by] or "not known": {"documents": row["n_tokens_count"], "tokens": row["n_tokens_sum"]} for row in rows}

@@ -1,4 +1,4 @@
-"""Which documents a tokenizer is trained and evaluated on: samples by hash(seed, doc_id), weighted by source and language."""
+"""The documents that a tokenizer is trained and evaluated on: samples by hash(seed, doc_id), weighted by source and language."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def group_sizes(batches: Iterable[pa.RecordBatch]) -> Counter[Group]:
 def sampling_shares(sizes: Counter[Group], most_bytes: int, alpha: float) -> dict[Group, float]:
     """The share of each group's documents to sample, for about most_bytes in all, in proportion to bytes ** alpha.
 
-    A group smaller than its part is taken whole, and the others share what it leaves.
+    A group smaller than its part is taken whole, and the rest of its part is divided among the others.
     """
     found: dict[Group, float] = {}
     left = float(most_bytes)
     weights = {group: size**alpha for group, size in sizes.items() if size}
-    # First the group of which the largest share is wanted.
+    # The group with the largest share is first.
     for group in sorted(weights, key=lambda group: sizes[group] / weights[group]):
         part = left * weights[group] / sum(weight for other, weight in weights.items() if other not in found)
         found[group] = min(1.0, part / sizes[group])

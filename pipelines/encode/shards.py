@@ -16,7 +16,7 @@ from schemas.buffers import take_rows
 from schemas.files import FileEntry, whole_file
 from schemas.hops import MAX_BATCH_ROWS, TOKENS_COLUMNS
 
-FORMAT: Final = "corpusmill-shards/1"
+SHARDS_FORMAT: Final = "corpusmill-shards/1"
 
 
 def in_shuffled_order(table: pa.Table) -> pa.Table:
@@ -105,7 +105,7 @@ def shard_index(shards: list[FileEntry], root: Path, tokenizer: dict[str, object
             }
         )
     totals = source_totals([root / shard.path for shard in shards])
-    return {"format": FORMAT, "tokenizer": tokenizer, "dtype": dtype, "shards": entries, "sources": totals}
+    return {"format": SHARDS_FORMAT, "tokenizer": tokenizer, "dtype": dtype, "shards": entries, "sources": totals}
 
 
 def source_totals(paths: list[Path]) -> dict[str, dict[str, int]]:

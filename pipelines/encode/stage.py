@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Generic, TypeVar
 
 import apache_beam as beam
 import msgspec
@@ -21,9 +21,11 @@ from pipelines.engine.shuffle import Shuffle
 from schemas.files import entry, whole_file
 from schemas.recipe import Encode, Tokenizer
 from schemas.sampling import hash_ids, in_share
+from schemas.stages import StageName
 from tokenizer.bpe import Encoder, PretokenCounter, column_counter, merge_pretoken_counts, pretoken_partitions
 
-COUNTER_BYTES = 128 * 1024 * 1024  # counts that a worker keeps in memory before it hands them on
+COUNTER_BYTES: Final = 128 * 1024 * 1024
+"""Size of the counts that a worker keeps in memory before it emits them."""
 
 
 class CountPretokens(beam.PTransform):
@@ -51,9 +53,9 @@ class _Count(beam.DoFn):
 
     def process(self, path: str) -> Iterator[pa.RecordBatch]:
         for whole in batches_of(Path(path)):
-            batch = sample_batch(whole, self.shares, self.seed, "tokenizer")
+            batch = sample_batch(whole, self.shares, self.seed, StageName.TOKENIZER)
             self.add(self.counter, batch.column("text"))
-            count("tokenizer", n_documents=batch.num_rows, n_bytes=pc.sum(pc.binary_length(batch.column("text"))).as_py() or 0)
+            count(StageName.TOKENIZER, n_documents=batch.num_rows, n_bytes=pc.sum(pc.binary_length(batch.column("text"))).as_py() or 0)
             if self.counter.nbytes > COUNTER_BYTES:
                 yield self._flush()
         self.progress.step()
@@ -81,13 +83,17 @@ class AddCounts:
         yield msgspec.json.encode(entry(path, self.run, counts.num_rows)).decode()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShardJob:
-    """What to make shards of, and how."""
+_Part = TypeVar("_Part")
 
-    read: Callable[[Any], Iterator[pa.RecordBatch]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardJob(Generic[_Part]):
+    """The documents to encode, and the settings."""
+
+    read: Callable[[_Part], Iterator[pa.RecordBatch]]
     """Reads batches with `text` from an entry of `documents`."""
-    documents: Sequence[Any]
+    documents: Sequence[_Part]
+    """Each part is the work of one worker: a file, or a split."""
     config: Encode
     held_out: tuple[str, ...] = ()
     """Sources whose documents all belong to the validation split."""
@@ -95,13 +101,13 @@ class ShardJob:
     tokenizer: Path
     schema: pa.Schema
     n_partitions: int
-    """Ranges that the shuffled order is divided into."""
+    """The shuffled order is divided into this many ranges."""
 
 
 class EncodeShards(beam.PTransform):
     """An entry of `job.documents` -> FileEntry lines of the shards, under provisional names."""
 
-    def __init__(self, job: ShardJob, run: Path, folder: Path, progress: Progress) -> None:
+    def __init__(self, job: ShardJob[_Part], run: Path, folder: Path, progress: Progress) -> None:
         super().__init__()
         self.tokens = _Encode(job, progress)
         self.shards = WriteShards(job.config, job.schema, run, job.n_partitions)
@@ -109,11 +115,11 @@ class EncodeShards(beam.PTransform):
 
     def expand(self, documents: beam.PCollection[Any]) -> beam.PCollection[str]:
         """Encode, shuffle, write."""
-        return documents | beam.Reshuffle() | "encode" >> beam.ParDo(self.tokens) | "shuffle" >> Shuffle(self.folder, self.shards, str)
+        return documents | beam.Reshuffle() | "tokens" >> beam.ParDo(self.tokens) | "shuffle" >> Shuffle(self.folder, self.shards, str)
 
 
 class _Encode(beam.DoFn):
-    def __init__(self, job: ShardJob, progress: Progress) -> None:
+    def __init__(self, job: ShardJob[_Part], progress: Progress) -> None:
         self.read, self.encode, self.seed = job.read, job.config, job.seed
         self.tokenizer, self.n_partitions = job.tokenizer, job.n_partitions
         self.held_out, self.progress = pa.array(job.held_out, pa.large_string()), progress
@@ -133,7 +139,7 @@ class _Encode(beam.DoFn):
         order = hash_ids(doc_id, self.seed, "shuffle")
         drawn_valid = in_share(hash_ids(doc_id, self.seed, "valid"), self.encode.valid_ratio)
         valid = drawn_valid | pc.is_in(batch.column("source"), value_set=self.held_out).to_numpy(zero_copy_only=False)
-        count("encode", n_in=batch.num_rows)
+        count(StageName.ENCODE, n_in=batch.num_rows)
         kept = {name: batch.column(name) for name in ("doc_id", "source", "lang", "origin_file", "origin_offset", "part")}
         return pa.RecordBatch.from_pydict(
             kept
@@ -159,5 +165,5 @@ class WriteShards:
             path = self.run / "shards" / f"{split}-r{number:06d}-{piece:06d}.arrow"
             write_shard(shard, path, self.schema)
             n_documents, _ = shard_counts(path)
-            count("encode", n_out=n_documents)
+            count(StageName.ENCODE, n_out=n_documents)
             yield msgspec.json.encode(entry(path, self.run, n_documents)).decode()

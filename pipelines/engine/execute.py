@@ -12,7 +12,7 @@ from pipelines.engine.counters import counters_of
 from pipelines.engine.runners import options_of, refused, runner_of
 from pipelines.engine.stopwatch import stopwatch
 from pipelines.engine.workers import watch_workers
-from schemas.errors import MENDABLE, CorpusmillError, OutputError, handed_over
+from schemas.errors import MENDABLE, CorpusmillError, OutputError, handed_over, in_graph
 
 AnyOptions = TypeVar("AnyOptions", bound=PipelineOptions)
 
@@ -42,7 +42,7 @@ def run_graph(
         try:
             pipeline = beam.Pipeline(runner=runner_of(runner, workers), options=options)
             build(pipeline)
-            with watch_workers(on_message):
+            with watch_workers(on_message), in_graph():
                 result = pipeline.run()
                 result.wait_until_finish()
         except Exception as error:

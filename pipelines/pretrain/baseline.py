@@ -1,4 +1,4 @@
-"""What a loss is compared with: the bytes of the text, and a unigram model, which knows only token frequencies."""
+"""Baselines of a loss: the bytes of the text, and a unigram model, which knows only token frequencies."""
 
 from __future__ import annotations
 
@@ -111,5 +111,5 @@ def unigram_nats(token_counts: Ints) -> Floats:
 
 
 def bits_per_byte(nats: float, n_bytes: int | None) -> float | None:
-    """Bits per byte of text; None if the number of bytes is not known."""
+    """Bits per byte of text; None if the number of bytes is unknown."""
     return nats * BITS_PER_NAT / n_bytes if n_bytes else None

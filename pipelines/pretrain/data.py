@@ -1,8 +1,9 @@
-"""Documents of token shards -> packed batches of shape (B, T + 1), with no state but the number of the step.
+"""Documents of token shards -> packed batches of shape (B, T + 1), with the number of the step as the only state.
 
-The documents form a ring of tokens, each document followed by the end-of-text token: the last window continues with the first document, so
-every token is a target in every epoch. Windows overlap by one token. Their order is a new permutation per epoch, computed window by window.
-Nothing is kept in memory per document or window, and any step of any rank can be computed directly.
+The documents form a ring of tokens, each document followed by the end-of-text token. The last window continues with the first document,
+so that every token is a target in every epoch. Windows overlap by one token. Their order is a new permutation in every epoch, computed
+window by window.
+No memory is needed per document or window, and any step of any rank can be computed directly.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class WindowBatches:
         if ring.n_tokens <= seq_len:
             raise EmptyCorpusError(
                 "CM-PRETRAIN-001",
-                f"the train split holds {ring.n_tokens} tokens, too few for one window of pretrain.seq_len + 1 = {seq_len + 1}; "
+                f"the train split has {ring.n_tokens} tokens, too few for one window of pretrain.seq_len + 1 = {seq_len + 1}; "
                 "lower pretrain.seq_len, add text, or set pretrain.enabled = false",
             )
         self.ring, self.seq_len, self.batch_size, self.seed, self.rank, self.world_size = ring, seq_len, batch_size, seed, rank, world_size
@@ -94,7 +95,7 @@ class WindowBatches:
         return windows
 
     def epochs(self, n_steps: int) -> float:
-        """How often the corpus has been seen after that many steps."""
+        """Passes over the corpus after that many steps."""
         return n_steps * self.world_size * self.batch_size / self.n_windows
 
 
@@ -128,7 +129,7 @@ class HeldOut:
     inputs: Ints
     """int64[n, T]"""
     targets: Ints
-    """int64[n, T]; IGNORE_INDEX where nothing is to be predicted."""
+    """int64[n, T]; IGNORE_INDEX at positions that are not predicted."""
 
     def tokens(self) -> Ints:
         """int64[m]: the tokens to be predicted."""

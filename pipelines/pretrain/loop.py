@@ -1,6 +1,6 @@
 """The shards of a run -> DIR/validation/metrics.json: are they complete, and can a small decoder learn from them?
 
-torch is imported only when training starts: worker processes import this module with the driver and should not pay for it.
+torch is imported only when training starts, since worker processes import this module, too, and importing torch is slow.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from types import ModuleType
+from typing import Final
 
 import msgspec
 import pyarrow as pa
@@ -31,8 +32,8 @@ TAIL_RATIO: Final = 0.05
 """Share of the train documents that are held out if the run has no validation split."""
 
 
-def validate_shards(folder: Path, config: Pretrain, seed: int, on_step: Callable[[int, int, float], None]) -> dict[str, Any]:
-    """Check the shards, train on them, and write and return the metrics; on_step gets (steps done, steps in all, loss).
+def validate_shards(folder: Path, config: Pretrain, seed: int, on_step: Callable[[int, int, float], None]) -> dict[str, object]:
+    """Check the shards, train on them, and write and return the metrics; on_step receives (steps done, total steps, loss).
 
     `passed` is true if `reasons` is empty. An interrupted training continues; a finished one starts over.
     """
@@ -77,7 +78,7 @@ def split_off_validation(opened: OpenedShards) -> tuple[list[pa.RecordBatch], li
     if n_documents < 2:
         raise EmptyCorpusError(
             "CM-PRETRAIN-003",
-            f"the shards hold {n_documents} documents, too few to train on some and validate on others; "
+            f"the shards contain {n_documents} documents, too few to train on some and validate on others; "
             "add documents, or set pretrain.enabled = false",
         )
     return *split_tail(train, math.ceil(n_documents * TAIL_RATIO)), "train tail"
@@ -89,9 +90,9 @@ def fingerprint(folder: Path, config: Pretrain, seed: int) -> str:
     return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
 
 
-def _import_train() -> Any:
+def _import_train() -> ModuleType:
     """The module `train`, which imports torch."""
-    # Waiting threads that spin make a step up to 9 times slower if other processes use the cores; torch reads this when it is loaded.
+    # Waiting threads that spin make a step up to 9 times slower if other processes use the cores. torch reads this variable on import.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         from pipelines.pretrain import train  # noqa: PLC0415 - it imports torch

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # that module imports torch
 LEAST_FALL: Final = 0.05
 """The validation loss must fall by this share."""
 LEAST_GAIN: Final = 0.01
-"""It must end below that of the unigram model by this share."""
+"""It must end this share below the loss of the unigram model."""
 MOST_SHUFFLE_Z: Final = 6.0
 CURVE_POINTS: Final = 500
 SPIKE_WINDOW: Final = 32
@@ -28,7 +28,7 @@ SPIKE_SCORE: Final = 6.0
 def training_metrics(
     opened: OpenedShards, windows: WindowBatches, config: Pretrain, trained: TrainingResult, baseline: Baseline
 ) -> dict[str, object]:
-    """Everything that metrics.json says of a training."""
+    """The content of metrics.json that depends on the training."""
     return {
         **verdict(trained, baseline, opened.census.shuffle_z()),
         **loss_metrics(trained, baseline),
@@ -38,16 +38,16 @@ def training_metrics(
 
 
 class TrainingVerdict(TypedDict):
-    """Whether the shards pass, and if not, why."""
+    """Whether the shards pass, and the reasons if not."""
 
     passed: bool
     reasons: list[str]
 
 
 def verdict(trained: TrainingResult, baseline: Baseline, shuffle_z: float | None) -> TrainingVerdict:
-    """`passed` and the reasons why not.
+    """Whether the shards pass, and the reasons if not.
 
-    A falling loss alone shows that token frequencies were learned; only a loss below the unigram model's shows that order was.
+    A falling loss alone shows only that token frequencies were learned; a loss below the unigram model's shows that order was, too.
     """
     first, last = (baseline.losses(nats) for _, nats in (trained.progress.evaluations[0], trained.progress.evaluations[-1]))
     reasons = []
@@ -58,7 +58,7 @@ def verdict(trained: TrainingResult, baseline: Baseline, shuffle_z: float | None
     if not last["loss"] <= (1 - LEAST_GAIN) * last["unigram_loss"]:
         reasons.append(
             f"the validation loss ended at {last['loss']:.3f} nats per token, not {LEAST_GAIN:.0%} below the {last['unigram_loss']:.3f} of "
-            "token frequencies alone: nothing about their order was learned; raise pretrain.steps, or look into the documents"
+            "token frequencies alone: the model did not learn their order; raise pretrain.steps, or check the documents"
         )
     if shuffle_z is not None and abs(shuffle_z) > MOST_SHUFFLE_Z:
         reasons.append(
@@ -68,7 +68,7 @@ def verdict(trained: TrainingResult, baseline: Baseline, shuffle_z: float | None
 
 
 def loss_metrics(trained: TrainingResult, baseline: Baseline) -> dict[str, object]:
-    """The loss at the end, overall and by source, and the curves that led there."""
+    """The final loss, overall and by source, and the loss curves."""
     progress = trained.progress
     evaluated = [(step, baseline.losses(nats)) for step, nats in progress.evaluations]
     last = progress.evaluations[-1][1]
@@ -84,7 +84,7 @@ def loss_metrics(trained: TrainingResult, baseline: Baseline) -> dict[str, objec
 
 
 def training_cost(trained: TrainingResult, windows: WindowBatches, config: Pretrain) -> dict[str, object]:
-    """What was trained, on what and how fast."""
+    """Size, duration and device of the training."""
     n_trained = config.steps * config.batch_size * config.seq_len
     return {
         "steps": config.steps,
@@ -101,7 +101,7 @@ def training_cost(trained: TrainingResult, windows: WindowBatches, config: Pretr
 
 
 def checked_counts(opened: OpenedShards) -> dict[str, object]:
-    """What was verified before training; each of these agreed with the index, or there would be an error instead."""
+    """Counts that were verified before training; all of them agree with the index."""
     shards = opened.index.shards
     return {
         "n_shards": len(shards),
@@ -114,13 +114,13 @@ def checked_counts(opened: OpenedShards) -> dict[str, object]:
 
 
 def curve(losses: list[float]) -> list[list[float]]:
-    """[step, mean loss of the steps up to it since the point before], at most CURVE_POINTS of them."""
+    """[step, mean loss of the steps since the previous point], at most CURVE_POINTS of them."""
     width = math.ceil(len(losses) / CURVE_POINTS)
     return [[min(i + width, len(losses)), float(np.mean(losses[i : i + width]))] for i in range(0, len(losses), width)]
 
 
 def spikes(losses: list[float]) -> list[int]:
-    """Steps (from 1) whose loss lies SPIKE_SCORE standard deviations above the mean of the SPIKE_WINDOW before."""
+    """Steps (from 1) whose loss is SPIKE_SCORE standard deviations above the mean of the SPIKE_WINDOW before."""
     found = []
     for step in range(SPIKE_WINDOW, len(losses)):
         before = losses[step - SPIKE_WINDOW : step]

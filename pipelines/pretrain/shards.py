@@ -1,7 +1,7 @@
 """The shards of a run, opened and fully checked against their index before training.
 
-A file that differs from what index.json says raises OutputError with its name. The check also collects the token counts of the train split,
-for the unigram baseline, and the runs of equal sources, which show whether the split was shuffled.
+A file that differs from index.json raises OutputError with its name. The check also collects the token counts of the train split,
+for the unigram baseline, and counts runs of equal sources, which show whether the split was shuffled.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from schemas.errors import OutputError, RecipeError
 from schemas.files import sha256_of
 from schemas.hops import tokens_schema
 
-FORMAT: Final = "corpusmill-shards/1"
+SHARDS_FORMAT: Final = "corpusmill-shards/1"
 INDEX_FILE: Final = "shards/index.json"
 LEAST_VARIANCE: Final = 100.0
 """Below this variance the number of runs is too far from a normal distribution for its standard score to mean anything."""
@@ -74,13 +74,13 @@ class Index:
         """The token that separates documents."""
         if self.tokenizer.end_of_text is None:
             raise RecipeError(
-                "CM-PRETRAIN-005", "tokenizer.special_tokens: the first one is not in the tokenizer, so nothing can separate documents"
+                "CM-PRETRAIN-005", "tokenizer.special_tokens: the tokenizer does not have the first one, which separates documents"
             )
         return self.tokenizer.end_of_text
 
 
 class Census:
-    """What the shards hold, counted batch by batch in their order."""
+    """The content of the shards, counted batch by batch in order."""
 
     def __init__(self, vocab_size: int) -> None:
         self.token_counts: Ints = np.zeros(vocab_size, np.int64)
@@ -106,7 +106,7 @@ class Census:
     def shuffle_z(self) -> float | None:
         """Standard score of the number of runs of equal sources in the train split (Barton and David 1957, any number of kinds).
 
-        Far below 0, documents of one source are next to each other: the split is not shuffled. None if sources are too few to judge.
+        Far below 0, documents of one source are next to each other: the split is not shuffled. None if there are too few runs to judge.
         """
         counts = self.train_documents.values()
         n, squares, cubes = sum(counts), sum(c**2 for c in counts), sum(c**3 for c in counts)
@@ -130,13 +130,13 @@ def read_index(folder: Path) -> Index:
     """The index of the run's shards."""
     path = folder / INDEX_FILE
     if not path.is_file():
-        raise OutputError("CM-PRETRAIN-006", f"{path} does not exist: {folder} holds no shards; run a recipe into it first")
+        raise OutputError("CM-PRETRAIN-006", f"{path} does not exist: {folder} has no shards; run a recipe with --out {folder} first")
     try:
         index = msgspec.json.decode(path.read_bytes(), type=Index)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         _damaged(path, str(error))
-    if index.format != FORMAT:
-        _damaged(path, f"its format is {index.format!r}, not {FORMAT!r}")
+    if index.format != SHARDS_FORMAT:
+        _damaged(path, f"its format is {index.format!r}, not {SHARDS_FORMAT!r}")
     return index
 
 

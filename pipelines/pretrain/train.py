@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypedDict
 
 import torch
 import torch.nn.functional as F
@@ -32,7 +32,7 @@ MOST_LOGITS: Final = {"cpu": 1 << 22, "cuda": 1 << 28}
 
 @dataclass(slots=True, kw_only=True)
 class TrainingProgress:
-    """How far a training is, and its measurements so far; what a checkpoint stores."""
+    """The step of a training and its measurements so far; a checkpoint stores it."""
 
     step: int = 0
     losses: list[float] = field(default_factory=list)
@@ -40,6 +40,24 @@ class TrainingProgress:
     evaluations: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     """(step, nats over all held-out tokens by source)"""
     train_s: float = 0.0
+
+
+class ProgressState(TypedDict):
+    """The fields of TrainingProgress."""
+
+    step: int
+    losses: list[float]
+    evaluations: list[tuple[int, dict[str, float]]]
+    train_s: float
+
+
+class CheckpointState(TypedDict):
+    """The content of a checkpoint."""
+
+    fingerprint: str
+    model: dict[str, Tensor]
+    optimizer: dict[str, object]
+    progress: ProgressState
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,7 +69,7 @@ class TrainingResult:
     device: str
     torch: str
     resumed_from: int
-    """The step of the checkpoint that it continued from; 0 without one."""
+    """The step of the checkpoint that it continued from; 0 if there was none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +90,7 @@ class Checkpoint:
         if not self.path.is_file():
             return TrainingProgress()
         try:
-            state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+            state: CheckpointState = torch.load(self.path, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
             raise OutputError("CM-PRETRAIN-008", f"{self.path} is damaged; delete it to train from the start") from error
         if state["fingerprint"] != self.fingerprint:
@@ -91,7 +109,7 @@ def train_decoder(
     checkpoint: Checkpoint,
     on_step: Callable[[int, int, float], None],
 ) -> TrainingResult:
-    """Train for config.steps steps in all, evaluating before the first, every valid_every and after the last."""
+    """Train up to config.steps steps. Evaluates before the first step, every valid_every steps and after the last."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = TransformerDecoder(config, vocab_size, seed).to(device)
     optimizer = adamw(model, config)

@@ -1,4 +1,4 @@
-"""What `run --dry-run` prints: the plan, what a sample of the sources shows, and every file that cannot be read."""
+"""The output of `run --dry-run`: the plan, a forecast from a sample of each source, and every file that cannot be read."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from pipelines.commands.dry_run import Forecast, Outlook
 from pipelines.dedup.evals.sets import load_evals, unsearchable_items
 from pipelines.dedup.minhash import detection_probability
 from pipelines.dedup.snapshots.index import earlier_snapshots
-from pipelines.report.formats import count, number_of, passed_over, seconds, share, shortened, size
+from pipelines.report.formats import number_of, passed_over, seconds, share, shortened, size, with_commas
 from schemas.recipe import Recipe, Tokenizer, shown
+from schemas.stages import StageName
 
-MOST_NAMES: Final = 8
-CURVE_AT: Final = (0.6, 0.7, 0.8, 0.9)
+MOST_COUNTED: Final = 8
+"""Reasons and languages that are listed; the others are counted."""
+PRINTED_SIMILARITIES: Final = (0.6, 0.7, 0.8, 0.9)
+"""Jaccard similarities at which the detection curve is printed."""
 
 
 def plan_table(recipe: Recipe, folder: Path, found: Forecast) -> Table:
-    """What a run would do: its inputs, splits, rules and detection curve."""
+    """The plan of a run: its inputs, splits, rules and detection curve."""
     table = Table(title=f"{recipe.name} -> {folder} (dry run: nothing is written)", show_header=False)
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
@@ -37,8 +40,8 @@ def plan_table(recipe: Recipe, folder: Path, found: Forecast) -> Table:
     table.add_row("dedup", ", ".join(recipe.dedup.kinds) or "none")
     if "minhash" in recipe.dedup.kinds:
         minhash = recipe.dedup.minhash
-        curve = detection_probability(list(CURVE_AT), minhash.bands, minhash.rows)
-        detects = ", ".join(f"{share(p)} at {j}" for j, p in zip(CURVE_AT, curve, strict=True))
+        curve = detection_probability(list(PRINTED_SIMILARITIES), minhash.bands, minhash.rows)
+        detects = ", ".join(f"{share(p)} at {j}" for j, p in zip(PRINTED_SIMILARITIES, curve, strict=True))
         table.add_row("minhash detects", f"{detects}; removes only at true Jaccard >= {minhash.min_jaccard}")
     if recipe.decontaminate.paths:
         evals = load_evals(recipe.decontaminate)
@@ -49,7 +52,7 @@ def plan_table(recipe: Recipe, folder: Path, found: Forecast) -> Table:
         n_earlier = sum(snapshot.n_documents for snapshot in earlier)
         table.add_row("dedup index", f"{recipe.dedup.index}: {n_earlier} documents of {len(earlier)} snapshots")
     table.add_row("scrub", ", ".join(recipe.scrub.kinds) or "nothing")
-    table.add_row("tokenizer", recipe.tokenizer.path or _to_train(recipe.tokenizer))
+    table.add_row(StageName.TOKENIZER, recipe.tokenizer.path or _to_train(recipe.tokenizer))
     return table
 
 
@@ -74,7 +77,7 @@ def _lines(found: Forecast, name: str) -> list[str]:
         lines.append(f"passed over: {passed_over(skipped)}")
     if sample.columns:
         lines.append(f"columns: {', '.join(sample.columns[:40])}{' and more' if len(sample.columns) > 40 else ''}")
-    return lines + (_of_sample(outlook) if outlook.n_records else ["no record in the sample"])
+    return lines + (_of_sample(outlook) if outlook.n_records else ["no records in the sample"])
 
 
 def _of_sample(outlook: Outlook) -> list[str]:
@@ -84,14 +87,14 @@ def _of_sample(outlook: Outlook) -> list[str]:
     lines.append(f"  dropped: {share(outlook.dropped.total() / n_read if n_read else None)} of the documents{_by(outlook.dropped)}")
     lines.append(f"  languages kept: {_by(outlook.languages)[2:] or 'none'}")
     lines.append(
-        f"so about {shortened(outlook.n_foreseen)} records, of which {shortened(outlook.n_documents)} documents with "
-        f"{size(outlook.n_text_bytes)} of text stay before dedup, in {seconds(outlook.seconds)} of one worker to read, judge and scrub"
+        f"forecast: about {shortened(outlook.n_foreseen)} records; {shortened(outlook.n_documents)} documents with "
+        f"{size(outlook.n_text_bytes)} of text reach dedup; one worker needs {seconds(outlook.seconds)} to read, filter and scrub"
     )
     return lines
 
 
 def _by(counts: Counter[str]) -> str:
     """The most frequent ones: ": length.min_chars 12, url 3 and 2 more"."""
-    named = ", ".join(f"{name} {count(n)}" for name, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MOST_NAMES])
-    more = f" and {len(counts) - MOST_NAMES} more" if len(counts) > MOST_NAMES else ""
+    named = ", ".join(f"{name} {with_commas(n)}" for name, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MOST_COUNTED])
+    more = f" and {len(counts) - MOST_COUNTED} more" if len(counts) > MOST_COUNTED else ""
     return f": {named}{more}" if counts else ""

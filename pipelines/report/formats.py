@@ -1,30 +1,32 @@
-"""How numbers are written, the same on the page, in the card and on the terminal."""
+"""Numbers as text, the same on the page, in the card and on the terminal."""
 
 from __future__ import annotations
 
 from typing import Final
 
 UNKNOWN: Final = "–"
-"""Stands where a stage has not run yet."""
+"""Shown for a number that is not known, such as those of a stage that has not run."""
+NO_LANGUAGE: Final = "not identified"
+"""Shown as the language of documents without one."""
 
 
-def count(value: float | None) -> str:
-    """Exact, in groups of three: 1,234,567."""
+def with_commas(value: float | None) -> str:
+    """An exact count: 1,234,567."""
     return UNKNOWN if value is None else f"{value:,.0f}"
 
 
 def number_of(value: int, noun: str) -> str:
     """A count with its noun: "1 record", "2 records"."""
-    return f"{count(value)} {noun}{'' if value == 1 else 's'}"
+    return f"{with_commas(value)} {noun}{'' if value == 1 else 's'}"
 
 
 def passed_over(counts: dict[str, int]) -> str:
-    """Files that were named and not read, by ending or reason: "12 .html, 3 .json (not JSON Lines)"."""
-    return ", ".join(f"{count(n)} {why}" for why, n in counts.items())
+    """Files that a source names but the run does not read, by ending or reason: "12 .html, 3 .json (not JSON Lines)"."""
+    return ", ".join(f"{with_commas(n)} {why}" for why, n in counts.items())
 
 
 def share(value: float | None) -> str:
-    """A ratio as a percentage; what is not nothing never reads as 0 %, and what is not all never as 100 %."""
+    """A ratio as a percentage. Only 0 is shown as 0 %, and only 1 as 100 %."""
     if value is None:
         return UNKNOWN
     percent = 100 * value
@@ -41,7 +43,7 @@ def ratio(value: float | None) -> str:
 
 
 def limit(value: float | str | None) -> str:
-    """A limit as a recipe states it: 0.65, 100,000, "en, zh"."""
+    """A limit as in the recipe: 0.65, 100,000, "en, zh"."""
     if value is None:
         return "off"
     return value if isinstance(value, str) else f"{value:,.6g}"

@@ -1,4 +1,4 @@
-"""Numeric columns -> counts in bins: one pass for the bounds of all, then one over each column alone."""
+"""Numeric columns -> counts in bins: one pass for the bounds of all columns, then one pass over each column."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import polars as pl
 
 N_BINS: Final = 30
 LOGARITHMIC_FROM: Final = 100
-"""Signals that reach this are counts of something, and most of theirs are small."""
+"""Signals that reach this value are counts, most of which are small."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
-    """How many values of a column lie between two `edges`, which are even on a line or on a log1p line."""
+    """The number of a column's values in each bin; `edges` are evenly spaced, on a log1p scale if `logarithmic`."""
 
     name: str
     edges: tuple[float, ...]
     counts: tuple[int, ...]
     kept: tuple[int, ...] | None = None
-    """Of the counts, those of kept documents."""
+    """Counts of kept documents only."""
     logarithmic: bool = False
     limits: tuple[float, ...] = ()
     mean: float | None = None
@@ -31,7 +31,7 @@ class Histogram:
 
 
 def histograms(frame: pl.LazyFrame, limits: Mapping[str, tuple[float, ...]], kept: pl.LazyFrame | None = None) -> list[Histogram]:
-    """One for each column that `limits` names, wide enough to show the column's limits; none for a column without values."""
+    """One histogram for each column that `limits` names, wide enough to include its limits; none for a column without values."""
     names = list(limits)
     if not names:
         return []
@@ -51,12 +51,12 @@ def histograms(frame: pl.LazyFrame, limits: Mapping[str, tuple[float, ...]], kep
 def histogram_of(
     frame: pl.LazyFrame, name: str, low: float, high: float, *, logarithmic: bool = False, limits: tuple[float, ...] = ()
 ) -> Histogram:
-    """The histogram of one column from `low` to `high`; a value at an edge counts in the bin above it, at the last in the one below."""
+    """The histogram of one column from `low` to `high`; a value on an edge counts in the bin above, on the last edge in the bin below."""
     value = pl.col(name).cast(pl.Float64)
     at, first, last = (value.log1p(), np.log1p(low), np.log1p(high)) if logarithmic else (value, low, high)
     last = last if last > first else first + 1.0
-    place = ((at - first) / (last - first) * N_BINS).floor().clip(0, N_BINS - 1).cast(pl.Int64)
-    binned = frame.filter(value.is_finite()).group_by(place.alias("bin")).agg(n=pl.len(), total=value.sum())
+    position = ((at - first) / (last - first) * N_BINS).floor().clip(0, N_BINS - 1).cast(pl.Int64)
+    binned = frame.filter(value.is_finite()).group_by(position.alias("bin")).agg(n=pl.len(), total=value.sum())
     rows = binned.collect(engine="streaming").sort("bin").rows()
     counts = {number: n for number, n, _ in rows}
     line = np.linspace(first, last, N_BINS + 1)

@@ -1,16 +1,16 @@
-"""The lines of the report's tables."""
+"""The rows of the report's tables."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from pipelines.report.rules import Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRow:
-    """One source from its records to its tokens. Sizes are None until the stage that makes them is done."""
+    """One source from its records to its tokens. Sizes are None until the stage that makes them has finished."""
 
     name: str
     source_class: str
@@ -18,13 +18,13 @@ class SourceRow:
     n_records: int
     n_failed: int
     n_unread: int
-    """Set aside while reading: not a page, no main content."""
+    """Set aside by the reader: not a page, no main content."""
     n_left_out: int
     """Left out or taken down on request."""
     n_filtered: int
     n_merged: int
     n_waiting: int
-    """Passed on by the filters in a run that has not got further."""
+    """Passed the filters in a run that stopped before dedup was done."""
     n_kept: int
     n_chars: int | None
     n_bytes: int | None
@@ -32,7 +32,7 @@ class SourceRow:
 
     @property
     def n_set_aside(self) -> int:
-        """What no rule judged."""
+        """Records that no rule judged."""
         return self.n_unread + self.n_left_out
 
     @property
@@ -43,26 +43,18 @@ class SourceRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FilesRow:
-    """The files of one source."""
+class ReasonRow:
+    """Records of one source that ended for the same reason."""
 
-    name: str
-    n_files: int
-    """That are read."""
-    n_failed: int
-    """Of them: could not be read, or not to their end."""
-    passed_over: dict[str, int]
-    """Files that the source names and that are not read, by ending or reason."""
-
-    @property
-    def n_passed_over(self) -> int:
-        """Files that are not read."""
-        return sum(self.passed_over.values())
+    source: str
+    outcome: str
+    reason: str
+    n: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanguageRow:
-    """What is kept of one language."""
+    """The kept documents of one language."""
 
     name: str
     n_documents: int
@@ -70,22 +62,22 @@ class LanguageRow:
     n_bytes: int
     n_tokens: int | None
     share: float
-    """Of the characters."""
+    """Share of all characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleRow:
-    """A configured rule and what it removed."""
+    """A configured rule and the documents that it removed."""
 
     rule: Rule
     n_judged: int
-    """Documents of its sources that came to the filters."""
+    """Documents of its sources that reached the filters."""
     n_removed: int
-    """For which it was the first rule that failed."""
+    """Documents that failed this rule first."""
     n_failing: int | None = None
-    """That fail it, whatever else they fail. None where dropped documents were not measured further."""
+    """Documents that fail this rule, whichever others they fail. None if the recipe does not keep dropped documents."""
     n_alone: int | None = None
-    """That fail no other rule: what it removes by itself."""
+    """Documents that fail this rule only."""
 
     @property
     def fired(self) -> bool:
@@ -94,13 +86,13 @@ class RuleRow:
 
     @property
     def share(self) -> float | None:
-        """Of the documents that came to the filters from the rule's sources."""
+        """Share of the documents that it judged; None if there were none."""
         return self.n_removed / self.n_judged if self.n_judged else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """Documents that ended in one survivor."""
+    """Documents that were merged into one survivor."""
 
     survivor_id: str
     source: str
@@ -110,54 +102,87 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutRow:
-    """What was cut out of a source's documents that are kept, in characters."""
+    """Characters cut from the kept documents of one source."""
 
     source: str
     n_cut: dict[str, int]
-    """By the kind of duplicate, and `evaluation` for items of evaluation sets."""
+    """By kind of duplicate; `evaluation` for items of evaluation sets."""
     n_left: int
 
     @property
     def n_before(self) -> int:
-        """What the documents held before."""
+        """Characters of the documents before the cuts."""
         return sum(self.n_cut.values()) + self.n_left
 
     @property
     def share(self) -> float | None:
-        """Of what the documents held before."""
+        """Share of the characters that was cut; None for documents without text."""
         return sum(self.n_cut.values()) / self.n_before if self.n_before else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutShare:
-    """What one kind of duplicate cut out of one source's documents that are kept."""
+    """What one kind of duplicate cut from the kept documents of one source."""
 
     kind: str
     source: str
     n_cut: int
     """Characters."""
     share: float
-    """Of what the documents held before."""
+    """Share of the documents' characters before the cuts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardRow:
-    """A ceiling on loss and the group of documents that came nearest to it."""
+    """A guard and the group of documents that came nearest to its ceiling."""
 
     key: str
+    """Its key in the recipe."""
     limit: float | None
-    group: str | None
+    """The ceiling on `share`; None is off."""
+    group: str | None = None
+    """The group's name, such as "source web"; None if no group is large enough."""
     n: int = 0
+    """Size of the group, in records, documents, files or bytes."""
     share: float = 0.0
-    did: str = "lost"
-    """What the group and the share say together."""
+    """Share of the group that was removed."""
+    verb: str = "lost"
+    """Joins `group` and `share` to a sentence: "source web lost 3.0 %"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitRow:
+    """The shards of one split."""
+
+    split: str
+    n_shards: int = 0
+    n_documents: int = 0
+    n_tokens: int = 0
+    n_bytes: int = 0
 
 
 def total(sources: list[SourceRow]) -> SourceRow:
     """All sources as one row."""
-    counted = [name for name in SourceRow.__slots__ if name.startswith("n_")]
-    sums: dict[str, Any] = {}
-    for name in counted:
-        values = [getattr(row, name) for row in sources]
-        sums[name] = None if None in values else sum(values)
-    return SourceRow(name="all", source_class="", licence=None, **sums)
+    return SourceRow(
+        name="all",
+        source_class="",
+        licence=None,
+        n_records=sum(row.n_records for row in sources),
+        n_failed=sum(row.n_failed for row in sources),
+        n_unread=sum(row.n_unread for row in sources),
+        n_left_out=sum(row.n_left_out for row in sources),
+        n_filtered=sum(row.n_filtered for row in sources),
+        n_merged=sum(row.n_merged for row in sources),
+        n_waiting=sum(row.n_waiting for row in sources),
+        n_kept=sum(row.n_kept for row in sources),
+        n_chars=_sum(row.n_chars for row in sources),
+        n_bytes=_sum(row.n_bytes for row in sources),
+        n_tokens=_sum(row.n_tokens for row in sources),
+    )
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    """The sum, or None if a value is missing."""
+    found = list(values)
+    known = [value for value in found if value is not None]
+    return sum(known) if len(known) == len(found) else None

@@ -1,6 +1,6 @@
 """A recipe -> the rules that it configures, by the names that the ledger gives as reasons.
 
-A rule that never fired leaves no trace in the ledger, so the list must come from the recipe.
+The list comes from the recipe because a rule that never fired is not in the ledger.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
 from pipelines.filters.limits import Languages
 from schemas.recipe import Recipe
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Limit = float | str | None
-"""A number or words of the recipe; None is off."""
+"""A number or text of the recipe; None is off."""
 
 ANY_OTHER: Final = "any other"
 """Languages without a profile, as a key of limits."""
@@ -37,7 +40,7 @@ LINE_RULES: Final = {
     "refinedweb.min_line_words": "refinedweb.cut_few_words",
     "refinedweb.edit_lines": "refinedweb.edited_lines",
 }
-"""Settings that cut lines and never a document, and the signal that counts what each one cut."""
+"""Settings that cut lines and never drop a document, and the signal that counts the lines that each one cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,7 @@ class Rule:
     """As in the ledger: "gopher_quality.min_words"."""
     limit: Limit
     other_limits: dict[str, Limit]
-    """The limit in each language in which it is another; languages without a profile of their own go together."""
+    """The limit in each language with another one; languages without a profile share one entry."""
     sources: tuple[str, ...]
     """The sources whose documents it judges."""
 
@@ -66,7 +69,7 @@ class Rule:
 
 
 def configured_rules(recipe: Recipe, languages: Sequence[str]) -> list[Rule]:
-    """Every limit that is not off everywhere, in the order in which the rule sets judge; `languages` are those of the run."""
+    """Every limit that is on in some language, in the order in which the rule sets judge; `languages` are those of the run."""
     judged: dict[str, list[str]] = {}
     for source, config in recipe.sources.items():
         for rule_set in recipe.filters.rules if config.rules is None else config.rules:
@@ -84,8 +87,8 @@ def configured_rules(recipe: Recipe, languages: Sequence[str]) -> list[Rule]:
     return rules
 
 
-def _settings(config: Any) -> Iterator[tuple[str, object]]:
-    """The settings of a rule set; of those that hold others, each by itself: min.score."""
+def _settings(config: DataclassInstance) -> Iterator[tuple[str, object]]:
+    """The settings of a rule set; entries of a mapping one by one, as min.score."""
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if isinstance(value, dict):
@@ -106,7 +109,7 @@ def _other_limits(resolved: Languages, rule_set: str, key: str, limit: Limit, la
 
 
 def _limit(key: str, value: object) -> Limit:
-    """What a setting of a rule set limits, or None where it is off or no limit at all."""
+    """The limit that a setting of a rule set states, or None if it is off or not a limit."""
     if key.startswith(("min_", "max_", "min.", "max.")) and isinstance(value, int | float):
         return value
     if key.startswith(("keep_lists.", "drop_lists.")) and isinstance(value, str):

@@ -37,7 +37,7 @@ from schemas.errors import InputError
 sys.executable = sys.argv[1]
 
 def fail(number: int) -> int:
-    raise InputError("a mistake in the input")
+    raise InputError("CM-READ-001", "a mistake in the input")
 
 run_graph(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(fail), runner="local", workers=2)
 """
@@ -58,7 +58,7 @@ def ended(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_worker_that_is_killed_ends_the_run_with_what_to_do() -> None:
     run = ended(KILLED)
     assert run.returncode == 1
-    assert "WorkerError: a worker process ended before its work did" in run.stderr
+    assert "WorkerError: CM-ENGINE-011: a worker process ended before its work did" in run.stderr
     assert "with fewer --workers if memory was short" in run.stderr
     assert "rpc" not in run.stderr
 
@@ -71,7 +71,7 @@ def test_a_graph_that_fails_before_a_worker_has_come_up_ends(late: int, tmp_path
     python.chmod(0o755)
     run = ended(FAILED, str(python))
     assert run.returncode == 1
-    assert run.stderr.endswith("InputError: a mistake in the input\n")
+    assert run.stderr.endswith("InputError: CM-READ-001: a mistake in the input\n")
 
 
 FAILED_BESIDE_ANOTHER = """
@@ -92,7 +92,7 @@ def work(number: int, failing: str, folder: str) -> None:
     if failing == "none" and worker.endswith("0"):
         os.killpg(0, signal.SIGINT)
     elif worker.endswith(failing):
-        raise InputError("a mistake in the input")
+        raise InputError("CM-READ-001", "a mistake in the input")
     time.sleep(30)
     Path(folder, "done").touch()
 
@@ -104,7 +104,7 @@ run_graph(lambda pipeline: pipeline | beam.Create(range(100)) | beam.Map(work, f
 def test_a_worker_that_fails_ends_those_that_still_work(failing: int, tmp_path: Path) -> None:
     """Beam alone would look at the second worker when the first is done."""
     run = ended(FAILED_BESIDE_ANOTHER, str(failing), str(tmp_path))
-    assert run.stderr.endswith("InputError: a mistake in the input\n")
+    assert run.stderr.endswith("InputError: CM-READ-001: a mistake in the input\n")
     assert "rpc" not in run.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["worker_0", "worker_1"]
 
@@ -134,7 +134,7 @@ def work(number: int, folder: str) -> None:
 def say(line: str) -> None:
     print(line, flush=True)
 
-run_graph(lambda pipeline: pipeline | beam.Create([1, 2]) | beam.Map(work, folder), runner="local", workers=2, say=say)
+run_graph(lambda pipeline: pipeline | beam.Create([1, 2]) | beam.Map(work, folder), runner="local", workers=2, on_message=say)
 """
 
 
@@ -181,5 +181,5 @@ def test_a_worker_that_is_stopped_is_named_and_then_ended(tmp_path: Path) -> Non
     os.kill(pid, signal.SIGSTOP)
     out, err = driver.communicate(timeout=60)
     assert f"worker process {pid} has been stopped for 2 s, and the run waits for it; `kill -CONT {pid}` lets it go on" in out
-    assert f"WorkerError: worker process {pid} was stopped for 6 s, so it was ended" in err
+    assert f"WorkerError: CM-ENGINE-012: worker process {pid} was stopped for 6 s, so it was ended" in err
     assert not is_alive(pid)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.encode.shards import FORMAT, final_names, shard_counts, source_totals, write_shard, write_shard_index
+from pipelines.encode.shards import SHARDS_FORMAT, final_names, shard_counts, source_totals, write_shard, write_shard_index
 from schemas.files import sha256_of
 from schemas.hops import tokens_schema
 from schemas.recipe import Tokenizer
@@ -59,6 +59,6 @@ def write_corpus(folder: Path, shards: list[tuple[str, Documents]], **changes: A
         entries.append({"path": name, "split": split, **numbers})
         paths.append(path)
     named = {"path": "tokenizer/tokenizer.json", "sha256": sha256_of(tokenizer), "vocab_size": BYTES, "end_of_text": 0}
-    index = {"format": FORMAT, "tokenizer": named, "dtype": "uint16", "shards": entries, "sources": source_totals(paths)}
+    index = {"format": SHARDS_FORMAT, "tokenizer": named, "dtype": "uint16", "shards": entries, "sources": source_totals(paths)}
     write_shard_index(folder / "shards" / "index.json", index | changes)
     return folder

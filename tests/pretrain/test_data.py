@@ -54,7 +54,7 @@ def test_ranks_share_an_epoch_without_overlap_and_every_token_is_a_target(
 ) -> None:
     line = line_of(batches)
     if line.n_tokens <= seq_len:
-        with pytest.raises(EmptyCorpusError, match=rf"the train split holds {line.n_tokens} tokens.*lower pretrain\.seq_len"):
+        with pytest.raises(EmptyCorpusError, match=rf"CM-PRETRAIN-001: .* {line.n_tokens} tokens.*pretrain\.seq_len"):
             WindowBatches(line, seq_len=seq_len, batch_size=batch_size, seed=seed)
         return
     ranks = [

@@ -98,13 +98,13 @@ def test_a_shard_at_odds_with_itself_is_an_error(tmp_path: Path, change: Callabl
 
 
 def test_a_folder_without_shards_says_so(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"index\.json does not exist: .* holds no shards"):
+    with pytest.raises(OutputError, match=r"CM-PRETRAIN-006: .*index\.json"):
         read_index(tmp_path)
 
 
 def test_a_tokenizer_without_its_end_of_text_is_refused(tmp_path: Path) -> None:
     edit_index(corpus(tmp_path), lambda index: index["tokenizer"].update(end_of_text=None))
-    with pytest.raises(RecipeError, match=r"tokenizer\.special_tokens: the first one is not in the tokenizer"):
+    with pytest.raises(RecipeError, match=r"CM-PRETRAIN-005: tokenizer\.special_tokens"):
         open_shards(tmp_path)
 
 

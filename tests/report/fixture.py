@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.encode.shards import FORMAT, shard_counts, source_totals, write_shard, write_shard_index
+from pipelines.encode.shards import SHARDS_FORMAT, shard_counts, source_totals, write_shard, write_shard_index
 from schemas import recipe as recipes
 from schemas.files import FileEntry, entry
 from schemas.hops import LEDGER, tokens_schema
@@ -320,7 +320,7 @@ def write_shards(folder: Path, documents: pa.Table) -> list[FileEntry]:
     index = folder / "shards" / "index.json"
     tokenizer = {"path": "tokenizer/tokenizer.json", "sha256": "0" * 64, "vocab_size": 400, "end_of_text": 0}
     totals = source_totals([folder / file.path for file in files])
-    write_shard_index(index, {"format": FORMAT, "tokenizer": tokenizer, "dtype": "uint16", "shards": shards, "sources": totals})
+    write_shard_index(index, {"format": SHARDS_FORMAT, "tokenizer": tokenizer, "dtype": "uint16", "shards": shards, "sources": totals})
     return [*files, entry(index, folder)]
 
 

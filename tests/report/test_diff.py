@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any, Final
@@ -62,7 +62,7 @@ def found(runs: tuple[Path, Path]) -> Difference:
     return difference(*runs)
 
 
-def changed(changes: list[Change]) -> dict[str, tuple[Any, Any]]:
+def changed(changes: Sequence[Change[Any]]) -> dict[str, tuple[Any, Any]]:
     return {one.name: (one.before, one.after) for one in changes if one.before != one.after}
 
 
@@ -133,14 +133,14 @@ def test_a_setting_is_compared_as_it_stands() -> None:
 
 
 def test_a_folder_that_is_no_run_and_a_recipe_of_another_version_are_named(tmp_path: Path, runs: tuple[Path, Path]) -> None:
-    with pytest.raises(OutputError, match="is not the folder of a run"):
+    with pytest.raises(OutputError, match="CM-RECORD-010"):
         difference(runs[0], tmp_path)
     other = make_run(tmp_path / "other")
     change_recipe(other, min_wordz=1)
-    with pytest.raises(OutputError, match=r"other/run.json: .*unknown key 'min_wordz'.*another version"):
+    with pytest.raises(OutputError, match=r"CM-REPORT-001: .*other/run.json.*min_wordz"):
         difference(other, runs[0])
     (other / "run.json").write_text('{"recipe":')
-    with pytest.raises(OutputError, match=r"run\.json is damaged"):
+    with pytest.raises(OutputError, match=r"CM-RECORD-011: .*run\.json"):
         difference(runs[0], other)
 
 
@@ -201,7 +201,7 @@ def test_it_shows_what_changed_and_for_which_documents(found: Difference) -> Non
     assert "records 490 490 failed" in text
     assert "kept 250 247 -3 -1.2 %" in text
     assert "web dropped 125 128 +3 +2.4 % kept 175 172 -3 -1.7 %" in text
-    assert "439 records in both runs, compared: 99.3 % end alike" in text
+    assert "439 records in both runs, compared: 99.3 % end the same way" in text
     assert f"3 kept -> dropped: gopher_quality.min_words {' '.join(dropped.ids)}" in text
     assert "45 kept -> not in this run" in text
     assert "45 not in this run -> kept" in text
@@ -210,7 +210,8 @@ def test_it_shows_what_changed_and_for_which_documents(found: Difference) -> Non
 
 def test_of_long_lists_only_what_the_other_lacks_is_shown(found: Difference) -> None:
     words = [f"word{i}" for i in range(90)]
-    changes = [Change(name="put in", before=words, after=[*words[1:], "new"]), Change(name="order", before=words[:9], after=words[8::-1])]
+    put_in: Change[object] = Change(name="put in", before=words, after=[*words[1:], "new"])
+    changes: list[Change[object]] = [put_in, Change(name="order", before=words[:9], after=words[8::-1])]
     text = " ".join(" ".join(shown(dataclasses.replace(found, recipe=changes), 100)).split())
     assert 'put in […, "word0"] […, "new"]' in text
     assert '"word0", "word1"' in text
@@ -260,10 +261,10 @@ def test_bits_per_byte_on_other_text_are_not_compared(tmp_path: Path, runs: tupl
     why = f"the models were validated on different text (sha256 {'5e' * 6}… and {'0' * 12}…)"
     assert not_compared(runs[0], other) == {"model loss": why, "model bits per byte": why}
     text = " ".join(" ".join(shown(difference(runs[0], other), 80)).split())
-    assert f"Not compared, since {why}: model loss, model bits per byte." in text
+    assert f"Not compared because {why}: model loss, model bits per byte." in text
     assert "model bits per byte 0.759" not in text
     unnamed = not_compared(runs[0], retrained(tmp_path / "unnamed", valid_sha256=None))
-    assert unnamed["model bits per byte"].endswith(f"`validate {tmp_path / 'unnamed'}` states it")
+    assert unnamed["model bits per byte"].endswith(f"run `validate {tmp_path / 'unnamed'}` to add it")
 
 
 @pytest.mark.parametrize(
@@ -275,20 +276,20 @@ def test_models_that_were_trained_otherwise_are_not_compared(
 ) -> None:
     other = set_in_recipe(make_run(tmp_path / "run"), **settings)
     reasons = not_compared(runs[0], other)
-    assert reasons == dict.fromkeys(["model loss", "model bits per byte"], f"the models were trained otherwise ({why})")
+    assert reasons == dict.fromkeys(["model loss", "model bits per byte"], f"the models were trained differently ({why})")
     assert not_compared(runs[0], set_in_recipe(make_run(tmp_path / "same"), pretrain={"checkpoint_every": 7})) == {}
 
 
 def test_a_training_is_what_the_metrics_state_not_what_the_recipe_asks_for(tmp_path: Path) -> None:
     first, second = (retrained(tmp_path / f"{n}", trained_with={"seed": 0, "steps": n}) for n in (20, 25))
-    assert not_compared(first, second)["model loss"] == "the models were trained otherwise (pretrain.steps 20 and 25)"
+    assert not_compared(first, second)["model loss"] == "the models were trained differently (pretrain.steps 20 and 25)"
 
 
 def test_numbers_of_other_tokenizers_are_not_compared(tmp_path: Path, runs: tuple[Path, Path]) -> None:
     other = with_other_files(make_run(tmp_path / "run"), "tokenizer/")
     reasons = not_compared(runs[0], other)
     assert set(reasons) == {"tokens", "tokens, train", "tokens, valid", "model loss"}, "bits per byte and bytes per token can be"
-    assert set(reasons.values()) == {"the tokenizers differ, so a token is another piece of text"}
+    assert set(reasons.values()) == {"the tokenizers differ, so their tokens are different pieces of text"}
     assert all("tokens" not in changed(changes) for changes in difference(runs[0], other).sources.values())
     reasons = not_compared(runs[0], with_other_files(other, "documents/"))
     assert reasons["bytes per token"] == "both the tokenizers and the documents differ"
@@ -300,5 +301,5 @@ def test_drops_by_other_formulas_are_not_compared(tmp_path: Path, runs: tuple[Pa
     state["recipe"]["filters"]["gopher_quality"]["variant"] = "nemo"
     (other / "run.json").write_text(json.dumps(state))
     assert not_compared(runs[0], other) == {
-        "dropped: gopher_quality.min_words": "the signals are computed otherwise (gopher_quality:datatrove and gopher_quality:nemo)"
+        "dropped: gopher_quality.min_words": "the signals are computed differently (gopher_quality:datatrove and gopher_quality:nemo)"
     }

@@ -54,12 +54,12 @@ def test_only_a_signal_of_one_value_is_constant() -> None:
 
 
 def test_settings_that_cut_lines_are_counted_only_where_they_are_on(facts: Facts) -> None:
-    cuts = facts.documents.select(pl.col("c4.cut_few_words").sum()).collect().item()
-    assert facts.cut_lines == [("c4.min_line_words", cuts)]
+    cuts = facts.documents.rows.select(pl.col("c4.cut_few_words").sum()).collect().item()
+    assert facts.documents.cut_lines == [("c4.min_line_words", cuts)]
 
 
 def test_what_was_cut_is_counted_by_source_and_kind(facts: Facts) -> None:
-    cuts = {row.source: row for row in facts.cuts}
+    cuts = {row.source: row for row in facts.documents.cuts}
     sizes = {row.name: row for row in facts.sources}
     assert list(cuts) == list(sizes)
     assert cuts["web"].n_cut == {"lines": 1000 * sizes["web"].n_kept, "evaluation": 1}
@@ -113,18 +113,18 @@ def test_damaged_bytes_and_shared_addresses_are_measured_as_their_guards_judge(t
     facts = change_details(folder, "curate", dedup={"same_address_apart": 14})
     rows = {row.key: (row.group, row.n, row.share) for row in facts.guards}
     assert rows["guards.max_lost_bytes"] == ("source web (bytes)", 4 << 20, 0.25)
-    assert rows["guards.max_same_address"] == ("documents unlike another of their address", 280, 14 / 280)
+    assert rows["guards.max_same_address"] == ("documents that share a URL but not its text", 280, 14 / 280)
 
 
 def test_files_that_failed_or_were_passed_over_in_number_are_mentioned(facts: Facts) -> None:
     texts = [notice.text for notice in attention(facts)]
-    assert "1 of 3 files of web could not be read, or not to the end." in texts
-    assert "web reads 3 files and passed over 12 .html, 1 .json (not JSON Lines)." in texts
+    assert "1 of 3 files of source web could not be read completely." in texts
+    assert "Source web reads 3 files and passes over 12 .html, 1 .json (not JSON Lines)." in texts
 
 
 def test_a_run_that_its_merge_guard_stopped_shows_what_was_merged(tmp_path: Path) -> None:
     facts = Facts(make_run(tmp_path / "run", until="curate"))
-    assert facts.merges == [("url", 0), ("exact", 14), ("minhash", 16)]
+    assert facts.ledger.merges == [("url", 0), ("exact", 14), ("minhash", 16)]
     ceilings = {row.key: row for row in facts.guards}
     assert ceilings["guards.max_merged"].n == 205
     assert (ceilings["guards.max_cluster"].n, ceilings["guards.max_cluster"].share) == (280, 26 / 280)
@@ -135,9 +135,9 @@ def test_merges_of_half_a_refine_are_left_out_since_they_are_made_again(tmp_path
     (ledger,) = (folder / "ledger").glob("dedup-*.parquet")
     pl.read_parquet(ledger).head(20).write_parquet(ledger)
     facts = Facts(folder)
-    assert not facts.refined
-    assert facts.n_records(outcome="merged") == 0
-    assert facts.n_records() == 490
+    assert not facts.ledger.is_complete
+    assert facts.ledger.n_records(outcome="merged") == 0
+    assert facts.ledger.n_records() == 490
     assert all(row.balances for row in facts.sources)
 
 
@@ -146,7 +146,7 @@ def test_a_ledger_that_lost_a_row_is_a_problem(tmp_path: Path) -> None:
     (ledger,) = (folder / "ledger").glob("dedup-*.parquet")
     pl.read_parquet(ledger).slice(1).write_parquet(ledger)
     assert [notice.text for notice in attention(Facts(folder)) if notice.level == "problem"] == [
-        "The ledger does not balance: 490 records were read, 489 are in it."
+        "The ledger does not balance: 490 records were read, and it lists 489."
     ]
 
 
@@ -168,13 +168,13 @@ def test_documents_that_share_an_address_but_no_text_are_mentioned(tmp_path: Pat
     refine["details"]["dedup"]["same_address_apart"] = 3
     (folder / "run.json").write_text(json.dumps(state))
     texts = [notice.text for notice in attention(Facts(folder))]
-    assert "3 documents shared an address with a better one but not its text, and stayed." in texts
+    assert "3 documents shared a URL with a preferred document but not its text, and stayed." in texts
 
 
 def test_crowded_buckets_missing_licences_and_robots_directives_are_mentioned(facts: Facts) -> None:
     texts = [notice.text for notice in attention(facts)]
     assert "26 of 32 rules never fired: 12 of gopher_repetition, 8 of gopher_quality, 2 of c4, 4 of fineweb." in texts
-    assert "2 buckets held more than dedup.minhash.max_comparisons documents; near-duplicates may remain." in texts
+    assert "2 buckets contained more than dedup.minhash.max_comparisons documents; near-duplicates may remain." in texts
     assert "175 kept documents without a licence." in texts
     assert "7 kept documents with robots directives." in texts
 
@@ -199,7 +199,7 @@ def test_crowded_buckets_missing_licences_and_robots_directives_are_mentioned(fa
         (formats.limit(None), "off"),
         (formats.number_of(1, "record"), "1 record"),
         (formats.number_of(2000, "record"), "2,000 records"),
-        (formats.count(None), "–"),
+        (formats.with_commas(None), "–"),
     ],
 )
 def test_numbers_read_well(shown: str, expected: str) -> None:

@@ -150,7 +150,7 @@ def test_private_values_are_counted_by_kind_and_source(html: str) -> None:
     assert email[:2] == [str(sum(counts)), str(sum(count > 0 for count in counts))]
     assert sum(int(cell) for cell in email[2:5]) == sum(counts)
     assert "iban" not in table(html, "privacy-table")
-    assert "Looked for and not found in what is kept: iban." in html
+    assert "Looked for and not found in the kept documents: iban." in html
 
 
 def test_duplicates_show_kinds_clusters_and_the_work_done(html: str) -> None:
@@ -235,7 +235,7 @@ def test_many_licences_are_listed_up_to_a_number_and_counted(tmp_path: Path) -> 
 def test_damaged_metrics_are_an_error_that_names_the_file(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
     (folder / "validation" / "metrics.json").write_text("{")
-    with pytest.raises(OutputError, match=r"metrics\.json is damaged"):
+    with pytest.raises(OutputError, match=r"CM-REPORT-002: .*metrics\.json"):
         write_report(folder)
 
 

@@ -14,7 +14,7 @@ from pipelines.report.page import write_report
 from schemas.certificate import Certificate, RemovedDocument, Request, certificate_path, pending_path, write_certificate
 from tests.report.fixture import make_run, metrics
 
-RAW = "The folder crawl/ holds the pages as they were fetched"
+RAW = "The folder crawl/ contains the pages as they were fetched"
 
 
 def change(folder: Path, **sections: dict[str, Any]) -> Facts:
@@ -70,7 +70,7 @@ def test_raw_pages_are_named_where_there_are_any_and_only_there(folder: Path, ki
 
 
 def test_hashes_in_the_index_are_named_unless_the_recipe_keeps_none(folder: Path) -> None:
-    hashes = "holds hashes of e-mail addresses"
+    hashes = "contains hashes of e-mail addresses"
     assert hashes not in " ".join(statements.privacy(Facts(folder))), "there is no index"
     (folder / "index").mkdir()
     assert hashes in " ".join(statements.privacy(Facts(folder)))
@@ -84,9 +84,9 @@ def test_kinds_that_were_looked_for_found_and_left_out_are_told_apart(folder: Pa
     text = " ".join(statements.privacy(facts))
     done = "replaced by placeholders such as <EMAIL>, or replaced by keyed pseudonyms (iban), or cut out with their lines (phone)"
     assert f"{done}: email (168 in" in text
-    assert "Looked for and not found in what is kept: iban." in text
+    assert "Looked for and not found in the kept documents: iban." in text
     assert "Not looked for: secret, private_key, " in text
-    assert "; names and values in unusual notation are not found" in text
+    assert "but not names and values in unusual notation" in text
     assert "postal addresses" in " ".join(statements.privacy(change(folder, scrub={"kinds": ["email"], "modes": {}})))
     (nothing,) = statements.privacy(change(folder, scrub={"kinds": []}))
     assert nothing.startswith("No private values were looked for (scrub.kinds is empty)")
@@ -103,40 +103,40 @@ def test_takedowns_are_named_with_what_they_removed(folder: Path) -> None:
     write_certificate(pending_path(folder), certificate(2))
     said = statements.on_request(Facts(folder))
     assert said[0] == (
-        "Takedown 0001 of 2026-11-28 removed 3 documents (until then kept 2, merged 1; found by host 3) and 1,234 tokens of shards "
-        "from the finished run; takedown/0001.json is its certificate."
+        "Takedown 0001 on 2026-11-28 removed 3 documents (before: kept 2, merged 1; found by: host 3) and 1,234 tokens "
+        "from the finished run. Its certificate is takedown/0001.json."
     )
-    assert said[1] == "1 document with nearly the same text stayed; the certificate names them."
-    assert said[2] == "It left tokenizer/ and validation/ as they were made with the documents."
+    assert said[1] == "1 document with nearly the same text stayed; the certificate lists them."
+    assert said[2] == "It did not change tokenizer/ and validation/, which were made with the documents."
     assert said[3].startswith("Takedown 0002 "), "the one that has the report written"
-    assert "(until then kept 2, merged 1; found by host 3)" in said[3], "also of a certificate without counts"
+    assert "(before: kept 2, merged 1; found by: host 3)" in said[3], "also of a certificate without counts"
     for path in write_report(folder):
-        assert "takedown/0001.json is its certificate" in path.read_text()
+        assert "certificate is takedown/0001.json" in path.read_text()
 
 
 def test_which_copy_stays_follows_the_recipe(folder: Path) -> None:
     assert (
         statements.duplicates(Facts(folder))[0]
-        == "Of copies the longest stays. Documents that ended for their copies: url 0, exact 14, minhash 16."
+        == "Of several copies, one is kept: the longest. Documents merged by kind: url 0, exact 14, minhash 16."
     )
     text = " ".join(statements.duplicates(change(folder, dedup={"priority": ["web"], "protected": ["代码"], "index": "i"})))
-    assert "the one of the first source of web stays, of those the longest" in text
+    assert "the one from the first of the sources web, then the longest" in text
     assert "Documents of 代码 are never merged or cut." in text
     assert "Copies stay in the corpus" not in text
     assert "earlier runs" in text
-    assert "The kind lines cut 175,000 characters (74.1 %) of web." in text
+    assert "Kind lines cut 175,000 characters (74.1 %) from source web." in text
     weighed = statements.duplicates(change(folder, dedup={"protected": [], "copies": "weigh"}))
     assert "Copies stay in the corpus" in " ".join(weighed)
-    assert statements.duplicates(change(folder, dedup={"kinds": []})) == ["No duplicates were looked for."]
+    assert statements.duplicates(change(folder, dedup={"kinds": []})) == ["The recipe does not look for duplicates."]
 
 
 def test_evaluation_items_are_named_where_they_were_looked_for(folder: Path) -> None:
     assert statements.contamination(Facts(folder)) == []
     sets = {"evals": {"items": 4, "found": 2, "documents_by_item": {}}}
     (said,) = statements.contamination(change_details(folder, "curate", contamination=sets))
-    assert said == "Of 4 items of 1 evaluation set 2 were found, and dropped with the documents that hold them."
+    assert said == "2 of 4 items of 1 evaluation set were found and dropped with the documents that contain them."
     (said,) = statements.contamination(change(folder, decontaminate={"outcome": "cut"}))
-    assert said.endswith("cut out of the documents.")
+    assert said.endswith("cut from the documents.")
 
 
 def test_a_run_without_rules_says_so(folder: Path) -> None:
@@ -154,8 +154,8 @@ def test_records_that_are_passed_over_and_bytes_that_are_lost_are_counted(folder
     assert statements.reading(Facts(folder)) == []
     facts = change_details(folder, "ingest", passed_over_records={"request": 14}, lost_bytes={"web": 99})
     assert statements.reading(facts) == [
-        "Records of archives that hold no page are not counted: request 14.",
-        "Of web 99 bytes could not be read; how many records they held is not known.",
+        "WARC records that are not pages are not counted: request 14.",
+        "99 bytes of source web could not be read; the number of records in them is unknown.",
     ]
 
 
@@ -163,7 +163,7 @@ def test_records_that_are_passed_over_and_bytes_that_are_lost_are_counted(folder
     ("config", "said"),
     [
         ({}, "400 tokens, trained on a sample of 250 documents of this corpus"),
-        ({"path": "/x/gpt2.json"}, "400 tokens, taken from gpt2.json as it was"),
+        ({"path": "/x/gpt2.json"}, "400 tokens, copied from gpt2.json"),
         ({"extend": "/x/gpt2.json"}, "400 tokens, gpt2.json extended on a sample of 250 documents of this corpus"),
     ],
 )
@@ -182,8 +182,8 @@ def test_the_model_passed_or_failed_or_was_not_trained(folder: Path, tmp_path: P
     assert said(passed=False, reasons=["it is too short"]).endswith("It did not pass: it is too short.")
     assert "on the end of the training split, which was held out" in said(valid="train tail")
     assert "2.104 nats per token on the validation split" in said(bits_per_byte=None)
-    assert "It was trained when the shards held 260 documents; now they hold 250." in said(checks={"n_documents": 260})
-    assert "trained when" not in said(checks={"n_documents": 250})
+    assert "The shards contained 260 documents when it was trained; they contain 250 now." in said(checks={"n_documents": 260})
+    assert "when it was trained" not in said(checks={"n_documents": 250})
     assert statements.model(Facts(make_run(tmp_path / "skipped", pretrain=False))) == ["No model was trained on the shards."]
     assert statements.model(Facts(make_run(tmp_path / "stopped", until="validate"))) == []
 

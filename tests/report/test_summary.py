@@ -37,7 +37,7 @@ def test_it_shows_what_went_in_what_came_out_and_what_to_look_at(tmp_path: Path)
     assert "loss 5.993 -> 2.104, 0.759 bits per byte (token frequencies alone 1.425) passed" in text
     assert "redacted email 168, phone 50" in text
     assert "files web: 3 files, 1 could not be read; passed over: 12 .html, 1 .json (not JSON Lines)" in text
-    losses = ["The kind lines cut 74.1 %", "language.keep removed 60 of 330 documents (18.2 %)", "length.min_chars removed 12 of 87"]
+    losses = ["Kind lines cut 74.1 %", "language.keep removed 60 of 330 documents (18.2 %)", "length.min_chars removed 12 of 87"]
     assert sorted(losses, key=text.index) == losses, "the largest loss first"
     assert "and 6 more in report/index.html" in text
     assert "shards/, tokenizer/tokenizer.json, documents/, ledger/, run.json" in text

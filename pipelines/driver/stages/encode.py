@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import TypeVar
 
 import apache_beam as beam
 
@@ -22,8 +23,10 @@ from schemas.shaping import corpus_digest
 from schemas.stages import StageName
 from tokenizer import bpe
 
+_Part = TypeVar("_Part")
 
-def build(pipeline: beam.Pipeline, job: ShardJob, run: Path, work: Path, report: Path, progress: Progress) -> None:
+
+def build(pipeline: beam.Pipeline, job: ShardJob[_Part], run: Path, work: Path, report: Path, progress: Progress) -> None:
     """The graph: what `job.documents` names -> RUN/shards, under provisional names."""
     parts = pipeline | "documents" >> beam.Create(job.documents)
     parts | "encode" >> EncodeShards(job, run, work, progress) | "report" >> ReportFiles(report)
