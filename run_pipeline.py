@@ -1,4 +1,4 @@
-"""The command line of corpusmill: parses, runs, prints the summary. Nothing here is ever unpickled by a worker."""
+"""The command line of corpusmill: parses options and calls the function that does the work. No worker process unpickles anything here."""
 
 from __future__ import annotations
 
@@ -7,46 +7,35 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.commands.screen import (
-    agree,
-    check_workers,
-    console,
-    end_unless_passed,
-    fail,
-    say,
-    show,
-    show_certificate,
-    show_encoded,
-    stage_bars,
-    stopped,
+from pipelines.commands.options import (
+    ConfirmationOptions,
+    EngineOptions,
+    Folder,
+    InputOptions,
+    KeySettings,
+    RequestOptions,
+    Settings,
+    Workers,
+    with_groups,
 )
+from pipelines.commands.screen import check_workers, console, fail, say, show, show_encoded, stage_bars
 from schemas import recipe as recipes
-from schemas.errors import MENDABLE, CorpusmillError, InputError, OutputError, RecipeError
+from schemas.errors import MENDABLE, CorpusmillError, InputError, OutputError
 from schemas.file_names import check_folder_name, printable
 from schemas.lock import locked
-from schemas.stages import StageName, stage_of
-
-if TYPE_CHECKING:
-    from pipelines.driver.run import Run
+from schemas.stages import StageName
 
 ABOUT = "Turn crawled pages, archives, books and code into clean, deduplicated, privacy-scrubbed, tokenized shards."
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=ABOUT)
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="SECTION.KEY=VALUE", help="Change one value of the recipe; repeatable, and the last one of a key counts."
-    ),
-]
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
 
 on_log: Callable[[str], None] | None = None
-"""What hears of the lines of run.log; set by --verbose."""
+"""Is called with the lines of run.log; set by --verbose."""
 
 
 def show_version(wanted: bool) -> None:
@@ -57,8 +46,8 @@ def show_version(wanted: bool) -> None:
 
 
 @app.callback()
-def options(
-    verbose: Annotated[bool, typer.Option("--verbose", help="Also show the lines that a run writes into DIR/run.log.")] = False,
+def common_options(
+    verbose: Annotated[bool, typer.Option("--verbose", help="Also show the lines that a run writes to DIR/run.log.")] = False,
     version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version.")] = False,
 ) -> None:
     """Options of every command."""
@@ -66,308 +55,199 @@ def options(
     on_log = say if verbose else None
 
 
-@app.command()
-def run(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A built-in name, the path of a TOML file, or the folder of a run.")],
-    beam_options: Annotated[list[str] | None, typer.Argument(metavar="[-- BEAM_OPTION ...]", help="Passed on to the Beam runner.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The run folder; runs/RECIPE if not given.")] = None,
+@app.command("run")
+@with_groups
+def run_command(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="Name of a built-in recipe, path of a TOML file, or an existing run folder.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="The run folder; by default runs/RECIPE.")] = None,
     settings: Settings = None,
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes of the local runner.")] = 1,
-    runner: Annotated[str, typer.Option(help="local, portable, flink, spark or dataflow.")] = "local",
+    *,
+    engine: EngineOptions,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in --out: stages are kept unless a setting that they read changed.")
+        bool, typer.Option("--resume", help="Continue the run in --out; redo only stages whose settings, inputs or versions changed.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the recipe and the inputs, say what would be done, and stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the recipe and the inputs, show what the run would do, and stop.")
+    ] = False,
 ) -> None:
-    """Run a recipe from its sources to token shards, tokenizer, trained model and report."""
-    check_workers(workers)
+    """Run a recipe: from its sources to token shards, a tokenizer, a trained model and a report."""
+    check_workers(engine.workers)
     chosen = recipes.load(recipe, settings or ())
     folder = out or (Path(recipe) if (Path(recipe) / "run.json").is_file() else Path("runs") / chosen.name)
-    from pipelines.driver.context import Engine
-    from pipelines.driver.run import Run
-    from pipelines.engine.runners import check_runner
-    from pipelines.report.summary import summary
+    from pipelines.commands.run import run_recipe, show_dry_run
 
-    given = tuple(beam_options or ())
-    check_runner(runner, given)
     if dry_run:
-        show_dry_run(Run(chosen, folder, Engine(), on_progress=lambda stage, done, total: None), resume=resume)
-        return
-    try:
-        with stage_bars() as bars:
-            engine = Engine(runner=runner, workers=workers, beam_options=given, on_message=bars.on_message, on_log=on_log)
-            records = Run(chosen, folder, engine, bars.on_progress).execute(resume=resume)
-    except KeyboardInterrupt:
-        raise stopped(f"stopped; the same command with --resume goes on in {folder}") from None
-    console.print(summary(folder))
-    end_unless_passed(next(record.details for record in records if record.stage == StageName.VALIDATE))
+        show_dry_run(chosen, folder, engine, resume=resume)
+    else:
+        run_recipe(chosen, folder, engine, resume=resume, on_log=on_log)
 
 
-def show_dry_run(planned: Run, *, resume: bool) -> None:
-    """What the run would read, do and leave; raises where it would end with an error for its files."""
-    from pipelines.commands.dry_run import forecast
-    from pipelines.report.dry_run import bad_file_lines, plan_table
-
-    recipe, folder = planned.context.recipe, planned.context.folder
-    planned.check(resume=resume)
-    found = forecast(recipe, folder)
-    show(plan_table(recipe, folder, found))
-    for line in (*bad_file_lines(found), *(planned.foreseen() if resume else ())):
-        say(line)
-    found.check(recipe, say)
-
-
-@app.command()
-def refilter(
-    folder: Folder,
-    settings: Settings = None,
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes of the local runner.")] = 1,
-) -> None:
-    """Decide again about the documents of a run, with other limits: ledger and documents as of a whole run with them."""
+@app.command("refilter")
+def refilter_command(folder: Folder, settings: Settings = None, workers: Workers = 1) -> None:
+    """Apply other filter limits to a finished run without reading its sources again. The result equals that of a new run."""
     check_workers(workers)
-    from pipelines.driver.context import Engine
-    from pipelines.driver.refilter import refilter as decide_again
-    from pipelines.report.summary import summary
+    from pipelines.commands.run import refilter_run
 
-    with stage_bars() as bars:
-        decide_again(folder, settings or [], Engine(workers=workers, on_message=bars.on_message), bars.on_progress)
-    console.print(summary(folder))
-    console.print(
-        f"ledger/ and documents/ are new; for tokenizer, shards and model: run {folder} --resume", highlight=False, soft_wrap=True
-    )
+    refilter_run(folder, settings or [], workers)
 
 
-@app.command()
-def takedown(
-    folder: Folder,
-    url: Annotated[list[str] | None, typer.Option(help="The address of a page; repeatable, as all of these.")] = None,
-    host: Annotated[list[str] | None, typer.Option(help="A domain, with everything below it.")] = None,
-    email_hash: Annotated[list[str] | None, typer.Option(help="sha256 of an e-mail address in lower case.")] = None,
-    phone_hash: Annotated[list[str] | None, typer.Option(help="sha256 of a telephone number in E.164, such as +16502530000.")] = None,
-    doc_id: Annotated[list[str] | None, typer.Option(help="A document's id, as the ledger has it.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Stands in the certificate.")] = None,
-    with_copies: Annotated[
-        bool, typer.Option("--with-copies", help="Also the documents into which these had been merged, and all their copies.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
-    max_documents: Annotated[int, typer.Option(min=0, help="More than so many are not removed unless their number is given.")] = 100,
-) -> None:
-    """Remove documents from a finished run, after showing how many: from every file that holds something of them, with a certificate."""
-    from pipelines.takedown.takedown import asked_for
-    from pipelines.takedown.takedown import takedown as take_down
-    from schemas.certificate import pending_path
+@app.command("takedown")
+@with_groups
+def takedown_command(folder: Folder, *, request: RequestOptions, confirmation: ConfirmationOptions) -> None:
+    """Remove documents from a finished run, after showing how many.
 
-    asked = asked_for(url or (), host or (), email_hash or (), phone_hash or (), doc_id or ())
-    try:
-        done = take_down(folder, asked, reason, with_copies=with_copies, agree=lambda found: agree(found, max_documents, yes=yes))
-    except KeyboardInterrupt:
-        half = pending_path(folder).is_file()
-        raise stopped(f"stopped half way; takedown {folder} finishes it" if half else "stopped; nothing was changed") from None
-    if not done:
-        console.print("no document of this run is asked for; nothing was changed")
-    for certificate in done:
-        show_certificate(certificate, folder)
+    They are removed from every file that contains parts of them, and a certificate is written.
+    """
+    from pipelines.commands.takedown import take_down
+
+    take_down(folder, request, confirmation)
 
 
-@app.command()
-def crawl(
-    seeds: Annotated[list[str], typer.Argument(metavar="URL...", help="Where to start.")],
+@app.command("crawl")
+def crawl_command(
+    seeds: Annotated[list[str], typer.Argument(metavar="URL...", help="URLs to start from.")],
     out: Annotated[Path, typer.Option(help="The folder for the WARC files.")],
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A key of the crawl section; repeatable.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the crawl in --out: what was fetched is kept.")] = False,
+    settings: KeySettings = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the crawl in --out; fetched pages are kept.")] = False,
 ) -> None:
-    """Crawl politely from seed URLs into WARC files."""
-    data: dict[str, object] = {"name": "crawl", "sources": {"crawl": {"crawl": {"seeds": seeds}}}}
-    for setting in settings or ():
-        recipes.apply_setting(data, f"sources.crawl.crawl.{setting}")
-    config = recipes.parse(data).sources["crawl"].crawl
-    assert config is not None  # noqa: S101 - given just above
-    from pipelines.crawl.crawler import crawl_sites
+    """Crawl politely from seed URLs into WARC files.
 
-    check_folder_name(out)
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        with locked(out), stage_bars() as bars:
-            report = crawl_sites(
-                config, out, resume=resume, on_page=lambda progress: bars.on_progress(StageName.CRAWL, progress.n_fetched, config.max_pages)
-            )
-    except KeyboardInterrupt:
-        raise stopped(f"stopped; the same command with --resume goes on in {out}") from None
-    table = Table(title=f"crawled into {out}", show_header=False)
-    for name, number in report.counts.items():
-        table.add_row(name, str(number))
-    show(table)
+    --set takes the keys of sources.NAME.crawl (see `recipes --keys`).
+    """
+    from pipelines.commands.crawl import crawl_config, crawl_into
+
+    crawl_into(crawl_config(seeds, settings or ()), out, resume=resume)
 
 
-@app.command()
-def validate(folder: Folder, settings: Settings = None) -> None:
-    """Train the small decoder on the shards of a run, on the GPU where there is one."""
-    from pipelines.pretrain.loop import validate_shards
-    from schemas.manifest import keys_that_differ, read_run
-    from schemas.shaping import reads
+@app.command("validate")
+def validate_command(folder: Folder, settings: Settings = None) -> None:
+    """Train the small decoder on the shards of a run, on the GPU if there is one."""
+    from pipelines.commands.validate import validate_run
 
-    data = read_run(folder)["recipe"]
-    before = recipes.parse(data).as_dict()
-    for setting in settings or ():
-        recipes.apply_setting(data, setting)
-    recipe = recipes.parse(data)
-    if changed := [key for key in keys_that_differ(before, recipe.as_dict()) if not reads(stage_of(StageName.VALIDATE), key)]:
-        raise RecipeError(
-            "CM-COMMAND-014",
-            f"validate does not read {', '.join(changed)}; `run {folder} --resume --set KEY=VALUE` does again what a setting changes",
-        )
-    with locked(folder), stage_bars() as bars:
-        metrics = validate_shards(
-            folder, recipe.pretrain, recipe.seed, on_step=lambda step, steps, loss: bars.on_progress(StageName.VALIDATE, step, steps)
-        )
-    console.print(
-        f"trained on {metrics['n_trained_tokens']:,} tokens in {metrics['train_s']:.0f} s on {metrics['device']}: validation loss "
-        f"{metrics['first_loss']:.3f} -> {metrics['loss']:.3f} nats per token (token frequencies alone: {metrics['unigram_loss']:.3f})",
-        highlight=False,
-        soft_wrap=True,
-    )
-    end_unless_passed(metrics)
+    validate_run(folder, settings or ())
 
 
-@app.command()
-def train_classifier(
-    positive: Annotated[list[str], typer.Option(metavar="PATH", help="Files, folder or glob of good documents; repeatable.")],
-    negative: Annotated[list[str], typer.Option(metavar="PATH", help="The same of the others, such as plain crawl; repeatable.")],
-    out: Annotated[Path, typer.Option(help="The file for the model, such as quality.bin.")],
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A key of schemas.recipe.ClassifierTraining; repeatable.")
-    ] = None,
+@app.command("train-classifier")
+def train_classifier_command(
+    positive: Annotated[list[str], typer.Option(metavar="PATH", help="Good documents: files, a folder or a glob; repeatable.")],
+    negative: Annotated[list[str], typer.Option(metavar="PATH", help="Other documents, such as unfiltered crawl; repeatable.")],
+    out: Annotated[Path, typer.Option(help="The model file to write, such as quality.bin.")],
+    settings: KeySettings = None,
 ) -> None:
-    """Train a fastText classifier of quality and measure it on documents that it did not see."""
+    """Train a fastText quality classifier and measure it on held-out documents.
+
+    --set takes the fields of schemas.recipe.ClassifierTraining.
+    """
     config = recipes.section(recipes.ClassifierTraining, settings or ())
-    from pipelines.commands.train import train_classifier as train
+    from pipelines.commands.tables import classifier_table
+    from pipelines.commands.train import train_classifier
 
-    trained = train(positive, negative, config, out)
-    table = Table(title=f"{out}: {trained.n_trained} documents trained on, {trained.n_held_out} held out, AUC {trained.auc:.4f}")
-    for name in ("min_score", "precision", "recall", "F1"):
-        table.add_column(name, justify="right")
-    for at in trained.measured:
-        table.add_row(f"{at.threshold}", f"{at.precision:.4f}", f"{at.recall:.4f}", f"{at.f1:.4f}")
-    show(table)
+    trained = train_classifier(positive, negative, config, out)
+    show(classifier_table(trained, out))
     if trained.n_on_both_sides:
-        console.print(f"{trained.n_on_both_sides} documents were both positive and negative and were left out")
+        say(f"{trained.n_on_both_sides} documents were both positive and negative and were left out")
 
 
-@app.command()
-def train_tokenizer(
+@app.command("train-tokenizer")
+@with_groups
+def train_tokenizer_command(
     out: Annotated[Path, typer.Option(help="The folder for tokenizer.json.")],
-    paths: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATH...]", help="Documents to learn from: files, folders or globs, or run folders.")
-    ] = None,
-    inputs: Annotated[list[str] | None, typer.Option("--input", metavar="PATH", help="The same; repeatable.")] = None,
-    vocab_size: Annotated[int | None, typer.Option(help="Tokens.")] = None,
+    *,
+    inputs: InputOptions,
+    vocab_size: Annotated[int | None, typer.Option(help="Number of tokens.")] = None,
     pattern: Annotated[
-        str | None, typer.Option(help="How text is cut: gpt2, cl100k, qwen2, o200k, llama, baichuan, jieba or code.")
+        str | None, typer.Option(help="How text is split: gpt2, cl100k, qwen2, o200k, llama, baichuan, jieba or code.")
     ] = None,
-    compare: Annotated[list[Path] | None, typer.Option(help="A tokenizer.json to measure beside it; repeatable.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the draw, where there is more text than tokenizer.sample_bytes.")] = 0,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A key of schemas.recipe.Tokenizer; repeatable.")
-    ] = None,
+    compare: Annotated[list[Path] | None, typer.Option(help="Another tokenizer.json to measure on the same text; repeatable.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the sample if there is more text than sample_bytes.")] = 0,
+    settings: KeySettings = None,
 ) -> None:
-    """Train a tokenizer from files and measure it, beside others if asked to."""
-    given = [*(inputs or ()), *(paths or ())]
-    if not given:
-        raise InputError("CM-COMMAND-015", "train-tokenizer has nothing to learn from; name files, folders or globs with --input")
+    """Train a tokenizer from files and measure it.
+
+    --set takes the keys of the recipe's section tokenizer (see `recipes --keys`).
+    """
+    if not inputs.given:
+        raise InputError("CM-COMMAND-015", "train-tokenizer has no input; pass files, folders or globs with --input")
     chosen = {"vocab_size": vocab_size, "pattern": pattern}
     short = [f"{key}={value}" for key, value in chosen.items() if value is not None]
     config = recipes.section(recipes.Tokenizer, [*short, *(settings or ())])
-    from pipelines.commands.train import train_tokenizer as train
+    from pipelines.commands.train import train_tokenizer
     from pipelines.report.tokenizers import tables
 
-    for table in tables(train(given, config, seed, out, compare or ())):
+    for table in tables(train_tokenizer(inputs.given, config, seed, out, compare or ())):
         show(table)
-    console.print(f"in {out / 'tokenizer.json'}", markup=False, highlight=False)
+    say(f"in {out / 'tokenizer.json'}")
 
 
-@app.command()
-def encode(
-    tokenizer: Annotated[Path, typer.Option(help="A tokenizer.json.")],
+@app.command("encode")
+@with_groups
+def encode_command(
+    tokenizer: Annotated[Path, typer.Option(help="The tokenizer.json to encode with.")],
     out: Annotated[Path, typer.Option(help="The folder for shards/ and tokenizer/.")],
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[PATH...]", help="Documents to encode as they are: files, folders or globs, or run folders."),
+    *,
+    inputs: InputOptions,
+    end_of_text: Annotated[
+        str | None, typer.Option(help="The token that separates documents; by default <|endoftext|> if the tokenizer has it.")
     ] = None,
-    inputs: Annotated[list[str] | None, typer.Option("--input", metavar="PATH", help="The same; repeatable.")] = None,
-    end_of_text: Annotated[str | None, typer.Option(help="The token that separates documents; <|endoftext|> where there is one.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the order and the split.")] = 0,
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A key of schemas.recipe.Encode; repeatable.")
-    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the order and the split.")] = 0,
+    workers: Workers = 1,
+    settings: KeySettings = None,
 ) -> None:
-    """Encode files with any tokenizer.json, into shards as a run writes them. Nothing is filtered or scrubbed."""
-    check_workers(workers)
-    given = [*(inputs or ()), *(paths or ())]
-    if not given:
-        raise InputError("CM-COMMAND-016", "encode has nothing to read; name files, folders or globs with --input")
-    config = recipes.section(recipes.Encode, settings or ())
-    from pipelines.commands.encode_files import encode_files
+    """Encode files with any tokenizer.json into token shards. Nothing is filtered or scrubbed.
 
+    --set takes the keys of the recipe's section encode (see `recipes --keys`).
+    """
+    check_workers(workers)
+    if not inputs.given:
+        raise InputError("CM-COMMAND-016", "encode has no input; pass files, folders or globs with --input")
+    config = recipes.section(recipes.Encode, settings or ())
+    from pipelines.commands.encode_files import EncodeRequest, encode_files
+
+    request = EncodeRequest(paths=inputs.given, tokenizer=tokenizer, config=config, end_of_text=end_of_text, seed=seed)
     check_folder_name(out)
     out.mkdir(parents=True, exist_ok=True)
     with locked(out), stage_bars() as bars:
-        done = encode_files(
-            given,
-            tokenizer,
-            out,
-            config,
-            end_of_text=end_of_text,
-            seed=seed,
-            workers=workers,
-            on_progress=lambda n, total: bars.on_progress(StageName.ENCODE, n, total),
-        )
+        done = encode_files(request, out, workers=workers, on_progress=lambda n, total: bars.on_progress(StageName.ENCODE, n, total))
     show_encoded(done, out)
 
 
-@app.command()
-def train_ngrams(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs of documents in one language.")],
-    out: Annotated[Path, typer.Option(help="The ARPA file, such as en.arpa.")],
+@app.command("train-ngrams")
+def train_ngrams_command(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Documents in one language: files, folders or globs.")],
+    out: Annotated[Path, typer.Option(help="The ARPA file to write, such as en.arpa.")],
     percentiles_of: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATH", help="Documents by whose perplexities to cut buckets, such as plain crawl; repeatable."),
+        typer.Option(metavar="PATH", help="Documents whose perplexities give the cut-offs, such as unfiltered crawl; repeatable."),
     ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A key of schemas.recipe.NgramTraining; repeatable.")
-    ] = None,
+    settings: KeySettings = None,
 ) -> None:
-    """Train an n-gram model for perplexities, and propose the cut-offs of CCNet's buckets."""
-    config = recipes.section(recipes.NgramTraining, settings or ())
-    from pipelines.commands.train import perplexities
-    from pipelines.commands.train import train_ngrams as train
+    """Train an n-gram model for perplexities, and propose cut-offs for CCNet's buckets.
 
-    estimated = train(paths, config, out)
-    table = Table("n", "n-grams", "D1", "D2", "D3+", title=f"{out}")
-    for n, (count, discounts) in enumerate(zip(estimated.n_ngrams, estimated.discounts, strict=True), 1):
-        table.add_row(str(n), str(count), *(f"{d:.4f}" for d in discounts), "taken as given" if n in estimated.fell_back else "")
-    show(table)
+    --set takes the fields of schemas.recipe.NgramTraining.
+    """
+    config = recipes.section(recipes.NgramTraining, settings or ())
+    from pipelines.commands.tables import cutoffs_line, ngram_table
+    from pipelines.commands.train import perplexities, train_ngrams
+
+    show(ngram_table(train_ngrams(paths, config, out), out))
     if percentiles_of:
         found = perplexities(percentiles_of, out, zero_digits=config.zero_digits)
         if not len(found):
-            raise InputError("CM-COMMAND-017", f"no word stands in {', '.join(percentiles_of)}; name other files")
-        import numpy as np
-
-        middle, tail = np.percentile(found, [30, 60])
-        console.print(f"30 and 60 % of {len(found)} documents are below: cutoffs.LANG = [{middle:.1f}, {tail:.1f}]", markup=False)
+            raise InputError("CM-COMMAND-017", f"{', '.join(percentiles_of)} contain no words; pass other files to --percentiles-of")
+        say(cutoffs_line(found))
 
 
-@app.command()
-def calibrate(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs of good documents in one language.")],
-    lang: Annotated[str, typer.Option(help="The language, by the code that recipes use, such as sw.")],
+@app.command("calibrate")
+def calibrate_command(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Good documents in one language: files, folders or globs.")],
+    lang: Annotated[str, typer.Option(help="The language, by its code in recipes, such as sw.")],
     rules: Annotated[list[str] | None, typer.Option(help="A rule set to propose limits for; repeatable.")] = None,
-    keep: Annotated[float, typer.Option(help="The share of the documents that each limit lets pass.")] = 0.99,
-    out: Annotated[Path | None, typer.Option(help="Also write the proposed section to this TOML file.")] = None,
+    keep: Annotated[float, typer.Option(help="The share of the documents that each limit keeps.")] = 0.99,
+    out: Annotated[Path | None, typer.Option(help="Also write the proposed limits to this TOML file.")] = None,
 ) -> None:
-    """Propose a language's limits from a sample of its documents, and show what they rest on."""
+    """Propose filter limits for a language from a sample of its documents, and show the evidence."""
     from pipelines.commands.calibrate import DEFAULT_RULES, calibrate_files
     from pipelines.filters.calibrate import as_toml
     from pipelines.report.calibration import calibration_table, says
@@ -382,8 +262,8 @@ def calibrate(
             temporary.write_text(as_toml(found))
 
 
-@app.command()
-def report(folder: Folder) -> None:
+@app.command("report")
+def report_command(folder: Folder) -> None:
     """Write the report and the dataset card of a run again, and print its summary."""
     from pipelines.report.page import write_report
     from pipelines.report.summary import summary
@@ -393,13 +273,13 @@ def report(folder: Folder) -> None:
     console.print(summary(folder))
 
 
-@app.command()
-def diff(
-    before: Annotated[Path, typer.Argument(metavar="A", help="The folder of a run.")],
-    after: Annotated[Path, typer.Argument(metavar="B", help="The folder of the run to compare it with.")],
+@app.command("diff")
+def diff_command(
+    before: Annotated[Path, typer.Argument(metavar="A", help="The folder of the first run.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="The folder of the second run.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False,
 ) -> None:
-    """Show what changed from run A to run B: settings, versions, numbers, and which records ended differently."""
+    """Show what differs between two runs: settings, versions, numbers, and records with another outcome."""
     from pipelines.report.diff import difference
     from pipelines.report.diff_screen import diff_screen
 
@@ -412,45 +292,23 @@ def diff(
         console.print(diff_screen(found))
 
 
-@app.command()
-def inspect(
+@app.command("inspect")
+def inspect_command(
     shard: Annotated[Path, typer.Argument(metavar="SHARD", help="A token shard, such as DIR/shards/train-00000-of-00001.arrow.")],
-    tokens: Annotated[int, typer.Option(min=0, help="Also show the first so many tokens of the first document.")] = 0,
-    tokenizer: Annotated[Path | None, typer.Option(help="The tokenizer.json of the shard; that of its run if not given.")] = None,
+    tokens: Annotated[int, typer.Option(min=0, help="Also show this many tokens of the first document.")] = 0,
+    tokenizer: Annotated[Path | None, typer.Option(help="The tokenizer.json of the shard; by default that of its run.")] = None,
 ) -> None:
-    """Show what a token shard holds: counts, schema, metadata, lengths; tokens only on request."""
-    from pipelines.encode.inspect import describe, open_shard
-    from pipelines.report.formats import number_of, with_commas
+    """Show the contents of a token shard: counts, schema, metadata, lengths; tokens only on request."""
+    from pipelines.commands.tables import shard_table
 
-    found = describe(shard)
-    table = Table(title=str(shard), show_header=False)
-    for name, n in (("documents", found["documents"]), ("tokens", found["tokens"]), ("bytes", found["bytes"])):
-        table.add_row(name, with_commas(n))
-    for name, texts in (("columns", found["columns"]), ("metadata", found["metadata"])):
-        table.add_row(name, "\n".join(f"{key}: {value}" for key, value in texts.items()))
-    for name, totals in (("sources", found["sources"]), ("languages", found["languages"])):
-        lines = (f"{key}: {number_of(one['documents'], 'document')}, {number_of(one['tokens'], 'token')}" for key, one in totals.items())
-        table.add_row(name, "\n".join(lines))
-    names: dict[float, str] = {0: "the shortest", 1: "the longest"}
-    lengths = (f"{names.get(q, f'{q:.0%} at most')}: {number_of(n, 'token')}" for q, n in found["lengths"].items())
-    table.add_row("lengths", "\n".join(lengths))
-    if tokens:
-        from tokenizer import bpe
-
-        ids = open_shard(shard).column("tokens").slice(0, 1).to_pylist()
-        loaded = bpe.load_tokenizer(tokenizer or shard.parents[1] / "tokenizer" / "tokenizer.json")
-        table.add_row(
-            "first tokens",
-            " ".join(f"{index}:{loaded.decode([index], skip_special_tokens=False)!r}" for index in (ids[0] if ids else ())[:tokens]),
-        )
-    show(table)
+    show(shard_table(shard, tokens, tokenizer))
 
 
 @app.command("recipes")
-def list_recipes(
+def recipes_command(
     keys: Annotated[bool, typer.Option("--keys", help="Explain every key of a recipe, with its default.")] = False,
 ) -> None:
-    """List the built-in recipes, or the keys that a recipe may have."""
+    """List the built-in recipes, or the keys of a recipe."""
     if keys:
         for key in recipes.documented_keys():
             console.print(Text.assemble((key.name, "bold"), f" = {key.default}  ", (key.meaning, "dim")), soft_wrap=True)
@@ -462,7 +320,7 @@ def list_recipes(
 
 
 def main() -> None:
-    """Run the command line; an error that the user can mend is one message and exit status 2."""
+    """Run the command line. An error that the user can fix is printed as one message, with exit status 2."""
     logging.basicConfig(level=logging.ERROR)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
@@ -473,7 +331,7 @@ def main() -> None:
         if error.errno not in MENDABLE:
             raise
         name = printable(str(error.filename)) if error.filename else "a file"
-        fail(OutputError("CM-COMMAND-018", f"{name}: {error.strerror}; fix that and repeat the command (a run goes on with --resume)"))
+        fail(OutputError("CM-COMMAND-018", f"{name}: {error.strerror}; fix that and repeat the command (a run continues with --resume)"))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-from pipelines.commands.encode_files import encode_files
+from pipelines.commands.encode_files import EncodeRequest, encode_files
 from pipelines.pretrain.shards import open_shards
 from schemas.errors import TokenizerError
 from schemas.recipe import Encode, Tokenizer
@@ -56,7 +56,7 @@ def test_ids_with_holes_size_the_shards_the_index_and_the_model(tmp_path: Path) 
 def test_files_are_encoded_with_ids_above_16_bits(tmp_path: Path) -> None:
     path = with_holes(tokenizer_json(tmp_path / "holes.json"))
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in documents(3)))
-    done = encode_files([str(tmp_path / "a.jsonl")], path, tmp_path / "out", Encode(valid_ratio=0))
+    done = encode_files(EncodeRequest(paths=[str(tmp_path / "a.jsonl")], tokenizer=path, config=Encode(valid_ratio=0)), tmp_path / "out")
     assert (done.index["tokenizer"]["vocab_size"], done.index["tokenizer"]["end_of_text"], done.index["dtype"]) == (70_300, 0, "uint32")
     shard = pa.ipc.open_file(str(tmp_path / "out" / "shards" / "train-00000-of-00001.arrow")).read_all()
     library = HuggingFaceTokenizer.from_file(str(path))

@@ -1,7 +1,7 @@
-"""The demo: runs the recipe `demo` on real input that this machine already has, with no download of data.
+"""The demo: runs the recipe `demo` on real input that is already on this machine, without downloading data.
 
-Starts Python's own documentation web site on loopback for the crawler, writes the long descriptions of the
-installed packages to a JSONL file, and points the recipe at both and at the standard library's source files.
+It serves Python's documentation on loopback for the crawler, writes the long descriptions of the installed packages to a JSONL file, and
+passes both and the standard library's source files to the recipe.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ START_S = 20.0
 
 def main(
     out: Annotated[Path, typer.Option(help="The run folder.")] = Path("demo-run"),
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of worker processes.")] = 1,
 ) -> None:
     """Run the demo."""
     descriptions = out.parent / f"{out.name}-input" / "packages.jsonl"
@@ -46,7 +46,7 @@ def main(
 
 
 def write_descriptions(path: Path) -> None:
-    """One JSON row per installed package that has a long description, by name."""
+    """Write one JSON row per installed package with a long description, sorted by name."""
     rows = {}
     for package in importlib.metadata.distributions():
         text = package.metadata.get("Description") or package.metadata.get_payload()  # type: ignore[attr-defined]
@@ -63,10 +63,10 @@ def write_descriptions(path: Path) -> None:
 
 @contextmanager
 def documentation_site() -> Iterator[int]:
-    """The port (PORT, where it is free) of a running `python -m pydoc`, stopped when the block ends."""
+    """The port of a running `python -m pydoc`, which is stopped when the block ends; PORT if that is free."""
     port = PORT if _is_free(PORT) else _any_free_port()
     command = [sys.executable, "-W", "ignore", "-m", "pydoc", "-n", "127.0.0.1", "-p", str(port)]
-    # Its prompt waits on standard input; an open pipe keeps it serving.
+    # pydoc waits for commands on standard input; an open pipe keeps it serving.
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + START_S

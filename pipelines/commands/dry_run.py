@@ -1,4 +1,4 @@
-"""What a run would do with its sources: every file is opened, and a sample of each source is read, judged and scrubbed."""
+"""A forecast of a run: every input file is opened, and a sample of each source is read, filtered and scrubbed."""
 
 from __future__ import annotations
 
@@ -29,36 +29,36 @@ NO_LANGUAGE: Final = "not identified"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What a sample of a source shows, and what may be expected of the whole."""
+    """A sample of a source, and estimates for the whole source."""
 
     sample: Sample
     n_records: int
-    """Read for the sample."""
+    """Records in the sample."""
     unread: Counter[str]
-    """Records that gave no document, by reason."""
+    """Records of the sample without a document, by reason."""
     dropped: Counter[str]
-    """Documents that a rule or list drops, by the first."""
+    """Documents of the sample that a rule or list drops, by the first rule or list."""
     languages: Counter[str]
-    """Of the documents that stay."""
+    """Languages of the kept documents of the sample."""
     n_foreseen: float
-    """Records of the whole."""
+    """Estimated records of the source."""
     n_documents: float
-    """That may stay of the whole, before copies are merged."""
+    """Estimated kept documents of the source, before dedup."""
     n_text_bytes: float
-    """Of them."""
+    """Estimated bytes of text of those documents."""
     seconds: float
-    """Of one worker to read, judge and scrub the whole."""
+    """Estimated CPU time to read, filter and scrub the source with one worker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a run would do: its splits, and the outlook of each source that is not crawled first."""
+    """The splits of a run, and the outlook for each source that is not crawled."""
 
     plan: Plan
     outlooks: dict[str, Outlook]
 
     def check(self, recipe: Recipe, on_message: Callable[[str], None]) -> None:
-        """InputError or GuardError where the run would end with one for its files or columns."""
+        """Raise the InputError or GuardError with which the run would end because of its files or columns."""
         bad = [
             {"source": name, "origin_file": file, "reason": reason, "origin_offset": 0}
             for name, outlook in self.outlooks.items()
@@ -75,7 +75,7 @@ class Forecast:
 
 
 def forecast(recipe: Recipe, folder: Path) -> Forecast:
-    """Look into the sources that are there; InputError where a path names nothing."""
+    """Sample all sources that are files. Raises InputError if a path matches nothing."""
     sources = {name: source for name, source in recipe.sources.items() if not source.crawl}
     plan = plan_sources(sources, folder)
     precompile(recipe)
@@ -108,7 +108,7 @@ def _outlook(recipe: Recipe, sample: Sample, start: float) -> Outlook:
 
 
 def _judge(recipe: Recipe, documents: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """(LEDGER rows of what a rule or list drops, the documents that stay)."""
+    """(LEDGER rows of the documents that a rule or list drops, the documents that are kept)."""
     admitted = admit(FilterChain.of(recipe).measure(documents), OptOutLists.of(recipe.opt_out), recipe.scrub)
     decider = decider_of(recipe)
     ended = pa.concat_batches([admitted.left_out, decider.dropped(admitted.documents)])

@@ -1,11 +1,11 @@
-"""Encoding from files with any tokenizer.json: the shards of a run, without the rest of a run."""
+"""Encoding files with any tokenizer.json: the shards of a run without the rest of a run."""
 
 from __future__ import annotations
 
 import math
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -25,75 +25,87 @@ from schemas.recipe import Encode
 from schemas.splits import Split
 from tokenizer import bpe
 
-BYTES_PER_RANGE: Final = 200_000_000
-"""Of input files: about what a range of the shuffled line is made of."""
+BYTES_PER_PARTITION: Final = 200_000_000
+"""Bytes of input files per partition of the shuffle, roughly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodeRequest:
+    """What to encode, and how."""
+
+    paths: Sequence[str]
+    """Files, folders, globs or run folders."""
+    tokenizer: Path
+    """A tokenizer.json."""
+    config: Encode = field(default_factory=Encode)
+    end_of_text: str | None = None
+    """The token that separates documents; None means "<|endoftext|>" if the tokenizer has it."""
+    seed: int = 0
+    """Seed of the order and the split."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """What came of it."""
+    """The result of encoding."""
 
     index: ShardIndex
     """The content of shards/index.json."""
     n_failed: int
-    """Records that hold no document."""
+    """Records without a document."""
     encoder: str
-    """`fast`, or `tokenizers` for the reason below."""
+    """`fast`, or `tokenizers` for `encoder_reason`."""
     encoder_reason: str
 
 
 def encode_files(
-    paths: Sequence[str],
-    tokenizer: Path,
-    out: Path,
-    config: Encode,
-    *,
-    end_of_text: str | None = None,
-    seed: int = 0,
-    workers: int = 1,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    request: EncodeRequest, out: Path, *, workers: int = 1, on_progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Encoded:
-    """The documents of these files as OUT/shards, in the order and with the split that a run gives them, and OUT/tokenizer.
+    """Write the documents of files as OUT/shards, in the order and split of a run, and copy the tokenizer to OUT/tokenizer.
 
-    `end_of_text` is the token that separates documents; None takes "<|endoftext|>" where the tokenizer has it. `on_progress` is called with
-    the parts done and all parts.
+    Calls `on_progress` with (parts done, total parts). Raises OutputError if OUT/shards exists, TokenizerError if the tokenizer lacks the
+    end-of-text token, InputError or EmptyCorpusError if there are no documents.
     """
     if (out / "shards").exists():
-        raise OutputError("CM-COMMAND-004", f"{out / 'shards'} is there already; name another folder with --out, or delete it")
-    encoder = bpe.Encoder(tokenizer)
-    end = encoder.tokenizer.token_to_id(end_of_text or "<|endoftext|>")
-    if end_of_text and end is None:
-        raise TokenizerError("CM-COMMAND-005", f"{tokenizer} has no token {end_of_text!r} to end documents with")
-    files = Files(paths)
+        raise OutputError("CM-COMMAND-004", f"{out / 'shards'} exists already; pass another folder with --out, or delete it")
+    encoder = bpe.Encoder(request.tokenizer)
+    end_of_text = encoder.tokenizer.token_to_id(request.end_of_text or "<|endoftext|>")
+    if request.end_of_text and end_of_text is None:
+        raise TokenizerError("CM-COMMAND-005", f"{request.tokenizer} has no token {request.end_of_text!r}; pass another --end-of-text")
+    files = Files(request.paths)
     kept = out / layout.TOKENIZER_FILE
     with whole_file(kept) as temporary:
-        shutil.copyfile(tokenizer, temporary)
-    n_bytes = sum(file.stat().st_size for part in files.parts for file in ([part] if isinstance(part, Path) else map(Path, part.files)))
-    job = ShardJob(
-        read=files.read,
-        documents=files.parts,
-        config=config,
-        seed=seed,
-        tokenizer=kept,
-        schema=tokens_schema(encoder.vocab_size, {"tokenizer": sha256_of(kept), "scrub": "taken as given"}),
-        n_partitions=max(1, math.ceil(n_bytes / BYTES_PER_RANGE)),
-    )
-    ran, reported = run_job(job, out, workers, on_progress)
+        shutil.copyfile(request.tokenizer, temporary)
+    ran, reported = run_job(shard_job(request, files, kept, encoder.vocab_size), out, workers, on_progress)
     counted = ran.counters.get("encode", {})
     check_step("encode", counted.get("n_in", 0), sum(file.n_rows or 0 for file in reported), 0)
     if not reported:
-        raise EmptyCorpusError("CM-COMMAND-006", f"no document stands in {', '.join(paths)}; name other files")
-    named = {"path": layout.TOKENIZER_FILE, "sha256": sha256_of(kept), "vocab_size": encoder.vocab_size, "end_of_text": end}
-    index = shard_index(named_shards(reported, out), out, named, str(encoder.id_type))
+        raise EmptyCorpusError("CM-COMMAND-006", f"{', '.join(request.paths)} contain no documents; pass other files")
+    stated = {"path": layout.TOKENIZER_FILE, "sha256": sha256_of(kept), "vocab_size": encoder.vocab_size, "end_of_text": end_of_text}
+    index = shard_index(named_shards(reported, out), out, stated, str(encoder.id_type))
     write_shard_index(out / "shards" / "index.json", index)
     n_failed = ran.counters.get("read", {}).get("failed", 0)
     return Encoded(index=index, n_failed=n_failed, encoder=encoder.path, encoder_reason=encoder.reason)
 
 
+def shard_job(request: EncodeRequest, files: Files, tokenizer: Path, vocab_size: int) -> ShardJob[Path | Split]:
+    """The work of the graph, in partitions of about BYTES_PER_PARTITION bytes of input."""
+    paths = (path for part in files.parts for path in ([part] if isinstance(part, Path) else map(Path, part.files)))
+    n_bytes = sum(path.stat().st_size for path in paths)
+    return ShardJob(
+        read=files.read,
+        documents=files.parts,
+        config=request.config,
+        seed=request.seed,
+        tokenizer=tokenizer,
+        schema=tokens_schema(vocab_size, {"tokenizer": sha256_of(tokenizer), "scrub": "taken as given"}),
+        n_partitions=max(1, math.ceil(n_bytes / BYTES_PER_PARTITION)),
+    )
+
+
 def run_job(
     job: ShardJob[Path | Split], out: Path, workers: int, on_progress: Callable[[int, int], None]
 ) -> tuple[GraphResult, list[FileEntry]]:
-    """Run the graph; what it counted and the shards that it wrote."""
+    """Run the graph. Returns its counters and the shards that it wrote."""
     work = out / layout.WORK
     report, progress = work / "encode.json", Progress(work / "encode.progress")
     with watch_progress(progress, lambda done: on_progress(done, len(job.documents))):

@@ -1,4 +1,4 @@
-"""Files that a user names to train a tokenizer on or to encode: curated documents, run folders, or anything that can be read."""
+"""Files to train a tokenizer on or to encode: curated documents, run folders, or any readable input."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ COLUMNS: Final = ("doc_id", "source", "lang", "text", *(field.name for field in 
 
 
 class Files:
-    """The files in parts that can be read one by one, in any order and process.
+    """Files as parts that can be read one by one, in any order and by any process.
 
-    Text is taken as it is: naming a file is its owner's word that it may be learned from. A path is a source of its own, unless its
-    documents say of which they are.
+    Text is used unchanged: whoever passes a file vouches for it. Each path is a source of its own unless its documents state their source.
     """
 
     def __init__(self, paths: Sequence[str]) -> None:
@@ -53,11 +52,14 @@ class Files:
         self.parts += splits
 
     def read(self, part: Path | Split) -> Iterator[pa.RecordBatch]:
-        """Batches of COLUMNS; records that hold no document are counted and passed over."""
+        """Batches of COLUMNS. Records without a document are counted and skipped."""
         if isinstance(part, Path):
             reader = open_segment(part)
             if missing := set(COLUMNS) - set(reader.schema.names):
-                raise InputError("CM-COMMAND-007", f"{part} lacks the columns {', '.join(sorted(missing))} of curated documents")
+                raise InputError(
+                    "CM-COMMAND-007",
+                    f"{part} lacks the columns {', '.join(sorted(missing))} of curated documents; pass files of a run's folder documents/",
+                )
             for index in range(reader.num_record_batches):
                 yield reader.get_batch(index).select(COLUMNS)
             return
@@ -71,7 +73,7 @@ class Files:
 
 
 def stated_languages(documents: pa.RecordBatch) -> pa.Array:
-    """large_string: what the documents' metadata call their language, `lang` or `language`."""
+    """The language of each document as its metadata states it, in `lang` or `language`; large_string."""
     meta = pl.Series(documents.column("meta").cast(pa.large_string()))
     found = pl.DataFrame({"meta": meta}).select(
         pl.coalesce(pl.col("meta").str.json_path_match(f"$.{key}") for key in ("lang", "language")).alias("lang")

@@ -1,13 +1,13 @@
-"""What commands print: progress, tables, questions, one message for an error, and the exit statuses that go with it."""
+"""What commands print: progress, tables, questions and error messages, with the exit statuses."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -25,43 +25,43 @@ if TYPE_CHECKING:
     from schemas.certificate import Certificate
 
 LOG_COLUMNS = 200
-"""Where the output is no terminal and COLUMNS says nothing."""
+"""Width if the output is not a terminal and COLUMNS is not set."""
 console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else LOG_COLUMNS)
 
 NOT_PASSED, WRONG, INTERRUPTED = 1, 2, 130
-"""Exit statuses besides 0: the model did not pass validation, an error that the user can mend, stopped by hand."""
+"""Exit statuses besides 0: the model did not pass, an error that the user can fix, stopped by the user."""
 MOST_WORKERS, WORKERS_PER_CORE = 32, 4
 
 DECIDE = "decide"
-"""What `refilter` does before dedup; it is no stage of its own."""
-STAGE_TITLES: dict[str, str] = {**{stage.name: stage.title for stage in STAGES}, DECIDE: "decide again"}
+"""The step of `refilter` before dedup; it is not a stage."""
+STAGE_TITLES: dict[str, str] = {**{stage.name: stage.title for stage in STAGES}, DECIDE: "apply the limits"}
 
 
 def say(line: str) -> None:
-    """Print a line as it is, not cut."""
+    """Print a line unchanged and uncut."""
     console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def stopped(line: str) -> typer.Exit:
-    """Say on standard error what a stop by hand left behind; raise what is returned."""
+    """Print a line on standard error after the user stopped the command. Raise the result."""
     Console(stderr=True).print(line, highlight=False, soft_wrap=True)
     return typer.Exit(INTERRUPTED)
 
 
 def show(table: Table) -> None:
-    """Print a table none of whose cells is cut."""
+    """Print a table without cutting cells."""
     for column in table.columns:
         column.overflow = "fold"
     console.print(table)
 
 
 def agree(found: Preview, max_documents: int, *, yes: bool) -> None:
-    """Show what a takedown would remove; RequestError unless the person, or an option, agrees."""
+    """Show what a takedown would remove. Raises RequestError unless the user agrees, by answer or by option."""
     for line in found.lines():
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     asks, n = sys.stdin.isatty() and sys.stdout.isatty(), found.n_documents
     if n > max_documents:
-        remedy = f"if all of them are meant, give --max-documents {n} --yes"
+        remedy = f"to remove all of them, add --max-documents {n} --yes"
         if not asks:
             raise RequestError(
                 "CM-COMMAND-008",
@@ -77,31 +77,32 @@ def agree(found: Preview, max_documents: int, *, yes: bool) -> None:
 
 
 def check_workers(workers: int) -> None:
-    """InputError for so many worker processes that they would fill the memory before they read anything."""
+    """Raise InputError for more worker processes than the memory can hold."""
     most = max(MOST_WORKERS, WORKERS_PER_CORE * (os.cpu_count() or 1))
     if workers > most:
         raise InputError(
             "CM-COMMAND-012",
-            f"--workers {workers} is more than this machine can start: give at most {most}; a process for each of its "
-            f"{os.cpu_count()} cores is the fastest, and the result is the same for any number",
+            f"--workers {workers} is more than this machine can start; pass at most {most}. One process for each of its {os.cpu_count()} "
+            "cores is fastest; the result does not depend on the number",
         )
 
 
-def end_unless_passed(metrics: dict[str, Any]) -> None:
-    """Say whether the model passed, and end with the status NOT_PASSED if it did not; without a model there is nothing to pass."""
+def end_unless_passed(metrics: Mapping[str, object]) -> None:
+    """Print whether the model passed, and end with the status NOT_PASSED if it did not. Without a model do nothing."""
     if "passed" not in metrics:
         return
     if metrics["passed"]:
         console.print("the model passed: it learned from these shards", highlight=False)
         return
     stderr = Console(stderr=True)
-    for reason in metrics["reasons"]:
+    reasons = metrics["reasons"]
+    for reason in reasons if isinstance(reasons, list | tuple) else ():
         stderr.print(Text.assemble(("the model did not pass:", "bold red"), f" {reason}"), soft_wrap=True)
     raise typer.Exit(NOT_PASSED)
 
 
 class StageBars:
-    """One line per stage: what is done, of how much, for how long."""
+    """One progress bar per stage: units done, total units, time."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
@@ -110,11 +111,11 @@ class StageBars:
         self.over: set[str] = set()
 
     def on_progress(self, stage: str, done: int, total: int | None) -> None:
-        """Draw the stage's bar; a total that is not known yet draws a moving one."""
+        """Draw the stage's bar; it moves back and forth while the total is unknown."""
         if stage not in self.tasks:
             self.tasks[stage] = self.progress.add_task(STAGE_TITLES[stage], total=total)
         task = self.tasks[stage]
-        if total is not None and done == total == 1:  # the stage is over, whatever its units were
+        if total is not None and done == total == 1:  # the stage is done, in whatever units
             total = done = int(self.progress.tasks[task].total or 1)
             self.progress.stop_task(task)
             if self.in_log and stage not in self.over:
@@ -129,21 +130,21 @@ class StageBars:
 
 @contextlib.contextmanager
 def stage_bars() -> Iterator[StageBars]:
-    """Progress bars on the terminal while the block runs; in a log file a line for each stage that is done."""
+    """Progress bars on a terminal while the block runs; in a log file one line for each finished stage."""
     columns = (SpinnerColumn(), TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         yield StageBars(progress)
 
 
 def fail(error: CorpusmillError) -> None:
-    """Print one message, and end with status WRONG."""
+    """Print the error as one message, and end with the status WRONG."""
     console = Console(stderr=True)
     console.print(Text.assemble((f"error {error.code}:", "bold red"), f" {well_formed(error.message)}"), soft_wrap=True)
     sys.exit(WRONG)
 
 
 def show_encoded(done: Encoded, out: Path) -> None:
-    """What encoding from files made."""
+    """Print the shards that encoding wrote."""
     table = Table("split", "shards", "documents", "tokens", title=f"{out / 'shards'}")
     for split in ("train", "valid"):
         shards = [shard for shard in done.index["shards"] if shard["split"] == split]
@@ -151,15 +152,15 @@ def show_encoded(done: Encoded, out: Path) -> None:
         table.add_row(split, str(len(shards)), *map(str, numbers))
     show(table)
     if done.n_failed:
-        say(f"{done.n_failed} records hold no document and were passed over")
+        say(f"{done.n_failed} records have no document and were skipped")
     if done.encoder != "fast":
         say(f"encoded by the tokenizers library, which is slower: {done.encoder_reason}")
     if done.index["tokenizer"]["end_of_text"] is None:
-        say("the tokenizer has no <|endoftext|>, so index.json names no end of text; give one with --end-of-text")
+        say("the tokenizer has no <|endoftext|>, so index.json states no end of text; choose a token with --end-of-text")
 
 
 def show_certificate(certificate: Certificate, folder: Path) -> None:
-    """What a takedown removed, and what it left."""
+    """Print what a takedown removed and what it left."""
     from schemas.certificate import certificate_path  # noqa: PLC0415 - of one command
 
     files = sum(file.path.startswith(("pool/", "documents/", "shards/")) for file in certificate.files)
@@ -169,6 +170,6 @@ def show_certificate(certificate: Certificate, folder: Path) -> None:
     )
     if left := certificate.survivors_left:
         say(
-            f"{len(left)} document(s) that hold nearly the same text are still there, see survivors_left in the certificate; "
-            f"takedown {folder} --with-copies --doc-id {left[0]}{' ...' if len(left) > 1 else ''} removes them"
+            f"{len(left)} document(s) with nearly the same text are still there, see survivors_left in the certificate; remove them with "
+            f"takedown {folder} --with-copies --doc-id {left[0]}{' ...' if len(left) > 1 else ''}"
         )

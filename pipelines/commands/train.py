@@ -1,4 +1,4 @@
-"""Training from files: the read room's documents go to the trainers of the models that filters use, and of tokenizers."""
+"""Training from files: quality classifiers, n-gram models and tokenizers."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from schemas.recipe import ClassifierTraining, NgramTraining, Read, Source, Toke
 from tokenizer import bpe
 
 SOURCE: Final = "training"
-"""The name of the source that documents read by path come from."""
+"""The source name of documents that are read by path."""
 
 
 def train_classifier(positive: Sequence[str], negative: Sequence[str], config: ClassifierTraining, out: Path) -> TrainedClassifier:
-    """The quality classifier of these files, written to `out`. No more than twice `max_documents` of either label are held."""
+    """Train a quality classifier on these files and write it to `out`. Memory holds at most 4 x `max_documents` documents and one batch."""
     held = pl.DataFrame()
     for paths, is_positive in ((positive, True), (negative, False)):
         for batch in documents(paths):
@@ -43,7 +43,7 @@ def train_classifier(positive: Sequence[str], negative: Sequence[str], config: C
 
 
 def train_ngrams(paths: Sequence[str], config: NgramTraining, out: Path) -> NgramEstimate:
-    """The n-gram model of these files as an ARPA file, `out`."""
+    """Train an n-gram model on these files and write it to `out`, an ARPA file."""
 
     def columns() -> Iterator[pa.Array]:
         return (normalise(batch.column("raw_text"), zero_digits=config.zero_digits) for batch in documents(paths))
@@ -53,7 +53,7 @@ def train_ngrams(paths: Sequence[str], config: NgramTraining, out: Path) -> Ngra
 
 
 def perplexities(paths: Sequence[str], model: Path, *, zero_digits: bool) -> npt.NDArray[np.float64]:
-    """The perplexity of every document of these files that has a word."""
+    """float64: the perplexity of every document of these files that contains a word."""
     loaded = load_ngram_model(str(model))
     lines = (normalise(batch.column("raw_text"), zero_digits=zero_digits) for batch in documents(paths))
     found = np.concatenate([np.zeros(0), *(perplexity(column, loaded) for column in lines)])
@@ -64,7 +64,7 @@ def train_tokenizer(paths: Sequence[str], config: Tokenizer, seed: int, out: Pat
     """The tokenizer of these files as OUT/tokenizer.json, and what it and those to compare it with make of a part of them."""
     sizes = group_sizes(texts(paths))
     if not sizes:
-        raise EmptyCorpusError("CM-COMMAND-013", f"no document stands in {', '.join(paths)}; name other files")
+        raise EmptyCorpusError("CM-COMMAND-013", f"{', '.join(paths)} contain no documents; pass other files")
     path = out / "tokenizer.json"
     taken = sampling_shares(sizes, config.sample_bytes, config.alpha)
     columns = (sample_batch(batch, taken, seed, "tokenizer").column("text") for batch in texts(paths))
@@ -78,13 +78,13 @@ def train_tokenizer(paths: Sequence[str], config: Tokenizer, seed: int, out: Pat
 
 
 def texts(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of the documents of files, with source, language and text."""
+    """Batches of the documents of these files, with source, language and text."""
     files = Files(paths)
     return (batch for part in files.parts for batch in files.read(part))
 
 
 def documents(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """DOCUMENT batches of files, folders and globs; records that hold no document are passed over."""
+    """DOCUMENT batches of files, folders and globs. Records without a document are skipped."""
     source = Source(path=tuple(paths))
     try:
         splits = plan({SOURCE: source}, Path())

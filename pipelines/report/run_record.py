@@ -211,7 +211,7 @@ def _decoded(path: Path, kind: type[_T]) -> _T | None:
         raise OutputError("CM-REPORT-002", f"{path} is damaged ({error}); run the stage that made it again with --resume") from error
 
 
-def _converted(plain: dict[str, object], kind: type[_T], path: Path) -> _T:
+def _converted(plain: object, kind: type[_T], path: Path) -> _T:
     try:
         return msgspec.convert(plain, type=kind)
     except msgspec.ValidationError as error:

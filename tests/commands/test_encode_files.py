@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-from pipelines.commands.encode_files import encode_files
+from pipelines.commands.encode_files import EncodeRequest, encode_files
 from schemas.errors import EmptyCorpusError, InputError, OutputError, TokenizerError
 from schemas.recipe import Encode, Tokenizer
 from tokenizer import bpe
@@ -42,7 +42,10 @@ def rows(out: Path, split: str) -> list[tuple[str, list[int]]]:
 
 def test_every_document_is_in_a_shard_once(tokenizer: Path, lines: Path, tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("a text of its own")
-    done = encode_files([str(lines), str(tmp_path / "b.txt")], tokenizer, tmp_path / "out", Encode(valid_ratio=0.25, shard_tokens=500))
+    done = encode_files(
+        EncodeRequest(paths=[str(lines), str(tmp_path / "b.txt")], tokenizer=tokenizer, config=Encode(valid_ratio=0.25, shard_tokens=500)),
+        tmp_path / "out",
+    )
     decode = HuggingFaceTokenizer.from_file(str(tokenizer)).decode
     train, valid = rows(tmp_path / "out", "train"), rows(tmp_path / "out", "valid")
     found = sorted((source, decode(tokens)) for source, tokens in train + valid)
@@ -59,7 +62,7 @@ def test_the_order_of_files_does_not_show(tokenizer: Path, lines: Path, tmp_path
     other = tmp_path / "c.txt"
     other.write_text("a text of its own")
     for name, paths in (("one", [lines, other]), ("two", [other, lines])):
-        encode_files([str(path) for path in paths], tokenizer, tmp_path / name, Encode())
+        encode_files(EncodeRequest(paths=[str(path) for path in paths], tokenizer=tokenizer), tmp_path / name)
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / name / "shards").iterdir()} for name in ("one", "two"))
     assert one == two
 
@@ -79,29 +82,29 @@ def test_files_of_curated_documents_are_read(tokenizer: Path, tmp_path: Path) ->
         table = pa.table(columns).select(names)
         with pa.ipc.new_file(str(path), table.schema) as writer:
             writer.write_table(table)
-    encode_files([str(tmp_path / "run")], tokenizer, tmp_path / "out", Encode(valid_ratio=0))
+    encode_files(EncodeRequest(paths=[str(tmp_path / "run")], tokenizer=tokenizer, config=Encode(valid_ratio=0)), tmp_path / "out")
     assert sorted(source for source, _ in rows(tmp_path / "out", "train")) == ["code", "web"]
     with pytest.raises(InputError, match=r"bad\.arrow lacks the columns lang, origin_file, origin_offset, part, source"):
-        encode_files([str(tmp_path / "bad.arrow")], tokenizer, tmp_path / "other", Encode())
+        encode_files(EncodeRequest(paths=[str(tmp_path / "bad.arrow")], tokenizer=tokenizer), tmp_path / "other")
 
 
 def test_a_tokenizer_without_a_fast_path_says_why(tmp_path: Path, lines: Path) -> None:
     path = tmp_path / "words.json"
     config = Tokenizer(model="wordpiece", vocab_size=100, special_tokens=("[UNK]", "[SEP]"))
     bpe.save_tokenizer(bpe.train_from_columns([pa.array(TEXTS, pa.large_string())], config), path)
-    done = encode_files([str(lines)], path, tmp_path / "out", Encode(), end_of_text="[SEP]")
+    done = encode_files(EncodeRequest(paths=[str(lines)], tokenizer=path, end_of_text="[SEP]"), tmp_path / "out")
     assert (done.encoder, done.encoder_reason) == ("tokenizers", "the model is WordPiece, not BPE")
     assert done.index["tokenizer"]["end_of_text"] == 1
 
 
 def test_what_cannot_be_encoded_is_refused(tokenizer: Path, lines: Path, tmp_path: Path) -> None:
     (tmp_path / "full" / "shards").mkdir(parents=True)
-    with pytest.raises(OutputError, match="is there already; name another folder"):
-        encode_files([str(lines)], tokenizer, tmp_path / "full", Encode())
-    with pytest.raises(TokenizerError, match="has no token '</s>' to end documents with"):
-        encode_files([str(lines)], tokenizer, tmp_path / "out", Encode(), end_of_text="</s>")
+    with pytest.raises(OutputError, match=r"CM-COMMAND-004: .*shards"):
+        encode_files(EncodeRequest(paths=[str(lines)], tokenizer=tokenizer), tmp_path / "full")
+    with pytest.raises(TokenizerError, match=r"CM-COMMAND-005: .* '</s>'"):
+        encode_files(EncodeRequest(paths=[str(lines)], tokenizer=tokenizer, end_of_text="</s>"), tmp_path / "out")
     with pytest.raises(InputError, match=r"nowhere\.jsonl"):
-        encode_files([str(tmp_path / "nowhere.jsonl")], tokenizer, tmp_path / "out", Encode())
+        encode_files(EncodeRequest(paths=[str(tmp_path / "nowhere.jsonl")], tokenizer=tokenizer), tmp_path / "out")
     (tmp_path / "empty.jsonl").write_text("")
-    with pytest.raises(EmptyCorpusError, match="no document stands in"):
-        encode_files([str(tmp_path / "empty.jsonl")], tokenizer, tmp_path / "out", Encode())
+    with pytest.raises(EmptyCorpusError, match=r"CM-COMMAND-006: .*empty\.jsonl"):
+        encode_files(EncodeRequest(paths=[str(tmp_path / "empty.jsonl")], tokenizer=tokenizer), tmp_path / "out")

@@ -581,7 +581,7 @@ def test_ctrl_c_says_whether_anything_was_changed(
         )
         assert command(patched, str(done), "--url", "https://second.example.org/11", "--yes") == 130
     shown = " ".join(capsys.readouterr().err.split())
-    assert (f"stopped half way; takedown {done} finishes it" if half else "stopped; nothing was changed") in shown
+    assert (f"stopped half way; finish it with takedown {done}" if half else "stopped; nothing was changed") in shown
     assert (stamps(done) == before) != half
     assert command(monkeypatch, str(done)) == 0
     assert certificate_path(done, 1).is_file() == half
