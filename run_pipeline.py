@@ -98,7 +98,8 @@ def refilter_command(folder: Folder, settings: Settings = None, workers: Workers
 def takedown_command(folder: Folder, *, request: RequestOptions, confirmation: ConfirmationOptions) -> None:
     """Remove documents from a finished run, after showing how many.
 
-    They are removed from every file that contains parts of them, and a certificate is written.
+    They are removed from every file that contains parts of them, and a certificate is written. Without options, finish a takedown that was
+    stopped half way.
     """
     from pipelines.commands.takedown import take_down
 

@@ -65,7 +65,7 @@ class MinHash:
     min_containment: Threshold = None
     """Verify by containment instead: the minimum share of a document's shingles that the survivor must contain."""
     max_comparisons: int = 32
-    """Maximum number of preferred documents per bucket to compare a document with; larger ones are counted and split by further bands."""
+    """Maximum comparisons of a document with preferred ones of its bucket; larger buckets are counted and split by further bands."""
     clusters: Literal["verified_stars", "components"] = "verified_stars"
     """How pairs become clusters: each removed document is similar to its survivor, or any chain of pairs leads to one survivor."""
 
@@ -99,7 +99,7 @@ class SimHash:
     blocks: int = 6
     """Number of pieces of the hash; more pieces give more and smaller buckets."""
     max_comparisons: int = 256
-    """Maximum number of preferred documents per bucket to compare a document with; larger ones are counted."""
+    """Maximum comparisons of a document with preferred ones of its bucket; larger buckets are counted."""
 
     @property
     def limit(self) -> float:
@@ -136,7 +136,7 @@ class Lines(Cuts):
     """Lines that also occur elsewhere. Case, width, accents and punctuation are ignored; digits and operators count, unlike in CCNet."""
 
     scope: Literal["corpus", "document"] = "corpus"
-    """Where copies are searched for."""
+    """Where to search for copies: in the whole corpus, or within each document."""
     min_chars: int = 1
     """Lines with fewer letters and digits stay."""
 
@@ -146,7 +146,7 @@ class Sentences(Cuts):
     """Spans of sentences that also occur elsewhere, as in C4; compared like lines."""
 
     scope: Literal["corpus", "document"] = "corpus"
-    """Where copies are searched for."""
+    """Where to search for copies: in the whole corpus, or within each document."""
     span: int = 3
     """Sentences per span."""
 
@@ -175,7 +175,7 @@ class Substring(Cuts):
     """Exact repetitions (Lee et al., RefinedWeb): runs of words that also occur elsewhere, byte for byte."""
 
     scope: Literal["corpus", "document"] = "corpus"
-    """Where copies are searched for."""
+    """Where to search for copies: in the whole corpus, or within each document."""
     min_words: int = 50
     """Words (characters in scripts written without spaces) of the shortest run that is cut."""
 

@@ -12,7 +12,7 @@ class Domains:
     """A cap on each registered domain's share (example.co.uk, with everything below it). Documents without a URL have no domain."""
 
     max_share: Threshold = None
-    """Maximum share of the kept documents, 0 to 1."""
+    """Maximum share of the kept documents that one domain may have, 0 to 1."""
     by: Literal["chars", "documents"] = "chars"
     """Unit of the share: characters of text or documents."""
 

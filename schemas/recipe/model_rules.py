@@ -13,7 +13,7 @@ class Language:
     """Language identification with a fastText model."""
 
     model: FilePath | None = None
-    """Path of a fastText model; None uses the cached lid.176.ftz."""
+    """Path of a fastText model; by default the cached lid.176.ftz."""
     assume: str | None = None
     """Assign this language to every document, with score 1, without asking a model."""
     keep: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ class Language:
     """Maximum share of the document's characters in such lines, before they are cut."""
 
     zh_words: Literal["chars", "jieba"] = "chars"
-    """What rules that count words take for a word of Chinese: a character, or a word that jieba finds, which takes twenty times as long."""
+    """The unit that rules count as a Chinese word: a character, or a word that jieba finds, which takes twenty times as long."""
 
     def __post_init__(self) -> None:
         measured = self.max_mixed_line_ratio is None or self.lines != "keep"

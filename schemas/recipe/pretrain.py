@@ -18,7 +18,7 @@ class Pretrain:
     n_heads: int = 4
     """Attention heads."""
     n_kv_heads: int | None = None
-    """Key and value heads; fewer than n_heads means grouped-query attention, None means n_heads."""
+    """Key and value heads, by default n_heads; fewer than n_heads means grouped-query attention."""
     seq_len: int = 256
     """Tokens per training sequence."""
     batch_size: int = 16

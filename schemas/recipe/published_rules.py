@@ -14,7 +14,7 @@ class GopherRepetition:
 
     variant: Literal["datatrove", "dolma", "nemo"] = "datatrove"
     """Whose formulas compute the signals; the limits are the same in all variants. `dolma` counts every copy. With `nemo` a text of fewer
-    than n words fails. `rules = ["gopher_repetition:dolma"]` does the same."""
+    than n words fails. `rules = ["gopher_repetition:dolma"]` also chooses a variant."""
     max_dup_line_ratio: Threshold = 0.30
     """Maximum share of lines that repeat another line."""
     max_dup_paragraph_ratio: Threshold = 0.30

@@ -58,7 +58,8 @@ class Scrub:
     max_values_per_1000_chars: Threshold = None
     """Drop documents with more private values per 1,000 characters."""
     max_host_values_per_1000_chars: Threshold = None
-    """Drop all documents of a host whose kept documents have more in total: LLaMA 2's rule for sites full of personal data."""
+    """Drop all documents of a host whose kept documents together have more private values per 1,000 characters: LLaMA 2's rule for sites
+    full of personal data."""
     special_tokens: bool = False
     """Make every placeholder one token of the trained tokenizer."""
 

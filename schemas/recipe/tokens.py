@@ -14,7 +14,7 @@ class Tokenizer:
     """A tokenizer trained on a sample of the scrubbed text, or an existing one."""
 
     path: FilePath | None = None
-    """Path of an existing tokenizer.json; None trains one."""
+    """Path of an existing tokenizer.json; by default one is trained."""
     extend: FilePath | None = None
     """Path of an existing BPE tokenizer.json to extend to vocab_size; all its tokens keep their ids."""
     model: Literal["bpe", "wordpiece", "unigram"] = "bpe"

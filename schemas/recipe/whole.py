@@ -44,7 +44,7 @@ class Guards:
     max_failed: Threshold = 0.90
     """Maximum share of records that cannot be read, by source."""
     max_lost_bytes: Threshold = 0.50
-    """Maximum share of unreadable bytes of the input files, as stored, whose number of records is unknown, by source."""
+    """Maximum share of bytes of the input files, as stored, that cannot be read and hold an unknown number of records, by source."""
     max_failed_files: Threshold = 0.5
     """Maximum share of files of which nothing can be read, by source; even a source with few files is judged."""
     min_documents: int = 100

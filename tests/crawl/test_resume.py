@@ -234,7 +234,7 @@ def test_ctrl_c_of_the_command_says_how_to_go_on(site: Site, stopper: Stopper, t
     stopper.process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE)
     _, shown = stopper.process.communicate(timeout=60)
     assert stopper.process.returncode == 130
-    assert f"stopped; the same command with --resume goes on in {tmp_path / 'out'}" in shown.decode()
+    assert f"stopped; to continue in {tmp_path / 'out'}, repeat the command with --resume" in shown.decode()
     again = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=False)
     assert again.returncode == 2
     assert b"add --resume" in again.stderr
