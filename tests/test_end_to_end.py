@@ -174,7 +174,7 @@ def test_an_empty_corpus_says_which_rules_emptied_it(site: Path) -> None:
     with pytest.raises(EmptyCorpusError, match=r"no document is left of 15 records .* gopher_quality\.min_words"):
         execute(site_recipe(site, **{"filters.gopher_quality.min_words": 5000}), site / "empty")
     state = json.loads((site / "empty" / "run.json").read_text())
-    assert state["stopped"].startswith("ingest: no document is left of 15 records")
+    assert state["stopped"].startswith("ingest: CM-RUN-019: no document is left of 15 records")
     assert not state["complete"]
 
 

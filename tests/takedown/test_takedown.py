@@ -101,7 +101,9 @@ def done(site: Path, tmp_path: Path) -> Path:
 
 
 def stamps(run: Path) -> dict[str, tuple[str, int]]:
-    return {str(path.relative_to(run)): (sha256_of(path), path.stat().st_mtime_ns) for path in sorted(run.rglob("*")) if path.is_file()}
+    """(sha256, time of the last change) of every file of a run but its log, which every command continues."""
+    files = (path for path in sorted(run.rglob("*")) if path.is_file() and path.name != "run.log")
+    return {str(path.relative_to(run)): (sha256_of(path), path.stat().st_mtime_ns) for path in files}
 
 
 def digests(run: Path) -> dict[str, str]:
