@@ -135,7 +135,7 @@ def test_a_dry_run_samples_every_source_and_names_every_bad_file(
     assert "columns: text, page, page.id" in shown
     assert "in a sample of 151 records: no document: 20.5 %: empty_text 30, not_parquet 1 dropped: 0.0 % of the documents" in shown
     assert "languages kept: not identified 120" in shown
-    assert "so about 151 records, of which 120 documents with" in shown
+    assert "forecast: about 151 records; 120 documents with" in shown
     assert f"cannot be read: {tmp_path}/[bold].parquet (not_parquet)" in shown
 
 

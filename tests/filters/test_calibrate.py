@@ -124,7 +124,7 @@ def test_the_section_is_a_recipe_that_keeps_the_sample_as_it_says(swahili: Path)
 
 
 def test_mistakes_are_named(swahili: Path, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"rules: 'url' measures nothing"):
+    with pytest.raises(RecipeError, match=r"CM-COMMAND-002: rules: 'url'"):
         calibrate_files([str(swahili)], "sw", ["url"], 0.99)
     with pytest.raises(RecipeError, match=r"rules: unknown key 'gofer_quality'; did you mean 'gopher_quality'\?"):
         calibrate_files([str(swahili)], "sw", ["gofer_quality"], 0.99)
