@@ -512,10 +512,10 @@ def test_a_script_says_yes_and_how_many_if_they_are_many(
     before = stamps(done)
     host = (str(done), "--host", "third.example.org")
     for options, message in (
-        ((), "nothing was changed; add --yes to remove these documents"),
+        ((), "CM-COMMAND-010: "),
         (
             ("--yes", "--max-documents", "23"),
-            "names 24 documents, more than --max-documents 23; nothing was changed; if all of them are meant",
+            "CM-COMMAND-008: the request names 24 documents, more than --max-documents 23; nothing was changed",
         ),
     ):
         assert command(monkeypatch, *host, *options) == 2
@@ -535,8 +535,8 @@ def test_the_terminal_says_what_stays_and_how_to_remove_it(
     survivor, merged = merged_pair(done)
     assert command(monkeypatch, str(done), "--doc-id", merged, "--yes") == 0
     shown = capsys.readouterr().out
-    assert "1 document(s) that hold nearly the same text are still there" in shown
-    assert f"takedown {done} --with-copies --doc-id {survivor} removes them" in shown
+    assert "1 document(s) with nearly the same text are still there" in shown
+    assert f"remove them with takedown {done} --with-copies --doc-id {survivor}" in shown
 
 
 @pytest.mark.parametrize(("typed", "status"), [("24\n", 0), ("y\n", 2), ("23\n", 2)])
