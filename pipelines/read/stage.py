@@ -21,7 +21,6 @@ PASSED_OVER = "passed over"
 """Counts, by kind, the intact records that are not input."""
 COLUMNS: Final = "columns of"
 UNREADABLE: Final = "unreadable columns of"
-_COLUMN: Final = "column "
 
 
 class ReadSplits(beam.PTransform):
@@ -50,11 +49,11 @@ class _Read(beam.DoFn):
             if batch.n_records:
                 yield Decision(tag(batch.documents, split.index, sequence), tag(batch.failures, split.index, sequence))
         count(f"{COLUMNS} {split.source}", rows=columns.rows, text=columns.text, url=columns.url, addresses=columns.addresses)
-        count(f"{UNREADABLE} {split.source}", **{f"{_COLUMN}{name}": n for name, n in columns.unreadable.items()})
+        count(f"{UNREADABLE} {split.source}", **columns.unreadable)
         self.progress.step()
 
 
 def counted_columns(counters: Mapping[str, Mapping[str, int]], source: str) -> ColumnCounts:
     """The columns of a source's rows, as counted by the graph."""
-    unreadable = Counter({name.removeprefix(_COLUMN): n for name, n in counters.get(f"{UNREADABLE} {source}", {}).items() if n})
+    unreadable = Counter({name: n for name, n in counters.get(f"{UNREADABLE} {source}", {}).items() if n})
     return ColumnCounts(**{name: n or 0 for name, n in counters.get(f"{COLUMNS} {source}", {}).items()}, unreadable=unreadable)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import polars as pl
@@ -74,6 +75,25 @@ def test_an_item_is_looked_for_in_the_text_before_a_kind_cuts_its_line(tmp_path:
     details = json.loads((run / "run.json").read_text())["stages"]
     (refine,) = (stage for stage in details if stage["stage"] == "curate")
     assert refine["details"]["contamination"]["arith"]["documents_by_item"] == {"q1": 2}
+
+
+def test_sets_and_items_may_have_any_names(tmp_path: Path) -> None:
+    """Two sets named by their files, one by its row. The same id twice in a set is two items."""
+    file_sets = {os.fsdecode(b"tab\t\xc3\xa9\xff"): "tab\té\\xff", "line\nbreak 'q\" %09": "line\nbreak 'q\" %09"}
+    ids = ["a\tb", "a/b\n\r", "'\" é %2F", "", "same", "same"]
+    (tmp_path / "evals").mkdir()
+    questions = [" ".join(words(20, ("item", number))) for number in range(3 * len(ids))]
+    rows = [{"id": id_, "question": question} for id_, question in zip(ids * 3, questions, strict=True)]
+    of_files = [rows[: len(ids)], rows[len(ids) : 2 * len(ids)], [{"set": "a/b\té", **row} for row in rows[2 * len(ids) :]]]
+    for stem, of_file in zip([*file_sets, "unused"], of_files, strict=True):
+        (tmp_path / "evals" / f"{stem}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in of_file))
+    texts = [*(f"{BODIES[0]} {question} {number}" for number, question in enumerate(questions)), *BODIES[1:]]
+    run = execute(tmp_path, "run", texts, **{"decontaminate.paths": [str(tmp_path / "evals" / "*")], "dedup.kinds": ["exact"]})
+    (curate,) = (stage for stage in json.loads((run / "run.json").read_text())["stages"] if stage["stage"] == "curate")
+    sets, documents_by_item = [*file_sets.values(), "a/b\té"], {**dict.fromkeys(ids, 1), "same": 2}
+    expected = {name: {"items": len(ids), "found": len(ids), "documents_by_item": documents_by_item} for name in sets}
+    assert curate["details"]["contamination"] == expected
+    assert ends(run) == [*(("dropped", f"evaluation.{name}") for name in sets for _ in ids), *[("kept", None)] * 3]
 
 
 def test_what_went_with_an_item_is_counted_in_the_document(tmp_path: Path, evals: str) -> None:

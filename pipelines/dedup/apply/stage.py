@@ -106,7 +106,7 @@ class _ApplyMerges(beam.DoFn):
         if hits is not None:
             dropped.append(contamination_entries(pool_batch, hits, reasons))
             n_in += dropped[-1].num_rows
-            count("contamination", **hits.counts(self.eligibility.evals))
+            count("contamination", **hits.counts())
         n_dropped = sum(part.num_rows for part in dropped)
         count("dedup", n_in=n_in, n_out=curated.num_rows, merged=merged.num_rows, dropped=n_dropped)
         return curated, pa.concat_batches([merged, *dropped, kept_entries(curated, eligible_rows[stays], reasons)])

@@ -65,11 +65,10 @@ class EvalHits:
         best[rows[cleaned.rows[first]]], coverage[rows[cleaned.rows[first]]] = cleaned.items[first], cleaned.coverage[first]
         return cls(dropped, best, coverage, cleaned.items, config.min_coverage, cuts_items(config))
 
-    def counts(self, evals: EvalSets) -> dict[str, int]:
-        """How many documents hold each item, by `set` TAB `id`."""
+    def counts(self) -> dict[str, int]:
+        """Number of an item in `EvalSets`, as counters have it -> how many documents contain the item; only items that were found."""
         items, n = np.unique(self.items, return_counts=True)
-        names = zip(evals.sets.take(pa.array(items)).to_pylist(), evals.ids.take(pa.array(items)).to_pylist(), n.tolist(), strict=True)
-        return {f"{name}\t{item}": found for name, item, found in names}
+        return dict(zip(map(str, items.tolist()), n.tolist(), strict=True))
 
 
 def eval_reasons(hits: EvalHits, evals: EvalSets) -> dict[str, pa.Array]:

@@ -17,6 +17,7 @@ from pipelines.dedup.evals.options import Question, question_of
 from pipelines.text.nested import Row, column_names, value_at
 from pipelines.text.row_files import BadRow, RowQuery, UnreadableError, bare_name, file_rows, json_value
 from schemas.errors import InputError
+from schemas.file_names import well_formed
 
 TEXT_FIELDS: Final = (
     *("question", "text", "prompt", "input", "stem", "problem", "query", "instruction", "content", "value"),
@@ -51,7 +52,7 @@ class EvalFile:
 def read_eval_file(path: Path, columns: Sequence[str]) -> EvalFile:
     """The items of a file, each from the first of the columns that has text; InputError if no row has any, or the file is damaged."""
     read, rows = EvalFile(), []
-    set_name = bare_name(path).rsplit(".", 1)[0]
+    set_name = well_formed(bare_name(path).rsplit(".", 1)[0])
     query = RowQuery(
         columns=tuple(columns),
         other_columns=frozenset({"set", "id", *OPTION_FIELDS}),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import glob
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ from pipelines.dedup.evals.index import EvalIndex, index_items
 from pipelines.dedup.evals.items import EvalItem, read_eval_file
 from pipelines.dedup.evals.options import search_texts
 from schemas.errors import InputError
+from schemas.file_names import well_formed
 from schemas.files import sha256_of
 from schemas.recipe import Decontaminate
 
@@ -58,15 +60,26 @@ class EvalSets:
         return len(self.sets) - len(np.unique(self.owners[self.index.n_grams > 0]))
 
 
-def contamination_report(counts: dict[str, int], evals: EvalSets) -> dict[str, dict[str, object]]:
-    """By evaluation set: how many items it has, how many were found, and in how many documents each of these."""
-    report: dict[str, dict[str, object]] = {
-        name: {"items": n, "found": 0, "documents_by_item": {}} for name, n in sorted(Counter(evals.sets.to_pylist()).items())
-    }
-    for name, n in sorted(counts.items()):
-        of_set, _, item = name.partition("\t")
-        report[of_set]["documents_by_item"][item] = n  # type: ignore[index]
-        report[of_set]["found"] += 1  # type: ignore[operator]
+class SetReport(TypedDict):
+    """One evaluation set and what was found of it."""
+
+    items: int
+    found: int
+    documents_by_item: dict[str, int]
+    """By id, in how many documents each item found is. Items with the same id are added up."""
+
+
+def contamination_report(counts: Mapping[str, int], evals: EvalSets) -> dict[str, SetReport]:
+    """By evaluation set: how many items it has, how many were found, and in how many documents each of these.
+
+    `counts` are the sums of `EvalHits.counts`: by item number, in how many documents the item is.
+    """
+    sets, ids = evals.sets.to_pylist(), evals.ids.to_pylist()
+    report = {name: SetReport(items=n, found=0, documents_by_item={}) for name, n in sorted(Counter(sets).items())}
+    for item, n in sorted(((int(number), n) for number, n in counts.items()), key=lambda found: ids[found[0]]):
+        of_set = report[sets[item]]
+        of_set["found"] += 1
+        of_set["documents_by_item"][ids[item]] = of_set["documents_by_item"].get(ids[item], 0) + n
     return report
 
 
@@ -84,7 +97,7 @@ def eval_files(config: Decontaminate) -> list[Path]:
 
 def describe_evals(config: Decontaminate) -> tuple[str, ...]:
     """One line per file with its digest, as an input of the stage."""
-    return tuple(f"{path} {path.stat().st_size} {sha256_of(path)}" for path in eval_files(config))
+    return tuple(f"{well_formed(str(path))} {path.stat().st_size} {sha256_of(path)}" for path in eval_files(config))
 
 
 def load_evals(config: Decontaminate, ignored: tuple[Path, ...] = ()) -> EvalSets:
@@ -115,7 +128,9 @@ def _load(config: Decontaminate, files: tuple[_State, ...], without: tuple[_Stat
             f"decontaminate.paths: none of {len(evals.sets)} items has decontaminate.min_words = {config.min_words} words, so nothing "
             "can be found; name other files, or lower it",
         )
-    evals.without_text.update({(str(path), reason): n for path, found in read.items() for reason, n in found.without_text.items()})
+    evals.without_text.update(
+        {(well_formed(str(path)), reason): n for path, found in read.items() for reason, n in found.without_text.items()}
+    )
     return evals
 
 
