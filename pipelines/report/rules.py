@@ -11,15 +11,12 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 import pyarrow as pa
 
 from pipelines.filters.limits import Languages
 from schemas.recipe import Recipe
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 Limit = float | str | None
 """A number or text of the recipe; None is off."""
@@ -87,14 +84,14 @@ def configured_rules(recipe: Recipe, languages: Sequence[str]) -> list[Rule]:
     return rules
 
 
-def _settings(config: DataclassInstance) -> Iterator[tuple[str, object]]:
+def _settings(config: Any) -> Iterator[tuple[str, object]]:
     """The settings of a rule set; entries of a mapping one by one, as min.score."""
     for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
+        name, value = field.name, getattr(config, field.name)
         if isinstance(value, dict):
-            yield from ((f"{field.name}.{key}", one) for key, one in value.items())
+            yield from ((f"{name}.{key}", one) for key, one in value.items())
         else:
-            yield field.name, value
+            yield name, value
 
 
 def _other_limits(resolved: Languages, rule_set: str, key: str, limit: Limit, languages: Sequence[str]) -> dict[str, Limit]:

@@ -60,7 +60,7 @@ def test_members_behind_a_damaged_one_are_read(tmp_path: Path) -> None:
     assert done.status == 0
     rows = done.endings[path.name]
     assert (len(rows), rows.count(KEPT), rows.count(("failed", "gzip_damaged"))) == (858, 857, 1)
-    assert "8.0 kB of the files of source s could not be read" in done.shown
+    assert "8.0 kB of source s could not be read" in done.shown
 
 
 def test_damage_beyond_the_guard_stops_the_run(tmp_path: Path) -> None:

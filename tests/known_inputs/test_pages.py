@@ -85,7 +85,7 @@ def test_logs_arguments_and_copies_of_text_are_counted_and_no_documents(archives
     details = next(stage["details"] for stage in run_record(archives)["stages"] if stage["stage"] == "ingest")
     others = {"metadata": 1, "request": 7, "resource metadata:": 2, "resource urn:": 1, "revisit": 6, "warcinfo": 1}
     assert details["passed_over_records"] == others
-    assert "WARC records that are no pages: metadata 1, request 7, resource metadata: 2, resource urn: 1" in archives.shown
+    assert "WARC records that are not pages: metadata 1, request 7, resource metadata: 2, resource urn: 1" in archives.shown
 
 
 def run_record(done: Done) -> Any:

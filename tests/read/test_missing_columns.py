@@ -48,7 +48,9 @@ def test_a_missing_column_is_an_error_that_names_the_existing_ones(tmp_path: Pat
     write(tmp_path, name, [ROW])
     ((key, value),) = setting.items()
     found = r"columns found: text, id, metadata, metadata\.url, metadata\.lang\. Set "
-    with pytest.raises(InputError, match=rf"^sources\.web\.{key} = '{value}': no record has it; {found}sources\.web\.{key} to one of them"):
+    with pytest.raises(
+        InputError, match=rf"^CM-READ-002: sources\.web\.{key} = '{value}': no record has it; {found}sources\.web\.{key} to one of them"
+    ):
         check(tmp_path, **setting)
 
 

@@ -155,9 +155,9 @@ def test_an_address_has_one_form(lists: OptOutLists) -> None:
 @pytest.mark.parametrize(
     ("key", "text", "message"),
     [
-        ("email_hashes", f"{EMAIL}\n", "opt_out.email_hashes: .*line 1: write one sha256 a line"),
-        ("phone_hashes", "ab12\n", "opt_out.phone_hashes: .*line 1: write one sha256 a line"),
-        ("hosts", "good.org\nhttps://a.org/\n", "opt_out.hosts: .*line 2 .*one domain"),
+        ("email_hashes", f"{EMAIL}\n", "CM-SCRUB-001: opt_out.email_hashes: .*line 1 "),
+        ("phone_hashes", "ab12\n", "CM-SCRUB-001: opt_out.phone_hashes: .*line 1 "),
+        ("hosts", "good.org\nhttps://a.org/\n", "CM-TEXT-001: opt_out.hosts: .*line 2 "),
     ],
 )
 def test_a_line_that_is_no_entry_is_named_and_not_shown(tmp_path: Path, key: str, text: str, message: str) -> None:
