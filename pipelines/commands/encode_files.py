@@ -23,6 +23,7 @@ from schemas.hops import tokens_schema
 from schemas.ledger import check_step
 from schemas.recipe import Encode
 from schemas.splits import Split
+from schemas.stages import StageName
 from tokenizer import bpe
 
 BYTES_PER_PARTITION: Final = 200_000_000
@@ -76,8 +77,8 @@ def encode_files(
     with whole_file(kept) as temporary:
         shutil.copyfile(request.tokenizer, temporary)
     ran, reported = run_job(shard_job(request, files, kept, encoder.vocab_size), out, workers, on_progress)
-    counted = ran.counters.get("encode", {})
-    check_step("encode", counted.get("n_in", 0), sum(file.n_rows or 0 for file in reported), 0)
+    counted = ran.counters.get(StageName.ENCODE, {})
+    check_step(StageName.ENCODE, counted.get("n_in", 0), sum(file.n_rows or 0 for file in reported), 0)
     if not reported:
         raise EmptyCorpusError("CM-COMMAND-006", f"{', '.join(request.paths)} contain no documents; pass other files")
     stated = {"path": layout.TOKENIZER_FILE, "sha256": sha256_of(kept), "vocab_size": encoder.vocab_size, "end_of_text": end_of_text}

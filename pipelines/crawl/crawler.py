@@ -77,10 +77,7 @@ def crawl_sites(
     """
     account, state = folder / ACCOUNT, folder / STATE_FOLDER / FILE
     if account.is_file() and resume:
-        done = msgspec.json.decode(account.read_bytes(), type=CrawlAccount)
-        _check_same(folder, done.settings, config, but_for=PACE[1:])
-        shutil.rmtree(folder / STATE_FOLDER, ignore_errors=True)
-        return CrawlReport(files=[folder / name for name in done.files], counts=done.counts)
+        return _finished_before(folder, config)
     if state.is_file() and not resume:
         raise OutputError("CM-CRAWL-001", f"{folder} has a stopped crawl; add --resume to continue it, or use another folder")
     if account.is_file() or (any(folder.glob("crawl-*.warc.gz")) and not state.is_file()):
@@ -104,6 +101,14 @@ def crawl_sites(
     if not report.files:
         raise _no_page(failed_seeds)
     return report
+
+
+def _finished_before(folder: Path, config: Crawl) -> CrawlReport:
+    """The report of a crawl that has ended; OutputError if it had other settings."""
+    done = msgspec.json.decode((folder / ACCOUNT).read_bytes(), type=CrawlAccount)
+    _check_same(folder, done.settings, config, but_for=PACE[1:])
+    shutil.rmtree(folder / STATE_FOLDER, ignore_errors=True)
+    return CrawlReport(files=[folder / name for name in done.files], counts=done.counts)
 
 
 async def _visit_all(

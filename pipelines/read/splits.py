@@ -15,6 +15,7 @@ from typing import Final
 from pipelines.read.formats import warc
 from pipelines.read.readers import reader_of
 from pipelines.read.source_files import FileIdentity, SourceFiles, file_identity, source_files
+from schemas import layout
 from schemas.errors import InputError
 from schemas.file_names import printable
 from schemas.recipe import Source
@@ -107,7 +108,7 @@ def _gather(formats: dict[str, str], root: Path) -> Iterator[tuple[str, tuple[st
 
 def _crawled_files(name: str, run_folder: Path) -> SourceFiles:
     """The WARC files that the crawl of this source left in the run folder."""
-    folder = run_folder / "crawl" / name
+    folder = run_folder / layout.CRAWL / name
     files = sorted(folder.glob("*.warc.gz"))
     if not files:
         raise InputError(

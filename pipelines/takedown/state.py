@@ -228,7 +228,7 @@ class NewState:
             (old,) = (file for file in self.files(layout.SHARDS) if file.path == path)
             self.replaced(old, entry(self.staging / path, self.staging))
         encode = self.records[StageName.ENCODE]
-        counts = encode.counts | {"encode": _less(encode.counts["encode"], n_in=kept, n_out=kept)}
+        counts = encode.counts | {StageName.ENCODE: _less(encode.counts[StageName.ENCODE], n_in=kept, n_out=kept)}
         details = encode.details | {"n_tokens": encode.details["n_tokens"] - self.n_tokens, "sources": index["sources"]}
         self.records[StageName.ENCODE] = dataclasses.replace(encode, counts=counts, details=details)
 

@@ -120,26 +120,36 @@ def prepare(
     run.add_ledger(_takedown_rows(ledger, named), number)
     run.update_counts(rows, ids)
     run.write_state()
-    outcomes = dict(rows.select("doc_id", "outcome").iter_rows())
-    removed = tuple(RemovedDocument(doc_id=doc_id.hex(), reason=why, was=outcomes[doc_id]) for doc_id, why in sorted(named.items()))
     certificate = Certificate(
         number=number,
         time=now.isoformat(timespec="seconds"),
         request=_without_values(asked, reason, with_copies=with_copies),
         n_records=rows.height,
         n_tokens=run.n_tokens,
-        documents=removed,
+        documents=_removed(named, rows),
         survivors_left=tuple(sorted(one.hex() for one in (*found.staying.get_column("doc_id"), *found.elsewhere))),
         files=tuple(run.rewritten[path] for path in sorted(run.rewritten)),
         not_touched=_not_touched(folder, run.recipe),
-        counts={
-            "reason": _counted(one.reason for one in removed),
-            "was": _counted(one.was for one in removed),
-            "source": _counted(found.documents.get_column("source")),
-        },
     )
-    certificates.write_certificate(certificates.pending_path(folder), certificate)
+    by_source = _counted(found.documents.get_column("source"))
+    certificates.write_certificate(certificates.pending_path(folder), _with_counts(certificate, by_source))
     return True
+
+
+def _removed(named: dict[bytes, str], ledger: pl.DataFrame) -> tuple[RemovedDocument, ...]:
+    """The documents of the request with what the ledger said of each before."""
+    outcomes = dict(ledger.select("doc_id", "outcome").iter_rows())
+    return tuple(RemovedDocument(doc_id=doc_id.hex(), reason=why, was=outcomes[doc_id]) for doc_id, why in sorted(named.items()))
+
+
+def _with_counts(certificate: Certificate, by_source: dict[str, int]) -> Certificate:
+    documents = certificate.documents
+    counts = {
+        "reason": _counted(one.reason for one in documents),
+        "was": _counted(one.was for one in documents),
+        "source": by_source,
+    }
+    return dataclasses.replace(certificate, counts=counts)
 
 
 def _counted(values: Iterable[str]) -> dict[str, int]:
@@ -218,7 +228,7 @@ def _not_touched(folder: Path, recipe: Recipe) -> dict[str, str]:
     found = {"sources": "they are not this run's; name the documents in opt_out lists for runs to come"}
     if (folder / layout.CRAWL).is_dir():
         found["crawl/"] = "other pages may link or redirect to the documents; the records of these are blank"
-    if recipe.tokenizer.path is None and (folder / "tokenizer").is_dir():
+    if recipe.tokenizer.path is None and (folder / layout.TOKENIZER_FILE).parent.is_dir():
         found["tokenizer/"] = "counts over a sample of the documents chose its tokens"
     if (folder / layout.VALIDATION).is_dir():
         found["validation/"] = "its model was trained on the documents"

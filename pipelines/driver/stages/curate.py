@@ -122,7 +122,7 @@ def run(context: RunContext) -> StageResult:
     check_merges(context.ledger, recipe.guards)
     check_addresses(ran.counters.get("dedup", {}).get("same_address_apart", 0), pool.n_documents, recipe.guards)
     check_run(context.ledger, context.records[StageName.INGEST].counts["read"].n_in)
-    measured = cost_of(ran, counts["dedup"], folder / layout.WORK / "curate")
+    measured = cost_of(ran, counts["dedup"], folder / layout.WORK / StageName.CURATE)
     details = {
         "redacted": redacted(recipe, [folder / file.path for file in files if file.path.startswith(f"{layout.DOCUMENTS}/")]),
         "dedup": {name: n for name, n in ran.counters.get("dedup", {}).items() if name not in Counts.__slots__},

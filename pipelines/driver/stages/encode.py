@@ -50,10 +50,10 @@ def run(context: RunContext) -> StageResult:
         n_partitions=math.ceil(n_bytes / (4 * recipe.encode.shard_tokens)),  # about four bytes a token
     )
     ran, files = context.graph(StageName.ENCODE, len(documents), lambda g: build(g.pipeline, job, g.run, g.work, g.report, g.progress))
-    counters = ran.counters.get("encode", {})
+    counters = ran.counters.get(StageName.ENCODE, {})
     counts = Counts(n_in=counters.get("n_in", 0), n_out=counters.get("n_out", 0))
-    check_step("encode", counts.n_in, counts.n_out, 0)
-    check_step("encode", context.records[StageName.CURATE].counts["dedup"].n_out, sum(file.n_rows or 0 for file in files), 0)
+    check_step(StageName.ENCODE, counts.n_in, counts.n_out, 0)
+    check_step(StageName.ENCODE, context.records[StageName.CURATE].counts["dedup"].n_out, sum(file.n_rows or 0 for file in files), 0)
     shards, path = named_shards(files, folder), folder / layout.SHARDS / "index.json"
     end = encoder.tokenizer.token_to_id(recipe.tokenizer.special_tokens[0])
     named = {"path": layout.TOKENIZER_FILE, "sha256": metadata["tokenizer"], "vocab_size": encoder.vocab_size, "end_of_text": end}
@@ -66,4 +66,4 @@ def run(context: RunContext) -> StageResult:
         "n_shards": len(shards),
         "sources": index["sources"],
     }
-    return StageResult(outputs=[*shards, entry(path, folder)], counts={"encode": counts}, details=details)
+    return StageResult(outputs=[*shards, entry(path, folder)], counts={StageName.ENCODE: counts}, details=details)

@@ -105,7 +105,7 @@ def train_bpe(context: RunContext, config: Tokenizer, taken: dict[Group, float],
         ),
     )
     parts = count_batches(context.folder / file.path for file in files)
-    counted = ran.counters.get("tokenizer", {})
+    counted = ran.counters.get(StageName.TOKENIZER, {})
     counts = bpe.most_frequent_pretokens(parts, bpe.max_count_bytes(config))
     details = {
         "sample_documents": counted.get("n_documents", 0),
