@@ -35,7 +35,7 @@ class Engine:
     workers: int = 1
     beam_options: tuple[str, ...] = ()
     on_message: Callable[[str], None] = lambda line: None
-    """Called with what a user should know before a stage runs."""
+    """Called with messages for the user before a stage runs."""
     on_log: Callable[[str], None] | None = None
     """Called with every line of DIR/run.log."""
 

@@ -17,7 +17,7 @@ DECIDE = "decide"
 
 
 def decide_again(context: RunContext, before: StageRecord) -> StageRecord:
-    """The new record of the stage that reads, written, with the ledger of the filters made anew."""
+    """Rewrite the filters' ledger, and write and return the new record of `ingest`."""
     context.records[StageName.INGEST] = before
     pool = context.pool()
     segments = [str(context.folder / file.path) for file in pool]

@@ -23,7 +23,7 @@ def failed_files(ledger: Path) -> pl.DataFrame:
 
 
 def check_files(failed_ones: pl.DataFrame, n_files: dict[str, int], guards: Guards) -> None:
-    """By source: files of which nothing could be read, of `n_files`. InputError for a source of which no file could be."""
+    """By source: how many of `n_files` files could not be read at all. InputError for a source without a readable file."""
     for source, n in n_files.items():
         failed = failed_ones.filter(source=source, origin_offset=0)
         reasons = failed.group_by("reason").len("n").sort("n", "reason", descending=[True, False])
@@ -52,7 +52,7 @@ def check_reading(ledger: Path, kept: pl.DataFrame, guards: Guards) -> None:
 
 
 def check_lost(ledger: Path, lost: dict[str, int], sizes: dict[str, int], limit: float | None) -> None:
-    """By source: bytes, as stored, that could not be read, whatever records they held; sources of less than a MiB are not judged."""
+    """By source: stored bytes that could not be read, however many records they contained. Sources below one MiB are not judged."""
     shares = {name: n / sizes[name] for name, n in lost.items() if sizes.get(name, 0) >= LEAST_BYTES}
     worst = max(shares, key=lambda name: (shares[name], name), default=None)
     if limit is None or worst is None or shares[worst] <= limit:
@@ -77,7 +77,7 @@ def check_filters(ledger: Path, kept: pl.DataFrame, guards: Guards) -> None:
 
 
 def check_merges(ledger: Path, guards: Guards) -> None:
-    """By source and by language: documents that dedup ended, for whatever reason; then the largest cluster."""
+    """By source and by language: documents that dedup removed, for any reason; then the largest cluster."""
     rows = _rows(ledger, "dedup")
     ended, merged = rows.filter(pl.col("outcome") != "kept"), rows.filter(pl.col("outcome") == "merged")
     for by in (("source",), ("lang",)):

@@ -1,4 +1,4 @@
-"""DIR/run.log: when each stage began and ended, what it counted and what was decided on the way; never text of a document."""
+"""DIR/run.log: start and end of each stage, its counts, and the decisions between; never document text."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from schemas.manifest import StageRecord
 
 
 class RunLog:
-    """Lines with the time in UTC, one after the other; a resumed run goes on in the same file."""
+    """Appends lines with the time in UTC. A resumed run continues the same file."""
 
     def __init__(self, folder: Path, echo: Callable[[str], None] | None = None) -> None:
-        """`echo` gets every line, too."""
+        """`echo` also gets every line."""
         self.path, self.echo = folder / "run.log", echo
 
     def write(self, line: str) -> None:
@@ -26,7 +26,7 @@ class RunLog:
             self.echo(line)
 
     def stage(self, record: StageRecord, *, kept: bool) -> None:
-        """What became of a stage."""
+        """Write the result of a stage."""
         if kept:
             self.write(f"{record.stage}: kept, as it was done before")
             return

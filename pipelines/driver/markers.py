@@ -24,7 +24,7 @@ def module_of(stage: Stage) -> ModuleType:
 
 
 class Markers:
-    """What the markers of a run state, held against what is so now."""
+    """Compares the markers of a run with its recipe, inputs and versions now."""
 
     def __init__(self, context: RunContext) -> None:
         self.context = context
@@ -53,7 +53,7 @@ class Markers:
             return marker.inputs, gone
 
     def shaped_otherwise(self, stage: Stage, marker: StageRecord) -> list[str]:
-        """The settings and versions that shape the stage and are not the marker's. A crawl is kept whatever it was made with."""
+        """The settings and versions that shape the stage and differ from the marker. A crawl is always kept."""
         settings = changed_settings(marker.settings, settings_of(self.context.recipe, stage))
         versions = changed_versions(marker.versions, self.versions[stage.name]) if stage.name != StageName.CRAWL else ()
         return [*settings, *versions]

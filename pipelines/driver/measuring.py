@@ -1,4 +1,4 @@
-"""Which settings decide what the pool holds: with the same ones, a run can decide again about the documents that it has measured."""
+"""The settings that determine the pool. If they are unchanged, a run can apply other limits without reading again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _is_list_that_decides(key: str) -> bool:
 
 
 def _measuring(recipe: Recipe) -> Iterator[tuple[str, Any]]:
-    """Every setting that decides what the pool holds, by dotted key."""
+    """Every setting that determines the pool, by dotted key."""
     data = recipe.as_dict()
     filters = data.pop("filters")
     for key, value in _flat({key: value for key, value in data.items() if key not in _AFTER}):

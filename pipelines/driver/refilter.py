@@ -1,4 +1,4 @@
-"""Deciding anew about a run: other limits over the same measurements, from the pool and without the sources.
+"""Apply other limits to a finished run, from the signals in its pool, without its sources.
 
 Only what decides may change, and whatever comes after it; what a rule measures or cuts needs a run of its own. The ledger and the
 documents are then what a whole run with the new settings would have made. Tokenizer, shards, model and report of the old
@@ -26,7 +26,7 @@ from schemas.stages import StageName, following, stage_of
 def refilter(folder: Path, settings: list[str], engine: Engine, on_progress: OnProgress) -> Recipe:
     """Decide about every document of a run again, with these `section.key=value` settings over its recipe; the new recipe.
 
-    Raises RecipeError for a setting that would change what is measured, OutputError where the run kept no pool.
+    Raises RecipeError for a setting that would change what is measured, OutputError if the run kept no pool.
     """
     with locked(folder):
         check_none_pending(folder)

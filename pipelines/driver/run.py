@@ -38,7 +38,7 @@ class Run:
         self.context = RunContext(recipe, folder, dataclasses.replace(engine, on_message=self.listener(engine)), on_progress)
         self.markers = Markers(self.context)
         self.at_work = False
-        """Whether a stage has been begun: what is refused before leaves run.json as it is."""
+        """Whether a stage has started. An error before that leaves run.json unchanged."""
 
     def listener(self, engine: Engine) -> Callable[[str], None]:
         """What hears of messages: the engine's listener and, while the run is at work, the log."""
@@ -56,7 +56,7 @@ class Run:
         return self.context.records
 
     def execute(self, *, resume: bool) -> list[StageRecord]:
-        """Bring every stage up to date and return their records; CorpusmillError says why a run cannot go on."""
+        """Bring every stage up to date and return their records; CorpusmillError if the run cannot continue."""
         folder, on_progress = self.context.folder, self.context.on_progress
         self.check(resume=resume)
         folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +127,7 @@ class Run:
             later = following(stage.name) if self.markers.shaped_otherwise(stage, marker) else ()
             self.forget((stage.name, *later))
             inputs = self.markers.inputs(stage)  # an index that the run has left lacks its snapshot
-        if marker or stage.name != StageName.CRAWL:  # what a crawl that was stopped has fetched is gone on with
+        if marker or stage.name != StageName.CRAWL:  # a stopped crawl continues
             self.clear(stage.name)
         return self.do(stage, inputs)
 
@@ -158,7 +158,7 @@ class Run:
         return record
 
     def forget(self, stages: tuple[StageName, ...]) -> None:
-        """Delete what the stages made, their markers first, so that nothing of another recipe is taken for this one's."""
+        """Delete the files of the stages, markers first, so that files of another recipe are never mistaken for this one's."""
         if StageName.CURATE in stages:
             self.leave_index()
         for name in reversed(stages):

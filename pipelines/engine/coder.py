@@ -25,7 +25,7 @@ class RecordBatchCoder(beam.coders.Coder):
         return pa.ipc.open_stream(encoded).read_next_batch()
 
     def estimate_size(self, value: pa.RecordBatch) -> int:
-        """Bytes of its buffers: Beam asks for it of samples, and would encode them to tell."""
+        """The size of its buffers in bytes. Beam estimates sizes from samples, and would otherwise encode them."""
         return int(value.nbytes)
 
     def is_deterministic(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a room makes of a batch: documents that go on, and ledger rows of those that end."""
+"""The result of a step for one batch: documents that continue, and ledger rows of those that end."""
 
 from typing import NamedTuple
 
@@ -6,14 +6,14 @@ import pyarrow as pa
 
 
 class Decision(NamedTuple):
-    """What a room made of a batch: documents that go on, and ledger rows of those that end here."""
+    """The result of a step for one batch."""
 
     kept: pa.RecordBatch
     removed: pa.RecordBatch
 
 
 def kept(decision: Decision) -> pa.RecordBatch:
-    """The documents that go on."""
+    """The documents that continue."""
     return decision.kept
 
 

@@ -33,9 +33,9 @@ def run_graph(
     beam_options: tuple[str, ...] = (),
     on_message: Callable[[str], None] = lambda line: None,
 ) -> GraphResult:
-    """Build a pipeline with `build`, run it to its end and return its counters by room; `on_message` gets what a user should know.
+    """Build a pipeline with `build`, run it to its end and return its counters by room; `on_message` gets messages for the user.
 
-    An error that a worker raised on purpose comes out as what it was, wherever it was raised.
+    A CorpusmillError comes out as itself, whichever process raised it.
     """
     with stopwatch() as watch:
         options = _Options(list(options_of(runner, workers, beam_options)))
@@ -54,7 +54,7 @@ def run_graph(
 
 
 class _Options(PipelineOptions):
-    """Options whose views are made once: Beam asks for several a transform, and to make one is to build and run an argument parser."""
+    """Options that cache their views: Beam asks for several per transform, and each builds and runs an argument parser."""
 
     def view_as(self, cls: type[AnyOptions]) -> AnyOptions:
         """The options of that class; views share their values."""

@@ -1,4 +1,4 @@
-"""Which Beam runner carries the graphs, and what it needs: told before a run begins where it can be known, as one message otherwise."""
+"""The Beam runners, and the error for each thing that one lacks: before a run starts if that is known, else when it fails."""
 
 import importlib.util
 import shutil
@@ -23,7 +23,7 @@ _JOB_SERVER: Final = "name one that runs behind --, as in: -- --job_endpoint=HOS
 
 
 def check_runner(runner: str, beam_options: tuple[str, ...]) -> None:
-    """Raise RunnerError, naming what is missing and the remedy, where the runner cannot run here."""
+    """Raise RunnerError with the missing part and the remedy if the runner cannot run here."""
     if runner not in RUNNERS:
         raise RunnerError("CM-ENGINE-002", f"--runner {runner!r}: use one of {', '.join(RUNNERS)}")
     endpoint = _value_of("--job_endpoint", beam_options)

@@ -58,7 +58,7 @@ class _Connection(ControlConnection):
 
 @WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)
 class _WorkerProcess(SubprocessSdkWorkerHandler):
-    """Beam's, which tells only a process that has connected that all is done, and then waits for any to end.
+    """Beam's handler, which signals only processes that have connected, and then waits for all of them.
 
     So a graph that failed before its last process had come up would never end, nor would the interpreter, while a thread waits for
     what that process was to answer.
@@ -71,7 +71,7 @@ class _WorkerProcess(SubprocessSdkWorkerHandler):
     def close(self) -> None:
         """End the process and what waits for it, connected or not."""
         self.control_conn.is_closed = True
-        self.control_conn._push_queue.queue.clear()  # what it has not been told yet
+        self.control_conn._push_queue.queue.clear()  # messages that it has not received yet
         self.control_conn.push(BeamFnControlServicer._DONE_MARKER)
         try:
             super().close()
@@ -114,7 +114,7 @@ def _stop(number: int, frame: object) -> None:
 
 
 def _state_of(pid: int) -> str:
-    """One letter: what the system says of a process, "T" if it is stopped; "" where it says nothing."""
+    """The state letter of a process in /proc, "T" if it is stopped; "" if the system does not say."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -140,7 +140,7 @@ def _watch_stopped(pids: Path, over: threading.Event, on_message: Callable[[str]
 
 @contextmanager
 def watch_workers(on_message: Callable[[str], None] = lambda line: None) -> Iterator[None]:
-    """Raise what a worker process raised within the block as soon as it did, and WorkerError if one dies. Ctrl-C ends them, too.
+    """Raise an error of a worker process at once, and WorkerError if one dies within the block. Ctrl-C also ends them.
 
     Beam would wait for ever for the answers of one that died: its thread that waits for the process raises an error of its own, which
     reaches the hook for uncaught ones. It would wait as long for one that is stopped: `on_message` hears of it after SAY_AFTER_S, and after

@@ -25,7 +25,7 @@ _GZIP_WITH_COMMENT: Final = b"\x1f\x8b\x08\x10\0\0\0\0\0\xff"
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a record lies, and the headers that say what it is of."""
+    """The place of a record, and the headers that identify its page."""
 
     start: int
     end: int

@@ -14,7 +14,7 @@ from schemas.ledger import as_now
 
 
 def removed_rows(source: Path, ids: pa.Array, *columns: str) -> pa.Table:
-    """These columns of the rows whose doc_id (binary[16]) is among `ids`; no other column is read."""
+    """These columns of the rows with a doc_id (binary[16]) in `ids`; no other column is read."""
     names = ["doc_id", *(name for name in columns if name != "doc_id")]
     parts = [batch.select(names).filter(pc.is_in(batch.column("doc_id"), ids)) for batch in _batches(source, names)]
     return pa.Table.from_batches(parts).select(list(columns or names))

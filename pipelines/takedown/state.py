@@ -35,9 +35,9 @@ from schemas.stages import StageName
 
 STEP: Final = "takedown"
 _BEFORE_RULES: Final = ("read", "opt_out", STEP)
-"""Rooms whose counts stay as they are, or are made anew."""
+"""Rooms with counts that stay as they are, or are counted again."""
 _HOLDERS: Final = (layout.POOL, layout.DOCUMENTS, layout.SHARDS, layout.SCRUB_AUDIT, layout.INDEX, layout.LEDGER)
-"""Folders whose files have rows by document."""
+"""Folders with files that have rows per document."""
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class NewState:
         return [file for record in self.before.values() for file in record.outputs if file.path.startswith(f"{under}/")]
 
     def find(self, asked: TakedownRequest, *, with_copies: bool = False) -> Preview:
-        """Everything that is to go: what is asked for, the copies that were merged into it, and `with_copies` what it was merged into."""
+        """All documents to remove: those asked for, copies merged into them and, if `with_copies`, the survivors they were merged into."""
         if (asked.email_hashes or asked.phone_hashes) and not self.recipe.opt_out.index_values:
             raise RequestError(
                 "CM-TAKEDOWN-005", f"{self.folder} keeps no hashes of values (opt_out.index_values = false); give --url or --doc-id"
@@ -103,7 +103,7 @@ class NewState:
         return preview_of(dict.fromkeys(copies, "copy") | named, ledger, pl.concat(hosts))
 
     def remove(self, ids: pa.Array) -> pa.Table:
-        """Make every file that holds one of the documents anew; the ledger rows that were removed."""
+        """Rewrite every file that contains one of the documents; return the removed ledger rows."""
         ledger = []
         for folder in _HOLDERS:
             for file in self.files(folder):
@@ -120,12 +120,12 @@ class NewState:
         return removed
 
     def check_as_written(self, file: FileEntry) -> None:
-        """OutputError where a file is not what the run wrote."""
+        """OutputError if a file differs from what the run wrote."""
         if sha256_of(self.folder / file.path) != file.sha256:
             raise OutputError("CM-TAKEDOWN-006", f"{self.folder / file.path} is not as the run wrote it; mend the run with --resume first")
 
     def blank_crawled(self, ledger: pl.DataFrame) -> None:
-        """Make every WARC file of the run's own crawls anew that one of the records came from."""
+        """Rewrite every WARC file of the run's own crawls that one of the records came from."""
         for file in self.files(layout.CRAWL):
             offsets = ledger.filter(pl.col("origin_file") == file.path).get_column("origin_offset").to_list()
             if offsets:
@@ -143,7 +143,7 @@ class NewState:
         )
 
     def add_ledger(self, table: pa.Table, number: int) -> None:
-        """Make the ledger file of what is removed; it belongs to `ingest`, which no later decision does again."""
+        """Write the ledger file of removed records. It belongs to `ingest`, which no later decision repeats."""
         path = self.staging / layout.LEDGER / f"takedown-{number:04d}.parquet"
         write_ledger(table, path)
         new = entry(path, self.staging, table.num_rows)

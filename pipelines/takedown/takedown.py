@@ -1,4 +1,4 @@
-"""Removing documents from a finished run: all that it holds of them, and a certificate of it.
+"""Remove documents from a finished run, everywhere in its folder, and certify it.
 
 The index names the documents, their ids the files. New files are first made beside the run (`prepare`), from a state that nobody changes;
 then they take the places of the old ones (`commit`). A takedown that is stopped while it prepares has changed nothing; one that is stopped
@@ -78,13 +78,13 @@ def takedown(
     with_copies: bool = False,
     agree: Callable[[Preview], None] = lambda preview: None,
 ) -> list[Certificate]:
-    """Remove what is asked for and return its certificate, after that of a takedown that had been stopped; empty if nothing was found.
+    """Remove the documents of the request and return its certificate, after that of a takedown that was stopped; empty if none was found.
 
     `agree` is shown what was found before anything is made, and refuses it by raising. OutputError if the run is not finished, its files
     are not as it wrote them, or another command is at work on it: then nothing was changed.
     """
     if not folder.is_dir():
-        NewState.read(folder)  # says what is wrong
+        NewState.read(folder)  # raises if the run is damaged
     with locked(folder):
         finished = [commit(folder)] if certificates.pending_path(folder).is_file() else []
         shutil.rmtree(certificates.staging(folder), ignore_errors=True)
@@ -137,7 +137,7 @@ def prepare(
 
 
 def _removed(named: dict[bytes, str], ledger: pl.DataFrame) -> tuple[RemovedDocument, ...]:
-    """The documents of the request with what the ledger said of each before."""
+    """The documents of the request, each with its outcome in the ledger before."""
     outcomes = dict(ledger.select("doc_id", "outcome").iter_rows())
     return tuple(RemovedDocument(doc_id=doc_id.hex(), reason=why, was=outcomes[doc_id]) for doc_id, why in sorted(named.items()))
 
@@ -157,7 +157,7 @@ def _counted(values: Iterable[str]) -> dict[str, int]:
 
 
 def commit(folder: Path) -> Certificate:
-    """Put the new files in their places, write the report of what is left, and the certificate."""
+    """Move the new files into place, write the report of the remaining run, and the certificate."""
     pending, staging = certificates.pending_path(folder), certificates.staging(folder)
     certificate = certificates.read_certificate(pending)
     for file in certificate.files:
@@ -224,7 +224,7 @@ def _scrubbed(texts: Sequence[str]) -> Iterable[str]:
 
 
 def _not_touched(folder: Path, recipe: Recipe) -> dict[str, str]:
-    """Places that may still hold something of the documents."""
+    """Places that may still contain parts of the documents, and why."""
     found = {"sources": "they are not this run's; name the documents in opt_out lists for runs to come"}
     if (folder / layout.CRAWL).is_dir():
         found["crawl/"] = "other pages may link or redirect to the documents; the records of these are blank"

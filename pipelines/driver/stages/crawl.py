@@ -13,7 +13,7 @@ from schemas.stages import StageName
 
 
 def run(context: RunContext) -> StageResult:
-    """Fetch every such source; what a crawl that was stopped has fetched is kept."""
+    """Fetch every source that is a crawl. A stopped crawl continues."""
     done = StageResult(outputs=[])
     for name, source in context.recipe.sources.items():
         if source.crawl is None:

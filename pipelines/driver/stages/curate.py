@@ -1,4 +1,4 @@
-"""The pool -> dedup -> documents, and the ledger of what is merged and what is kept. Every signature must exist before copies are merged.
+"""The pool -> dedup -> documents, and ledger rows of merged and kept ones. Every signature must exist before copies are merged.
 
 Text never passes a shuffle: dedup sends back which rows of which pool file end where.
 """
@@ -76,7 +76,7 @@ def build(graph: Graph, pool: Pool) -> None:
     deduplicated = numbered | "dedup" >> Deduplicate(job)
     decided = deduplicated | "apply merges" >> ApplyMerges(job)
     curated = decided | "curated" >> beam.Map(kept)
-    if cuts_items(recipe.decontaminate):  # what is joined may read as a private value
+    if cuts_items(recipe.decontaminate):  # text joined by a cut may form a private value
         curated = curated | "mend" >> beam.Map(rescrub, scrub=recipe.scrub)
     files = [
         curated | "documents" >> WriteSegments(run, layout.DOCUMENTS, "documents", documents_schema(recipe)),
@@ -98,7 +98,7 @@ def build_common_grams(graph: Graph, segments: list[Path], keeps: RowFilter) -> 
 
 
 def documents_schema(recipe: Recipe) -> pa.Schema:
-    """The documents: the pool's columns, how much was cut of each text, and how many copies each stands for."""
+    """The documents: columns of the pool, how much was cut from each text, and how many copies each represents."""
     of_items = [EVALUATION_CUT] if cuts_items(recipe.decontaminate) else []
     return pa.schema([*pool_schema(recipe), *cut_fields(recipe.dedup), CLUSTER_SIZE, *of_items])
 
@@ -147,7 +147,7 @@ def common_grams(context: RunContext, segments: list[Path], keeps: RowFilter) ->
 
 
 def check_rows(context: RunContext, dedup: Counts, caps: Counts, files: list[FileEntry]) -> None:
-    """ConservationError unless what the filters kept went through caps and dedup, and the files have a row for all of it."""
+    """ConservationError unless all documents that the filters kept went through caps and dedup and have a row in the files."""
     check_step("filters to caps", context.records[StageName.INGEST].counts["filters"].n_out, caps.n_in, 0)
     check_step("caps to dedup", caps.n_out, dedup.n_in, 0)
     check_step("files of curate", dedup.n_in + dedup.n_out, sum(file.n_rows or 0 for file in files), 0)

@@ -60,7 +60,7 @@ def run(context: RunContext) -> StageResult:
     index = shard_index(shards, folder, named, str(encoder.id_type))
     write_shard_index(path, index)
     details = {
-        "encoder": encoder.path,  # "fast", or "tokenizers" where the file asks for what the compiled encoder does not do,
+        "encoder": encoder.path,  # "fast", or "tokenizers" if the file needs a feature that the compiled encoder lacks,
         "encoder_reason": encoder.reason,  # and why
         "n_tokens": sum(shard["n_tokens"] for shard in index["shards"]),
         "n_shards": len(shards),

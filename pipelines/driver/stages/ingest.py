@@ -59,14 +59,14 @@ def build(graph: Graph, splits: list[Split]) -> None:
 
 
 def build_decide_again(graph: Graph, segments: list[str]) -> None:
-    """The graph that decides anew about a finished run: the pool's signals -> the ledger of what is dropped by a rule."""
+    """The graph that applies other limits to a finished run: the signals in the pool -> ledger rows of dropped documents."""
     paths = graph.pipeline | "segments" >> beam.Create(segments)
     dropped = paths | "decide" >> DecideAgain(graph.recipe, density_rules(graph.recipe), graph.progress)
     dropped | "ledger" >> WriteSegments(graph.run, layout.LEDGER, "filters", LEDGER, ".parquet") | "report" >> ReportFiles(graph.report)
 
 
 def run(context: RunContext) -> StageResult:
-    """Read, measure and scrub every record, and decide by what was measured."""
+    """Read, measure and scrub every record, and decide by its signals."""
     recipe, splits = context.recipe, context.plan.splits
     precompile(recipe)
     pseudonym_key(recipe.scrub)  # a missing key or list is an error before anything is read

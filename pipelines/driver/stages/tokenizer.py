@@ -44,7 +44,7 @@ def run(context: RunContext) -> StageResult:
 
 
 def with_remedy(error: UnfilledError, folder: Path) -> str:
-    """The message with the command that goes on with fewer tokens; what was read and merged is kept."""
+    """The message, and the command that continues the run with fewer tokens without reading or merging again."""
     if not error.n_fits:
         return error.message
     return f"{error.message}. To go on with what was done: run {folder} --resume --set tokenizer.vocab_size={error.n_fits}"
