@@ -337,5 +337,5 @@ def test_a_rule_without_its_model_is_refused_even_where_no_document_comes_so_far
 
 
 def test_cutoffs_in_the_wrong_order_are_refused() -> None:
-    with pytest.raises(RecipeError, match=r"filters\.perplexity\.cutoffs\.en = \[60\.0, 30\.0\]: give where the middle begins"):
+    with pytest.raises(RecipeError, match=r"CM-RECIPE-001: filters\.perplexity\.cutoffs\.en = \[60\.0, 30\.0\]"):
         chain_of(["perplexity"], **{"filters.perplexity.cutoffs.en": [60, 30]})
