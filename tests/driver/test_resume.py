@@ -337,7 +337,7 @@ WIDE = {
     "guards.min_documents": 1000,
     "filters.gopher_quality.min_words": 5,
 }
-PLAIN = {"tokenizer.model": "wordpiece", "tokenizer.vocab_size": 300, "encode.valid_ratio": 0, "filters.keep_dropped": False}
+PLAIN = {"tokenizer.model": "wordpiece", "tokenizer.vocab_size": 280, "encode.valid_ratio": 0, "filters.keep_dropped": False}
 
 
 @pytest.mark.parametrize("changes", [WIDE, PLAIN], ids=["wide", "plain"])
